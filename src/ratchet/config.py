@@ -1,0 +1,216 @@
+"""The recipe: everything a run may be told, frozen, with a working default for each key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A part of the recipe: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
+
+
+class DataConfig(Section):
+    """Where the rows are and what their columns mean."""
+
+    files: tuple[str, ...] = ()
+    """CSV, TSV, JSONL or Parquet files, read in this order as one table; paths are relative to the recipe."""
+    test_files: tuple[str, ...] = ()
+    """Files whose rows are the sealed test part; empty: the test part is cut from ``files``."""
+    text: str = "text"
+    """Column with the text."""
+    label: str = "label"
+    """Column with the label."""
+    group: str | None = None
+    """Column whose equal values must stay in one part (a customer, a document)."""
+    time: str | None = None
+    """Column with a date or time; kept for reports."""
+    id: str | None = None
+    """Column that names a row."""
+    encoding: str = "auto"
+    """Encoding of the files: auto, utf-8, gb18030, utf-16 or latin-1."""
+    language: Literal["auto", "zh", "en", "mixed"] = "auto"
+    """Language of the texts; decides between character and word features."""
+    missing: tuple[str, ...] = ("", "NA", "N/A", "null", "NULL", "None", "none", "NaN", "nan", "无", "未知")
+    """Cell values that count as missing, besides white space."""
+
+
+class CheckConfig(Section):
+    """What the data check looks for."""
+
+    missing_share: float = Field(default=0.30, ge=0, le=1)
+    """A column with this share of missing cells or more is suggested for dropping."""
+    near_threshold: float = Field(default=0.7, gt=0, le=1)
+    """Jaccard similarity of character n-grams from which two texts are near-duplicates."""
+    near_ngram: int = Field(default=3, ge=1, le=4)
+    """Length of those character n-grams."""
+    imbalance: float = Field(default=10.0, gt=1)
+    """Ratio of the largest to the smallest class from which imbalance is a warning."""
+
+
+class PrepareConfig(Section):
+    """Which fixes are applied before the split; every removed row goes to the quarantine file with its reason."""
+
+    duplicates: Literal["drop", "keep"] = "drop"
+    """Further copies of the same text with the same label."""
+    conflicts: Literal["drop", "majority", "keep"] = "drop"
+    """The same text with two labels: drop every copy, keep the majority label, or keep all."""
+    drop_columns: tuple[str, ...] = ()
+    """Columns to leave out."""
+
+
+class SplitConfig(Section):
+    """How the rows are divided."""
+
+    test: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the rows in the sealed test part."""
+    folds: int = Field(default=5, ge=2, le=20)
+    """Folds of the other rows; fold 0 is the valid part, the others are the train part."""
+    near: bool = True
+    """Keep near-duplicates in one part."""
+    near_threshold: float = Field(default=0.5, gt=0, le=1)
+    """Jaccard similarity of character bigrams from which two texts must stay together."""
+
+
+class GateConfig(Section):
+    """What a challenger must prove."""
+
+    metrics: tuple[Literal["accuracy", "macro_f1", "auc"], ...] = ("accuracy",)
+    """Every one of these must be better."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance that a whole run promotes any challenger that is not better (two-sided, over the family)."""
+    margin: float = Field(default=0.01, gt=0, lt=0.5)
+    """Loss that a smaller or faster model may have and still be called not worse."""
+
+
+class LinearFeatures(Section):
+    """One block of n-gram features."""
+
+    unit: Literal["char", "word"] = "char"
+    """Characters, or words (runs of letters and digits; each Chinese character is a word)."""
+    low: int = Field(default=1, ge=1, le=8)
+    """Shortest n-gram."""
+    high: int = Field(default=2, ge=1, le=8)
+    """Longest n-gram."""
+    weighting: Literal["tfidf", "nb"] = "tfidf"
+    """TF-IDF, or binary counts times the naive-Bayes log-count ratio."""
+    sublinear: bool = False
+    """Use 1 + log(count)."""
+    min_df: int = Field(default=1, ge=1)
+    """N-grams in fewer rows are left out."""
+
+
+class LinearSpec(Section):
+    """Logistic regression on n-gram features."""
+
+    kind: Literal["linear"] = "linear"
+    name: str = ""
+    features: tuple[LinearFeatures, ...] = ()
+    """Blocks of features side by side; empty: chosen by language."""
+    C: float = Field(default=1.0, gt=0)
+    """Inverse strength of the L2 penalty."""
+
+
+class BlendSpec(Section):
+    """The average of the probabilities of several linear models."""
+
+    kind: Literal["blend"] = "blend"
+    name: str = ""
+    members: tuple[LinearSpec, ...] = ()
+    """The models; empty: chosen by language."""
+
+
+class EdaSpec(Section):
+    """The champion's own model, trained on the train part plus easy data augmentation."""
+
+    kind: Literal["eda"] = "eda"
+    name: str = ""
+    copies: int = Field(default=1, ge=1, le=16)
+    """Augmented copies of each row."""
+    alpha: float = Field(default=0.1, gt=0, le=0.5)
+    """Share of the words (characters in Chinese) that each operation changes."""
+    operations: tuple[Literal["swap", "delete", "insert", "replace"], ...] = ("swap", "delete", "insert", "replace")
+
+
+class EncoderSpec(Section):
+    """A transformer encoder with a classification head."""
+
+    kind: Literal["encoder"] = "encoder"
+    name: str = ""
+    source: str = "auto"
+    """``scratch``, a directory, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``."""
+    layers: int = Field(default=2, ge=1)
+    width: int = Field(default=128, ge=8)
+    heads: int = Field(default=4, ge=1)
+    vocabulary: int = Field(default=6000, ge=64)
+    """Size of a from-scratch model; a pretrained one has its own."""
+    frozen_layers: int = Field(default=0, ge=0)
+    """Lowest layers (and the embeddings) that are not trained."""
+    max_tokens: int = Field(default=128, ge=8)
+    """Longer texts are cut."""
+    epochs: int = Field(default=3, ge=1)
+    lr: float = Field(default=3e-4, gt=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps with a rising learning rate, before the cosine."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+    batch_tokens: int = Field(default=4096, ge=16)
+    """Tokens of a batch, padding included."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+
+
+Challenger = Annotated[LinearSpec | BlendSpec | EdaSpec | EncoderSpec, Field(discriminator="kind")]
+
+
+class CompressConfig(Section):
+    """Which smaller forms of the champion are tried."""
+
+    methods: tuple[Literal["int8"], ...] = ("int8",)
+
+
+class ExportConfig(Section):
+    """The bundle."""
+
+    tolerance: float = Field(default=1e-4, gt=0)
+    """Largest difference of a probability between the trained model and its exported form."""
+    disagreement: float = Field(default=0.0, ge=0, le=1)
+    """Largest share of rows whose predicted label may differ."""
+
+
+class ServeConfig(Section):
+    """The server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    max_text_bytes: int = Field(default=64_000, ge=1)
+    """Longer texts are refused with status 413."""
+    max_texts: int = Field(default=256, ge=1)
+    """Texts in one request."""
+
+
+class Recipe(Section):
+    """The whole run."""
+
+    name: str = "run"
+    """Name of the run, for people."""
+    workspace: str = ".ratchet"
+    """Folder of the ledger, the models and the bundles; relative to the recipe."""
+    seed: int = Field(default=7, ge=0)
+    threads: int = Field(default=0, ge=0)
+    """Threads for training and ONNX Runtime; 0: all cores."""
+    data: DataConfig = DataConfig()
+    check: CheckConfig = CheckConfig()
+    prepare: PrepareConfig = PrepareConfig()
+    split: SplitConfig = SplitConfig()
+    gate: GateConfig = GateConfig()
+    baseline: LinearSpec = LinearSpec(name="tfidf-lr")
+    challengers: tuple[Challenger, ...] | None = None
+    """What is tried after the baseline, in this order; absent: chosen by language and by what is installed."""
+    compress: CompressConfig = CompressConfig()
+    export: ExportConfig = ExportConfig()
+    serve: ServeConfig = ServeConfig()

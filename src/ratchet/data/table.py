@@ -1,0 +1,81 @@
+"""A Dataset: rows, the roles of their columns, and where each row came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Which column plays which part; ``None`` where the table has no such column."""
+
+    text: str
+    label: str | None = None
+    group: str | None = None
+    time: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """A table of strings (null where a cell is missing) with the roles of its columns.
+
+    ``origin[i]`` is the 1-based data row (header not counted) of row ``i`` in ``files[file_index[i]]``: every message
+    about a row names it by that number, however often the table was filtered since.
+    """
+
+    table: pa.Table
+    roles: Roles
+    files: tuple[str, ...]
+    file_index: Rows
+    origin: Rows
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def column(self, name: str) -> list[str | None]:
+        """The cells of one column, ``None`` where missing."""
+        cells: list[str | None] = self.table.column(name).to_pylist()
+        return cells
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The text of each row; a missing text is the empty string."""
+        return [text or "" for text in self.column(self.roles.text)]
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The label of each row; a missing label is the empty string."""
+        if self.roles.label is None:
+            return [""] * len(self)
+        return [label or "" for label in self.column(self.roles.label)]
+
+    def take(self, rows: Rows | Sequence[int]) -> Dataset:
+        """The given rows (0-based positions in this dataset), in that order."""
+        index = np.asarray(rows, dtype=np.int64)
+        return replace(
+            self,
+            table=self.table.take(pa.array(index)),
+            file_index=self.file_index[index],
+            origin=self.origin[index],
+        )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 over roles, column names and every cell, in order; 64 hex digits."""
+        digest = hashlib.sha256(repr((self.roles, self.table.column_names)).encode())
+        for name in self.table.column_names:
+            for cell in self.table.column(name).to_pylist():
+                data = b"\xff" if cell is None else cell.encode("utf-8", "surrogatepass")
+                digest.update(len(data).to_bytes(8, "little"))
+                digest.update(data)
+        return digest.hexdigest()

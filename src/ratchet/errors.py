@@ -1,0 +1,50 @@
+"""The errors a user can cause and mend; the command line turns each into one line and exit code 2."""
+
+from __future__ import annotations
+
+
+class RatchetError(Exception):
+    """A user's mistake: what is wrong, and what to do next.
+
+    Args:
+        problem: one sentence of the form "X must be Y but got Z.", naming the row, column, key or file.
+        next_step: one sentence that tells what to do about it.
+    """
+
+    def __init__(self, problem: str, *, next_step: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.next_step}".strip()
+
+
+class RecipeError(RatchetError):
+    """The recipe (``ratchet.yaml`` or ``--set``) is not usable."""
+
+
+class DataError(RatchetError):
+    """A table, a column or a row is not usable."""
+
+
+class WorkspaceError(RatchetError):
+    """The workspace folder is read-only, full, damaged or in use by another run."""
+
+
+class LedgerError(WorkspaceError):
+    """The ledger is damaged: a record was cut, edited or reordered."""
+
+
+class BundleError(RatchetError):
+    """A bundle is incomplete, was changed, or disagrees with the model it was made from."""
+
+
+class ExtraMissing(RatchetError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, *, extra: str, why: str) -> None:
+        super().__init__(
+            f"{why} needs the package {package!r}, which is not installed.",
+            next_step=f"Run: pip install 'ratchetml[{extra}]'",
+        )
