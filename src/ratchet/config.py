@@ -191,6 +191,12 @@ class ServeConfig(Section):
     """Longer texts are refused with status 413."""
     max_texts: int = Field(default=256, ge=1)
     """Texts in one request."""
+    workers: int = Field(default=0, ge=0)
+    """Requests computed at the same time; 0: two, or one on a single core. The cores are divided among them."""
+    queue: int = Field(default=64, ge=0)
+    """Requests that may wait for a worker; further ones get status 503 with Retry-After."""
+    deadline: float = Field(default=30.0, gt=0)
+    """Seconds for one request, waiting included; later it gets status 504."""
 
 
 class Recipe(Section):
