@@ -1,0 +1,142 @@
+"""The engine: one loaded model, a bounded queue, a few threads, and a deadline for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.config import ServeConfig
+from ratchet.errors import BundleError
+from ratchet.serve.predict import Predictor, checked
+from ratchet.serve.wire import Refused
+
+logger = logging.getLogger("ratchet.serve")
+
+CHUNK = 32  # texts between two looks at the deadline
+SELF_TEST = ("", "a", "服务正常", "\U0001f600\x00", "long " * 400)
+
+
+class Expired(Exception):
+    """The request's deadline passed before its texts were done."""
+
+
+@dataclass
+class _Job:
+    """One request's texts on their way through the pool."""
+
+    texts: Sequence[str]
+    stop: float
+    abandoned: bool = False
+
+    def run(self, model: Predictor) -> npt.NDArray[np.float32]:
+        parts = []
+        for start in range(0, len(self.texts), CHUNK):
+            if self.abandoned or time.monotonic() > self.stop:
+                raise Expired
+            parts.append(checked(model, self.texts[start : start + CHUNK]))
+        return np.concatenate(parts) if parts else np.zeros((0, len(model.labels)), dtype=np.float32)
+
+
+def worker_count(config: ServeConfig) -> int:
+    """Threads that compute at the same time."""
+    return config.workers or min(2, os.cpu_count() or 1)
+
+
+def threads_each(config: ServeConfig) -> int:
+    """Cores that one computing thread may use."""
+    return max(1, (os.cpu_count() or 1) // worker_count(config))
+
+
+class Engine:
+    """Loads a model in the background and predicts in a bounded pool of threads.
+
+    ``load`` is called once, in a thread. numpy and ONNX Runtime release the interpreter lock while they compute, so
+    threads are enough and the model is in memory once.
+    """
+
+    def __init__(self, load: Callable[[], Predictor], *, config: ServeConfig) -> None:
+        self._load = load
+        self._config = config
+        self._room = worker_count(config) + config.queue
+        self._pool = ThreadPoolExecutor(worker_count(config), thread_name_prefix="ratchet-predict")
+        self._pending = 0
+        self.model: Predictor | None = None
+        self.failure: BaseException | None = None
+        self.draining = False
+        self.settled = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model is loaded, passed its self-test, and the server is not about to stop."""
+        return self.model is not None and not self.draining
+
+    async def start(self) -> None:
+        """Load and self-test the model; a failure is kept in ``failure``, and ``settled`` tells either way."""
+        work = asyncio.wrap_future(self._pool.submit(self._loaded))
+        await asyncio.wait({work})
+        self.failure = work.exception()
+        if self.failure is None:
+            self.model = work.result()
+        self.settled.set()
+
+    def _loaded(self) -> Predictor:
+        model = self._load()
+        if not model.labels:
+            raise BundleError("The model must have labels but has none.", next_step="Export the bundle again.")
+        checked(model, SELF_TEST)
+        return model
+
+    async def predict(self, texts: Sequence[str], *, since: float) -> npt.NDArray[np.float32]:
+        """Probabilities (n, k) of the texts; ``since`` is when the request came, in seconds of time.monotonic().
+
+        Raises:
+            Refused: 503 when the model is not ready or the queue is full, 504 after the deadline, 500 if the model fails.
+        """
+        if self.model is None:
+            raise Refused(503, "not_ready", "The model is still loading.", headers={"Retry-After": "1"})
+        if self._pending >= self._room:
+            message = f"{self._pending} requests are waiting already; try again in a second."
+            raise Refused(503, "busy", message, headers={"Retry-After": "1"})
+        job = _Job(texts, since + self._config.deadline)
+        self._pending += 1
+        work = self._pool.submit(job.run, self.model)
+        answer = asyncio.wrap_future(work)
+        answer.add_done_callback(self._leave)
+        await asyncio.wait({answer}, timeout=max(0.0, job.stop - time.monotonic()))
+        if not answer.done():
+            job.abandoned = True
+            work.cancel()
+            raise _too_late(self._config)
+        failure = answer.exception()
+        if isinstance(failure, Expired):
+            raise _too_late(self._config)
+        if failure is not None:
+            place = traceback.extract_tb(failure.__traceback__)[-1]
+            # The exception's own text may hold the user's text, which does not belong in a log.
+            logger.error("the model failed: %s at %s:%s", type(failure).__name__, place.filename, place.lineno)
+            logger.debug("the model's traceback", exc_info=failure)
+            raise Refused(500, "model_failed", "The model failed on this request; the server's log has the reason.")
+        return answer.result()
+
+    def _leave(self, answer: asyncio.Future[npt.NDArray[np.float32]]) -> None:
+        """Free the place in the queue when the thread has really finished, not when its client went away."""
+        self._pending -= 1
+        if not answer.cancelled():
+            answer.exception()  # asyncio warns of an exception that nobody looked at
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _too_late(config: ServeConfig) -> Refused:
+    return Refused(504, "too_late", f"The request took longer than {config.deadline:g} seconds.")

@@ -1,0 +1,239 @@
+"""Read a table block by block and write it again with further columns: CSV, TSV, JSONL, Parquet and plain lines."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, TextIO, TypeVar
+
+from ratchet.errors import DataError
+
+Row = TypeVar("Row")
+Format = Literal["csv", "tsv", "jsonl", "parquet", "text"]
+Cell = str | float | None
+Annotate = Callable[[list[str | None]], list[dict[str, Cell]]]
+"""From the texts of a block (``None`` where missing) to the new cells of each row, by column name."""
+
+BLOCK_ROWS = 1024
+BLOCK_CHARACTERS = 4_000_000
+CELL_LIMIT = 64 * 1024 * 1024  # characters of one cell or line; a lone quote would otherwise swallow the whole file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One pass over a table: where its bytes come from and go to, and what is added to each row."""
+
+    source: BinaryIO
+    target: BinaryIO
+    name: str
+    """The source's name, for messages."""
+    encoding: str
+    written: str
+    """Encoding of the target."""
+    text: str
+    """Name of the text column."""
+    columns: tuple[str, ...]
+    """Names of the new columns."""
+    annotate: Annotate
+
+    def refuse_taken(self, names: Sequence[str]) -> None:
+        """Refuse a table that has a column with the name of a new one."""
+        for name in self.columns:
+            if name in names:
+                raise DataError(
+                    f"{self.name} must not have a column {name!r} but has one.",
+                    next_step="Rename or remove that column; predictions are written under this name.",
+                )
+
+    def text_index(self, names: Sequence[str]) -> int:
+        """Position of the text column among the names."""
+        if list(names).count(self.text) == 1:
+            return list(names).index(self.text)
+        if self.text in names:
+            raise DataError(f"{self.name} must have one column {self.text!r} but has several.")
+        near = difflib.get_close_matches(self.text, names, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else f"It has the columns {', '.join(map(repr, names))}. "
+        raise DataError(
+            f"{self.name} must have the text column {self.text!r} but has none.",
+            next_step=hint + "Name the column with --text.",
+        )
+
+
+@contextmanager
+def _opened(work: Pass, *, newline: str | None) -> Iterator[tuple[TextIO, TextIO]]:
+    """Text views of the source and the target, which stay open."""
+    reader = io.TextIOWrapper(work.source, encoding=work.encoding, newline=newline)
+    writer = io.TextIOWrapper(work.target, encoding=work.written, newline="")
+    try:
+        yield reader, writer
+        writer.flush()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{work.name} must be in the encoding {work.encoding} but has the bytes "
+            f"{error.object[error.start : error.start + 4].hex(' ')}.",
+            next_step="Name its encoding with --encoding.",
+        ) from error
+    finally:
+        reader.detach()
+        writer.detach()
+
+
+def delimited(work: Pass, *, delimiter: str) -> None:
+    """CSV or TSV with a header; the cells are copied as they are, quoted only where needed."""
+    with _cell_limit(), _opened(work, newline="") as (reader, writer):
+        rows = csv.reader(reader, delimiter=delimiter)
+        try:
+            header = next(rows, None)
+            if not header:
+                raise DataError(f"{work.name} must have a header line but is empty.")
+            index = work.text_index(header)
+            work.refuse_taken(header)
+            out = csv.writer(_Rows(writer), delimiter=delimiter)
+            out.writerow([*header, *work.columns])
+            for block in _blocks(
+                _same_width(rows, width=len(header), name=work.name), size=lambda row: len(row[index])
+            ):
+                added = work.annotate([row[index] for row in block])
+                out.writerows([*row, *_cells(cells, work.columns)] for row, cells in zip(block, added, strict=True))
+        except csv.Error as error:
+            raise DataError(
+                f"{work.name} is not usable at line {rows.line_num}: {error}.", next_step="Look for a lone quote."
+            ) from error
+
+
+@contextmanager
+def _cell_limit() -> Iterator[None]:
+    before = csv.field_size_limit(CELL_LIMIT)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+class _Rows:
+    """Ends rows with a newline; told to do so itself, csv.writer would no longer quote a lone carriage return."""
+
+    def __init__(self, target: TextIO) -> None:
+        self._target = target
+
+    def write(self, row: str) -> None:
+        self._target.write(row.removesuffix("\r\n") + "\n")
+
+
+def _same_width(rows: Iterator[list[str]], *, width: int, name: str) -> Iterator[list[str]]:
+    for number, row in enumerate(rows, start=1):
+        if not row:
+            continue  # an empty line is no row, as everywhere in CSV
+        if len(row) > width:
+            raise DataError(
+                f"Row {number} of {name} must have {width} cells but has {len(row)}.",
+                next_step="Quote cells that hold the delimiter.",
+            )
+        yield row + [""] * (width - len(row))
+
+
+def _cells(cells: dict[str, Cell], columns: Sequence[str]) -> list[str]:
+    return ["" if (cell := cells.get(name)) is None else str(cell) for name in columns]
+
+
+def lines(work: Pass) -> None:
+    """One text a line; the result is TSV with the columns text, prediction and so on."""
+    with _opened(work, newline=None) as (reader, writer):
+        out = csv.writer(_Rows(writer), delimiter="\t")
+        out.writerow(["text", *work.columns])
+        texts = (line.removesuffix("\n") for line in _lines(reader, name=work.name))
+        for block in _blocks(texts, size=len):
+            added = work.annotate(list(block))
+            out.writerows([text, *_cells(cells, work.columns)] for text, cells in zip(block, added, strict=True))
+
+
+def jsonl(work: Pass) -> None:
+    """One JSON object a line; what was there is copied byte for byte, the new fields follow at the end."""
+    with _opened(work, newline=None) as (reader, writer):
+        for block in _blocks(_objects(reader, work), size=lambda pair: len(pair[0])):
+            added = work.annotate([text for _, text in block])
+            for (raw, _), cells in zip(block, added, strict=True):
+                new = json.dumps({name: cells.get(name) for name in work.columns}, ensure_ascii=False)
+                comma = "" if raw[1:-1].isspace() or len(raw) == 2 else ", "
+                writer.write(f"{raw[:-1]}{comma}{new[1:]}\n")
+
+
+def _objects(reader: TextIO, work: Pass) -> Iterator[tuple[str, str | None]]:
+    first = True
+    for number, line in enumerate(_lines(reader, name=work.name), start=1):
+        raw = line.strip()
+        if not raw:
+            continue
+        try:
+            row = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"Line {number} of {work.name} must be a JSON object: {error}.") from error
+        if not isinstance(row, dict):
+            raise DataError(f"Line {number} of {work.name} must be a JSON object but is {type(row).__name__}.")
+        if first:
+            work.text_index(list(row))
+            first = False
+        work.refuse_taken(list(row))
+        text = row.get(work.text)
+        if text is not None and not isinstance(text, str):
+            raise DataError(
+                f"The field {work.text!r} in line {number} of {work.name} must be text but is {type(text).__name__}."
+            )
+        yield raw, text
+
+
+def parquet(work: Pass) -> None:
+    """Parquet; types and other columns stay."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(work.source)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{work.name} must be a Parquet file: {error}.") from error
+    names = table.schema_arrow.names
+    index = work.text_index(names)
+    work.refuse_taken(names)
+    schema = table.schema_arrow
+    for name in work.columns:
+        schema = schema.append(pa.field(name, pa.string() if name == work.columns[0] else pa.float64()))
+    with pq.ParquetWriter(work.target, schema) as out:
+        for batch in table.iter_batches(batch_size=BLOCK_ROWS):
+            column = batch.column(index)
+            try:
+                texts = column.cast(pa.string()).to_pylist()
+            except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+                raise DataError(
+                    f"The column {work.text!r} of {work.name} must be text but is {column.type}."
+                ) from error
+            added = work.annotate(texts)
+            new = [pa.array([c.get(name) for c in added], schema.field(name).type) for name in work.columns]
+            out.write_batch(pa.record_batch([*batch.columns, *new], schema=schema))
+
+
+def _lines(reader: TextIO, *, name: str) -> Iterator[str]:
+    number = 0
+    while line := reader.readline(CELL_LIMIT):
+        number += 1
+        if len(line) >= CELL_LIMIT:
+            raise DataError(f"Line {number} of {name} must have fewer than {CELL_LIMIT} characters.")
+        yield line
+
+
+def _blocks(rows: Iterator[Row], *, size: Callable[[Row], int]) -> Iterator[list[Row]]:
+    """Rows in lists of at most BLOCK_ROWS and about BLOCK_CHARACTERS."""
+    block: list[Row] = []
+    held = 0
+    for row in rows:
+        block.append(row)
+        held += size(row)
+        if len(block) >= BLOCK_ROWS or held >= BLOCK_CHARACTERS:
+            yield block
+            block, held = [], 0
+    if block:
+        yield block

@@ -1,0 +1,192 @@
+"""Listen for requests: the socket, who may connect, one clear line at the start, and a graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from ratchet.config import ServeConfig
+from ratchet.errors import BundleError, ExtraMissing, RatchetError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from ratchet.serve.engine import Engine
+
+KEY = "RATCHET_API_KEY"
+BACKLOG = 512
+GRACE = 0.3  # seconds in which connections that were made before the signal are still answered
+DRAIN = 5  # seconds on top of the deadline until open requests are given up
+
+
+def serve(
+    bundle_path: Path | str, *, config: ServeConfig, say: Callable[[str], None] = lambda line: print(line, flush=True)
+) -> None:
+    """Serve a bundle until SIGTERM or Ctrl-C; requests in flight are answered first.
+
+    The environment variable ``RATCHET_API_KEY`` holds the key that clients must send. It may be absent only while
+    the server listens on this machine alone.
+
+    Args:
+        bundle_path: folder of the bundle.
+        config: address, limits, queue, workers and deadline; port 0 picks a free one.
+        say: gets the lines for people.
+
+    Raises:
+        RatchetError: the address is not usable, or no key is set while others could connect.
+        BundleError: the bundle is damaged, or its model cannot be loaded.
+        ExtraMissing: a package of the ``serve`` extra is not installed.
+    """
+    for package in ("starlette", "uvicorn", "msgspec"):
+        if find_spec(package) is None:
+            raise ExtraMissing(package, extra="serve", why="The server")
+    from ratchet.serve.rest import build_app
+
+    key = _key(config.host)
+    app = build_app(bundle_path, config=config, api_key=key)
+    engine: Engine = app.state.engine
+    with _listening(config) as listener, _quiet_signals():
+        url = _url(listener)
+
+        def greet() -> None:
+            say(f"Serving {app.state.bundle.name} on {url} (page at {url}/docs). Stop with Ctrl-C.")
+            say(_curl(url, keyed=key is not None))
+
+        _run(app, listener, config=config, greet=greet)
+    if engine.failure is not None:
+        if isinstance(engine.failure, RatchetError):
+            raise engine.failure
+        raise BundleError(
+            f"The model of {bundle_path} could not be loaded: {type(engine.failure).__name__}: {engine.failure}.",
+            next_step="Export the bundle again, or install the versions named in its manifest.",
+        ) from engine.failure
+
+
+def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet: Callable[[], None]) -> None:
+    import uvicorn
+
+    engine: Engine = app.state.engine
+
+    class Server(uvicorn.Server):  # type: ignore[misc]
+        """Greets when the model is ready, ends when it cannot be, and answers for a moment after the signal."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            self.loop = asyncio.get_running_loop()
+            await super().startup(sockets)
+            self.watch = asyncio.create_task(self.greet_or_end())
+
+        async def greet_or_end(self) -> None:
+            await engine.settled.wait()
+            if engine.failure is None:
+                greet()
+            else:
+                self.should_exit = True
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if engine.draining:
+                super().handle_exit(sig, frame)
+                return
+            engine.draining = True
+            self.loop.call_soon_threadsafe(self.loop.call_later, GRACE, super().handle_exit, sig, frame)
+
+    options = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=int(config.deadline) + DRAIN,
+    )
+    Server(options).run(sockets=[listener])
+
+
+def _key(host: str) -> str | None:
+    key = os.environ.get(KEY, "")
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise RatchetError(f"{KEY} must be printable ASCII without spaces.", next_step="Choose another key.")
+    if not key and not _is_loopback(host):
+        raise RatchetError(
+            f"A server that others can reach ({host}) must have an API key but {KEY} is not set.",
+            next_step=f"Run: export {KEY}=$(openssl rand -hex 24), or serve on 127.0.0.1.",
+        )
+    return key or None
+
+
+def _is_loopback(host: str) -> bool:
+    return bool(host) and all(ipaddress.ip_address(address[0]).is_loopback for _, address in _addresses(host, 0))
+
+
+def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise RatchetError(
+            f"The host must be a name or address of this machine but got {host!r}: {error.strerror}.",
+            next_step="Use 127.0.0.1, or 0.0.0.0 for every interface.",
+        ) from error
+    return [(family, address[:2]) for family, _, _, _, address in found]  # type: ignore[misc]
+
+
+@contextmanager
+def _listening(config: ServeConfig) -> Iterator[socket.socket]:
+    family, address = _addresses(config.host, config.port)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise _not_bound(error, config) from error
+        listener.setblocking(False)
+        yield listener
+
+
+def _not_bound(error: OSError, config: ServeConfig) -> RatchetError:
+    where = f"{config.host}:{config.port}"
+    if error.errno == errno.EADDRINUSE:
+        return RatchetError(
+            f"The port must be free but another program listens on {where}.",
+            next_step="Choose another with --port, or --port 0 for any free one.",
+        )
+    if error.errno == errno.EACCES:
+        return RatchetError(f"Listening on {where} is not permitted.", next_step="Choose a port above 1023.")
+    return RatchetError(f"Listening on {where} failed: {error.strerror}.", next_step="Check the host and the port.")
+
+
+@contextmanager
+def _quiet_signals() -> Iterator[None]:
+    """Uvicorn raises the signal again when it has drained; it has been obeyed by then."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "127.0.0.1" if listener.family == socket.AF_INET else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _curl(url: str, *, keyed: bool) -> str:
+    key = f' -H "Authorization: Bearer ${KEY}"' if keyed else ""
+    return f"Try: curl {url}/predict -H 'Content-Type: application/json'{key} -d '{{\"text\": \"...\"}}'"

@@ -1,0 +1,239 @@
+"""The REST interface of a bundle: /predict, /healthz, /readyz, /openapi.json and an offline page at /docs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ratchet.bundle import Bundle
+from ratchet.config import ServeConfig
+from ratchet.serve import openapi
+from ratchet.serve.engine import Engine, threads_each
+from ratchet.serve.predict import Predictor, load_model
+from ratchet.serve.wire import (
+    ErrorDetail,
+    ErrorResponse,
+    PredictResponse,
+    Refused,
+    Status,
+    body_limit,
+    predictions,
+    read_texts,
+)
+
+SHORT = 12  # hex digits of the bundle's sha256 in answers
+LINGER_BYTES = 32 * 1024 * 1024
+LINGER_SECONDS = 2.0
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+def build_app(
+    bundle_path: Path | str,
+    *,
+    config: ServeConfig,
+    model: Predictor | None = None,
+    api_key: str | None = None,
+) -> Starlette:
+    """The application for one bundle; ``app.state.engine`` is its Engine.
+
+    Args:
+        bundle_path: folder of the bundle; it is verified here.
+        config: limits, queue, workers and deadline.
+        model: used instead of the bundle's own model (tests, null models for measurements).
+        api_key: when given, /predict wants it as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
+
+    Raises:
+        BundleError: the bundle is incomplete or was changed.
+    """
+    bundle = Bundle.open(Path(bundle_path))
+    engine = Engine(lambda: model or load_model(bundle, threads=threads_each(config)), config=config)
+    service = _Service(bundle=bundle, engine=engine, config=config, api_key=api_key)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        loading = asyncio.create_task(engine.start())
+        yield
+        await loading
+        engine.close()
+
+    routes = [
+        Route("/", _to_docs),
+        Route("/predict", service.predict, methods=["POST"]),
+        Route("/healthz", service.healthz),
+        Route("/readyz", service.readyz),
+        Route("/openapi.json", service.document),
+        Route("/docs", service.docs),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=service.handlers)
+    app.router.redirect_slashes = False
+    app.state.engine = engine
+    app.state.bundle = bundle
+    return app
+
+
+class _Service:
+    """The endpoints; each refuses by raising Refused."""
+
+    def __init__(self, *, bundle: Bundle, engine: Engine, config: ServeConfig, api_key: str | None) -> None:
+        self._engine = engine
+        self._config = config
+        self._limit = body_limit(config)
+        self._key = api_key.encode() if api_key else None
+        self._name, self._short = bundle.name, bundle.sha256[:SHORT]
+        api = openapi.document(name=bundle.name, version=self._short, keyed=api_key is not None)
+        self._document = msgspec.json.encode(api)
+        self._page, self._page_headers = _page()
+        self.handlers: dict[Any, Any] = {
+            Refused: self._refused,
+            HTTPException: self._http_error,
+            ClientDisconnect: self._gone,
+            Exception: self._crashed,
+        }
+
+    async def predict(self, request: Request) -> Response:
+        since = time.monotonic()
+        self._authorize(request)
+        _require_json(request)
+        texts = read_texts(await self._body(request), config=self._config)
+        probabilities = await self._engine.predict(texts, since=since)
+        assert self._engine.model is not None
+        answer = predictions(probabilities, labels=self._engine.model.labels)
+        return self._answer(PredictResponse(model=self._name, bundle=self._short, predictions=answer))
+
+    async def healthz(self, _: Request) -> Response:
+        return self._answer(Status(status="alive"))
+
+    async def readyz(self, _: Request) -> Response:
+        if self._engine.failure is not None:
+            raise Refused(503, "failed", "The model could not be loaded; the server's log has the reason.")
+        if not self._engine.ready:
+            message = "The server is about to stop." if self._engine.draining else "The model is still loading."
+            raise Refused(503, "not_ready", message, headers={"Retry-After": "1"})
+        return self._answer(Status(status="ready", model=self._name, bundle=self._short))
+
+    async def document(self, _: Request) -> Response:
+        return Response(self._document, media_type="application/json")
+
+    async def docs(self, _: Request) -> Response:
+        return Response(self._page, media_type="text/html; charset=utf-8", headers=self._page_headers)
+
+    def _authorize(self, request: Request) -> None:
+        if self._key is None:
+            return
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        if not hmac.compare_digest(given.encode(), self._key):
+            message = "The API key is missing or wrong; send it as 'Authorization: Bearer KEY'."
+            raise Refused(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
+
+    async def _body(self, request: Request) -> bytes:
+        """The body, never more than the limit in memory."""
+        declared = request.headers.get("content-length", "")
+        body = bytearray()
+        if not (declared.isdecimal() and int(declared) > self._limit):
+            try:
+                async with asyncio.timeout(self._config.deadline):
+                    async for chunk in request.stream():
+                        body += chunk
+                        if len(body) > self._limit:
+                            break
+                    else:
+                        return bytes(body)
+            except TimeoutError:
+                raise Refused(408, "too_slow", "The body came too slowly.", headers={"Connection": "close"}) from None
+        await _linger(request, declared)
+        message = f"The body must have at most {self._limit} bytes."
+        raise Refused(413, "body_too_big", message, headers={"Connection": "close"})
+
+    def _answer(self, message: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        headers = dict(headers or {})
+        if self._engine.draining:
+            headers["Connection"] = "close"
+        return Response(msgspec.json.encode(message), status, headers, media_type="application/json")
+
+    def _error(self, status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Response:
+        error = ErrorResponse(error=ErrorDetail(type=kind, message=message))
+        return self._answer(error, status=status, headers=headers)
+
+    async def _refused(self, _: Request, error: Refused) -> Response:
+        return self._error(error.status, error.kind, error.message, error.headers)
+
+    async def _http_error(self, request: Request, error: HTTPException) -> Response:
+        kinds = {404: "not_found", 405: "method_not_allowed"}
+        messages = {
+            404: "There is nothing at this path; /docs lists what there is.",
+            405: f"This path does not answer to {request.method}.",
+        }
+        status = error.status_code
+        headers = dict(error.headers or {})
+        return self._error(status, kinds.get(status, "refused"), messages.get(status, str(error.detail)), headers)
+
+    async def _gone(self, _: Request, __: ClientDisconnect) -> Response:
+        return self._error(400, "disconnected", "The client went away.")
+
+    async def _crashed(self, _: Request, __: Exception) -> Response:
+        return self._error(500, "internal", "The server failed on this request; its log has the reason.")
+
+
+def _require_json(request: Request) -> None:
+    media, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.lower().replace(" ", "").replace('"', "")
+    if media.strip().lower() != "application/json" or (charset and charset != "charset=utf-8"):
+        got = request.headers.get("content-type") or "none"
+        message = f"The header Content-Type must be application/json but got {got[:80]}."
+        raise Refused(415, "wrong_content_type", message)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refused(415, "wrong_content_encoding", "The body must not be compressed.")
+
+
+async def _linger(request: Request, declared: str) -> None:
+    """Read and throw away the rest of a body that is too big, within bounds.
+
+    A connection closed with unread bytes is reset, and most clients then lose the answer that says why.
+    """
+    if "expect" in request.headers or (declared.isdecimal() and int(declared) > LINGER_BYTES):
+        return
+    seen = 0
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            while seen < LINGER_BYTES:
+                message = await request.receive()
+                seen += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+async def _to_docs(_: Request) -> Response:
+    return RedirectResponse("docs")
+
+
+def _page() -> tuple[str, dict[str, str]]:
+    """The page at /docs and its headers: only its own script may run, and it may talk to this server only."""
+    page = files("ratchet.serve").joinpath("static/docs.html").read_text(encoding="utf-8")
+    hashes = [
+        "'sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() + "'"
+        for code in _SCRIPT.findall(page)
+    ]
+    policy = (
+        f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; img-src data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return page, {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
