@@ -109,7 +109,8 @@ class Metric:
 def _right(evidence: Evidence) -> Floats:
     """Share of seeds that have each row right, shape (n,)."""
     right = (evidence.predicted == evidence.truth).astype(np.float64)
-    return right if right.ndim == 1 else right.mean(axis=0)
+    mean: Floats = right if right.ndim == 1 else right.mean(axis=0)
+    return mean
 
 
 def _compare_accuracy(a: Evidence, b: Evidence, alpha: float, margin: float, seed: int) -> Paired:

@@ -281,11 +281,10 @@ def swapped_rankings(
     differs = np.flatnonzero(a != b)
     generator = np.random.default_rng(seed)
     null = np.empty(draws)
-    for draw in range(draws):
-        swap = differs[generator.random(len(differs)) < 0.5]
-        first, second = a.copy(), b.copy()
-        first[swap], second[swap] = b[swap], a[swap]
-        null[draw] = _auc_of_ranks(truth, first) - _auc_of_ranks(truth, second)
+    for start, stop in _blocks(draws, 40 * len(a)):  # small blocks stay in the cache
+        swap = np.zeros((stop - start, len(a)), dtype=bool)
+        swap[:, differs] = generator.random((stop - start, len(differs)), dtype=np.float32) < 0.5
+        null[start:stop] = _auc_of_ranks(truth, np.where(swap, b, a)) - _auc_of_ranks(truth, np.where(swap, a, b))
     z = normal_quantile(1 - alpha / 2)
     low, high = estimate - z * error, estimate + z * error
     p = _permutation_p(estimate, null)
@@ -299,18 +298,20 @@ def _doubled_midranks(scores: Floats) -> Ints:
     return ranks
 
 
-def _auc_of_ranks(truth: npt.NDArray[np.bool_], ranks: Ints) -> float:
-    """AUC from small non-negative integer scores, by counting instead of sorting."""
-    size = 2 * len(ranks) + 1
-    positive = np.bincount(ranks[truth], minlength=size)
-    negative = np.bincount(ranks[~truth], minlength=size)
-    below = np.cumsum(negative) - negative / 2
-    return float(positive @ below) / (positive.sum() * negative.sum())
+def _auc_of_ranks(truth: npt.NDArray[np.bool_], ranks: Ints) -> Floats:
+    """AUCs, shape (b,), of small non-negative integer scores of shape (b, n), by counting instead of sorting."""
+    draws, size = len(ranks), 2 * ranks.shape[1] + 1
+    cells = ranks + np.arange(draws)[:, None] * size
+    positive = np.bincount(cells[:, truth].ravel(), minlength=draws * size).reshape(draws, size)
+    negative = np.bincount(cells[:, ~truth].ravel(), minlength=draws * size).reshape(draws, size)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    areas: Floats = (positive * below).sum(axis=1) / (int(truth.sum()) * int((~truth).sum()))
+    return areas
 
 
 def auc(truth: npt.NDArray[np.bool_], scores: Floats) -> float:
     """Area under the ROC curve, ties counted half."""
-    return _auc_of_ranks(truth, _doubled_midranks(scores))
+    return float(_auc_of_ranks(truth, _doubled_midranks(scores)[None, :])[0])
 
 
 def _placements(truth: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
