@@ -254,8 +254,9 @@ def _read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"The folder {folder} must hold a {MANIFEST} but has none.", next_step=wanted)
     if path.stat().st_size > MANIFEST_LIMIT:
         raise BundleError(f"{path} must have at most {MANIFEST_LIMIT} bytes but has {path.stat().st_size}.")
+    data = path.read_bytes()
     try:
-        facts = json.loads(path.read_bytes())
+        facts = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} must be JSON in UTF-8: {error}.", next_step=_AGAIN) from error
     version = facts.get("format") if isinstance(facts, dict) else None
@@ -265,7 +266,7 @@ def _read_manifest(folder: Path) -> Manifest:
             next_step="Open it with the version of Ratchet that wrote it, or export it again.",
         )
     try:
-        return Manifest.model_validate(facts)
+        return Manifest.model_validate_json(data)  # unlike json.loads, this refuses half a surrogate pair
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])

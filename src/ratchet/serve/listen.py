@@ -134,9 +134,9 @@ def _is_loopback(host: str) -> bool:
 def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise RatchetError(
-            f"The host must be a name or address of this machine but got {host!r}: {error.strerror}.",
+            f"The host must be a name or address of this machine but got {host!r}.",
             next_step="Use 127.0.0.1, or 0.0.0.0 for every interface.",
         ) from error
     return [(family, address[:2]) for family, _, _, _, address in found]  # type: ignore[misc]

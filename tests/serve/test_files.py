@@ -1,0 +1,249 @@
+"""Predictions for whole files: every format, every encoding, bounded blocks, whole or absent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ratchet.bundle import Bundle
+from ratchet.errors import BundleError, DataError
+from ratchet.serve import formats, predict_file
+
+Model = Any  # the Lengths of conftest.py
+
+
+def rows_of(path: Path, *, encoding: str = "utf-8", delimiter: str = ",") -> list[dict[str, str]]:
+    with path.open(encoding=encoding, newline="") as reader:
+        return list(csv.DictReader(reader, delimiter=delimiter))
+
+
+def test_csv_keeps_its_columns_and_gets_two(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "reviews.csv"
+    source.write_text('id,评论,备注\n1,好的,"a, ""b"""\n2,,空\n3,  ,\n4,"两\n行",x\n', encoding="utf-8")
+    done = predict_file(bundle.path, source, model=model)
+    assert done.target == tmp_path / "reviews.predictions.csv"
+    assert (done.format, done.rows, done.without_text) == ("csv", 4, 2)
+    found = rows_of(done.target)
+    assert [row["备注"] for row in found] == ['a, "b"', "空", "", "x"]
+    assert [row["prediction"] for row in found] == ["坏", "", "", "好"]
+    assert float(found[0]["probability"]) == pytest.approx(0.416667)
+    assert found[1]["probability"] == ""
+    assert done.counts == {"坏": 1, "好": 1}
+    assert model.seen == [["好的", "两\n行"]]
+
+
+def test_each_label_has_its_column_on_request(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.csv"
+    source.write_text("评论\nab\n", encoding="utf-8")
+    done = predict_file(bundle, source, tmp_path / "y.csv", model=model, each_label=True)
+    row = rows_of(done.target)[0]
+    assert list(row) == ["评论", "prediction", "probability", "probability_坏", "probability_好", "probability_mixed"]
+    assert sum(float(row[name]) for name in list(row)[3:]) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("gb18030", "gb18030"), ("utf-16", "utf-16")],
+)
+def test_the_encoding_is_found_and_kept(
+    tmp_path: Path, bundle: Bundle, model: Model, encoding: str, written: str
+) -> None:
+    source = tmp_path / "x.csv"
+    source.write_bytes("评论\n物流很快😀\n".encode(encoding))
+    done = predict_file(bundle, source, model=model)
+    assert done.target.read_bytes().decode(written).startswith("评论,prediction,probability\n物流很快😀,坏,")
+    assert model.seen == [["物流很快😀"]]
+
+
+def test_a_national_encoding_becomes_utf8(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.csv"
+    source.write_bytes("text\ncafé\n".encode("latin-1"))
+    done = predict_file(bundle, source, model=model, encoding="latin-1", text="text")
+    assert rows_of(done.target)[0]["text"] == "café"
+
+
+def test_cells_with_carriage_returns_and_nul_survive(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.csv"
+    source.write_bytes('评论,b\r\n"a\rb",c\r\n"d\r\ne","\0"\r\n'.encode())
+    found = rows_of(predict_file(bundle, source, model=model).target)
+    assert [(row["评论"], row["b"]) for row in found] == [("a\rb", "c"), ("d\r\ne", "\0")]
+
+
+def test_tsv_and_short_rows(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.tsv"
+    source.write_text("a\t评论\tc\n1\t好\n\n2\t坏了\t3\n", encoding="utf-8")
+    found = rows_of(predict_file(bundle, source, model=model).target, delimiter="\t")
+    assert [row["c"] for row in found] == ["", "3"]
+    assert all(row["prediction"] for row in found)
+
+
+def test_jsonl_is_copied_byte_for_byte(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    lines = [
+        '{"评论": "好", "n": 1.10, "deep": {"a": [1, 2]}}',
+        '{"n": 12345678901234567890123, "评论":"\\ud800"}',
+        '{"n": null}',
+        "{ }",
+    ]
+    source = tmp_path / "x.jsonl"
+    source.write_text("\n".join([lines[0], "", *lines[1:]]), encoding="utf-8")
+    done = predict_file(bundle, source, model=model)
+    written = done.target.read_text(encoding="utf-8").splitlines()
+    assert [new.startswith(old[:-1]) for old, new in zip(lines, written, strict=True)] == [True] * 4
+    found = [json.loads(line) for line in written]
+    assert [row["prediction"] for row in found] == ["坏", "坏", None, None]
+    assert (done.rows, done.without_text) == (4, 2)
+    assert model.seen == [["好", "?"]]
+
+
+def test_parquet_keeps_its_types(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.parquet"
+    texts = pa.array(["好", None, "坏了吧"]).dictionary_encode()
+    pq.write_table(pa.table({"n": pa.array([1, 2, 3], pa.int8()), "评论": texts}), source)
+    done = predict_file(bundle, source, model=model)
+    table = pq.read_table(done.target)
+    assert table.schema.field("n").type == pa.int8()
+    assert table.schema.field("probability").type == pa.float64()
+    assert table["prediction"].to_pylist() == ["坏", None, "好"]
+    assert table["评论"].to_pylist() == ["好", None, "坏了吧"]
+
+
+def test_plain_lines_become_tsv(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.txt"
+    source.write_bytes("好\t的\r\n\n\u2028a\n末".encode())
+    done = predict_file(bundle, source, model=model)
+    assert done.target.name == "x.predictions.tsv"
+    found = rows_of(done.target, delimiter="\t")
+    assert [row["text"] for row in found] == ["好\t的", "", "\u2028a", "末"]
+    assert [bool(row["prediction"]) for row in found] == [True, False, True, True]
+
+
+def test_standard_input_to_standard_output(bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\ufeff好\n不错\n".encode())))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
+    done = predict_file(bundle, "-", model=model)
+    assert str(done.target) == "-"
+    assert [line.split("\t")[:2] for line in out.getvalue().decode().splitlines()] == [
+        ["text", "prediction"],
+        ["好", "坏"],
+        ["不错", "坏"],
+    ]
+
+
+def test_standard_input_in_another_format(
+    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO('{"评论": "好"}\n'.encode())))
+    done = predict_file(bundle, "-", tmp_path / "y.jsonl", format="jsonl", model=model)
+    assert json.loads(done.target.read_text(encoding="utf-8"))["prediction"] == "坏"
+
+
+def test_blocks_are_bounded_in_rows_and_in_characters(
+    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(formats, "BLOCK_CHARACTERS", 10)
+    source = tmp_path / "x.txt"
+    source.write_text("\n".join(["a"] * 9 + ["bbbbbbbbbbbb"] * 2), encoding="utf-8")
+    reports: list[tuple[int, float | None]] = []
+    predict_file(bundle, source, model=model, progress=lambda rows, share: reports.append((rows, share)))
+    assert [len(block) for block in model.seen] == [4, 4, 2, 1]
+    assert [rows for rows, _ in reports] == [4, 8, 10, 11]
+    assert reports[-1][1] == 1.0
+
+
+def test_a_five_megabyte_cell(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.csv"
+    source.write_text("评论\n" + "长" * 1_700_000 + "\n", encoding="utf-8")
+    assert predict_file(bundle, source, model=model).rows == 1
+    assert csv.field_size_limit() == 131072  # as it was
+
+
+BAD: dict[str, tuple[str, bytes, str]] = {
+    "empty": ("x.csv", b"", "must have a header line but is empty"),
+    "no such column": ("x.csv", "评论s,b\n1,2\n".encode(), "text column '评论' but has none. Did you mean '评论s'"),
+    "nothing near": ("x.csv", b"a,b\n1,2\n", "It has the columns 'a', 'b'"),
+    "twice": ("x.csv", "评论,评论\n1,2\n".encode(), "one column '评论' but has several"),
+    "taken": ("x.csv", "评论,prediction\n1,2\n".encode(), "must not have a column 'prediction'"),
+    "too wide": ("x.csv", "评论\nok\n1,2\n".encode(), "Row 2 of .* must have 1 cells but has 2"),
+    "lone quote": ("x.csv", ("评论,b\nok,1\n" + '"' + "x" * 70_000).encode(), "line .*field larger than field limit"),
+    "binary": ("x.csv", b"\x81\xff\x00\xfe", "must be in UTF-8, UTF-16 with a mark, or GB18030"),
+    "not JSON": ("x.jsonl", '{"评论": "a"}\n{"评论"\n'.encode(), "Line 2 of .* must be a JSON object"),
+    "a list": ("x.jsonl", b"[1]\n", "Line 1 of .* must be a JSON object but is list"),
+    "a number": ("x.jsonl", '{"评论": 3}\n'.encode(), "'评论' in line 1 of .* must be text but is int"),
+    "no such field": ("x.jsonl", b'\n{"a": 3}\n', "text column '评论' but has none"),
+    "taken field": ("x.jsonl", '{"评论": "a", "probability": 1}'.encode(), "must not have a column 'probability'"),
+    "not Parquet": ("x.parquet", b"PAR1", "must be a Parquet file"),
+    "endless line": ("x.txt", b"x" * 70_000, "Line 1 of .* must have fewer than 65536 characters"),
+    "strange suffix": ("x.docx", b"", "must end in one of .csv, .tsv"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_unusable_sources_leave_nothing(
+    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.setattr(formats, "CELL_LIMIT", 65_536)
+    name, data, message = BAD[case]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / name).write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        predict_file(bundle, folder / name, model=model)
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_parquet_columns_that_are_not_text(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"评论": [[1], [2]]}), source)
+    with pytest.raises(DataError, match="must be text but is list"):
+        predict_file(bundle, source, model=model)
+
+
+def test_missing_file_and_unwritable_target(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    with pytest.raises(DataError, match=r"none\.csv cannot be read: No such file"):
+        predict_file(bundle, tmp_path / "none.csv", model=model)
+    source = tmp_path / "x.txt"
+    source.write_text("a", encoding="utf-8")
+    with pytest.raises(DataError, match="cannot be written: No such file"):
+        predict_file(bundle, source, tmp_path / "no" / "y.tsv", model=model)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"), [("x.csv", "must not replace its source"), ("y.parquet", "must be csv but .* ends in")]
+)
+def test_targets_that_would_harm(tmp_path: Path, bundle: Bundle, model: Model, target: str, message: str) -> None:
+    source = tmp_path / "x.csv"
+    source.write_text("评论\na\n", encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        predict_file(bundle, source, tmp_path / target, model=model)
+    assert source.read_text(encoding="utf-8") == "评论\na\n"
+
+
+def test_wrong_encodings_are_named(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.csv"
+    source.write_bytes("评论\n好\n".encode("gb18030"))
+    with pytest.raises(DataError, match="must be in the encoding utf-8 but has the bytes"):
+        predict_file(bundle, source, model=model, encoding="utf-8")
+    with pytest.raises(DataError, match="one that Python knows but got 'klingon'"):
+        predict_file(bundle, source, model=model, encoding="klingon")
+
+
+def test_a_model_that_fails_leaves_the_old_result(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.txt"
+    source.write_text("a\n", encoding="utf-8")
+    target = tmp_path / "x.predictions.tsv"
+    target.write_text("old", encoding="utf-8")
+    model.labels = ("one", "two")
+    with pytest.raises(BundleError, match="must answer with shape"):
+        predict_file(bundle, source, model=model)
+    assert target.read_text(encoding="utf-8") == "old"
+    assert not list(tmp_path.glob(".*"))
