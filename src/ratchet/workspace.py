@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ratchet.errors import WorkspaceError
 
-_NOT_ONLY_WRITING = (errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR)
+_NOT_ONLY_WRITING = (errno.EACCES, errno.EPERM, errno.EEXIST, errno.EISDIR, errno.ENOTDIR)
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<kind>new|old)-[0-9a-f]{8}", re.DOTALL)
 
 
@@ -254,6 +254,7 @@ def _explain(error: OSError, path: Path) -> WorkspaceError | None:
             "Check the disk, then run again: finished work is kept.",
         ),
         errno.EEXIST: ("must be a folder but is a file", "Move that file away."),
+        errno.EISDIR: ("must be a file but is a folder", "Move that folder away."),
         errno.ENOTDIR: ("must lie in folders but one of its parents is a file", "Move that file away."),
         errno.ENOLCK: ("must be on a file system with locks but this one has none", elsewhere),
         errno.ENOTSUP: ("must be on a file system with locks but this one has none", elsewhere),
