@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
 from ratchet.paired import (
+    DRAWS,
     Floats,
     Ints,
     Paired,
@@ -95,13 +96,23 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Setting:
+    """How a paired test is run: one minus the interval's confidence, the margin, and the resampling."""
+
+    alpha: float = 0.05
+    margin: float = 0.01
+    seed: int = 0
+    draws: int = DRAWS
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """A metric: its value on single-seed evidence, its paired test, and how people read a difference of it."""
 
     name: str
     unit: str
     value: Callable[[Evidence], float]
-    compare: Callable[[Evidence, Evidence, float, float, int], Paired]
+    compare: Callable[[Evidence, Evidence, Setting], Paired]
     seeds: bool = False
     """Whether the paired test takes evidence of several seeds."""
 
@@ -113,12 +124,12 @@ def _right(evidence: Evidence) -> Floats:
     return mean
 
 
-def _compare_accuracy(a: Evidence, b: Evidence, alpha: float, margin: float, seed: int) -> Paired:
+def _compare_accuracy(a: Evidence, b: Evidence, setting: Setting) -> Paired:
     difference = _right(a) - _right(b)
     if a.probability.ndim == b.probability.ndim == 2:
         wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
-        return mcnemar(wins, losses, len(difference), alpha=alpha, margin=margin)
-    return mean_difference(difference, alpha=alpha, margin=margin, seed=seed)
+        return mcnemar(wins, losses, len(difference), alpha=setting.alpha, margin=setting.margin)
+    return mean_difference(difference, **asdict(setting))
 
 
 def _row_log_loss(evidence: Evidence) -> Floats:
@@ -129,8 +140,8 @@ def _row_log_loss(evidence: Evidence) -> Floats:
     return loss if loss.ndim == 1 else loss.mean(axis=0)
 
 
-def _compare_log_loss(a: Evidence, b: Evidence, alpha: float, margin: float, seed: int) -> Paired:
-    return mean_difference(_row_log_loss(b) - _row_log_loss(a), alpha=alpha, margin=margin, seed=seed)
+def _compare_log_loss(a: Evidence, b: Evidence, setting: Setting) -> Paired:
+    return mean_difference(_row_log_loss(b) - _row_log_loss(a), **asdict(setting))
 
 
 def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
@@ -156,16 +167,14 @@ def _macro_f1(evidence: Evidence) -> float:
     return float(macro_f1_of(confusion(evidence.truth, evidence.predicted, k)[None].astype(np.float64))[0])
 
 
-def _compare_macro_f1(a: Evidence, b: Evidence, alpha: float, margin: float, seed: int) -> Paired:
+def _compare_macro_f1(a: Evidence, b: Evidence, setting: Setting) -> Paired:
     return swapped_confusions(
         a.truth,
         a.predicted,
         b.predicted,
         macro_f1_of,
         classes=a.probability.shape[-1],
-        alpha=alpha,
-        margin=margin,
-        seed=seed,
+        **asdict(setting),
     )
 
 
@@ -185,10 +194,11 @@ def _auc(evidence: Evidence) -> float:
     return auc(*_positive(evidence))
 
 
-def _compare_auc(a: Evidence, b: Evidence, alpha: float, margin: float, seed: int) -> Paired:
+def _compare_auc(a: Evidence, b: Evidence, setting: Setting) -> Paired:
     (truth, first), (_, second) = _positive(a), _positive(b)
-    draws = 9_999 if len(truth) <= 2_000 else 1_999
-    return swapped_rankings(truth, first, second, alpha=alpha, margin=margin, seed=seed, draws=draws)
+    if len(truth) > 2_000:  # each draw costs a pass over the rows; the tail beyond is read off the normal fit anyway
+        setting = replace(setting, draws=min(setting.draws, 1_999))
+    return swapped_rankings(truth, first, second, **asdict(setting))
 
 
 METRICS: dict[str, Metric] = {
@@ -215,7 +225,7 @@ METRICS: dict[str, Metric] = {
 """Every metric reads "higher is better"; log_loss is negated. A new metric is one entry here."""
 
 
-def compare_measure(name: str, a: Evidence, b: Evidence, *, alpha: float, margin: float) -> Paired:
+def compare_measure(name: str, a: Evidence, b: Evidence, setting: Setting) -> Paired:
     """The relative saving of a measured quantity, from interleaved rounds."""
     for evidence in (a, b):
         if name not in evidence.measures:
@@ -228,7 +238,7 @@ def compare_measure(name: str, a: Evidence, b: Evidence, *, alpha: float, margin
         raise RatchetError(
             f"The measure {name!r} must have as many positive rounds in both models but got {len(first)} and {len(second)}."
         )
-    return log_ratio(first, second, alpha=alpha, margin=margin)
+    return log_ratio(first, second, alpha=setting.alpha, margin=setting.margin)
 
 
 def score(evidence: Evidence, metric: str, *, alpha: float = 0.05, seed: int = 0) -> Score:

@@ -281,7 +281,7 @@ def swapped_rankings(
     differs = np.flatnonzero(a != b)
     generator = np.random.default_rng(seed)
     null = np.empty(draws)
-    for start, stop in _blocks(draws, 40 * len(a)):  # small blocks stay in the cache
+    for start, stop in _blocks(draws, 400 * len(a)):  # small blocks stay in the cache
         swap = np.zeros((stop - start, len(a)), dtype=bool)
         swap[:, differs] = generator.random((stop - start, len(differs)), dtype=np.float32) < 0.5
         null[start:stop] = _auc_of_ranks(truth, np.where(swap, b, a)) - _auc_of_ranks(truth, np.where(swap, a, b))

@@ -11,8 +11,8 @@ import numpy as np
 
 from ratchet.errors import RatchetError
 from ratchet.family import Family
-from ratchet.metrics import METRICS, Evidence, compare_measure
-from ratchet.paired import Paired, normal_quantile
+from ratchet.metrics import METRICS, Evidence, Setting, compare_measure
+from ratchet.paired import DRAWS, Paired, normal_quantile
 
 Outcome = Literal["better", "not_worse", "worse", "undecided"]
 Kind = Literal["superior", "noninferior", "equivalent"]
@@ -127,6 +127,7 @@ def compare(
     family: Family | None = None,
     alpha: float = 0.05,
     seed: int = 0,
+    draws: int = DRAWS,
 ) -> Verdict:
     """Judge a challenger against the champion on the rows that both were scored on.
 
@@ -137,7 +138,7 @@ def compare(
             correction for the number of metrics (Berger 1982, Technometrics 24).
         family: the history of challenges on these rows, which sets the level of this one; ``None``: a single comparison.
         alpha: two-sided error level of a single comparison, used without ``family``.
-        seed: of the resampling.
+        seed: of the resampling; ``draws``: how many permutations.
 
     Raises:
         RatchetError: no shared rows, different true classes or folds, an unknown metric.
@@ -175,7 +176,16 @@ def compare(
     claims = [Claim(metric=claim) if isinstance(claim, str) else claim for claim in metrics]
     if not claims:
         raise RatchetError("A comparison must have at least one metric but got none.")
-    findings = tuple(_find(claim, first, second, alpha=family.alpha, level=level, seed=seed) for claim in claims)
+    findings = tuple(
+        _find(
+            claim,
+            first,
+            second,
+            Setting(alpha=family.alpha, margin=claim.margin, seed=seed, draws=draws),
+            level=level,
+        )
+        for claim in claims
+    )
     outcome, promotes = _together(findings)
     return Verdict(
         challenger=challenger.name,
@@ -201,17 +211,17 @@ def fold_inflation(a: Evidence, b: Evidence) -> float:
     return 1.0 if folds == 1 else 1 + folds / (folds - 1)
 
 
-def _find(claim: Claim, a: Evidence, b: Evidence, *, alpha: float, level: float, seed: int) -> Finding:
-    metric = METRICS.get(claim.metric)
+def _find(claim: Claim, a: Evidence, b: Evidence, setting: Setting, *, level: float) -> Finding:
+    alpha, metric = setting.alpha, METRICS.get(claim.metric)
     seed_sd = None
     if metric is None:
-        paired = compare_measure(claim.metric, a, b, alpha=alpha, margin=claim.margin)
+        paired = compare_measure(claim.metric, a, b, setting)
         n, inflation = len(a.measures[claim.metric]), 1.0
     else:
         if not metric.seeds and (a.probability.ndim == 3 or b.probability.ndim == 3):
             able = ", ".join(sorted(name for name, other in METRICS.items() if other.seeds))
             raise RatchetError(f"A metric over several seeds must be one of {able} but got {claim.metric!r}.")
-        paired = metric.compare(a, b, alpha, claim.margin, seed)
+        paired = metric.compare(a, b, setting)
         n, inflation = len(a.rows), fold_inflation(a, b)
         seed_sd = _seed_noise(a, b, claim.metric)
         if seed_sd is not None:
