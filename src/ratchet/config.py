@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
-    """A part of the recipe: frozen, and unknown keys are refused."""
+    """A part of the recipe: frozen, and unknown keys are refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
+    The line under a key is its description in the JSON Schema and in the recipe that ``ratchet init`` writes. A
+    validator's message begins with the key it is about: "high must be at least low (3) but got 2."
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=False, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class DataConfig(Section):
@@ -78,7 +84,7 @@ class SplitConfig(Section):
 class GateConfig(Section):
     """What a challenger must prove."""
 
-    metrics: tuple[Literal["accuracy", "macro_f1", "auc"], ...] = ("accuracy",)
+    metrics: tuple[Literal["accuracy", "macro_f1", "auc"], ...] = Field(default=("accuracy",), min_length=1)
     """Every one of these must be better."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Chance that a whole run promotes any challenger that is not better (two-sided, over the family)."""
@@ -102,12 +108,20 @@ class LinearFeatures(Section):
     min_df: int = Field(default=1, ge=1)
     """N-grams in fewer rows are left out."""
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.high < self.low:
+            raise ValueError(f"high must be at least low ({self.low}) but got {self.high}.")
+        return self
+
 
 class LinearSpec(Section):
     """Logistic regression on n-gram features."""
 
     kind: Literal["linear"] = "linear"
+    """Which kind of model this is."""
     name: str = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
     features: tuple[LinearFeatures, ...] = ()
     """Blocks of features side by side; empty: chosen by language."""
     C: float = Field(default=1.0, gt=0)
@@ -118,7 +132,9 @@ class BlendSpec(Section):
     """The average of the probabilities of several linear models."""
 
     kind: Literal["blend"] = "blend"
+    """Which kind of model this is."""
     name: str = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
     members: tuple[LinearSpec, ...] = ()
     """The models; empty: chosen by language."""
 
@@ -127,41 +143,62 @@ class EdaSpec(Section):
     """The champion's own model, trained on the train part plus easy data augmentation."""
 
     kind: Literal["eda"] = "eda"
+    """Which kind of model this is."""
     name: str = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
     copies: int = Field(default=1, ge=1, le=16)
     """Augmented copies of each row."""
     alpha: float = Field(default=0.1, gt=0, le=0.5)
     """Share of the words (characters in Chinese) that each operation changes."""
-    operations: tuple[Literal["swap", "delete", "insert", "replace"], ...] = ("swap", "delete", "insert", "replace")
+    operations: tuple[Literal["swap", "delete", "insert", "replace"], ...] = Field(
+        default=("swap", "delete", "insert", "replace"), min_length=1
+    )
+    """Random swaps, deletions, insertions and replacements."""
 
 
 class EncoderSpec(Section):
     """A transformer encoder with a classification head."""
 
     kind: Literal["encoder"] = "encoder"
+    """Which kind of model this is."""
     name: str = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
     source: str = "auto"
     """``scratch``, a directory, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``."""
     layers: int = Field(default=2, ge=1)
+    """Layers of a model from scratch; a pretrained one has its own."""
     width: int = Field(default=128, ge=8)
+    """Width of a model from scratch; a multiple of ``heads``."""
     heads: int = Field(default=4, ge=1)
+    """Attention heads of a model from scratch."""
     vocabulary: int = Field(default=6000, ge=64)
-    """Size of a from-scratch model; a pretrained one has its own."""
+    """Entries in the vocabulary of a model from scratch."""
     frozen_layers: int = Field(default=0, ge=0)
     """Lowest layers (and the embeddings) that are not trained."""
     max_tokens: int = Field(default=128, ge=8)
     """Longer texts are cut."""
     epochs: int = Field(default=3, ge=1)
+    """Passes over the train part."""
     lr: float = Field(default=3e-4, gt=0)
+    """Highest learning rate."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps with a rising learning rate, before the cosine."""
     weight_decay: float = Field(default=0.01, ge=0)
+    """Decoupled weight decay (AdamW)."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of activations set to zero in training."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
     batch_tokens: int = Field(default=4096, ge=16)
     """Tokens of a batch, padding included."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target probability that is spread over all labels."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads ({self.heads}) but got {self.width}.")
+        return self
 
 
 Challenger = Annotated[LinearSpec | BlendSpec | EdaSpec | EncoderSpec, Field(discriminator="kind")]
@@ -171,6 +208,7 @@ class CompressConfig(Section):
     """Which smaller forms of the champion are tried."""
 
     methods: tuple[Literal["int8"], ...] = ("int8",)
+    """The ways to make it smaller, tried in this order; empty: none."""
 
 
 class ExportConfig(Section):
@@ -186,7 +224,9 @@ class ServeConfig(Section):
     """The server."""
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen on; 0: any free one."""
     max_text_bytes: int = Field(default=64_000, ge=1)
     """Longer texts are refused with status 413."""
     max_texts: int = Field(default=256, ge=1)
@@ -207,6 +247,7 @@ class Recipe(Section):
     workspace: str = ".ratchet"
     """Folder of the ledger, the models and the bundles; relative to the recipe."""
     seed: int = Field(default=7, ge=0)
+    """Seed of everything random."""
     threads: int = Field(default=0, ge=0)
     """Threads for training and ONNX Runtime; 0: all cores."""
     data: DataConfig = DataConfig()
@@ -220,3 +261,13 @@ class Recipe(Section):
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
     serve: ServeConfig = ServeConfig()
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        names = [contender.name for contender in (self.baseline, *(self.challengers or ())) if contender.name]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(
+                f"challengers must have names of their own, beside the baseline's too, but got {twice!r} twice."
+            )
+        return self
