@@ -1,0 +1,280 @@
+"""The staircase of verdicts: the champion's line rises only where a challenger was proven."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ratchet.report import figures
+from ratchet.report.charts import WIDE, symbol
+from ratchet.report.content import Outcome
+from ratchet.report.svg import Scale, chart, line, number, path, percent_ticks, tag, ticks, tooltip, width_of, write
+
+LOOK: dict[Outcome, tuple[str, str, str]] = {
+    # outcome: (words, shape, tone)
+    "better": ("better", "dot", "champion"),
+    "not_worse": ("not worse", "diamond", "equal"),
+    "undecided": ("undecided", "ring", "open"),
+    "worse": ("worse", "ring", "loss"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One challenger: its difference to the champion of that moment, as a fraction, and whether it took over."""
+
+    name: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    outcome: Outcome
+    promoted: bool
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Where everything goes: one column for the first champion and one for each step."""
+
+    x: Scale
+    y: Scale
+    column: float
+    floor: float
+    width: float
+
+    def middle(self, index: int) -> float:
+        return self.x(index + 0.5)
+
+    def riser(self, index: int) -> float:
+        return self.x(index + 0.14)
+
+
+def look(outcome: Outcome, promoted: bool) -> tuple[str, str, str]:
+    """Words, shape and tone of an outcome; a diamond that did not take over is hollow."""
+    said, shape, tone = LOOK[outcome]
+    if shape == "diamond":
+        said, shape = ("not worse and smaller", shape) if promoted else (said, "open-diamond")
+    return said, shape, tone
+
+
+def levels(base: float, steps: Sequence[Step]) -> list[float]:
+    """The champion's height before each step, and after the last: ``base`` plus the differences that were promoted."""
+    heights = [base]
+    for step in steps:
+        heights.append(heights[-1] + (step.estimate or 0.0 if step.promoted else 0.0))
+    return heights
+
+
+def window(base: float, steps: Sequence[Step]) -> tuple[float, float]:
+    """The heights worth showing.
+
+    A challenger thirty points below would flatten every other step to nothing, so the window reaches at most eight
+    typical intervals down from the best; what lies lower is drawn at the edge with an arrow and its figure.
+    """
+    heights = levels(base, steps)
+    reach = [
+        (h + v) for h, s in zip(heights, steps, strict=False) for v in (s.estimate, s.low, s.high) if v is not None
+    ]
+    widths = [s.high - s.low for s in steps if s.low is not None and s.high is not None]
+    top, bottom = max([*heights, *reach]), min([*heights, *reach])
+    typical = median(widths) if widths else 0.02
+    floor = max(bottom, max(heights) - max(8 * typical, 0.03))
+    spans = [
+        (h + s.low, h + s.high)
+        for h, s in zip(heights, steps, strict=False)
+        if s.low is not None and s.high is not None
+    ]
+    bottom = min([floor, *(low for low, high in spans if high >= floor)])
+    pad = max((top - bottom) * 0.12, 0.003)
+    return max(0.0, bottom - pad), min(1.0, top + pad)
+
+
+def staircase(
+    base: str,
+    value: float,
+    steps: Sequence[Step],
+    *,
+    metric: str,
+    key: str,
+    title: str = "",
+    desc: str = "",
+    width: float = WIDE,
+) -> str:
+    """The champion's line over the challengers in order, each with the interval of its difference to the champion.
+
+    ``value`` is the first champion's score; later heights are ``value`` plus the promoted differences, so that each
+    step has exactly the height which its own paired comparison found. With little room the names give way to numbers.
+    """
+    heights = levels(value, steps)
+    lo, hi = window(value, steps)
+    legend, crown = _legend(steps, width)
+    left, tail = 40.0, width_of("00.0 %") + 18
+    column = (width - left - tail) / (len(steps) + 1)
+    named = column >= 58
+    tall = 320.0 if width > 500 else 280.0
+    floor = crown + tall
+    plan = _Plan(Scale(0, len(steps) + 1, left, width - tail), Scale(lo, hi, floor, crown + 10), column, floor, width)
+    body = [*legend, *_grid(plan, metric), *_champion(plan, heights, steps, key)]
+    for index, step in enumerate(steps):
+        body += _challenger(plan, index, step, heights)
+    body += _names(plan, [base, *(step.name for step in steps)], named=named)
+    return chart(
+        body,
+        width=width,
+        height=floor + (50 if named else 24),
+        title=title or "Staircase of verdicts",
+        desc=desc or _told(base, value, steps, metric),
+        key=key,
+    )
+
+
+def _told(base: str, value: float, steps: Sequence[Step], metric: str) -> str:
+    parts = [f"The first champion {base} has {figures.metric(metric)} {figures.percent(value)}."]
+    for index, s in enumerate(steps, start=1):
+        moved = ", takes over" if s.promoted else ""
+        parts.append(
+            f"{index}. {s.name}: {look(s.outcome, s.promoted)[0]}, {figures.points(s.estimate, s.low, s.high)} points{moved}."
+        )
+    return " ".join(parts)
+
+
+def _legend(steps: Sequence[Step], width: float) -> tuple[list[str], float]:
+    """The shapes in use with their counts, wrapped to the width, and the height they take."""
+    kinds: dict[tuple[str, str, str], int] = {}
+    for outcome in LOOK:
+        for step in steps:
+            if step.outcome == outcome:
+                kind = look(outcome, step.promoted)
+                kinds[kind] = kinds.get(kind, 0) + 1
+    x, y = 8.0, 12.0
+    body = [path(f"M{number(x - 4)} {number(y - 4)}h18", "step"), write(x + 20, y, "champion", class_="t2")]
+    x += 42 + width_of("champion")
+    for (said, shape, tone), rows in kinds.items():
+        words = f"{said} ({rows})"
+        if x + width_of(words) + 24 > width:
+            x, y = 8.0, y + 20
+        body += [symbol(x + 5, y - 4, shape=shape, tone=tone, size=5), write(x + 16, y, words, class_="t2")]
+        x += width_of(words) + 34
+    return body, y + 14
+
+
+def _grid(plan: _Plan, metric: str) -> list[str]:
+    body = []
+    marks = ticks(plan.y.lo, plan.y.hi, most=6)
+    for value, shown in zip(marks, percent_ticks(marks), strict=True):
+        body.append(line(plan.x.a, plan.y(value), plan.x.b, plan.y(value), "grid"))
+        body.append(write(plan.x.a - 7, plan.y(value) + 4, shown, class_="t3 num", anchor="end"))
+    body.append(write(plan.x.a + 2, plan.y.b - 1, f"{figures.metric(metric)}, %", class_="t3"))
+    return body
+
+
+def _champion(plan: _Plan, heights: list[float], steps: Sequence[Step], key: str) -> list[str]:
+    """The line, the area below it, and the level that each promoted challenger had to beat."""
+    runs = [(plan.x.a, heights[0])]
+    beaten = []
+    for index, step in enumerate(steps):
+        if step.promoted:
+            x, old = plan.riser(index + 1), plan.y(heights[index])
+            runs.append((x, heights[index + 1]))
+            if heights[index] >= plan.y.lo:
+                beaten.append(line(x, old, plan.x(index + 2) - plan.column * 0.14, old, "beaten"))
+    d = area = ""
+    for (x, height), (stop, _) in zip(runs, [*runs[1:], (plan.x.b, 0.0)], strict=True):
+        y = number(plan.y(height))
+        area += f"{'L' if area else 'M'}{number(x)} {y}H{number(stop)}"
+        # A level below the picture has no line; the next one rises from the floor.
+        d += f"M{number(x)} {number(plan.floor)}" if not d and x > plan.x.a else ""
+        d += f"{'L' if d else 'M'}{number(x)} {y}H{number(stop)}" if height >= plan.y.lo else ""
+    area += f"V{number(plan.floor)}H{number(plan.x.a)}z"
+    end = plan.y(heights[-1]) + 4
+    last = write(plan.x.b + 8, end, figures.percent(heights[-1]), class_="t-champion num strong")
+    return [
+        _fade(key),
+        tag("path", d=area, fill=f"url(#{key}-g)"),
+        *beaten,
+        path(d, "step"),
+        *_start(plan, heights[0]),
+        last,
+    ]
+
+
+def _start(plan: _Plan, height: float) -> list[str]:
+    """The first champion's mark with its figure, above the line where there is room for it."""
+    x, y = plan.middle(0), plan.y(height)
+    if height < plan.y.lo:
+        y = plan.floor - 7
+        mark = path(f"M{number(x - 5)} {number(y - 4)}h10l-5 7z", "fill-champion")
+    else:
+        mark = tag("circle", cx=x, cy=y, r=5.5, class_="fill-champion ring")
+    lift = 20 if plan.column < 54 and y < plan.floor - 30 else -12
+    return [mark, write(x, y + lift, figures.percent(height), class_="t1 num strong halo", anchor="middle")]
+
+
+def _fade(key: str) -> str:
+    """Below the line colour fades out: the axis does not start at zero, so the area must not look like an amount."""
+    stops = (tag("stop", offset="0", class_="fade-top"), tag("stop", offset="1", class_="fade-end"))
+    return tag("defs", tag("linearGradient", *stops, id=f"{key}-g", x1="0", y1="0", x2="0", y2="1"))
+
+
+def _challenger(plan: _Plan, index: int, step: Step, heights: list[float]) -> list[str]:
+    said, shape, tone = look(step.outcome, step.promoted)
+    x, before = plan.middle(index + 1), heights[index]
+    told = f"{index + 1}. {step.name}: {said}, {figures.points(step.estimate, step.low, step.high)} points"
+    tip = tooltip(told)
+    if step.estimate is None:
+        return [tag("g", tip, write(x, plan.y(before) - 10, "?", class_="t2", anchor="middle"))]
+    centre = before + step.estimate
+    size = min(6.0, max(2.5, plan.column * 0.3))
+    parts = [tip]
+    low = centre if step.low is None else before + step.low
+    high = centre if step.high is None else before + step.high
+    if max(high, centre) < plan.y.lo:
+        y = plan.floor - 7
+        parts.append(path(f"M{number(x - 5)} {number(y - 4)}h10l-5 7z", f"fill-{tone}"))
+        below, y_text = True, y - 10
+    else:
+        parts.append(path(f"M{number(x)} {number(plan.y(low))}V{number(plan.y(high))}", f"whisker line-{tone}"))
+        if plan.column > 26:
+            for end in (low, high):
+                if plan.y.lo < end < plan.y.hi:
+                    parts.append(path(f"M{number(x - 4)} {number(plan.y(end))}h8", f"cap line-{tone}"))
+        parts.append(symbol(x, plan.y(centre), shape=shape, tone=tone, size=size))
+        below = step.estimate < 0 and not step.promoted
+        y_text = plan.y(low) + 15 if below else plan.y(high) - 7
+        y_text = y_text if y_text < plan.floor - 2 else plan.y(high) - 7
+    shown = figures.signed(step.estimate)
+    if plan.column > width_of(shown) + 3:
+        parts.append(write(x, y_text, shown, class_=f"t-{tone} num strong halo", anchor="middle"))
+    return [tag("g", *parts)]
+
+
+def _names(plan: _Plan, names: list[str], *, named: bool) -> list[str]:
+    body = [line(plan.x.a, plan.floor, plan.x.b, plan.floor, "axis")]
+    every = max(1, round(18 / plan.column + 0.5)) if plan.column < 18 else 1
+    first = "start" if plan.column > 30 else "0"
+    for index, name in enumerate(names):
+        x = plan.middle(index)
+        if not named:
+            if index % every == 0:
+                body.append(write(x, plan.floor + 16, str(index) if index else first, class_="t3 num", anchor="middle"))
+            continue
+        room = plan.column - 6
+        rows = [
+            write(x, plan.floor + 17 + 14 * row, part, class_="t2", anchor="middle", room=room)
+            for row, part in enumerate(_two_lines(name, room))
+        ]
+        body.append(tag("g", tooltip(name), *rows) if len(rows) > 1 else rows[0])
+        body.append(write(x, plan.floor + 46, str(index) if index else first, class_="t3 num", anchor="middle"))
+    return body
+
+
+def _two_lines(name: str, room: float) -> list[str]:
+    """A name on one line, or on two broken after a separator (anywhere in Chinese)."""
+    if width_of(name) <= room:
+        return [name]
+    pieces = re.findall(r"[^-_ +/,·\u2e80-\u9fff]*[-_ +/,·\u2e80-\u9fff]|[^-_ +/,·\u2e80-\u9fff]+$", name) or [name]
+    first = ""
+    while pieces and width_of(first + pieces[0]) <= room:
+        first += pieces.pop(0)
+    return [first.strip(), "".join(pieces).strip()] if first.strip() and pieces else [name]

@@ -1,0 +1,120 @@
+"""The run in one sentence and a handful of figures, written from the report's own numbers."""
+
+from __future__ import annotations
+
+from ratchet.report import figures
+from ratchet.report.content import Challenges, Leak, ReportData, Score, Tile
+
+NOTICEABLE = 0.005
+"""Half a point: a naive split which promises no more than this above the honest score misleads nobody."""
+
+
+def honest_score(report: ReportData) -> Score | None:
+    """The baseline's score on parts that share no text."""
+    if report.leak and report.leak.honest:
+        return report.leak.honest
+    return report.challenges.baseline_score if report.challenges else None
+
+
+def sealed_score(report: ReportData) -> Score | None:
+    """The champion's first score on the sealed test part."""
+    return report.sealed.scores[0] if report.sealed and report.sealed.scores else None
+
+
+def overstated(leak: Leak) -> float | None:
+    """Naive minus honest score, as a fraction."""
+    if leak.naive.value is None or leak.honest is None or leak.honest.value is None:
+        return None
+    return leak.naive.value - leak.honest.value
+
+
+def story(report: ReportData) -> str:
+    """One or two sentences: what a random split would have promised, the honest score, and the champion's."""
+    if report.story:
+        return report.story
+    clauses: list[str] = []
+    gap = overstated(report.leak) if report.leak else None
+    honest = honest_score(report)
+    if report.leak and gap is not None and gap > NOTICEABLE:
+        clauses.append(f"A random split of this table would have promised {figures.percent(report.leak.naive.value)}")
+        clauses.append(f"the honest score is {figures.percent(honest.value if honest else None)}")
+    elif honest is not None and honest.value is not None:
+        clauses.append(f"The baseline's honest score is {figures.percent(honest.value)}")
+    sealed = sealed_score(report)
+    if sealed is not None:
+        named = f"the champion, {report.champion}," if report.champion else "the champion"
+        clauses.append(f"{named} scores {figures.score(sealed)} on the sealed test part")
+    elif report.champion:
+        clauses.append(f"the champion is {report.champion}")
+    if not clauses:
+        return "Nothing was measured in this run."
+    told = "; ".join(clauses) + "."
+    return told[0].upper() + told[1:]
+
+
+def verdict_counts(challenges: Challenges) -> str:
+    """ "2 better, 1 undecided, 3 worse", in that order and without zeros."""
+    order = (("better", "better"), ("not_worse", "not worse"), ("undecided", "undecided"), ("worse", "worse"))
+    counted = [(said, sum(v.outcome == outcome for v in challenges.verdicts)) for outcome, said in order]
+    return ", ".join(f"{rows} {said}" for said, rows in counted if rows)
+
+
+def tiles(report: ReportData) -> tuple[Tile, ...]:
+    """The key figures: the report's own, or those which its sections hold."""
+    if report.tiles:
+        return report.tiles
+    made: list[Tile] = []
+    sealed = sealed_score(report)
+    if sealed is not None:
+        rows = f", {figures.count(sealed.n)} rows" if sealed.n else ""
+        made.append(
+            Tile(
+                label=f"Champion, sealed-test {figures.metric(sealed.metric)}",
+                value=figures.percent(sealed.value),
+                note=f"{figures.bounds(sealed.low, sealed.high)}{rows}",
+            )
+        )
+    honest = honest_score(report)
+    if honest is not None:
+        made.append(
+            Tile(
+                label=f"Baseline, honest {figures.metric(honest.metric)}",
+                value=figures.percent(honest.value),
+                note=figures.bounds(honest.low, honest.high),
+            )
+        )
+    return (*made, *_more_tiles(report))
+
+
+def _more_tiles(report: ReportData) -> list[Tile]:
+    made: list[Tile] = []
+    if report.leak:
+        share = report.leak.leaked_rows / max(1, report.leak.test_rows)
+        made.append(
+            Tile(
+                label="A naive split would claim",
+                value=figures.percent(report.leak.naive.value),
+                note=f"{figures.percent(share)} of its test rows are in train",
+            )
+        )
+    if report.challenges:
+        made.append(
+            Tile(
+                label="Challengers promoted",
+                value=f"{sum(v.promoted for v in report.challenges.verdicts)} of {len(report.challenges.verdicts)}",
+                note=verdict_counts(report.challenges),
+            )
+        )
+    if report.bundle:
+        files = len(report.bundle.files)
+        made.append(
+            Tile(
+                label="Bundle", value=figures.size(report.bundle.bytes), note=f"{files} files, hashed" if files else ""
+            )
+        )
+    stages = report.environment.stages if report.environment else ()
+    if stages:
+        took = sum(stage.seconds or 0.0 for stage in stages)
+        cores = report.environment.cores if report.environment else None
+        made.append(Tile(label="Whole run", value=figures.seconds(took), note=f"on {cores} cores" if cores else ""))
+    return made

