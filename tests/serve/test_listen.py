@@ -94,6 +94,12 @@ def test_requests_in_flight_are_answered_after_sigterm(bundle: Bundle, no_key: N
             child.kill()
 
 
+def test_connections_send_small_answers_at_once() -> None:
+    with listen._listening(ServeConfig(port=0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY only then
+        assert listen._url(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 def test_a_port_in_use_is_one_clear_line(bundle: Bundle, no_key: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

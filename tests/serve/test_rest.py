@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from ratchet.bundle import Bundle
 from ratchet.config import ServeConfig
 from ratchet.errors import BundleError
+from ratchet.serve import intake
 from ratchet.serve.rest import build_app
 
 Model = Any  # the Lengths of conftest.py
@@ -150,6 +151,32 @@ def test_a_body_that_is_too_big_is_not_kept(bundle: Bundle, model: Model, declar
     answer = ask(app, lambda client: client.post("/predict", content=body, headers=JSON))
     assert error(answer) == (413, "body_too_big", "The body must have at most 1624 bytes.")
     assert answer.headers["connection"] == "close"
+
+
+def test_all_bodies_together_are_bounded(bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "TOGETHER", 2)
+    app = build_app(bundle.path, config=ServeConfig(max_texts=1, max_text_bytes=1000, deadline=20), model=model)
+    body = json.dumps({"text": "a" * 900, "texts": []}).encode() + b" " * 6000
+
+    async def run() -> None:
+        async with running(app) as client:
+            gate = asyncio.Event()
+
+            async def slow() -> AsyncIterator[bytes]:
+                yield body
+                await gate.wait()
+
+            asked = [asyncio.create_task(client.post("/predict", content=slow(), headers=JSON)) for _ in range(2)]
+            for _ in range(50):
+                await asyncio.sleep(0)
+            refused = await client.post("/predict", content=body, headers=JSON)
+            assert error(refused)[:2] == (503, "busy")
+            assert (await client.post("/predict", json={"text": "a"})).status_code == 200
+            gate.set()
+            assert [error(await task)[0] for task in asked] == [422, 422]
+            assert error(await client.post("/predict", content=body, headers=JSON))[0] == 422
+
+    asyncio.run(run())
 
 
 def test_alive_before_ready(bundle: Bundle, model: Model) -> None:

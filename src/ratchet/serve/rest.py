@@ -25,6 +25,7 @@ from ratchet.bundle import Bundle
 from ratchet.config import ServeConfig
 from ratchet.serve import openapi
 from ratchet.serve.engine import Engine, threads_each
+from ratchet.serve.intake import Intake, require_json
 from ratchet.serve.predict import Predictor, load_model
 from ratchet.serve.wire import (
     ErrorDetail,
@@ -32,14 +33,11 @@ from ratchet.serve.wire import (
     PredictResponse,
     Refused,
     Status,
-    body_limit,
     predictions,
     read_texts,
 )
 
 SHORT = 12  # hex digits of the bundle's sha256 in answers
-LINGER_BYTES = 32 * 1024 * 1024
-LINGER_SECONDS = 2.0
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -93,7 +91,7 @@ class _Service:
     def __init__(self, *, bundle: Bundle, engine: Engine, config: ServeConfig, api_key: str | None) -> None:
         self._engine = engine
         self._config = config
-        self._limit = body_limit(config)
+        self._intake = Intake(config)
         self._key = api_key.encode() if api_key else None
         self._name, self._short = bundle.name, bundle.sha256[:SHORT]
         api = openapi.document(name=bundle.name, version=self._short, keyed=api_key is not None)
@@ -109,9 +107,14 @@ class _Service:
     async def predict(self, request: Request) -> Response:
         since = time.monotonic()
         self._authorize(request)
-        _require_json(request)
-        texts = read_texts(await self._body(request), config=self._config)
-        probabilities = await self._engine.predict(texts, since=since)
+        require_json(request)
+        body = bytearray()
+        try:
+            await self._intake.read(request, body)
+            texts = read_texts(body, config=self._config)
+            probabilities = await self._engine.predict(texts, since=since)
+        finally:
+            self._intake.release(body)
         assert self._engine.model is not None
         answer = predictions(probabilities, labels=self._engine.model.labels)
         return self._answer(PredictResponse(model=self._name, bundle=self._short, predictions=answer))
@@ -142,25 +145,6 @@ class _Service:
             message = "The API key is missing or wrong; send it as 'Authorization: Bearer KEY'."
             raise Refused(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
 
-    async def _body(self, request: Request) -> bytes:
-        """The body, never more than the limit in memory."""
-        declared = request.headers.get("content-length", "")
-        body = bytearray()
-        if not (declared.isdecimal() and int(declared) > self._limit):
-            try:
-                async with asyncio.timeout(self._config.deadline):
-                    async for chunk in request.stream():
-                        body += chunk
-                        if len(body) > self._limit:
-                            break
-                    else:
-                        return bytes(body)
-            except TimeoutError:
-                raise Refused(408, "too_slow", "The body came too slowly.", headers={"Connection": "close"}) from None
-        await _linger(request, declared)
-        message = f"The body must have at most {self._limit} bytes."
-        raise Refused(413, "body_too_big", message, headers={"Connection": "close"})
-
     def _answer(self, message: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         headers = dict(headers or {})
         if self._engine.draining:
@@ -189,36 +173,6 @@ class _Service:
 
     async def _crashed(self, _: Request, __: Exception) -> Response:
         return self._error(500, "internal", "The server failed on this request; its log has the reason.")
-
-
-def _require_json(request: Request) -> None:
-    media, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.lower().replace(" ", "").replace('"', "")
-    if media.strip().lower() != "application/json" or (charset and charset != "charset=utf-8"):
-        got = request.headers.get("content-type") or "none"
-        message = f"The header Content-Type must be application/json but got {got[:80]}."
-        raise Refused(415, "wrong_content_type", message)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refused(415, "wrong_content_encoding", "The body must not be compressed.")
-
-
-async def _linger(request: Request, declared: str) -> None:
-    """Read and throw away the rest of a body that is too big, within bounds.
-
-    A connection closed with unread bytes is reset, and most clients then lose the answer that says why.
-    """
-    if "expect" in request.headers or (declared.isdecimal() and int(declared) > LINGER_BYTES):
-        return
-    seen = 0
-    try:
-        async with asyncio.timeout(LINGER_SECONDS):
-            while seen < LINGER_BYTES:
-                message = await request.receive()
-                seen += len(message.get("body", b""))
-                if not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        return
 
 
 async def _to_docs(_: Request) -> Response:

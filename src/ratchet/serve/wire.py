@@ -86,7 +86,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def read_texts(body: bytes, *, config: ServeConfig) -> list[str]:
+def read_texts(body: bytes | bytearray, *, config: ServeConfig) -> list[str]:
     """The texts in a request body.
 
     Raises:
@@ -109,7 +109,7 @@ def read_texts(body: bytes, *, config: ServeConfig) -> list[str]:
     return texts
 
 
-def _decode(body: bytes) -> PredictRequest:
+def _decode(body: bytes | bytearray) -> PredictRequest:
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -129,7 +129,7 @@ def _found(error: msgspec.ValidationError) -> str:
     return str(error).rpartition("got ")[2].strip("`")
 
 
-def _decode_surrogates(body: bytes, error: msgspec.DecodeError) -> PredictRequest:
+def _decode_surrogates(body: bytes | bytearray, error: msgspec.DecodeError) -> PredictRequest:
     """A text cut inside an emoji by its sender holds half a surrogate pair; it becomes U+FFFD as browsers do."""
     try:
         loose = json.loads(body)
