@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 KEY = "RATCHET_API_KEY"
 BACKLOG = 512
-GRACE = 0.3  # seconds in which connections that were made before the signal are still answered
+GRACE = 0.3  # seconds after the signal in which connections are still taken: load balancers hear of it late
+STRAGGLERS = 0.2  # seconds after that in which the last connections taken may send their request
 DRAIN = 5  # seconds on top of the deadline until open requests are given up
 
 
@@ -80,7 +81,7 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
     engine: Engine = app.state.engine
 
     class Server(uvicorn.Server):  # type: ignore[misc]
-        """Greets when the model is ready, ends when it cannot be, and answers for a moment after the signal."""
+        """Greets when the model is ready, ends when it cannot be, and resets no request that was sent in time."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             self.loop = asyncio.get_running_loop()
@@ -100,6 +101,12 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
                 return
             engine.draining = True
             self.loop.call_soon_threadsafe(self.loop.call_later, GRACE, super().handle_exit, sig, frame)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for server in self.servers:
+                server.close()
+            await asyncio.sleep(STRAGGLERS)
+            await super().shutdown(sockets)
 
     options = uvicorn.Config(
         app,
