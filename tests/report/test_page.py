@@ -27,6 +27,7 @@ from ratchet.report import (
     SealedTest,
     render,
     save,
+    staircase_picture,
     standalone,
 )
 from ratchet.report.charts import waffle
@@ -288,6 +289,12 @@ def test_a_chart_stands_alone_with_its_colours() -> None:
     style = root.findtext("{http://www.w3.org/2000/svg}style") or ""
     assert "--champion:" in style
     assert "prefers-color-scheme:dark" in style
+
+
+def test_the_staircase_is_a_picture_of_its_own(reviews: ReportData) -> None:
+    root = ET.fromstring(staircase_picture(reviews) or "")
+    assert "char-1-4" in "".join(root.itertext())
+    assert staircase_picture(empty()) is None
 
 
 def test_save_writes_whole_files(reviews: ReportData, tmp_path: Path) -> None:

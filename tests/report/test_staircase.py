@@ -85,6 +85,16 @@ def test_a_challenger_far_below_is_an_arrow_and_does_not_flatten_the_others() ->
     assert svg.count("edge-loss") == 1  # the legend's; its mark is the arrow
 
 
+@pytest.mark.parametrize("estimate", [-0.02, -0.03, -0.035, -0.04, -0.05, -0.06, -0.08])
+def test_no_mark_stands_where_its_value_is_not(estimate: float) -> None:
+    lost = step(estimate, outcome="worse", half=0.01)
+    steps = [WIN, lost]
+    low, _ = window(0.8, steps)
+    svg = staircase("base", 0.8, steps, metric="accuracy", key="k")
+    marks = [n for n in ET.fromstring(svg).iter("circle") if n.get("class") == "edge-loss fill-paper"]
+    assert len(marks) == (2 if 0.81 + estimate >= low else 1)  # the legend has one
+
+
 def test_a_first_champion_far_below_is_an_arrow_too() -> None:
     svg = staircase("majority", 0.02, [step(0.85, outcome="better", promoted=True), WIN], metric="accuracy", key="k")
     assert "2.0 %" in svg

@@ -24,7 +24,7 @@ from ratchet.report.content import (
     Stage,
     Tile,
 )
-from ratchet.report.page import render, save, standalone
+from ratchet.report.page import render, save, staircase_picture, standalone
 from ratchet.report.story import story
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Tile",
     "render",
     "save",
+    "staircase_picture",
     "standalone",
     "story",
 ]

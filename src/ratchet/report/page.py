@@ -140,6 +140,12 @@ def standalone(svg: str) -> str:
     return svg.replace("</desc>", f"</desc>{style}{paper}", 1)
 
 
+def staircase_picture(report: ReportData) -> str | None:
+    """The staircase of verdicts as an SVG file, or nothing when the report has no score to start from."""
+    drawn = pictures.stairs(report.challenges) if report.challenges else None
+    return standalone(str(drawn.wide)) if drawn else None
+
+
 def save(report: ReportData, *, path: Path) -> int:
     """Write the page whole or not at all; returns its size in bytes.
 

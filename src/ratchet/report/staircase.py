@@ -69,7 +69,7 @@ def levels(base: float, steps: Sequence[Step]) -> list[float]:
 def window(base: float, steps: Sequence[Step]) -> tuple[float, float]:
     """The heights worth showing.
 
-    A challenger thirty points below would flatten every other step to nothing, so the window reaches at most eight
+    A challenger thirty points below would flatten every other step to nothing, so the window reaches at most six
     typical intervals down from the best; what lies lower is drawn at the edge with an arrow and its figure.
     """
     heights = levels(base, steps)
@@ -77,17 +77,19 @@ def window(base: float, steps: Sequence[Step]) -> tuple[float, float]:
         (h + v) for h, s in zip(heights, steps, strict=False) for v in (s.estimate, s.low, s.high) if v is not None
     ]
     widths = [s.high - s.low for s in steps if s.low is not None and s.high is not None]
-    top, bottom = max([*heights, *reach]), min([*heights, *reach])
+    top, lowest = max([*heights, *reach]), min([*heights, *reach])
     typical = median(widths) if widths else 0.02
-    floor = max(bottom, max(heights) - max(8 * typical, 0.03))
+    floor = max(heights) - max(6 * typical, 0.03)
     spans = [
         (h + s.low, h + s.high)
         for h, s in zip(heights, steps, strict=False)
         if s.low is not None and s.high is not None
     ]
-    bottom = min([floor, *(low for low, high in spans if high >= floor)])
+    seen = [*(height for height in heights if height >= floor), *(low for low, high in spans if high >= floor)]
+    bottom = min([top, *seen]) if lowest < floor else lowest
     pad = max((top - bottom) * 0.12, 0.003)
-    return max(0.0, bottom - pad), min(1.0, top + pad)
+    # An arrow and its figure need room under the marks.
+    return max(0.0, bottom - pad * (2.5 if bottom > lowest else 1)), min(1.0, top + pad)
 
 
 def staircase(
@@ -229,10 +231,13 @@ def _challenger(plan: _Plan, index: int, step: Step, heights: list[float]) -> li
     parts = [tip]
     low = centre if step.low is None else before + step.low
     high = centre if step.high is None else before + step.high
-    if max(high, centre) < plan.y.lo:
+    if centre < plan.y.lo:
         y = plan.floor - 7
-        parts.append(path(f"M{number(x - 5)} {number(y - 4)}h10l-5 7z", f"fill-{tone}"))
-        below, y_text = True, y - 10
+        if high > plan.y.lo:
+            y = min(y, plan.y(high))
+            parts.append(path(f"M{number(x)} {number(plan.floor)}V{number(y)}", f"whisker line-{tone}"))
+        parts.append(path(f"M{number(x - 5)} {number(plan.floor - 11)}h10l-5 7z", f"fill-{tone}"))
+        below, y_text = True, min(y, plan.floor - 11) - 7
     else:
         parts.append(path(f"M{number(x)} {number(plan.y(low))}V{number(plan.y(high))}", f"whisker line-{tone}"))
         if plan.column > 26:
