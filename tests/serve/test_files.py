@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import sys
@@ -77,12 +78,36 @@ def test_cells_with_carriage_returns_and_nul_survive(tmp_path: Path, bundle: Bun
     assert [(row["评论"], row["b"]) for row in found] == [("a\rb", "c"), ("d\r\ne", "\0")]
 
 
-def test_tsv_and_short_rows(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+def test_tsv_with_and_without_quoting(tmp_path: Path, bundle: Bundle, model: Model) -> None:
     source = tmp_path / "x.tsv"
-    source.write_text("a\t评论\tc\n1\t好\n\n2\t坏了\t3\n", encoding="utf-8")
-    found = rows_of(predict_file(bundle, source, model=model).target, delimiter="\t")
-    assert [row["c"] for row in found] == ["", "3"]
-    assert all(row["prediction"] for row in found)
+    source.write_text('a\t评论\n\n1\t"坏\t了"\n', encoding="utf-8")
+    predict_file(bundle, source, model=model)
+    source.write_text('a\t评论\n1\t他说"好\n"2\t"好\n', encoding="utf-8")
+    done = predict_file(bundle, source, model=model)
+    assert model.seen == [["坏\t了"], ['他说"好', '"好']]
+    written = done.target.read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[:2] for line in written[1:]] == [["1", '他说"好'], ['"2', '"好']]
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_csv_with_another_separator(tmp_path: Path, bundle: Bundle, model: Model, mark: str) -> None:
+    source = tmp_path / "x.csv"
+    source.write_text(f"a{mark} 评论 \n1{mark}好,的\n", encoding="utf-8")
+    found = rows_of(predict_file(bundle, source, model=model).target, delimiter=mark)
+    assert found[0][" 评论 "] == "好,的"
+    assert found[0]["prediction"] == "好"
+
+
+def test_gzip_in_and_out(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.csv.gz"
+    source.write_bytes(gzip.compress("评论\n好\n".encode("gb18030")))
+    shares: list[float | None] = []
+    done = predict_file(bundle, source, model=model, progress=lambda _, share: shares.append(share))
+    assert done.target.name == "x.predictions.csv.gz"
+    assert gzip.decompress(done.target.read_bytes()).decode("gb18030").splitlines()[1].startswith("好,坏,")
+    assert shares == [None]
+    plain = predict_file(bundle, source, tmp_path / "y.csv", model=model)
+    assert plain.target.read_bytes() == gzip.decompress(done.target.read_bytes())
 
 
 def test_jsonl_is_copied_byte_for_byte(tmp_path: Path, bundle: Bundle, model: Model) -> None:
@@ -169,17 +194,32 @@ def test_a_five_megabyte_cell(tmp_path: Path, bundle: Bundle, model: Model) -> N
 
 BAD: dict[str, tuple[str, bytes, str]] = {
     "empty": ("x.csv", b"", "must have a header line but is empty"),
-    "no such column": ("x.csv", "评论s,b\n1,2\n".encode(), "text column '评论' but has none. Did you mean '评论s'"),
-    "nothing near": ("x.csv", b"a,b\n1,2\n", "It has the columns 'a', 'b'"),
+    "no such column": (
+        "x.csv",
+        "评论s,b\n1,2\n".encode(),
+        "text column '评论' but has '评论s', 'b'. Did you mean '评论s'",
+    ),
+    "nothing near": ("x.csv", b"a,b\n1,2\n", "must have the text column '评论' but has 'a', 'b'. Name"),
     "twice": ("x.csv", "评论,评论\n1,2\n".encode(), "one column '评论' but has several"),
     "taken": ("x.csv", "评论,prediction\n1,2\n".encode(), "must not have a column 'prediction'"),
-    "too wide": ("x.csv", "评论\nok\n1,2\n".encode(), "Row 2 of .* must have 1 cells but has 2"),
-    "lone quote": ("x.csv", ("评论,b\nok,1\n" + '"' + "x" * 70_000).encode(), "line .*field larger than field limit"),
-    "binary": ("x.csv", b"\x81\xff\x00\xfe", "must be in UTF-8, UTF-16 with a mark, or GB18030"),
+    "too wide": ("x.csv", "评论\nok\n1,2\n".encode(), "Row 2 of .* must have 1 cells like the header but has 2"),
+    "too short": ("x.csv", "评论,b\n\nok\n".encode(), "Row 1 of .* must have 2 cells like the header but has 1"),
+    "open quote": ("x.csv", '评论,b\nok,1\n"x,2\ny,3\n'.encode(), "quotes in pairs but near line 4 has not"),
+    "lone quote": ("x.csv", '评论,b\n"x"y,2\n'.encode(), "quotes in pairs but near line 2 has not"),
+    "giant cell": (
+        "x.csv",
+        ('评论,b\n"' + "x\n" * 40_000 + '",1').encode(),
+        "near line .*field larger than field limit",
+    ),
+    "binary": ("x.csv", b"\x81\xff\x00\xfe", "x.csv must be UTF-8 but line 1 is not: byte 0x81 .*--encoding"),
+    "latin-1": ("x.csv", "text\ncafé au lait à la crème\n".encode("latin-1"), "must be UTF-8 but line 2 is not"),
+    "mixed": ("x.csv", "评论\n好评\n".encode() * 9 + "好评".encode("gb18030"), "must be in one encoding but line 19"),
+    "not gzip": ("x.csv.gz", b"text", "must be a whole gzip file"),
+    "cut gzip": ("x.csv.gz", gzip.compress(b"text" * 100)[:-12], "must be a whole gzip file"),
     "not JSON": ("x.jsonl", '{"评论": "a"}\n{"评论"\n'.encode(), "Line 2 of .* must be a JSON object"),
     "a list": ("x.jsonl", b"[1]\n", "Line 1 of .* must be a JSON object but is list"),
     "a number": ("x.jsonl", '{"评论": 3}\n'.encode(), "'评论' in line 1 of .* must be text but is int"),
-    "no such field": ("x.jsonl", b'\n{"a": 3}\n', "text column '评论' but has none"),
+    "no such field": ("x.jsonl", b'\n{"a": 3}\n', "text column '评论' but has 'a'"),
     "taken field": ("x.jsonl", '{"评论": "a", "probability": 1}'.encode(), "must not have a column 'probability'"),
     "not Parquet": ("x.parquet", b"PAR1", "must be a Parquet file"),
     "endless line": ("x.txt", b"x" * 70_000, "Line 1 of .* must have fewer than 65536 characters"),
@@ -233,8 +273,8 @@ def test_wrong_encodings_are_named(tmp_path: Path, bundle: Bundle, model: Model)
     source.write_bytes("评论\n好\n".encode("gb18030"))
     with pytest.raises(DataError, match="must be in the encoding utf-8 but has the bytes"):
         predict_file(bundle, source, model=model, encoding="utf-8")
-    with pytest.raises(DataError, match="one that Python knows but got 'klingon'"):
-        predict_file(bundle, source, model=model, encoding="klingon")
+    with pytest.raises(DataError, match="one of auto, utf-8, gb18030, utf-16 and latin-1 but got 'rot13'"):
+        predict_file(bundle, source, model=model, encoding="rot13")
 
 
 def test_a_model_that_fails_leaves_the_old_result(tmp_path: Path, bundle: Bundle, model: Model) -> None:

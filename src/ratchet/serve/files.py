@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
-import os
-import secrets
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,22 +12,11 @@ from typing import BinaryIO
 import numpy as np
 
 from ratchet.bundle import Bundle
-from ratchet.errors import DataError
 from ratchet.serve import formats
+from ratchet.serve.ends import STDIO, encoding_of, format_of, reading, target_of, writing_to, written_encoding
 from ratchet.serve.formats import Cell, Format, Pass
 from ratchet.serve.predict import Predictor, checked, load_model
 
-STDIO = Path("-")
-SUFFIXES: dict[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".txt": "text",
-}
 WRITERS: dict[Format, Callable[[Pass], None]] = {
     "csv": partial(formats.delimited, delimiter=","),
     "tsv": partial(formats.delimited, delimiter="\t"),
@@ -41,11 +25,9 @@ WRITERS: dict[Format, Callable[[Pass], None]] = {
     "text": formats.lines,
 }
 DECIMALS = 6
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_SCAN = 1024 * 1024
 
 Progress = Callable[[int, float | None], None]
-"""Called after each block with the rows done and the share of the source's bytes read (``None`` for stdin)."""
+"""Called after each block with the rows done and the share of the source's bytes read (``None`` for stdin and gzip)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +65,9 @@ def predict_file(
         target: where the result goes, in the format of the source (plain lines become TSV); ``-`` is standard output;
             ``None``: ``NAME.predictions.SUFFIX`` beside the source, or standard output when reading standard input.
         text: the text column; ``None``: the one that the model was trained on.
-        format: format of the source; ``None``: from its suffix, and plain lines on standard input.
-        encoding: encoding of the source; ``auto``: UTF-8, UTF-16 (by its mark) or GB18030.
+        format: format of the source; ``None``: from its suffix (before ``.gz``), and plain lines on standard input.
+        encoding: encoding of the source: ``auto`` (UTF-8, UTF-16 by its mark, or GB18030), ``utf-8``, ``gb18030``,
+            ``utf-16`` or ``latin-1``; standard input is UTF-8 unless told otherwise.
         each_label: also add a column ``probability_LABEL`` for every label.
         threads: cores to use; 0: all.
         model: used instead of the bundle's own model, which is then not loaded.
@@ -96,17 +79,17 @@ def predict_file(
     """
     source = Path(source)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-    kind = format or _format(source)
-    goal = _target(source, None if target is None else Path(target), kind=kind)
+    kind = format or format_of(source)
+    goal = target_of(source, None if target is None else Path(target), kind=kind)
     tally = _Tally(model or load_model(opened, threads=threads), each_label=each_label)
-    read_as = _encoding(source, wanted=encoding, kind=kind)
-    with _reading(source, kind=kind) as reader, _writing(goal) as writer:
+    read_as = encoding_of(source, wanted=encoding, kind=kind)
+    with reading(source, kind=kind) as reader, writing_to(goal) as writer:
         work = Pass(
             source=reader,
             target=writer,
             name="standard input" if source == STDIO else str(source),
             encoding=read_as,
-            written=_written(read_as, source=source),
+            written=written_encoding(read_as, source=source),
             text=text or opened.manifest.text_column,
             columns=tally.columns,
             annotate=tally.annotate if progress is None else _reported(tally, source, reader, progress),
@@ -156,7 +139,7 @@ def _encodable(text: str) -> str:
 
 
 def _reported(tally: _Tally, source: Path, reader: BinaryIO, progress: Progress) -> formats.Annotate:
-    size = None if source == STDIO else source.stat().st_size
+    size = None if source == STDIO or source.suffix == ".gz" else source.stat().st_size
 
     def annotate(texts: list[str | None]) -> list[dict[str, Cell]]:
         cells = tally.annotate(texts)
@@ -164,111 +147,3 @@ def _reported(tally: _Tally, source: Path, reader: BinaryIO, progress: Progress)
         return cells
 
     return annotate
-
-
-def _format(source: Path) -> Format:
-    if source == STDIO:
-        return "text"
-    found = SUFFIXES.get(source.suffix.lower())
-    if found is None:
-        raise DataError(
-            f"{source} must end in one of {', '.join(SUFFIXES)} but ends in {source.suffix!r}.",
-            next_step=f"Name its format with --format ({', '.join(WRITERS)}).",
-        )
-    return found
-
-
-def _target(source: Path, target: Path | None, *, kind: Format) -> Path:
-    written: Format = "tsv" if kind == "text" else kind
-    if target is None and source == STDIO:
-        return STDIO
-    if target is None:
-        suffix = ".tsv" if kind == "text" else source.suffix
-        return source.with_name(f"{source.stem}.predictions{suffix}")
-    if target == STDIO:
-        return target
-    named = SUFFIXES.get(target.suffix.lower(), written)
-    if named != written:
-        raise DataError(
-            f"The result of {source} must be {written} but {target} ends in {target.suffix!r}.",
-            next_step="Give it the suffix of its format.",
-        )
-    if source != STDIO and target.exists() and source.exists() and target.samefile(source):
-        raise DataError(f"The result must not replace its source {source}.", next_step="Name another file.")
-    return target
-
-
-@contextmanager
-def _reading(source: Path, *, kind: Format) -> Iterator[BinaryIO]:
-    if source == STDIO:
-        if kind == "parquet":
-            raise DataError("Parquet must be read from a file but got standard input.", next_step="Save it first.")
-        yield sys.stdin.buffer
-        return
-    try:
-        reader = source.open("rb")
-    except OSError as error:
-        raise DataError(f"{source} cannot be read: {error.strerror}.") from error
-    with reader:
-        yield reader
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[BinaryIO]:
-    """A stream that becomes ``target`` when the block ends well."""
-    if target == STDIO:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    temporary = target.with_name(f".{target.name}.new-{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as writer:
-            yield writer
-            writer.flush()
-            os.fsync(writer.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise DataError(f"{target} cannot be written: {error.strerror}.", next_step="Name another file.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _encoding(source: Path, *, wanted: str, kind: Format) -> str:
-    if wanted != "auto":
-        try:
-            return codecs.lookup(wanted).name
-        except LookupError as error:
-            raise DataError(f"The encoding must be one that Python knows but got {wanted!r}.") from error
-    if kind == "parquet":
-        return "utf-8"
-    if source == STDIO:
-        return "utf-8-sig"
-    with _reading(source, kind=kind) as reader:
-        start = reader.read(4)
-    for mark, name in _BOMS:
-        if start.startswith(mark):
-            return name
-    for name in ("utf-8", "gb18030"):
-        if _decodes(source, name):
-            return name
-    raise DataError(
-        f"{source} must be in UTF-8, UTF-16 with a mark, or GB18030 but is in none of them.",
-        next_step="Name its encoding with --encoding.",
-    )
-
-
-def _written(encoding: str, *, source: Path) -> str:
-    """Encoding of the result: that of the source if it can hold every label, which only a Unicode one can."""
-    return encoding if encoding.startswith(("utf", "gb18030")) and source != STDIO else "utf-8"
-
-
-def _decodes(source: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with source.open("rb") as reader:
-            while block := reader.read(_SCAN):
-                decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True

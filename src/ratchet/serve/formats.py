@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,16 +52,18 @@ class Pass:
                 )
 
     def text_index(self, names: Sequence[str]) -> int:
-        """Position of the text column among the names."""
-        if list(names).count(self.text) == 1:
-            return list(names).index(self.text)
-        if self.text in names:
+        """Position of the text column among the names, white space around them apart (as in training)."""
+        plain = [name.strip() for name in names]
+        if plain.count(self.text) == 1:
+            return plain.index(self.text)
+        if self.text in plain:
             raise DataError(f"{self.name} must have one column {self.text!r} but has several.")
-        near = difflib.get_close_matches(self.text, names, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else f"It has the columns {', '.join(map(repr, names))}. "
+        folded = {name.casefold(): name for name in plain}
+        near = difflib.get_close_matches(self.text.casefold(), folded, n=1, cutoff=0.5)
+        have = ", ".join(map(repr, plain[:8])) + (" ..." if len(plain) > 8 else "")
         raise DataError(
-            f"{self.name} must have the text column {self.text!r} but has none.",
-            next_step=hint + "Name the column with --text.",
+            f"{self.name} must have the text column {self.text!r} but has {have}.",
+            next_step=(f"Did you mean {folded[near[0]]!r}? " if near else "") + "Name the column with --text.",
         )
 
 
@@ -84,16 +87,26 @@ def _opened(work: Pass, *, newline: str | None) -> Iterator[tuple[TextIO, TextIO
 
 
 def delimited(work: Pass, *, delimiter: str) -> None:
-    """CSV or TSV with a header; the cells are copied as they are, quoted only where needed."""
+    """CSV or TSV with a header; the cells are copied as they are, quoted only where needed.
+
+    CSV may be separated by semicolons or tabs if its header has no comma; TSV whose quotes are not in pairs, as most
+    of it is written, has no quoting.
+    """
+    quoted = delimiter == "," or not work.source.seekable() or _quotes_in_pairs(work)
     with _cell_limit(), _opened(work, newline="") as (reader, writer):
-        rows = csv.reader(reader, delimiter=delimiter)
+        rest = _lines(reader, name=work.name)
+        first = next((line for line in rest if line.strip()), "")
+        if delimiter == ",":
+            delimiter = next((mark for mark in ",;\t" if mark in first), ",")
+        style = _dialect(delimiter, quoted=quoted)
+        rows = csv.reader(itertools.chain([first], rest), style)
         try:
             header = next(rows, None)
             if not header:
                 raise DataError(f"{work.name} must have a header line but is empty.")
             index = work.text_index(header)
             work.refuse_taken(header)
-            out = csv.writer(_Rows(writer), delimiter=delimiter)
+            out = csv.writer(_Rows(writer), style)
             out.writerow([*header, *work.columns])
             for block in _blocks(
                 _same_width(rows, width=len(header), name=work.name), size=lambda row: len(row[index])
@@ -102,7 +115,8 @@ def delimited(work: Pass, *, delimiter: str) -> None:
                 out.writerows([*row, *_cells(cells, work.columns)] for row, cells in zip(block, added, strict=True))
         except csv.Error as error:
             raise DataError(
-                f"{work.name} is not usable at line {rows.line_num}: {error}.", next_step="Look for a lone quote."
+                f"{work.name} must have its quotes in pairs but near line {rows.line_num} has not: {error}.",
+                next_step="Close the quote, double it, or put the whole cell in quotes.",
             ) from error
 
 
@@ -125,16 +139,48 @@ class _Rows:
         self._target.write(row.removesuffix("\r\n") + "\n")
 
 
+def _dialect(delimiter: str, *, quoted: bool) -> type[csv.Dialect]:
+    mark = delimiter
+
+    class Style(csv.Dialect):
+        delimiter = mark
+        quotechar = '"' if quoted else None
+        quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        lineterminator = "\r\n"
+        doublequote = True
+        strict = True
+
+    return Style
+
+
+def _quotes_in_pairs(work: Pass) -> bool:
+    """Whether a whole TSV file can be read with quoting; the source is at its start again afterwards."""
+    reader = io.TextIOWrapper(work.source, encoding=work.encoding, newline="")
+    try:
+        with _cell_limit():
+            rows = csv.reader(_lines(reader, name=work.name), _dialect("\t", quoted=True))
+            return len({len(row) for row in rows if row}) <= 1
+    except csv.Error:
+        return False
+    except UnicodeDecodeError:
+        return True  # said better when the rows are read
+    finally:
+        reader.detach()
+        work.source.seek(0)
+
+
 def _same_width(rows: Iterator[list[str]], *, width: int, name: str) -> Iterator[list[str]]:
-    for number, row in enumerate(rows, start=1):
+    number = 0
+    for row in rows:
         if not row:
             continue  # an empty line is no row, as everywhere in CSV
-        if len(row) > width:
+        number += 1
+        if len(row) != width:
             raise DataError(
-                f"Row {number} of {name} must have {width} cells but has {len(row)}.",
-                next_step="Quote cells that hold the delimiter.",
+                f"Row {number} of {name} must have {width} cells like the header but has {len(row)}.",
+                next_step="Put cells that hold the separator or a line break in quotes.",
             )
-        yield row + [""] * (width - len(row))
+        yield row
 
 
 def _cells(cells: dict[str, Cell], columns: Sequence[str]) -> list[str]:

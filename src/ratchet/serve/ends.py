@@ -1,0 +1,178 @@
+"""The two ends of a pass over a file: which format and encoding it has, how it is opened, and where the result goes."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import os
+import secrets
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ratchet.errors import DataError
+from ratchet.serve.formats import Format
+
+STDIO = Path("-")
+SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "text",
+}
+ENCODINGS = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "gb18030": "gb18030",
+    "gbk": "gb18030",
+    "utf-16": "utf-16",
+    "latin-1": "latin-1",
+}
+_SCAN = 1024 * 1024
+_SAMPLE = 8 * 1024 * 1024
+
+
+def format_of(source: Path) -> Format:
+    """The format that a file's suffix (before ``.gz``) names; plain lines on standard input."""
+    if source == STDIO:
+        return "text"
+    found = SUFFIXES.get(_unpacked(source).suffix.lower())
+    if found is None:
+        raise DataError(
+            f"{source} must end in one of {', '.join(SUFFIXES)} but ends in {source.suffix!r}.",
+            next_step="Name its format with --format (csv, tsv, jsonl, parquet or text).",
+        )
+    return found
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _unpacked(path: Path) -> Path:
+    return path.with_suffix("") if _is_packed(path) else path
+
+
+def target_of(source: Path, target: Path | None, *, kind: Format) -> Path:
+    """Where the result goes; see `predict_file`."""
+    written: Format = "tsv" if kind == "text" else kind
+    if target is None and source == STDIO:
+        return STDIO
+    if target is None:
+        name = _unpacked(source)
+        suffix = ".tsv" if kind == "text" else name.suffix
+        return source.with_name(f"{name.stem}.predictions{suffix}{source.suffix if _is_packed(source) else ''}")
+    if target == STDIO:
+        return target
+    if SUFFIXES.get(_unpacked(target).suffix.lower(), written) != written:
+        raise DataError(
+            f"The result of {source} must be {written} but {target} ends in {target.suffix!r}.",
+            next_step="Give it the suffix of its format.",
+        )
+    if source != STDIO and target.exists() and source.exists() and target.samefile(source):
+        raise DataError(f"The result must not replace its source {source}.", next_step="Name another file.")
+    return target
+
+
+@contextmanager
+def reading(source: Path, *, kind: Format) -> Iterator[BinaryIO]:
+    """The bytes of a file (unpacked), or of standard input."""
+    if source == STDIO:
+        if kind == "parquet":
+            raise DataError("Parquet must be read from a file but got standard input.", next_step="Save it first.")
+        yield sys.stdin.buffer
+        return
+    try:
+        raw = source.open("rb")
+    except OSError as error:
+        raise DataError(f"{source} cannot be read: {error.strerror}.", next_step="Check the path.") from error
+    with raw:
+        if not _is_packed(source):
+            yield raw
+            return
+        try:
+            with gzip.GzipFile(fileobj=raw) as reader:
+                yield cast(BinaryIO, reader)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{source} must be a whole gzip file but is not.", next_step="Copy it again.") from error
+
+
+@contextmanager
+def writing_to(target: Path) -> Iterator[BinaryIO]:
+    """A stream that becomes ``target`` when the block ends well."""
+    if target == STDIO:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    temporary = target.with_name(f".{target.name}.new-{secrets.token_hex(4)}")
+    try:
+        with temporary.open("xb") as raw:
+            if _is_packed(target):
+                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as writer:
+                    yield cast(BinaryIO, writer)
+            else:
+                yield raw
+            raw.flush()
+            os.fsync(raw.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {error.strerror}.", next_step="Name another file.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def encoding_of(source: Path, *, wanted: str, kind: Format) -> str:
+    """Python's name of the source's encoding; a byte-order mark counts, and is kept in the result."""
+    asked = ENCODINGS.get(wanted.lower())
+    if asked is None and wanted != "auto":
+        raise DataError(
+            f"The encoding must be one of auto, utf-8, gb18030, utf-16 and latin-1 but got {wanted!r}.",
+            next_step="Convert the file to UTF-8.",
+        )
+    if kind == "parquet":
+        return "utf-8"
+    if source == STDIO:
+        return "utf-8-sig" if asked in (None, "utf-8") else asked
+    with reading(source, kind=kind) as reader:
+        start = reader.read(4)
+    if asked in (None, "utf-8") and start.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    return asked or _detected(source, kind=kind)
+
+
+def written_encoding(encoding: str, *, source: Path) -> str:
+    """Encoding of the result: that of the source if it can hold every label, which only a Unicode one can."""
+    return encoding if encoding.startswith(("utf", "gb18030")) and source != STDIO else "utf-8"
+
+
+def _detected(source: Path, *, kind: Format) -> str:
+    """UTF-8 if the whole file is, else what its beginning is; a contradiction later on is found while reading."""
+    from ratchet.data.encoding import to_utf8  # its package needs Arrow, which a server of texts does not
+
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with reading(source, kind=kind) as reader:
+        start = reader.read(_SAMPLE)
+        block = start
+        try:
+            while block:
+                decoder.decode(block)
+                block = reader.read(_SCAN)
+            decoder.decode(b"", final=True)
+            return "utf-8"
+        except UnicodeDecodeError:
+            pass
+    if len(start) == _SAMPLE:
+        start = start[: start.rfind(b"\n") + 1] or start
+    try:
+        return to_utf8(start, encoding="auto", name=str(source))[1]
+    except DataError as error:
+        raise DataError(
+            error.problem, next_step="Save the file as UTF-8, or name its encoding with --encoding."
+        ) from error
