@@ -178,22 +178,20 @@ class Chain:
 
     def _check_anchor(self, tail: bytes) -> None:
         """Compare the chain with the last record that was ever acknowledged."""
-        count, hashes = len(self._records), [record.hash for record in self._records]
-        last = self._next(tail)
-        if last is not None:
-            hashes.append(last.hash)
+        count, last = len(self._records), self._next(tail)
+        records = self._records if last is None else [*self._records, last]
         seq, anchor = self._anchor()
-        if seq > len(hashes):
+        if seq > len(records):
             what = "was edited or torn" if tail else f"is gone: records {count + 1} to {seq} were cut"
             raise LedgerError(
                 f"Record {count + 1} (line {count + 1} of {self._path}) must be whole, as {self._head.name} knows {seq}"
                 f" records, but it {what}.",
                 next_step=_RESTORE,
             )
-        if seq and hashes[seq - 1] != anchor:
+        if seq and records[seq - 1].hash != anchor:
             raise LedgerError(
                 f"Record {seq} (line {seq} of {self._path}) must have the hash {anchor[:12]}... of {self._head.name} but"
-                f" has {hashes[seq - 1][:12]}...: it was replaced.",
+                f" has {records[seq - 1].hash[:12]}...: it was replaced.",
                 next_step=_RESTORE,
             )
 

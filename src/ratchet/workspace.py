@@ -24,11 +24,10 @@ _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<kind>new|old)-[0-9a-f]{8}", re.DOTA
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """The process that holds the run lock."""
+    """The process that holds the run lock, and since when (UTC, ISO 8601)."""
 
     pid: int
     since: str
-    """UTC, ISO 8601."""
 
     def __str__(self) -> str:
         return f"process {self.pid}, since {self.since}"

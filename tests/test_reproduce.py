@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ratchet
+from ratchet import reproduce
+from ratchet.reproduce import VARIABLES, code_version, environment
+from ratchet.yaml12 import read_yaml
+
+
+def test_the_environment_is_json_and_holds_what_matters() -> None:
+    found = environment(seeds={"recipe": 7})
+    assert json.loads(json.dumps(found)) == found
+    assert found["ratchet"] == {"version": ratchet.__version__, "code": code_version()}
+    assert found["python"]["version"] == sys.version.split()[0]
+    assert found["cpu"]["cores"] == os.cpu_count()
+    assert 1 <= found["cpu"]["usable_cores"] <= found["cpu"]["cores"]
+    assert found["memory"]["bytes"] > 1 << 20
+    assert found["seeds"] == {"recipe": 7}
+    assert found["packages"] == sorted(found["packages"])
+    names = [package.partition("==")[0] for package in found["packages"]]
+    assert len(set(names)) == len(names)
+    assert {"pydantic", "pyyaml", "ratchetml"} <= set(names)
+    assert environment(seeds={"recipe": 7}) == found
+
+
+def test_no_secrets_are_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "PIP_INDEX_URL", "HOME_PAGE"):
+        monkeypatch.setenv(name, "hunter2-secret")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    found = environment(folder=tmp_path)
+    assert "hunter2-secret" not in json.dumps(found)
+    assert found["variables"]["OMP_NUM_THREADS"] == "3"
+    assert set(found["variables"]) <= set(VARIABLES)
+    assert not [
+        name
+        for name in VARIABLES
+        if any(word in name for word in ("TOKEN", "KEY", "SECRET", "URL")) and "IZERS" not in name
+    ]
+
+
+def test_the_environment_does_not_load_heavy_packages() -> None:
+    code = (
+        "import sys; from ratchet.reproduce import environment; environment();"
+        "print([name for name in ('torch', 'pandas', 'sklearn', 'numpy', 'pydantic') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_conda_file_without_conda() -> None:
+    found = read_yaml(environment()["conda"], name="conda").value
+    python, pip, packages = found["dependencies"]
+    assert python == f"python={sys.version.split()[0]}"
+    assert pip == "pip"
+    assert packages["pip"] == environment()["packages"]
+
+
+def test_conda_file_of_a_conda_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    meta = tmp_path / "myenv" / "conda-meta"
+    meta.mkdir(parents=True)
+    records = {
+        "python": ("3.11.7", "h1_0", "https://conda.anaconda.org/conda-forge/linux-64"),
+        "pydantic": ("2.14.3", "py_0", "https://mirror.example/t/hunter2-secret/pytorch/linux-64"),
+        "numpy": ("2.4", "py_1", "https://user:hunter2-secret@host.example/bioconda/noarch"),
+        "six": ("1.16", "py_2", "defaults"),
+    }
+    for name, (version, build, channel) in records.items():
+        record = {"name": name, "version": version, "build": build, "channel": channel}
+        (meta / f"{name}-{version}-{build}.json").write_text(json.dumps(record))
+    (meta / "broken.json").write_text('{"name": "x"}')
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "myenv"))
+    text = environment()["conda"]
+    assert "hunter2-secret" not in text
+    found = read_yaml(text, name="conda").value
+    assert found["name"] == "myenv"
+    assert found["channels"] == ["bioconda", "conda-forge", "defaults", "pytorch"]
+    *conda, pip = found["dependencies"]
+    assert sorted(conda) == ["numpy=2.4=py_1", "pydantic=2.14.3=py_0", "python=3.11.7=h1_0", "six=1.16=py_2"]
+    assert not [package for package in pip["pip"] if package.startswith(("pydantic==", "numpy=="))]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=n", "-c", "user.email=e@example.com", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_git(tmp_path: Path) -> None:
+    assert environment(folder=tmp_path)["git"] is None
+    assert environment(folder=tmp_path / "absent")["git"] is None
+    git(tmp_path, "init", "-q")
+    assert environment(folder=tmp_path)["git"] is None  # no commit yet
+    (tmp_path / "f").write_text("1")
+    git(tmp_path, "add", "f")
+    git(tmp_path, "commit", "-qm", "one")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert environment(folder=tmp_path)["git"] == {"commit": commit, "dirty": False}
+    (tmp_path / "untracked").touch()
+    assert environment(folder=tmp_path)["git"] == {"commit": commit, "dirty": False}
+    (tmp_path / "f").write_text("2")
+    assert environment(folder=tmp_path)["git"] == {"commit": commit, "dirty": True}
+    marker = tmp_path / "started"
+    git(tmp_path, "config", "core.fsmonitor", f"touch {marker}; false")
+    assert environment(folder=tmp_path)["git"] == {"commit": commit, "dirty": True}
+    assert not marker.exists()
+
+
+def test_git_that_is_missing_or_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = tmp_path / "git"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environment(folder=tmp_path)["git"] is None
+    slow.write_text('#!/bin/sh\ncase "$*" in *status*) read -r forever < "$FIFO";; *) echo abc;; esac\n')
+    slow.chmod(0o755)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    monkeypatch.setenv("FIFO", str(fifo))
+    monkeypatch.setattr(reproduce, "_GIT_SECONDS", 0.2)
+    assert environment(folder=tmp_path)["git"] == {"commit": "abc", "dirty": None}
+
+
+def test_the_code_version_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratchet, "__file__", str(tmp_path / "__init__.py"))
+
+    def version() -> str:
+        return code_version.__wrapped__()
+
+    seen = {version()}
+    for name, content in [("a.py", "1"), ("a.py", "2"), ("sub/b.html", ""), ("sub/c.js", ""), ("sub/d.js", "")]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+        assert version() not in seen
+        seen.add(version())
+    (tmp_path / "notes.txt").touch()
+    assert version() in seen
+    assert len(code_version()) == len(hashlib.sha256().hexdigest())
+    assert code_version() is code_version()
