@@ -1,0 +1,198 @@
+"""The verdict: what each claim needs, what it says, and that nobody else can make one."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ratchet.errors import RatchetError
+from ratchet.family import Family
+from ratchet.metrics import Evidence, score
+from ratchet.verdict import Claim, Verdict, compare
+
+
+def evidence(name: str, wrong: Any, *, n: int = 1_000, fold: Any = None, measures: Any = None) -> Evidence:
+    """A model that is wrong on the given rows."""
+    truth = np.arange(n) % 2
+    predicted = truth.copy()
+    predicted[list(wrong)] ^= 1
+    probability = np.eye(2)[predicted] * 0.8 + 0.1
+    return Evidence(
+        name=name, rows=np.arange(n), truth=truth, probability=probability, fold=fold, measures=measures or {}
+    )
+
+
+GOOD, FAIR, POOR = range(50), range(60), range(150)
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "claim", "outcome", "promotes"),
+    [
+        (GOOD, POOR, Claim(metric="accuracy"), "better", True),
+        (POOR, GOOD, Claim(metric="accuracy"), "worse", False),
+        (range(4, 50), range(50), Claim(metric="accuracy"), "not_worse", False),
+        (range(100, 160), range(60), Claim(metric="accuracy"), "undecided", False),
+        (range(1, 51), range(50), Claim(metric="accuracy", kind="noninferior"), "not_worse", False),
+        (range(95), range(60), Claim(metric="accuracy", kind="noninferior"), "worse", False),
+        (range(1, 51), range(50), Claim(metric="accuracy", kind="equivalent"), "not_worse", False),
+        (GOOD, POOR, Claim(metric="accuracy", kind="equivalent"), "better", False),
+        (GOOD, POOR, Claim(metric="macro_f1"), "better", True),
+        (POOR, GOOD, Claim(metric="macro_f1"), "worse", False),
+        (GOOD, POOR, Claim(metric="auc"), "better", True),
+        (GOOD, POOR, Claim(metric="log_loss"), "better", True),
+    ],
+)
+def test_outcomes(challenger: Any, champion: Any, claim: Claim, outcome: str, promotes: bool) -> None:
+    verdict = compare(evidence("b", challenger), evidence("a", champion), [claim], draws=999)
+    assert (verdict.outcome, verdict.promotes) == (outcome, promotes)
+
+
+def test_a_smaller_model_is_promoted_when_it_is_not_worse() -> None:
+    small = evidence("int8", range(52), measures={"bytes": np.array([250.0])})
+    champion = evidence("full", range(2, 52), measures={"bytes": np.array([1_000.0])})
+    claims = [Claim(metric="accuracy", kind="noninferior", margin=0.01), Claim(metric="bytes")]
+    verdict = compare(small, champion, claims)
+    assert (verdict.outcome, verdict.promotes) == ("not_worse", True)
+    assert "75.0 % saved" in verdict.line
+
+
+def test_a_smaller_but_clearly_worse_model_is_not_promoted() -> None:
+    small = evidence("int8", POOR, measures={"bytes": np.array([250.0])})
+    champion = evidence("full", GOOD, measures={"bytes": np.array([1_000.0])})
+    verdict = compare(small, champion, [Claim(metric="accuracy", kind="noninferior"), Claim(metric="bytes")])
+    assert (verdict.outcome, verdict.promotes) == ("worse", False)
+
+
+def test_all_metrics_must_hold() -> None:
+    truth_swap = [row for row in range(1_000) if row % 2][:100]
+    challenger = evidence("b", truth_swap, measures={"latency": np.full(8, 2.0) + np.arange(8) / 100})
+    champion = evidence("a", range(250), measures={"latency": np.full(8, 1.0)})
+    verdict = compare(challenger, champion, ["accuracy", "latency"])
+    assert [finding.outcome for finding in verdict.findings] == ["better", "worse"]
+    assert (verdict.outcome, verdict.promotes) == ("worse", False)
+
+
+def test_folds_enlarge_the_variance_and_one_fold_does_not() -> None:
+    fold = np.arange(1_000) % 5
+    plain = compare(evidence("b", GOOD), evidence("a", range(80)))
+    folded = compare(evidence("b", GOOD, fold=fold), evidence("a", range(80), fold=fold))
+    one = compare(evidence("b", GOOD, fold=fold * 0), evidence("a", range(80), fold=fold * 0))
+    assert folded.findings[0].inflation == pytest.approx(2.25)
+    assert folded.findings[0].low < plain.findings[0].low
+    assert folded.findings[0].p > plain.findings[0].p
+    assert one.findings[0].p == plain.findings[0].p
+
+
+def test_only_shared_rows_count() -> None:
+    champion = evidence("a", range(100))
+    part = evidence("b", []).on(np.arange(500, 900))
+    verdict = compare(part, champion)
+    assert verdict.findings[0].n == 400
+    assert verdict.findings[0].estimate == 0
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    challenger, champion = evidence("b", GOOD), evidence("a", POOR)
+    shuffled = challenger.on(np.random.default_rng(0).permutation(1_000))
+    assert compare(shuffled, champion) == compare(challenger, champion)
+
+
+def test_seed_noise_is_reported_and_counted() -> None:
+    generator = np.random.default_rng(0)
+    champion = evidence("a", range(100))
+    runs = np.stack(
+        [evidence("b", generator.choice(1_000, size=size, replace=False)).probability for size in (40, 70, 100)]
+    )
+    challenger = replace(champion, name="b", probability=runs)
+    finding = compare(challenger, champion).findings[0]
+    assert finding.seed_sd == pytest.approx(0.03)
+    assert finding.inflation > 1
+    with pytest.raises(RatchetError, match="must be one of accuracy, log_loss but got 'macro_f1'"):
+        compare(challenger, champion, ["macro_f1"])
+
+
+def test_rows_needed_would_decide() -> None:
+    challenger, champion = evidence("b", range(100, 170)), evidence("a", range(90))
+    needed = compare(challenger, champion).findings[0].rows_needed
+    assert needed is not None
+    times = needed // 1_000 + 1
+    larger = [
+        evidence(name, [k * 1_000 + row for k in range(times) for row in rows], n=1_000 * times)
+        for name, rows in (("b", range(100, 170)), ("a", range(90)))
+    ]
+    assert compare(*larger).outcome == "better"
+
+
+def test_json_and_back() -> None:
+    verdict = compare(evidence("b", GOOD), evidence("a", POOR), ["accuracy", "macro_f1"], family=Family(name="rows"))
+    again = Verdict.from_dict(json.loads(json.dumps(verdict.to_dict())))
+    assert again == verdict
+    assert "\n" not in verdict.line
+    assert "b against a: better -> new champion (accuracy +10.00 [" in verdict.line
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("outcome",), "better", "must follow from its findings"),
+        (("findings", 0, "outcome"), "better", "must follow from its figures"),
+        (("findings", 0, "p"), 0.0, "must follow from its figures"),
+        (("promotes",), True, "must follow from its findings"),
+        (("surprise",), 1, "must have all its fields"),
+    ],
+)
+def test_a_doctored_verdict_is_refused(path: tuple[Any, ...], value: Any, message: str) -> None:
+    record = compare(evidence("b", range(100, 155)), evidence("a", range(60))).to_dict()
+    record["findings"][0]["low"] = 0.001 if path[-1] == "p" else record["findings"][0]["low"]
+    place = record
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    with pytest.raises(RatchetError, match=message):
+        Verdict.from_dict(record)
+
+
+def test_nobody_else_can_make_one() -> None:
+    record = compare(evidence("b", GOOD), evidence("a", POOR)).to_dict()
+    with pytest.raises(RatchetError, match=r"must come from ratchet\.verdict\.compare"):
+        Verdict(**record)
+    with pytest.raises(RatchetError, match="must come from"):
+        replace(compare(evidence("b", GOOD), evidence("a", POOR)), outcome="better")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda a: compare(a, replace(a, rows=a.rows + 5_000)), "must have rows in common"),
+        (lambda a: compare(a, replace(a, truth=1 - a.truth)), "must agree on the true classes"),
+        (lambda a: compare(a, a, ["acuracy"]), "must be one of accuracy"),
+        (lambda a: compare(a, a, []), "at least one metric"),
+        (lambda a: replace(a, rows=a.rows * 0), "each row once"),
+        (lambda a: replace(a, probability=a.probability * np.nan), "finite"),
+        (lambda a: replace(a, truth=a.truth[:-1]), "as many"),
+        (lambda a: Claim(metric="accuracy", margin=0), "above 0"),
+        (lambda a: compare(replace(a, truth=a.truth * 0), replace(a, truth=a.truth * 0), ["auc"]), "both classes"),
+        (
+            lambda a: compare(replace(a, fold=a.rows % 5), replace(a, fold=a.rows % 4)),
+            "must have the same folds",
+        ),
+    ],
+)
+def test_bad_evidence_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(RatchetError, match=message):
+        make(evidence("a", range(50)))
+
+
+def test_auc_wants_two_classes() -> None:
+    three = Evidence(name="a", rows=np.arange(9), truth=np.arange(9) % 3, probability=np.eye(3)[np.arange(9) % 3])
+    with pytest.raises(RatchetError, match="two classes but got 3"):
+        compare(three, three, ["auc"])
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "auc", "log_loss"])
+def test_scores_have_intervals_around_them(metric: str) -> None:
+    found = score(evidence("a", range(100)), metric)
+    assert found.low < found.value < found.high
+    assert found.n == 1_000
