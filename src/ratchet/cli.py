@@ -1,0 +1,273 @@
+"""The command line: it reads arguments, calls one function, and prints; nothing is computed here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import ratchet
+from ratchet.errors import RatchetError
+from ratchet.screen import Screen, survive_any_locale
+
+if TYPE_CHECKING:
+    from ratchet.config import Recipe
+
+EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}
+"""Exit codes of ``ratchet compare``; 2 is a user's mistake everywhere."""
+
+_RECIPE = click.Path(path_type=Path)
+_json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+_set_flag = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
+_recipe = click.argument("recipe", type=_RECIPE, default="ratchet.yaml")
+_workspace = click.option(
+    "--workspace", type=click.Path(path_type=Path), default=".ratchet", show_default=True, help="Folder of the runs."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(ratchet.__version__, prog_name="ratchet")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """From a table of text to a model in production, one proven step at a time."""
+
+
+@cli.command()
+@_recipe
+@_set_flag
+@click.option("--wait", is_flag=True, help="Wait for a run that uses the workspace, instead of refusing.")
+@click.option("--until", type=click.Choice(["check", "prepare", "train"]), help="Stop after this stage.")
+@_json_flag
+def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None, as_json: bool) -> None:
+    """Go the whole road: check, prepare, baseline, challengers, compress, export, test, report.
+
+    RECIPE is a ratchet.yaml (`ratchet init` writes one). What is finished and unchanged is skipped; an interrupted run goes
+    on where it stopped.
+    """
+    from ratchet.pipeline import run as run_road
+
+    summary = run_road(_load(recipe, overrides), screen=_screen(as_json), wait=wait, until=until)
+    if as_json:
+        _print_json(summary)
+
+
+@cli.command()
+@click.option("--file", "files", multiple=True, help="Table with the rows; may be given again.")
+@click.option("--test-file", "test_files", multiple=True, help="Table with the sealed test rows.")
+@click.option("--text", help="Column with the text.")
+@click.option("--label", help="Column with the label.")
+@click.option("--name", help="Name of the run.")
+@click.option("--out", type=_RECIPE, default="ratchet.yaml", show_default=True)
+@click.option("--yes", is_flag=True, help="Ask nothing; take what the flags and the table say.")
+@click.option("--force", is_flag=True, help="Replace a recipe that is there.")
+def init(
+    files: tuple[str, ...],
+    test_files: tuple[str, ...],
+    text: str | None,
+    label: str | None,
+    name: str | None,
+    out: Path,
+    yes: bool,
+    force: bool,
+) -> None:
+    """Write a commented recipe; what no flag tells is asked."""
+    from ratchet.start import write_recipe
+
+    ask = None if yes else lambda question, default: click.prompt(question, default=default, err=True)
+    written = write_recipe(
+        out, files=files, test_files=test_files, text=text, label=label, name=name, force=force, ask=ask
+    )
+    click.echo(f"Wrote {written}. Next: ratchet run {written}")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of a recipe."""
+    from ratchet.recipe import schema as recipe_schema
+
+    _print_json(recipe_schema())
+
+
+@cli.command()
+@_workspace
+@_json_flag
+def runs(workspace: Path, as_json: bool) -> None:
+    """List the runs of a workspace, the newest last."""
+    from ratchet.history import list_runs
+
+    found = list_runs(workspace)
+    if as_json:
+        return _print_json(found)
+    rows = [tuple(str(run[key]) for key in ("run", "name", "status", "champion", "test", "seconds")) for run in found]
+    Screen(sys.stdout).table("Runs", ("run", "recipe", "status", "champion", "sealed test", "seconds"), rows)
+    if not rows:
+        click.echo("No run yet.")
+    return None
+
+
+@cli.command()
+@click.argument("run_id", metavar="RUN", default="last")
+@_workspace
+@_json_flag
+def show(run_id: str, workspace: Path, as_json: bool) -> None:
+    """Show one run: RUN is its id, the beginning of it, or `last`."""
+    from ratchet.history import load_summary, tell
+
+    summary = load_summary(workspace, run_id)
+    if as_json:
+        _print_json(summary)
+    else:
+        tell(summary, screen=Screen(sys.stdout))
+
+
+@cli.command()
+@click.argument("challenger", metavar="A")
+@click.argument("champion", metavar="B")
+@click.option("--metric", "metrics", multiple=True, default=("accuracy",), show_default=True)
+@click.option("--claim", type=click.Choice(["superior", "noninferior", "equivalent"]), default="superior")
+@click.option("--margin", type=float, default=0.01, show_default=True, help="Margin of the claim; 0.01 is one point.")
+@click.option("--label", default="label", show_default=True, help="Column with the true label, when A and B are files.")
+@_workspace
+@_json_flag
+def compare(
+    challenger: str,
+    champion: str,
+    metrics: tuple[str, ...],
+    claim: str,
+    margin: float,
+    label: str,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Is A better than B? Exit code 0: better, 10: not worse, 11: undecided, 12: worse.
+
+    A and B are models of the workspace (a name, or the id of a run for its champion), or two tables of the same rows with
+    the columns `label` and `prediction`. The ledger is not touched.
+    """
+    from ratchet.history import compare_named
+
+    verdict = compare_named(
+        challenger, champion, workspace=workspace, metrics=metrics, kind=claim, margin=margin, label=label
+    )
+    if as_json:
+        _print_json(verdict.to_dict())
+    else:
+        click.echo(verdict.line)
+    sys.exit(EXIT_CODES[verdict.outcome])
+
+
+@cli.command()
+@_workspace
+@_json_flag
+def ledger(workspace: Path, as_json: bool) -> None:
+    """Verify the ledger's chain of hashes and list its records."""
+    from ratchet.history import list_records
+
+    records = list_records(workspace)
+    if as_json:
+        return _print_json(records)
+    rows = [tuple(str(record[key]) for key in ("seq", "time", "kind", "text")) for record in records]
+    Screen(sys.stdout).table(f"Ledger: {len(rows)} records, chain intact", ("no.", "time", "kind", "what"), rows)
+    return None
+
+
+@cli.command()
+@click.argument("run_id", metavar="RUN", default="last")
+@_workspace
+@click.option("--out", type=_RECIPE, help="File to write; default: the run's own report.html.")
+def report(run_id: str, workspace: Path, out: Path | None) -> None:
+    """Draw the report of a run again and print where it is."""
+    from ratchet.history import draw_report
+
+    click.echo(draw_report(workspace, run_id, out=out))
+
+
+@cli.command()
+@click.argument("bundle", type=_RECIPE)
+@click.argument("file", type=_RECIPE)
+@click.option("--out", type=_RECIPE, help="Where to write; `-` is standard output.")
+@click.option("--text", help="Text column; default: as in training.")
+@click.option("--encoding", default="auto", show_default=True)
+@click.option("--each-label", is_flag=True, help="Also a column with the probability of each label.")
+@_json_flag
+def predict(
+    bundle: Path, file: Path, out: Path | None, text: str | None, encoding: str, each_label: bool, as_json: bool
+) -> None:
+    """Add the columns `prediction` and `probability` to FILE (a table, plain lines, or `-`)."""
+    from ratchet.serve import predict_file
+
+    screen = _screen(as_json, to=sys.stderr)
+    with screen.bar("predict") as advance:
+        found = predict_file(
+            bundle,
+            file,
+            out,
+            text=text,
+            encoding=encoding,
+            each_label=each_label,
+            progress=lambda rows, share: advance(int(1000 * (share or 0)), 1000, f"{rows:,} rows"),
+        )
+    facts = {"target": str(found.target), "rows": found.rows, "without_text": found.without_text, "counts": found.counts}
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False), err=str(found.target) == "-")
+    else:
+        counts = ", ".join(f"{label}: {rows:,}" for label, rows in found.counts.items())
+        click.echo(f"{found.rows:,} rows to {found.target} ({counts})", err=True)
+
+
+@cli.command()
+@click.argument("bundle", type=_RECIPE)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
+@click.option("--workers", type=click.IntRange(0), default=0, help="Requests computed at once; 0: by cores.")
+def serve(bundle: Path, host: str, port: int, workers: int) -> None:
+    """Serve BUNDLE over REST: /predict, /healthz, /readyz, /docs.
+
+    Beyond this machine (another --host than loopback) the environment variable RATCHET_API_KEY must hold a key.
+    """
+    from ratchet.config import ServeConfig
+    from ratchet.serve import serve as serve_bundle
+
+    serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers))
+
+
+def _load(recipe: Path, overrides: tuple[str, ...]) -> Recipe:
+    from ratchet.recipe import load_recipe
+
+    return load_recipe(recipe, overrides=overrides)
+
+
+def _screen(as_json: bool, *, to: Any = None) -> Screen:
+    """Where the story goes: to standard output, or to standard error when that carries JSON."""
+    return Screen(to or (sys.stderr if as_json else sys.stdout))
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def main() -> None:
+    """The ``ratchet`` command: a user's mistake is one line on standard error and exit code 2, never a traceback."""
+    survive_any_locale()
+    debug = "--debug" in sys.argv[1:]
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except RatchetError as error:
+        if debug:
+            raise
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

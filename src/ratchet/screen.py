@@ -1,0 +1,75 @@
+"""What a person sees while a run goes on: one line a step, and a bar under long work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+Advance = Callable[[int, int, str], None]
+"""Called with work done, all work, and a few words about it."""
+
+
+class Screen:
+    """Lines for people on ``stream``; bars only where it is a terminal, so that logs stay readable.
+
+    Args:
+        stream: where to write; ``None``: nowhere.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._terminal = stream is not None and stream.isatty()
+
+    def say(self, stage: str, text: str) -> None:
+        """One line: the stage in the margin, then the text."""
+        if self._stream is None:
+            return
+        line = f"{stage:<10} {text}"
+        print(line, file=self._stream, flush=True)
+
+    def table(self, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        """A small table."""
+        if self._stream is None or not rows:
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", show_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        width = None if self._terminal else 140
+        Console(file=self._stream, width=width, highlight=False).print(table)
+
+    @contextmanager
+    def bar(self, description: str) -> Iterator[Advance]:
+        """A bar for long work; it is gone when the work is done."""
+        if not self._terminal:
+            yield lambda done, total, words: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[words]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(file=self._stream), transient=True) as progress:
+            task = progress.add_task(f"{description:<10}", total=None, words="")
+            yield lambda done, total, words: progress.update(task, completed=done, total=total or None, words=words)
+
+
+def survive_any_locale() -> None:
+    """Let messages through on a terminal whose encoding has no Chinese, or no dashes, instead of failing on them."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

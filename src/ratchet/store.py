@@ -1,0 +1,82 @@
+"""Finished work: a folder that exists is complete, so a restart skips it; its name holds the hash of all it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.errors import WorkspaceError
+from ratchet.workspace import atomic_folder, writing
+
+
+def key_of(*parts: object) -> str:
+    """20 hex digits of sha256 over the parts (JSON values, and recipe sections as their values)."""
+
+    def plain(value: Any) -> Any:
+        if hasattr(value, "model_dump"):
+            return value.model_dump(mode="json")
+        raise TypeError(f"not a JSON value: {value!r}")
+
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def finished(folder: Path, build: Callable[[Path], None]) -> bool:
+    """Build the folder unless it is there; ``True`` when it was.
+
+    ``build`` fills a temporary folder, which takes its place in one step when everything is on disk.
+    """
+    if folder.is_dir():
+        return True
+    with atomic_folder(folder) as temporary:
+        build(temporary)
+    return False
+
+
+def save_json(path: Path, value: object) -> None:
+    """Write JSON into a folder that `finished` is building."""
+    with writing(path):
+        path.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def load_json(path: Path) -> Any:
+    """Read JSON of a finished folder.
+
+    Raises:
+        WorkspaceError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(
+            f"{path} must be readable JSON but is not: {error}.",
+            next_step=f"Remove the folder {path.parent} and run again; it is made anew.",
+        ) from error
+
+
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an array into a folder that `finished` is building."""
+    with writing(path), path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def load_array(path: Path) -> npt.NDArray[Any]:
+    """Read an array of a finished folder.
+
+    Raises:
+        WorkspaceError: the file is missing or damaged.
+    """
+    try:
+        array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise WorkspaceError(
+            f"{path} must be a readable array but is not: {error}.",
+            next_step=f"Remove the folder {path.parent} and run again; it is made anew.",
+        ) from error
+    return array
