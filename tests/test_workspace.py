@@ -91,19 +91,19 @@ def test_lock_of_another_process_refuses_waits_and_dies_with_it(tmp_path: Path) 
 
 def test_lock_does_not_live_on_in_a_forked_child(tmp_path: Path) -> None:
     parent = (
-        "import os, sys\n"
+        "import os, signal, sys\n"
         "from ratchet.workspace import Workspace\n"
         "with Workspace(sys.argv[1]).lock():\n"
-        "    child = os.fork()\n"
-        "    if child == 0:\n"
+        "    if os.fork() == 0:\n"
+        "        print(os.getpid(), flush=True)\n"
         "        sys.stdin.read()\n"
         "        os._exit(0)\n"
-        "    print(child, flush=True)\n"
-        "    os.kill(os.getpid(), 9)\n"
+        "    signal.pause()\n"
     )
     with start(parent, tmp_path) as other:
         assert other.stdout is not None
         child = int(other.stdout.readline())
+        other.send_signal(signal.SIGKILL)
         other.wait()
         os.kill(child, 0)  # it lives
         with Workspace(tmp_path).lock():

@@ -91,10 +91,9 @@ class Workspace:
             WorkspaceError: another run holds the workspace, or the folder cannot be written.
         """
         self.create()
-        path = self.root / "lock"
+        path, owner = self.root / "lock", os.getpid()
         with writing(path):
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        owner = os.getpid()
         _held.add(handle)
         try:
             self._take(handle, wait=wait, on_wait=on_wait)
