@@ -7,6 +7,8 @@ import json
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ratchet.config import ServeConfig
 from ratchet.serve.wire import Refused, body_limit, predictions, read_texts
@@ -65,6 +67,36 @@ def test_other_bodies_are_refused(body: bytes, status: int, message: str) -> Non
     assert caught.value.status == status
     assert message in caught.value.message
     assert "\n" not in caught.value.message
+
+
+FRAGMENTS = [
+    '{"text": ',
+    '{"texts": [',
+    '"',
+    "]}",
+    "}",
+    "\\ud83d",
+    "\\ude00",
+    "\\u0000",
+    ",",
+    "null",
+    "1e999",
+    "[",
+    "好",
+]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.binary(max_size=60) | st.lists(st.sampled_from(FRAGMENTS)).map(lambda parts: "".join(parts).encode()))
+def test_any_bytes_are_texts_or_refused(body: bytes) -> None:
+    texts: list[str] = []
+    status = 200
+    try:
+        texts = read_texts(body, config=CONFIG)
+    except Refused as refused:
+        status = refused.status
+    assert status in (200, 400, 413, 422)
+    assert "".join(texts).encode().decode() == "".join(texts)  # no half of a surrogate pair is left
 
 
 @pytest.mark.parametrize(
