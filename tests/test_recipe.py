@@ -78,8 +78,8 @@ def test_a_whole_recipe() -> None:
         ("near-threshold: 1", "near-threshold (ratchet.yaml, line 1)", ""),
         ("missing_share: .3", "missing_share (", "Did you mean check.missing_share?"),
         ("near_threshold: .3", "", "Did you mean check.near_threshold or split.near_threshold?"),
-        ("lr: .3", "", "Did you mean challengers.N.lr (kind: encoder)?"),
-        ("train: {lr: .3}", "train (ratchet.yaml, line 1)", "Did you mean challengers.N.lr (kind: encoder)?"),
+        ("lr: .3", "", "Did you mean train.lr"),
+        ("tarin: {lr: .3}", "tarin (ratchet.yaml, line 1)", "Did you mean train?"),
         ("split: {q: 1}", "split.q (", "The keys are test, folds, near, near_threshold."),
         (
             "data:\n  text: 2024",
@@ -137,7 +137,7 @@ def test_a_whole_recipe() -> None:
             "challengers.0.alfa (ratchet.yaml, line 3) must be a key",
             "Did you mean alpha?",
         ),
-        ("challengers:\n- kind: eda\n  lr: 1", "challengers.0.lr (", "Did you mean challengers.N.lr (kind: encoder)?"),
+        ("challengers:\n- kind: eda\n  lr: 1", "challengers.0.lr (", "Did you mean train.lr"),
         (
             "challengers: [{kind: eda, copies: 99}]",
             "challengers.0.copies (ratchet.yaml, line 1) must be at most 16",
@@ -232,9 +232,9 @@ def test_later_overrides_win() -> None:
         ("split.tset=1", "split.tset (--set split.tset=1) must be a key of split", "Did you mean test?"),
         ("spilt.test=.1", "spilt (--set spilt.test=.1) must be a key of the recipe", "Did you mean split?"),
         (
-            "train.lr=3e-4",
-            "train (--set train.lr=3e-4) must be a key",
-            "Did you mean challengers.N.lr (kind: encoder)?",
+            "trian.lr=3e-4",
+            "trian (--set trian.lr=3e-4) must be a key",
+            "Did you mean train?",
         ),
         ("split.test=2", "split.test (--set split.test=2) must be below 1 but got 2.", ""),
         ("data.text=1", "data.text (--set data.text=1) must be text but got 1.", 'Put it in quotes: "1".'),
@@ -423,3 +423,14 @@ def test_each_line_of_the_commented_recipe_can_be_uncommented_alone() -> None:
 def test_a_wrong_answer_is_refused(answers: dict[str, object], problem: str) -> None:
     with pytest.raises(RecipeError, match=re.escape(problem)):
         commented_recipe(answers)
+
+
+def test_an_encoder_takes_from_train_what_it_does_not_say() -> None:
+    recipe = parse_recipe(
+        "train: {epochs: 9}\nchallengers: [{kind: encoder, name: e, lr: .1}, {kind: eda}]",
+        folder=".",
+        overrides=["train.lr=3e-4", "train.clip=2"],
+    )
+    assert recipe.train.lr == 3e-4
+    encoder = recipe.challengers[0]
+    assert (encoder.epochs, encoder.clip, encoder.lr, encoder.name) == (9, 2.0, 0.1, "e")

@@ -181,8 +181,10 @@ class EncoderSpec(Section):
     """Passes over the train part."""
     lr: float = Field(default=3e-4, gt=0)
     """Highest learning rate."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the learning rate goes on after the warm-up."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps with a rising learning rate, before the cosine."""
+    """Share of the steps with a rising learning rate."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Decoupled weight decay (AdamW)."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -193,6 +195,10 @@ class EncoderSpec(Section):
     """Tokens of a batch, padding included."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target probability that is spread over all labels."""
+    keep: Literal["last", "loss", "accuracy"] = "last"
+    """Which epoch's weights are kept: the last, or the best on the valid part, which flatters its verdict there."""
+    patience: int = Field(default=0, ge=0)
+    """Stop after this many epochs without a better one by ``keep`` (not with ``last``); 0: never."""
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:
@@ -256,6 +262,8 @@ class Recipe(Section):
     split: SplitConfig = SplitConfig()
     gate: GateConfig = GateConfig()
     baseline: LinearSpec = LinearSpec(name="tfidf-lr")
+    train: EncoderSpec = EncoderSpec(name="encoder")
+    """How the encoder is trained; an encoder among the challengers takes from here what it does not say itself."""
     challengers: tuple[Challenger, ...] | None = None
     """What is tried after the baseline, in this order; absent: chosen by language and by what is installed."""
     compress: CompressConfig = CompressConfig()

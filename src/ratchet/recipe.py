@@ -181,6 +181,8 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
         if isinstance(info.default, Section) and (given is None or isinstance(given, dict)):
             # A section whose keys are all commented out is null; the default of the baseline brings its name along.
             values[name] = {**info.default.model_dump(mode="json", exclude_unset=True), **(given or {})}
+    if isinstance(values.get("challengers"), list):
+        values["challengers"] = [_trained_alike(entry, values["train"]) for entry in values["challengers"]]
     try:
         # Strict checking takes a list for a tuple only in JSON.
         return Recipe.model_validate_json(json.dumps(values), strict=True)
@@ -191,6 +193,13 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
     first, *others = sorted(inner, key=lambda mistake: mistake.line)
     also = f"Also wrong: {', '.join(dotted(other.path) for other in others)}." if others else ""
     raise RecipeError(first.problem, next_step=f"{first.next_step} {also}".strip())
+
+
+def _trained_alike(challenger: Any, train: Any) -> Any:
+    """An encoder among the challengers, with the keys of the section ``train`` that it does not say itself."""
+    if not isinstance(challenger, dict) or challenger.get("kind") != "encoder" or not isinstance(train, dict):
+        return challenger
+    return {**{key: value for key, value in train.items() if key not in ("kind", "name")}, **challenger}
 
 
 def _absolute(recipe: Recipe, folder: Path) -> Recipe:
@@ -214,6 +223,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
         update={
             "workspace": path(recipe.workspace),
             "data": recipe.data.model_copy(update=data),
+            "train": spec(recipe.train),
             "challengers": challengers,
         }
     )
