@@ -1,0 +1,43 @@
+"""Tables of text: reading, duplicates, leaks, preparing and dividing into parts."""
+
+from ratchet.data.clean import Prepared, prepare
+from ratchet.data.duplicates import clusters, exact_groups, near_pairs, normalise, representatives, wording
+from ratchet.data.labels import label_variants, require_trainable
+from ratchet.data.leaks import Leaks, leaks, remove_leaks
+from ratchet.data.near import NearPairs
+from ratchet.data.quarantine import Quarantine, Removed, read_quarantine, restore, write_quarantine
+from ratchet.data.read import RawTable, read_dataset, read_table, require_apart
+from ratchet.data.split import Parts, seal, split
+from ratchet.data.table import Dataset, Roles, concat
+
+__all__ = [
+    "Dataset",
+    "Leaks",
+    "NearPairs",
+    "Parts",
+    "Prepared",
+    "Quarantine",
+    "RawTable",
+    "Removed",
+    "Roles",
+    "clusters",
+    "concat",
+    "exact_groups",
+    "label_variants",
+    "leaks",
+    "near_pairs",
+    "normalise",
+    "prepare",
+    "read_dataset",
+    "read_quarantine",
+    "read_table",
+    "remove_leaks",
+    "representatives",
+    "require_apart",
+    "require_trainable",
+    "restore",
+    "seal",
+    "split",
+    "wording",
+    "write_quarantine",
+]

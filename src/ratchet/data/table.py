@@ -59,6 +59,10 @@ class Dataset:
             return [""] * len(self)
         return [label or "" for label in self.column(self.roles.label)]
 
+    def place(self, row: int) -> str:
+        """Where a row of this dataset came from, as messages say it: ``row 7 of train.csv``."""
+        return f"row {self.origin[row]} of {self.files[self.file_index[row]]}"
+
     def take(self, rows: Rows | Sequence[int]) -> Dataset:
         """The given rows (0-based positions in this dataset), in that order."""
         index = np.asarray(rows, dtype=np.int64)
@@ -79,3 +83,30 @@ class Dataset:
                 digest.update(len(data).to_bytes(8, "little"))
                 digest.update(data)
         return digest.hexdigest()
+
+
+def concat(first: Dataset, second: Dataset) -> Dataset:
+    """The rows of ``first``, then those of ``second``, in the columns that both have; the roles of ``first``."""
+    names = [name for name in first.table.column_names if name in second.table.column_names]
+    return Dataset(
+        table=pa.concat_tables([first.table.select(names), second.table.select(names)]),
+        roles=first.roles,
+        files=first.files + second.files,
+        file_index=np.concatenate([first.file_index, second.file_index + len(first.files)]),
+        origin=np.concatenate([first.origin, second.origin]),
+    )
+
+
+def row_digests(dataset: Dataset) -> list[bytes]:
+    """A 32-byte blake2b of each row's column names and cells; equal exactly for equal rows."""
+    names = sorted(dataset.table.column_names)
+    columns = [dataset.column(name) for name in names]
+    head = hashlib.blake2b(repr(names).encode(), digest_size=32)
+    digests = []
+    for cells in zip(*columns, strict=True):
+        digest = head.copy()
+        for cell in cells:
+            data = b"\xff" if cell is None else cell.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "little") + data)
+        digests.append(digest.digest())
+    return digests

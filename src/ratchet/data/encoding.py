@@ -1,0 +1,162 @@
+"""Which encoding a file's bytes are in, and the same bytes as UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+
+from ratchet.errors import DataError
+
+ENCODINGS = ("auto", "utf-8", "gb18030", "utf-16", "latin-1")
+_ALIASES = {"utf8": "utf-8", "utf-8-sig": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "latin1": "latin-1"}
+_BLOCK = 1 << 24
+_SAMPLE_LINES = 2000
+
+
+def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
+    """The bytes as UTF-8 without byte-order mark, and the encoding they were in.
+
+    ``auto`` takes a byte-order mark's word, else UTF-8 where every byte agrees, else GB18030 where every byte agrees and
+    most characters are common Chinese ones. Latin-1, which fits any bytes, must be asked for.
+
+    Raises:
+        DataError: the bytes are not in that encoding, or lines of two encodings are mixed; names the first wrong line
+            and byte.
+    """
+    wanted = _ALIASES.get(encoding.lower(), encoding.lower())
+    if wanted not in ENCODINGS:
+        raise DataError(
+            f"data.encoding must be one of {', '.join(ENCODINGS)} but got {encoding!r}.",
+            next_step=f"Convert {name} to UTF-8, or name its encoding.",
+        )
+    if wanted == "auto":
+        wanted = _detected(data, name=name)
+    if wanted == "utf-8":
+        data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        if wanted == "utf-8":
+            for _ in _decoded(data, wanted):
+                pass
+            return data, wanted
+        return b"".join(block.encode() for block in _decoded(data, wanted)), wanted
+    except UnicodeError:
+        raise _not_in(data, wanted, name=name) from None
+
+
+def _detected(data: bytes, *, name: str) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    start = data[:4096]
+    if start.count(0) > len(start) // 4:
+        raise DataError(
+            f"{name} must be text but every other byte is NUL, as in UTF-16 without a byte-order mark.",
+            next_step="Set data.encoding to utf-16, or save the file as UTF-8.",
+        )
+    try:
+        for _ in _decoded(data, "utf-8"):
+            pass
+    except UnicodeError:
+        return _judged_by_line(data, name=name)
+    return "utf-8"
+
+
+def _judged_by_line(data: bytes, *, name: str) -> str:
+    """GB18030, or an error: the bytes as a whole are not UTF-8."""
+    utf8, other = 0, 0
+    first_utf8 = first_other = b""
+    line_utf8 = line_other = 0
+    sample = bytearray()
+    for number, line in enumerate(io.BytesIO(data), 1):
+        if line.isascii():
+            continue
+        if _is(line, "utf-8"):
+            utf8 += 1
+            if not line_utf8 and _chinese_in_utf8(line):
+                first_utf8, line_utf8 = line, number
+        else:
+            other += 1
+            if not line_other:
+                first_other, line_other = line, number
+            if other <= _SAMPLE_LINES:
+                sample += line
+    if utf8 > other:
+        raise _mixed(name, number=line_other, line=first_other, offset=_first_bad(first_other, "utf-8"), rest="UTF-8")
+    if not _common_chinese(bytes(sample)):
+        raise _not_in(data, "utf-8", name=name)
+    if line_utf8:
+        offset = next(i for i, byte in enumerate(first_utf8) if byte > 127)
+        raise _mixed(name, number=line_utf8, line=first_utf8, offset=offset, rest="GB18030")
+    return "gb18030"
+
+
+def _mixed(name: str, *, number: int, line: bytes, offset: int, rest: str) -> DataError:
+    return DataError(
+        f"{name} must be in one encoding but line {number} is not {rest} like most of the file: "
+        f"byte 0x{line[offset]:02X} at position {offset + 1} of the line.",
+        next_step="Save the whole file as UTF-8.",
+    )
+
+
+def _not_in(data: bytes, encoding: str, *, name: str) -> DataError:
+    asked = {"utf-8": "UTF-8", "gb18030": "GB18030", "utf-16": "UTF-16"}.get(encoding, encoding)
+    step = "Save the file as UTF-8, or name its encoding in data.encoding (utf-8, gb18030, utf-16, latin-1)."
+    if encoding == "utf-16":
+        return DataError(f"{name} must be {asked} but its bytes are not.", next_step=step)
+    for number, line in enumerate(io.BytesIO(data), 1):
+        if not _is(line, encoding):
+            offset = _first_bad(line, encoding)
+            return DataError(
+                f"{name} must be {asked} but line {number} is not: "
+                f"byte 0x{line[offset]:02X} at position {offset + 1} of the line.",
+                next_step=step,
+            )
+    return DataError(f"{name} must be {asked} but its last character is cut off.", next_step=step)
+
+
+def _decoded(data: bytes, encoding: str) -> Iterator[str]:
+    """The text block by block, so that a large file is never held as one string."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    view = memoryview(data)
+    for start in range(0, len(data), _BLOCK):
+        yield decoder.decode(view[start : start + _BLOCK], final=start + _BLOCK >= len(data))
+
+
+def _is(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _first_bad(line: bytes, encoding: str) -> int:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def _chinese_in_utf8(line: bytes) -> bool:
+    """Two Chinese characters in UTF-8: GB18030 text hardly ever looks like that by chance."""
+    return sum("\u4e00" <= character <= "\u9fff" for character in line.decode()) >= 2
+
+
+def _common_chinese(data: bytes) -> bool:
+    """Whether bytes that are not UTF-8 read as GB18030 give mostly common characters, as Chinese text does.
+
+    GB18030 accepts the bytes of many languages. Real Chinese text in it is rich in the punctuation and the 3,755 frequent
+    characters whose first byte is A1-A3 or B0-D7 with the second from A1; private-use characters do not occur.
+    """
+    try:
+        text = data.decode("gb18030")
+    except UnicodeError:
+        return False
+    foreign = [character for character in text if not character.isascii()]
+    private = sum("\ue000" <= character <= "\uf8ff" for character in foreign)
+    common = 0
+    for character in foreign:
+        code = character.encode("gb18030")
+        common += len(code) == 2 and (0xA1 <= code[0] <= 0xA3 or 0xB0 <= code[0] <= 0xD7) and code[1] >= 0xA1
+    return common >= 0.4 * len(foreign) and private <= 0.01 * len(foreign)

@@ -1,0 +1,201 @@
+"""Parts without leaks: test, valid and train, stratified by label, the same for the same rows in any order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.config import SplitConfig
+from ratchet.data.assign import assign
+from ratchet.data.duplicates import normalise
+from ratchet.data.table import Dataset, Rows, concat, row_digests
+from ratchet.data.units import CHAIN_TEXTS, Units, units
+from ratchet.errors import DataError
+
+TEST = -1
+VALID = 0
+_BIG_UNIT = 0.1
+_NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """The part of each row: ``fold`` is -1 in test, 0 in valid, 1 and up in train; dev is everything but test.
+
+    ``hash`` is a sha256 over the rows' contents and their parts, whatever their order. ``notes`` say, in sentences, what
+    the data did to the parts.
+    """
+
+    fold: Rows
+    hash: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def test(self) -> Rows:
+        """Positions of the test rows."""
+        return np.flatnonzero(self.fold == TEST)
+
+    @property
+    def valid(self) -> Rows:
+        """Positions of the rows that models are compared on while the test part is sealed."""
+        return np.flatnonzero(self.fold == VALID)
+
+    @property
+    def train(self) -> Rows:
+        """Positions of the rows that models are trained on."""
+        return np.flatnonzero(self.fold > VALID)
+
+    @property
+    def dev(self) -> Rows:
+        """Positions of the train and valid rows."""
+        return np.flatnonzero(self.fold >= VALID)
+
+    @property
+    def folds(self) -> int:
+        """Number of folds of dev."""
+        return int(self.fold.max(initial=-1)) + 1
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows of each part."""
+        return {"train": len(self.train), "valid": len(self.valid), "test": len(self.test)}
+
+
+def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | None = None) -> Parts:
+    """Divide the rows so that no part can learn another's answers.
+
+    Rows that belong together (:func:`ratchet.data.units.units`) stay in one part; within that, every label has its share
+    of every part as nearly as whole units allow, and the parts have the sizes that ``config`` asks for. The draw depends
+    on the seed and the rows' contents only, not on their order. Every label is in train, and in two folds, so that it is
+    also known when any one fold is predicted by the others.
+
+    Args:
+        dataset: rows with text and label, as :func:`ratchet.data.clean.prepare` leaves them.
+        config: shares and similarity.
+        seed: another seed, other parts.
+        test: rows that are the test part as they are; the parts are then those of ``concat(dataset, test)``.
+
+    Raises:
+        DataError: a row without text or label, a label whose rows all belong together or that only ``test`` has, or too
+            few units for the parts.
+    """
+    for table in (dataset,) if test is None else (dataset, test):
+        _require_complete(table)
+    tied = units(dataset, config=config)
+    label = _numbered(dataset.labels)
+    _require_units(dataset, tied=tied, label=label, parts=config.folds + (test is None))
+    rest = 1.0 if test is not None else 1 - config.test
+    shares = np.array(([] if test is not None else [config.test]) + [rest / config.folds] * config.folds)
+    offset = VALID if test is not None else TEST
+    order = _order(dataset, tied.unit, seed=seed)
+    fold = assign(tied.unit, label=label, order=order, shares=shares, first_fold=VALID - offset) + offset
+    notes = [*tied.notes, *_unit_notes(dataset, tied=tied, fold=fold)]
+    whole = dataset
+    if test is not None:
+        _require_known_labels(dataset, test)
+        whole = concat(dataset, test)
+        fold = np.concatenate([fold, np.full(len(test), TEST)])
+    notes += _label_notes(whole, fold=fold)
+    return Parts(fold=fold, hash=_hash(row_digests(whole), fold), notes=tuple(notes))
+
+
+def seal(parts: Parts, dataset: Dataset) -> str:
+    """sha256 of the contents of the test rows, whatever their order: the name under which their opening is recorded."""
+    rows = sorted(row_digests(dataset.take(parts.test)))
+    return hashlib.sha256(b"".join(rows)).hexdigest()
+
+
+def _require_complete(dataset: Dataset) -> None:
+    for role, cells in (("text", dataset.texts), ("label", dataset.labels)):
+        if not all(cells):
+            raise DataError(
+                f"Every row to be split must have a {role} but {dataset.place(cells.index(''))} has none.",
+                next_step="Fill the cell or take the row out; for training rows prepare does that.",
+            )
+
+
+def _require_units(dataset: Dataset, *, tied: Units, label: Rows, parts: int) -> None:
+    """Every label in two units at least, and more units than parts."""
+    count = int(tied.unit.max(initial=-1)) + 1
+    if count <= parts:
+        raise DataError(
+            f"{len(dataset):,} rows must form more than {parts} groups of their own to be divided but form {count}.",
+            next_step="Add rows, or set split.folds lower, or split.near to false if the texts only look alike.",
+        )
+    pairs = np.unique(label * count + tied.unit)
+    alone = np.flatnonzero(np.bincount(pairs // count) < 2)
+    if not len(alone):
+        return
+    rows = np.flatnonzero(label == alone[0])
+    others = f" (and {len(alone) - 1:,} other labels)" if len(alone) > 1 else ""
+    why = "they are copies or near-copies of each other" + (" or of one group" if dataset.roles.group else "")
+    raise DataError(
+        f"The {len(rows):,} rows of label {dataset.labels[rows[0]]!r}{others} must be in train and in another part but "
+        + (f"{why}, so they can not be divided." if len(rows) > 1 else "one row can not be divided."),
+        next_step="Add rows that differ, merge the label with another, or take it out.",
+    )
+
+
+def _require_known_labels(dataset: Dataset, test: Dataset) -> None:
+    unknown = sorted(set(test.labels) - set(dataset.labels))
+    if unknown:
+        rows = test.labels.count(unknown[0])
+        raise DataError(
+            f"Every label of the test rows must occur in the training rows but {unknown[0]!r} ({rows:,} test rows) does not.",
+            next_step="Add training rows of this label, or write it the same way in both files.",
+        )
+
+
+def _order(dataset: Dataset, unit: Rows, *, seed: int) -> npt.NDArray[np.uint64]:
+    """A random key for each unit, made of the seed and its contents: blake2b of its rows, the smallest."""
+    key = seed.to_bytes(16, "little", signed=False)
+    keys = np.empty(len(dataset), np.uint64)
+    for row, (text, label) in enumerate(zip(dataset.texts, dataset.labels, strict=True)):
+        content = f"{normalise(text)}\0{label}".encode("utf-8", "surrogatepass")
+        keys[row] = int.from_bytes(hashlib.blake2b(content, digest_size=8, key=key).digest(), "little")
+    smallest = np.full(int(unit.max(initial=-1)) + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(smallest, unit, keys)
+    return smallest
+
+
+def _unit_notes(dataset: Dataset, *, tied: Units, fold: Rows) -> list[str]:
+    """What the largest unit does to the parts, when it is large enough to do anything."""
+    sizes = np.bincount(tied.unit)
+    if sizes.max() < max(_BIG_UNIT * len(dataset), CHAIN_TEXTS):
+        return []
+    rows = np.flatnonzero(tied.unit == sizes.argmax())
+    where = {TEST: "test", VALID: "valid"}.get(int(fold[rows[0]]), f"fold {fold[rows[0]]} of train")
+    what = "equal groups, copies or near-copies" if dataset.roles.group else "copies or near-copies of each other"
+    return [
+        f"{len(rows):,} of {len(dataset):,} rows ({len(rows) / len(dataset):.0%}) are {what}, or tied by a chain of them, "
+        f"and stay in one part ({where}): the folds differ in size, and the other parts say nothing about such rows "
+        f"(the first is {dataset.place(int(rows[0]))})."
+    ]
+
+
+def _label_notes(dataset: Dataset, *, fold: Rows) -> list[str]:
+    """Labels that a part lacks: nothing is measured about them there."""
+    every = set(dataset.labels)
+    notes = []
+    for name, part in (("test", TEST), ("valid", VALID)):
+        rows = np.flatnonzero(fold == part)
+        lacking = sorted(every - {dataset.labels[row] for row in rows.tolist()})
+        if lacking:
+            shown = ", ".join(map(repr, lacking[:_NAMED])) + (" ..." if len(lacking) > _NAMED else "")
+            notes.append(f"{len(lacking):,} of {len(every):,} labels have no row in the {name} part: {shown}.")
+    return notes
+
+
+def _numbered(labels: Sequence[str]) -> Rows:
+    """Numbers in the order of the sorted labels, so that they do not depend on the order of the rows."""
+    number = {label: i for i, label in enumerate(sorted(set(labels)))}
+    return np.fromiter((number[label] for label in labels), np.int64, len(labels))
+
+
+def _hash(rows: list[bytes], fold: Rows) -> str:
+    entries = sorted(row + int(part).to_bytes(2, "little", signed=True) for row, part in zip(rows, fold, strict=True))
+    return hashlib.sha256(b"".join(entries)).hexdigest()
