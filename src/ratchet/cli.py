@@ -15,6 +15,7 @@ from ratchet.screen import Screen, survive_any_locale
 
 if TYPE_CHECKING:
     from ratchet.config import Recipe
+    from ratchet.verdict import Kind
 
 EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}
 """Exit codes of ``ratchet compare``; 2 is a user's mistake everywhere."""
@@ -136,7 +137,7 @@ def compare(
     challenger: str,
     champion: str,
     metrics: tuple[str, ...],
-    claim: str,
+    claim: Kind,
     margin: float,
     label: str,
     workspace: Path,
@@ -210,7 +211,12 @@ def predict(
             each_label=each_label,
             progress=lambda rows, share: advance(int(1000 * (share or 0)), 1000, f"{rows:,} rows"),
         )
-    facts = {"target": str(found.target), "rows": found.rows, "without_text": found.without_text, "counts": found.counts}
+    facts = {
+        "target": str(found.target),
+        "rows": found.rows,
+        "without_text": found.without_text,
+        "counts": found.counts,
+    }
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False), err=str(found.target) == "-")
     else:

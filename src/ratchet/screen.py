@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -29,7 +29,7 @@ class Screen:
         line = f"{stage:<10} {text}"
         print(line, file=self._stream, flush=True)
 
-    def table(self, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def table(self, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """A small table."""
         if self._stream is None or not rows:
             return
@@ -49,7 +49,7 @@ class Screen:
     def bar(self, description: str) -> Iterator[Advance]:
         """A bar for long work; it is gone when the work is done."""
         if not self._terminal:
-            yield lambda done, total, words: None
+            yield _nowhere
             return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -65,6 +65,10 @@ class Screen:
         with Progress(*columns, console=Console(file=self._stream), transient=True) as progress:
             task = progress.add_task(f"{description:<10}", total=None, words="")
             yield lambda done, total, words: progress.update(task, completed=done, total=total or None, words=words)
+
+
+def _nowhere(done: int, total: int, words: str) -> None:
+    del done, total, words
 
 
 def survive_any_locale() -> None:

@@ -1,0 +1,258 @@
+"""What a workspace remembers: its runs, its ledger, and its models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ratchet.contenders import Contender, PartedRows
+from ratchet.data.read import read_table
+from ratchet.data.saved import ROWS, load_dataset
+from ratchet.data.split import Parts
+from ratchet.errors import DataError, WorkspaceError
+from ratchet.ledger import CHALLENGE, ROOT, Ledger, Record
+from ratchet.metrics import Evidence
+from ratchet.report import ReportData, save
+from ratchet.screen import Screen
+from ratchet.store import load_array, load_json
+from ratchet.verdict import Claim, Kind, Verdict, compare
+from ratchet.workspace import Workspace
+
+Json = dict[str, Any]
+
+
+def list_runs(root: Path) -> list[Json]:
+    """Every run that the ledger knows, oldest first; one that was killed has no end."""
+    workspace = _workspace(root)
+    runs: dict[str, Json] = {}
+    for record in Ledger(workspace.ledger).records():
+        body = record.body
+        if record.kind == "run-started":
+            runs[body["run"]] = {
+                "run": body["run"],
+                "name": body["name"],
+                "status": "unfinished",
+                "started": record.time,
+                "champion": "",
+                "test": "",
+                "seconds": "",
+            }
+        elif record.kind in ("run-finished", "run-failed") and body["run"] in runs:
+            status = "finished" if record.kind == "run-finished" else f"failed: {body.get('reason', '')}"
+            runs[body["run"]].update(
+                status=status, champion=body.get("champion") or "", seconds=body.get("seconds", "")
+            )
+            path = workspace.runs / body["run"] / "summary.json"
+            test = load_json(path)["scores"]["test"] if path.is_file() else None
+            if test:
+                runs[body["run"]]["test"] = f"{test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}]"
+    return list(runs.values())
+
+
+def load_summary(root: Path, run: str) -> Json:
+    """The summary of a run by its id, the beginning of it, or ``last``."""
+    summary: Json = load_json(_run_folder(root, run) / "summary.json")
+    return summary
+
+
+def draw_report(root: Path, run: str, *, out: Path | None) -> Path:
+    """Draw the report of a run again from its records."""
+    folder = _run_folder(root, run)
+    target = out or folder / "report.html"
+    save(ReportData.from_dict(load_json(folder / "report.json")), path=target)
+    return target
+
+
+def tell(summary: Json, *, screen: Screen) -> None:
+    """A run for people: the figures, then the staircase."""
+    data, scores = summary["data"], summary["scores"]
+    screen.say("run", f"{summary['run']}  {summary['name']}  {summary['seconds']:.0f} s")
+    screen.say(
+        "data",
+        f"{data['rows']:,} rows, {data['unique_rows']:,} different texts, {data['conflicting_texts']:,} with two labels",
+    )
+    if data["naive_leak_share"] is not None:
+        screen.say(
+            "data", f"{data['naive_leak_share']:.1%} of the test rows of a random split have a copy in its train rows"
+        )
+    words = {
+        "naive": "a random split would promise",
+        "honest": "the same model without leaks",
+        "champion": f"the champion {summary['champion']}",
+        "test": "the champion on the sealed test part",
+    }
+    for name, description in words.items():
+        if scores[name]:
+            screen.say("score", f"{description}: {figures(scores[name])}")
+    rows = [
+        (
+            verdict["name"],
+            verdict["outcome"].replace("_", " ") + (" ↑" if verdict["promoted"] else ""),
+            verdict["against"],
+            f"{verdict['estimate'] * 100:+.2f} [{verdict['low'] * 100:+.2f}, {verdict['high'] * 100:+.2f}]",
+            f"{verdict['p']:.2g} of {verdict['level']:.2g}",
+            f"{verdict['n']:,}",
+            verdict["test"],
+        )
+        for verdict in summary["verdicts"]
+    ]
+    columns = ("challenger", "verdict", "against", "difference, points", "p of allowed", "rows", "test")
+    screen.table("Verdicts (↑ became champion)", columns, rows)
+    if summary["bundle"]:
+        bundle = summary["bundle"]
+        screen.say("bundle", f"{bundle['path']}  {bundle['bytes']:,} bytes  sha256 {bundle['sha256'][:16]}…")
+        screen.say("serve", f"ratchet serve {bundle['path']}")
+
+
+def figures(found: Json) -> str:
+    """A score with its interval: "accuracy 85.7 % [85.1, 86.2], 14,759 rows"."""
+    low, high = found["low"] * 100, found["high"] * 100
+    return f"{found['metric']} {found['value'] * 100:.1f} % [{low:.1f}, {high:.1f}], {found['n']:,} rows"
+
+
+def list_records(root: Path) -> list[Json]:
+    """All records of the ledger, verified, each with a line for people."""
+    ledger = Ledger(_workspace(root).ledger)
+    ledger.verify()
+    return [
+        {"seq": r.seq, "time": r.time, "kind": r.kind, "text": _words(r), "body": dict(r.body), "hash": r.hash}
+        for r in ledger.records()
+    ]
+
+
+def _words(record: Record) -> str:
+    if record.kind == CHALLENGE:
+        return Verdict.from_dict(record.body["verdict"]).line
+    if record.kind == ROOT:
+        return f"{record.body['contender']['name']} is the first champion of {record.body['family']}"
+    return ", ".join(f"{key} {value}" for key, value in record.body.items() if isinstance(value, str | int | float))
+
+
+def compare_named(
+    challenger: str,
+    champion: str,
+    *,
+    workspace: Path,
+    metrics: Sequence[str],
+    kind: Kind,
+    margin: float,
+    label: str,
+) -> Verdict:
+    """Judge two models of the workspace, or two tables of predictions; the ledger is not touched.
+
+    Raises:
+        RatchetError: one is unknown, or they were not scored on the same rows.
+    """
+    claims = [Claim(metric=metric, kind=kind, margin=margin) for metric in metrics]
+    if Path(challenger).is_file() and Path(champion).is_file():
+        return compare(*_from_files(Path(challenger), Path(champion), label=label), claims)
+    first, second = (_named(workspace, name) for name in (challenger, champion))
+    return compare(first, second, claims)
+
+
+def _named(root: Path, name: str) -> Evidence:
+    """Evidence of the newest contender with this name, or of the champion of a run."""
+    workspace = _workspace(root)
+    records = Ledger(workspace.ledger).records()
+    started = {r.body["run"] for r in records if r.kind == "run-started"}
+    if name == "last" or name in started:
+        name = str(load_summary(root, name)["champion"])
+    known: dict[str, tuple[str, str]] = {}
+    for record in records:
+        if record.kind in (ROOT, CHALLENGE):
+            body = record.body
+            contender = body["contender"] if record.kind == ROOT else body["challenger"]
+            known[contender["name"]] = (contender["key"], body["family"])
+    if name not in known:
+        raise WorkspaceError(
+            f"A model must be one of {', '.join(known) or 'none yet'}, a run, or a file but got {name!r}.",
+            next_step="`ratchet show` lists them.",
+        )
+    key, family = known[name]
+    return Contender.load(workspace.models / key).evidence(_rows_of(workspace, family))
+
+
+def _rows_of(workspace: Workspace, family: str) -> PartedRows:
+    for folder in sorted(workspace.data.glob("rows-*")):
+        facts = load_json(folder / "facts.json")
+        if family == f"rows-{facts['hash'][:16]}" and (folder / ROWS).is_file():
+            parts = Parts(fold=load_array(folder / "fold.npy"), hash=facts["hash"], notes=tuple(facts["notes"]))
+            return PartedRows(
+                dataset=load_dataset(folder),
+                parts=parts,
+                language=facts["language"],
+                seal=facts["seal"],
+                key=folder.name,
+            )
+    raise WorkspaceError(
+        f"The prepared rows of {family} must be in {workspace.data} but are not.", next_step="Run again."
+    )
+
+
+def _from_files(first: Path, second: Path, *, label: str) -> tuple[Evidence, Evidence]:
+    """Evidence from two tables with the same rows in the same order, a label and a prediction each."""
+    columns = []
+    for path in (first, second):
+        table = read_table(path).table
+        for needed in (label, "prediction"):
+            if needed not in table.column_names:
+                raise DataError(
+                    f"{path} must have the column {needed!r} but has {', '.join(table.column_names)}.",
+                    next_step="Name the column of the true label with --label; `ratchet predict` adds the predictions.",
+                )
+        columns.append((table.column(label).to_pylist(), table.column("prediction").to_pylist()))
+    if columns[0][0] != columns[1][0]:
+        raise DataError(
+            f"{first} and {second} must have the same rows in the same order but their column {label!r} differs.",
+            next_step="Predict the same file with both models.",
+        )
+    truth, names = columns[0][0], sorted({str(cell) for pair in columns for cells in pair for cell in cells})
+    place = {name: index for index, name in enumerate(names)}
+    found = []
+    for path, (_, predicted) in zip((first, second), columns, strict=True):
+        classes = np.array([place[str(cell)] for cell in predicted], dtype=np.int64)
+        found.append(
+            Evidence(
+                name=path.name,
+                rows=np.arange(len(truth)),
+                truth=np.array([place[str(cell)] for cell in truth], dtype=np.int64),
+                probability=np.eye(len(names))[classes],
+            )
+        )
+    return found[0], found[1]
+
+
+def _workspace(root: Path) -> Workspace:
+    workspace = Workspace(root)
+    if not workspace.ledger.is_file():
+        raise WorkspaceError(
+            f"{root} must be the workspace of a run but has no ledger.",
+            next_step="Run `ratchet run` first, or name another folder with --workspace.",
+        )
+    return workspace
+
+
+def _run_folder(root: Path, run: str) -> Path:
+    workspace = _workspace(root)
+    done = sorted(path.parent.name for path in workspace.runs.glob("*/summary.json"))
+    found = done[-1:] if run == "last" else [name for name in done if name.startswith(run)]
+    if len(found) != 1:
+        problem = f"No finished run begins with {run!r}" if not found else f"{len(found)} runs begin with {run!r}"
+        raise WorkspaceError(
+            f"{problem}; the newest are {', '.join(done[-3:]) or 'none'}.", next_step="See `ratchet runs`."
+        )
+    return workspace.runs / found[0]
+
+
+__all__ = [
+    "compare_named",
+    "draw_report",
+    "figures",
+    "list_records",
+    "list_runs",
+    "load_summary",
+    "tell",
+]

@@ -1,0 +1,473 @@
+"""The road: from a table to a served, proven model; it reads top to bottom like the list of stages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ratchet.bundle import Bundle, write_bundle
+from ratchet.checks import run_checks
+from ratchet.config import BlendSpec, Challenger, EdaSpec, EncoderSpec, LinearSpec, Recipe
+from ratchet.contenders import (
+    MODEL,
+    Contender,
+    PartedRows,
+    latency,
+    shrink,
+    train_augmented,
+    train_encoder,
+    train_linear,
+)
+from ratchet.data.clean import prepare as clean
+from ratchet.data.labels import require_trainable
+from ratchet.data.leaks import remove_leaks
+from ratchet.data.quarantine import write_quarantine
+from ratchet.data.read import read_dataset, require_apart
+from ratchet.data.saved import load_dataset, save_dataset
+from ratchet.data.split import Parts, seal, split
+from ratchet.data.table import Dataset, concat
+from ratchet.errors import DataError, ExtraMissing
+from ratchet.ledger import CHALLENGE, Ledger
+from ratchet.metrics import Evidence, score
+from ratchet.models.baseline import default_specs, guess_language
+from ratchet.models.quiet import switch_off_telemetry
+from ratchet.recipe import dump_recipe
+from ratchet.reproduce import code_version, environment
+from ratchet.screen import Screen
+from ratchet.serve.predict import load_model, parity, require_parity
+from ratchet.store import finished, key_of, load_array, load_json, save_array, save_json
+from ratchet.summary import Recorded, health_lines, summarise, write_report
+from ratchet.verdict import Claim, Verdict, compare
+from ratchet.workspace import Workspace, write_atomic
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run: its recipe, where it works, and whom it tells."""
+
+    recipe: Recipe
+    workspace: Workspace
+    ledger: Ledger
+    run: str
+    screen: Screen
+    code: str
+    stages: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """Seconds and state of each stage, in order, for the summary."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of this run."""
+        return self.workspace.runs / self.run
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[list[bool]]:
+        """Time a stage; it appends to the list whether each of its steps was skipped."""
+        begun, skipped = time.perf_counter(), list[bool]()
+        yield skipped
+        state = "skipped" if skipped and all(skipped) else "ran"
+        seconds, before = self.stages.get(name, (0.0, "skipped"))
+        self.stages[name] = (seconds + time.perf_counter() - begun, "ran" if "ran" in (state, before) else "skipped")
+
+
+def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, until: str | None = None) -> Json:
+    """Go the whole road and return the summary, which is also in ``runs/<id>/summary.json``.
+
+    Args:
+        recipe: what to do.
+        screen: whom to tell; nobody when absent.
+        wait: wait for another run in the workspace, instead of refusing.
+        until: stop after this stage: ``check``, ``prepare`` or ``train``.
+
+    Raises:
+        RatchetError: a user's mistake, in one sentence.
+    """
+    switch_off_telemetry()
+    screen = screen or Screen()
+    workspace = Workspace(recipe.workspace)
+    job = Job(
+        recipe=recipe,
+        workspace=workspace,
+        ledger=Ledger(workspace.ledger),
+        run=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        screen=screen,
+        code=code_version(),
+    )
+    source = read(job)
+    with workspace.lock(wait=wait, on_wait=lambda holder: screen.say("wait", f"another run is at work ({holder})")):
+        start(job, source)
+        health = check(job, source)
+        if until == "check":
+            return finish(job, health=health, rows=None)
+        rows = prepare(job, source)
+        if until == "prepare":
+            return finish(job, health=health, rows=rows)
+        baseline(job, rows)
+        for spec in challengers(job, rows):
+            challenge(job, rows, spec)
+        compress(job, rows)
+        if until == "train":
+            return finish(job, health=health, rows=rows)
+        bundle = export(job, rows)
+        test = open_test(job, rows, bundle)
+        return finish(job, health=health, rows=rows, bundle=bundle, test=test)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """The rows as they came, and the key of everything that depends on them."""
+
+    train: Dataset
+    test: Dataset | None
+    key: str
+
+
+def read(job: Job) -> Source:
+    """Read the files; nothing is written before they are known to be good."""
+    config, base = job.recipe.data, Path.cwd()
+    if not config.files:
+        raise DataError("data.files must name at least one table but is empty.", next_step="Add it to the recipe.")
+    with job.stage("read") as skipped:
+        files, test_files = [Path(name) for name in config.files], [Path(name) for name in config.test_files]
+        train = read_dataset(files, config=config, base=base)
+        test = read_dataset(test_files, config=config, base=base) if test_files else None
+        require_apart(files, test_files, base=base)
+        require_trainable(train)
+        hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in [*files, *test_files]]
+        skipped.append(False)
+    columns = config.model_dump(mode="json", exclude={"files", "test_files"})
+    return Source(train=train, test=test, key=key_of(hashes, len(files), columns, job.code))
+
+
+def start(job: Job, source: Source) -> None:
+    """Heal what a killed run left, and record the recipe and the environment."""
+    for torn in job.ledger.recover():
+        job.screen.say("ledger", f"a record torn by a killed run was moved to {torn}")
+    job.folder.mkdir(parents=True)
+    seeds = {"run": job.recipe.seed}
+    write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
+    record = environment(seeds=seeds, folder=Path.cwd())
+    write_atomic(job.folder / "environment.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+    job.ledger.note("run-started", {"run": job.run, "name": job.recipe.name, "data": source.key, "code": job.code})
+    job.screen.say("run", f"{job.run}  {job.recipe.name}  (workspace {job.workspace.root})")
+
+
+def check(job: Job, source: Source) -> Json:
+    """Look at the table: what would make a model trained on it, or its score, lie?"""
+    recipe = job.recipe
+    with job.stage("check") as skipped:
+        key = key_of("check", source.key, recipe.check, recipe.split, recipe.baseline, recipe.seed)
+        folder = job.workspace.data / f"check-{key}"
+
+        def build(target: Path) -> None:
+            with job.screen.bar("check") as advance:
+                found = run_checks(
+                    source.train,
+                    config=recipe,
+                    test=source.test,
+                    progress=lambda title, done, total: advance(done, total, title),
+                )
+            save_json(target / "health.json", found.to_dict())
+
+        skipped.append(finished(folder, build))
+        health: Json = load_json(folder / "health.json")
+    for line in health_lines(health):
+        job.screen.say("check", line)
+    return health
+
+
+def prepare(job: Job, source: Source) -> PartedRows:
+    """Take out what would mislead, then divide without leaks and seal the test part."""
+    recipe = job.recipe
+    with job.stage("prepare") as skipped:
+        near = {"ngram": recipe.check.near_ngram, "threshold": recipe.check.near_threshold}
+        key = key_of("prepare", source.key, recipe.prepare, recipe.split, near, recipe.seed)
+        folder = job.workspace.data / f"rows-{key}"
+        skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near)))
+        facts, dataset = load_json(folder / "facts.json"), load_dataset(folder)
+        parts = Parts(fold=load_array(folder / "fold.npy"), hash=facts["hash"], notes=tuple(facts["notes"]))
+    rows = PartedRows(dataset=dataset, parts=parts, language=facts["language"], seal=facts["seal"], key=key)
+    removed = ", ".join(f"{count:,} {reason}" for reason, count in facts["removed"].items())
+    where = f"; {sum(facts['removed'].values()):,} in {folder / 'quarantine.csv'} ({removed})" if removed else ""
+    job.screen.say("prepare", f"{len(dataset):,} rows stay{where}")
+    sizes = f"train {len(parts.train):,}, valid {len(parts.valid):,}, test {len(parts.test):,} (sealed)"
+    job.screen.say("prepare", f"{sizes}; {parts.fold.max() + 1} folds; no copy or near-copy crosses a part")
+    for note in parts.notes:
+        job.screen.say("prepare", note)
+    return rows
+
+
+def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None:
+    cleaned = clean(source.train, config=recipe.prepare)
+    dataset, quarantine, test = cleaned.dataset, cleaned.quarantine, source.test
+    if test is not None:
+        dataset, leaking = remove_leaks(dataset, test, **near)
+        quarantine = quarantine.plus(leaking)
+    parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test)
+    whole = dataset if test is None else concat(dataset, test)
+    language = recipe.data.language
+    save_dataset(target, whole)
+    save_array(target / "fold.npy", parts.fold)
+    write_quarantine(target / "quarantine.csv", quarantine)
+    facts = {
+        "hash": parts.hash,
+        "notes": list(parts.notes),
+        "seal": seal(parts, whole),
+        "removed": quarantine.counts,
+        "language": guess_language(whole.texts) if language == "auto" else language,
+    }
+    save_json(target / "facts.json", facts)
+
+
+def baseline(job: Job, rows: PartedRows) -> None:
+    """The first champion answers the most frequent label; TF-IDF with logistic regression must beat it."""
+    with job.stage("baseline") as skipped:
+        family, seed = family_of(rows), job.recipe.seed
+        key = key_of("majority", rows.key, seed)
+        train = partial(train_linear, rows=rows, name="majority", spec="majority", seed=seed)
+        first = Contender.load(_trained(job, key, train, skipped))
+        if job.ledger.champion(family) is None:
+            job.ledger.root(family, first.ref, run=job.run, key=f"root:{family}")
+        spec = job.recipe.baseline
+        name = spec.name or "tfidf-lr"
+        key = key_of(name, rows.key, spec, seed)
+        _gate(job, rows, key, partial(train_linear, rows=rows, name=name, spec=spec, seed=seed), name, skipped)
+
+
+def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
+    """What the recipe says, or what is known to be worth a try for this language and with what is installed."""
+    if job.recipe.challengers is not None:
+        return job.recipe.challengers
+    usual = default_specs(rows.language, n_rows=len(rows.parts.dev), n_labels=len(rows.labels))
+    linear = [spec for name, spec in usual.items() if name in ("linear-wide", "blend")]
+    return (*linear, EdaSpec(name="eda"), job.recipe.train)
+
+
+def challenge(job: Job, rows: PartedRows, spec: Challenger) -> None:
+    """Train a challenger; it takes the champion's place only with a verdict."""
+    with job.stage("challengers") as skipped:
+        name, seed = spec.name or spec.kind, job.recipe.seed
+        threads = job.recipe.threads
+        key = key_of("challenger", rows.key, spec, seed, threads if isinstance(spec, EncoderSpec) else 0)
+        if isinstance(spec, LinearSpec | BlendSpec):
+            _gate(job, rows, key, partial(train_linear, rows=rows, name=name, spec=spec, seed=seed), name, skipped)
+            return
+        missing = next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
+        if isinstance(spec, EncoderSpec) and missing is not None:
+            reason = str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}"))
+            job.ledger.note(
+                "skipped", {"run": job.run, "name": name, "reason": reason}, key=f"skipped:{job.run}:{name}"
+            )
+            job.screen.say("challenge", f"{name}: skipped. {reason}")
+            return
+        training = job.workspace.models / f"{key}.training"
+        with job.screen.bar(name) as advance:
+            common: Json = {"name": name, "seed": seed, "threads": threads, "training": training, "advance": advance}
+            if isinstance(spec, EncoderSpec):
+                train = partial(train_encoder, rows=rows, spec=spec, **common)
+            else:
+                train = partial(train_augmented, rows=rows, spec=spec, of=champion(job, rows), **common)
+            _gate(job, rows, key, train, name, skipped)
+
+
+def compress(job: Job, rows: PartedRows) -> None:
+    """Smaller forms of the champion: one is promoted when it is not worse by the margin, and smaller."""
+    with job.stage("compress") as skipped:
+        for method in job.recipe.compress.methods:
+            of = champion(job, rows)
+            if of.ref.kind == method:
+                skipped.append(True)
+                continue
+            key, name = key_of("compress", method, of.folder.name, job.code), f"{of.name}-{method}"
+            train = partial(shrink, rows=rows, name=name, of=of, threads=job.recipe.threads)
+            margin = job.recipe.gate.margin
+            claims = [Claim(metric=m, kind="noninferior", margin=margin) for m in job.recipe.gate.metrics]
+            _gate(job, rows, key, train, name, skipped, claims=(*claims, Claim(metric="bytes")))
+
+
+def family_of(rows: PartedRows) -> str:
+    """All challengers ever judged on these rows and folds."""
+    return f"rows-{rows.parts.hash[:16]}"
+
+
+def champion(job: Job, rows: PartedRows) -> Contender:
+    """Who stands now, as the ledger says."""
+    standing = job.ledger.champion(family_of(rows))
+    assert standing is not None, "the baseline comes first"
+    return Contender.load(job.workspace.models / standing.contender.key)
+
+
+def _trained(job: Job, key: str, train: Any, skipped: list[bool]) -> Path:
+    """The folder of the contender with this key, trained unless it is there."""
+    folder = job.workspace.models / key
+    skipped.append(finished(folder, train))
+    return folder
+
+
+def _gate(
+    job: Job,
+    rows: PartedRows,
+    key: str,
+    train: Any,
+    name: str,
+    skipped: list[bool],
+    *,
+    claims: tuple[Claim, ...] = (),
+) -> None:
+    """Train one challenger and judge it, unless the ledger has that verdict; the only way to the champion's place."""
+    recorded = f"challenge:{family_of(rows)}:{key}"
+    found = job.ledger.find(recorded)
+    if found is None:
+        with job.screen.bar(name):
+            challenger = Contender.load(_trained(job, key, train, skipped))
+        standing = champion(job, rows)
+        metrics = claims or tuple(Claim(metric=m, margin=job.recipe.gate.margin) for m in job.recipe.gate.metrics)
+        family = job.ledger.family(family_of(rows), alpha=job.recipe.gate.alpha)
+        verdict = compare(
+            challenger.evidence(rows), standing.evidence(rows), metrics, family=family, seed=job.recipe.seed
+        )
+        found = job.ledger.challenge(verdict, challenger=challenger.ref, run=job.run, key=recorded)
+        (standing if verdict.promotes else challenger).forget_folds()
+    else:
+        skipped.append(True)
+    job.screen.say("challenge", Verdict.from_dict(found.body["verdict"]).line)
+
+
+def export(job: Job, rows: PartedRows) -> Bundle:
+    """Write the champion as a bundle, and refuse it unless it predicts the valid part as the trained model did."""
+    with job.stage("export") as skipped:
+        best = champion(job, rows)
+        key = key_of("bundle", best.folder.name, job.recipe.export, job.code)
+        target = job.workspace.bundles / f"{best.name}-{key[:8]}"
+        skipped.append(target.is_dir())
+        if not target.is_dir():
+            texts = rows.texts(rows.parts.valid)
+            trained = Recorded(labels=rows.labels, probability=best.valid(rows))
+            found = parity(trained, best.model(threads=job.recipe.threads), texts)
+            require_parity(found, config=job.recipe.export)
+            write_bundle(
+                target,
+                model_folder=best.folder / MODEL,
+                name=best.name,
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                kind=best.runtime,
+                labels=rows.labels,
+                language=rows.language,
+                text_column=job.recipe.data.text,
+                model={
+                    "kind": best.ref.kind,
+                    "bytes": best.ref.bytes,
+                    "parity_max_difference": found.max_difference,
+                    "parity_disagreements": found.disagreements,
+                    "parity_rows": found.n,
+                },
+                data_version=rows.parts.hash,
+                recipe=dump_recipe(job.recipe),
+                verdicts=[record.body["verdict"] for record in challenges(job, rows)],
+                scores={"valid": score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()},
+                environment={"python": platform.python_version(), "platform": platform.platform()},
+            )
+            job.ledger.note("exported", {"run": job.run, "bundle": target.name, "champion": best.name})
+        bundle = Bundle.open(target)
+    facts = bundle.manifest.model
+    job.screen.say(
+        "export",
+        f"{target} ({bundle.bytes:,} bytes); {facts['parity_rows']:,} valid rows predicted again: largest difference "
+        f"{facts['parity_max_difference']:.1e}, {facts['parity_disagreements']} other labels",
+    )
+    return bundle
+
+
+def challenges(job: Job, rows: PartedRows) -> list[Any]:
+    """The records of all challenges on these rows, in order."""
+    family = family_of(rows)
+    return [r for r in job.ledger.records() if r.kind == CHALLENGE and r.body["family"] == family]
+
+
+def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Json:
+    """Score the bundle on the sealed test part; the opening is recorded first, and once for each champion."""
+    with job.stage("test"):
+        best, test = champion(job, rows), rows.parts.test
+        body = {"run": job.run, "seal": rows.seal, "champion": best.name, "bundle": bundle.sha256}
+        job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{best.folder.name}")
+        probability = load_model(bundle, threads=job.recipe.threads).predict(rows.texts(test))
+        evidence = Evidence(name=best.name, rows=test, truth=rows.truth[test], probability=probability)
+        scores = [score(evidence, metric).to_dict() for metric in job.recipe.gate.metrics]
+        openings = [r.time for r in job.ledger.records() if r.kind == "test-opened" and r.body["seal"] == rows.seal]
+    first = scores[0]
+    times = "once" if len(openings) == 1 else f"{len(openings)} times, so it flatters"
+    job.screen.say(
+        "test",
+        f"{best.name}: {first['metric']} {first['value']:.1%} [{first['low']:.1%}, {first['high']:.1%}] on {first['n']:,} "
+        f"sealed rows (opened {times})",
+    )
+    return {"scores": scores, "opened": openings, "predicted": probability, "evidence": evidence}
+
+
+def finish(
+    job: Job,
+    *,
+    health: Json,
+    rows: PartedRows | None,
+    bundle: Bundle | None = None,
+    test: Mapping[str, Any] | None = None,
+) -> Json:
+    """Write the summary and the report, and close the run in the ledger."""
+    contenders: list[Contender] = []
+    forms: list[tuple[Contender, np.ndarray[Any, Any]]] = []
+    records = [] if rows is None else challenges(job, rows)
+    if rows is not None and bundle is not None:
+        with job.stage("report") as skipped:
+            skipped.append(False)
+            root = job.ledger.find(f"root:{family_of(rows)}")
+            keys = [] if root is None else [root.body["contender"]["key"]]
+            keys += [record.body["challenger"]["key"] for record in records]
+            contenders = [Contender.load(job.workspace.models / key) for key in dict.fromkeys(keys)]
+            forms = _forms(job, rows, contenders)
+    summary = summarise(
+        run=job.run,
+        recipe=job.recipe,
+        health=health,
+        rows=rows,
+        contenders=contenders,
+        records=records,
+        champion=None if rows is None or not records else champion(job, rows).name,
+        bundle=bundle,
+        test=test,
+        stages=job.stages,
+        ledger=job.ledger.records()[-1],
+        forms=forms,
+    )
+    write_report(job.folder, summary=summary, rows=rows, health=health, contenders=contenders, test=test, bundle=bundle)
+    write_atomic(job.folder / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1).encode())
+    job.ledger.note("run-finished", {"run": job.run, "champion": summary["champion"], "seconds": summary["seconds"]})
+    job.screen.say("report", str(job.folder / "report.html"))
+    if bundle is not None:
+        job.screen.say("serve", f"ratchet serve {bundle.path}")
+    return summary
+
+
+def _forms(job: Job, rows: PartedRows, contenders: list[Contender]) -> list[tuple[Contender, np.ndarray[Any, Any]]]:
+    """The compressed contenders beside what they were made from, with their latencies in interleaved rounds."""
+    small = [contender for contender in contenders if contender.ref.kind == "int8"]
+    if not small:
+        return []
+    of = next((c for c in contenders if c.name == small[-1].card["facts"]["of"]), None)
+    pair = [contender for contender in (of, small[-1]) if contender is not None]
+    texts = rows.texts(rows.parts.valid[:40])
+    models = [contender.model(threads=job.recipe.threads) for contender in pair]
+    return list(zip(pair, latency(models, texts), strict=True))
