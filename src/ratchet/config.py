@@ -55,6 +55,8 @@ class CheckConfig(Section):
     """Length of those character n-grams."""
     imbalance: float = Field(default=10.0, gt=1)
     """Ratio of the largest to the smallest class from which imbalance is a warning."""
+    model_rows: int = Field(default=50_000, ge=100)
+    """Rows, in whole clusters of duplicates, on which the check fits the baseline."""
 
 
 class PrepareConfig(Section):

@@ -1,0 +1,28 @@
+"""The check of a table before anything is trained on it."""
+
+from ratchet.checks.context import Context
+from ratchet.checks.facts import Class, Facts, Lengths
+from ratchet.checks.finding import Example, Finding, merged
+from ratchet.checks.leaks import NaiveSplit, naive_split
+from ratchet.checks.mask import mask
+from ratchet.checks.registry import CHECKS, Check, Health, checks, run_checks
+from ratchet.checks.scores import Score
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Class",
+    "Context",
+    "Example",
+    "Facts",
+    "Finding",
+    "Health",
+    "Lengths",
+    "NaiveSplit",
+    "Score",
+    "checks",
+    "mask",
+    "merged",
+    "naive_split",
+    "run_checks",
+]

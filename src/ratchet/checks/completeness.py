@@ -1,0 +1,167 @@
+"""Completeness: cells that are missing, cells that only look filled, and columns that say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.finding import Finding, Severity, patch
+from ratchet.data.table import Rows
+
+# What exports, spreadsheets and people write for "nothing"; those that the recipe lists already are null here.
+_LOOKS_MISSING = (
+    *("-", "--", "---", "—", "——", "/", "\\", ".", "...", "?", "??", "n/a", "na", "nan", "nil", "null", "none", "nul"),
+    *(
+        "(null)",
+        "<na>",
+        "<null>",
+        "\\n",
+        "#n/a",
+        "#ref!",
+        "#value!",
+        "#name?",
+        "#div/0!",
+        "undefined",
+        "unknown",
+        "missing",
+    ),
+    *(
+        "tbd",
+        "not available",
+        "[deleted]",
+        "[removed]",
+        "空",
+        "空值",
+        "缺失",
+        "无",
+        "无数据",
+        "暂无",
+        "未填",
+        "未填写",
+        "未知",
+    ),
+    *("不详", "不明", "待定", "待补充"),
+)
+GIVES = (
+    "completeness.missing",
+    "completeness.text",
+    "completeness.label",
+    "completeness.constant",
+    "completeness.tokens",
+)
+_BLOCKS = 60
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Missing cells by column, and cells that look missing but count as filled."""
+    table, roles = context.dataset.table, context.dataset.roles
+    for name in table.column_names:
+        column = table.column(name)
+        if column.null_count:
+            if name == roles.text or name == roles.label:
+                yield _missing_role(context, name, role="text" if name == roles.text else "label")
+            else:
+                yield _missing(context, name)
+        elif name not in (roles.text, roles.label) and len(table) > 1 and _constant(column):
+            yield context.finding(
+                "completeness.constant",
+                severity="note",
+                message=f"Every cell of the column {name!r} is {column[0].as_py()!r}."[:200],
+                why="A column that never changes tells a model nothing.",
+                rows=len(table),
+                column=name,
+                fix=_drop(context, name),
+                shown=[0],
+            )
+        yield from _looks_missing(context, name)
+
+
+def missing_map(context: Context) -> dict[str, list[float]]:
+    """For a picture: of each column with missing cells the missing share in up to 60 equal blocks of rows, in file order."""
+    rows = len(context.dataset)
+    edges = np.unique(np.linspace(0, rows, _BLOCKS + 1).astype(np.int64))
+    found = {}
+    for name in context.dataset.table.column_names:
+        column = context.dataset.table.column(name)
+        if column.null_count:
+            missing = pc.is_null(column).to_numpy().astype(np.int64)
+            found[name] = (np.add.reduceat(missing, edges[:-1]) / np.diff(edges)).round(4).tolist()
+    return found
+
+
+def _missing(context: Context, name: str) -> Finding:
+    where = _nulls(context, name)
+    share = len(where) / len(context.dataset)
+    limit = context.recipe.check.missing_share
+    much = share >= limit
+    roles = context.dataset.roles
+    needed = name in (roles.group, roles.time, roles.id)
+    return context.finding(
+        "completeness.missing",
+        severity="warning" if much else "note",
+        message=f"The column {name!r} misses {percent(share)} of its cells ({len(where):,} of {len(context.dataset):,})"
+        + (f", {percent(limit)} or more: leave it out." if much and not needed else "."),
+        why="A model learns from what is filled in: where a third is missing, mostly from who filled it in."
+        if not needed
+        else f"Rows without {name!r} can not be kept together or in order when the parts are cut.",
+        positions=where,
+        column=name,
+        fix=_drop(context, name) if much and not needed else "",
+    )
+
+
+def _missing_role(context: Context, name: str, *, role: str) -> Finding:
+    where = _nulls(context, name)
+    share = len(where) / len(context.dataset)
+    severity: Severity = "error" if share >= context.recipe.check.missing_share else "warning"
+    return context.finding(
+        f"completeness.{role}",
+        severity=severity,
+        message=f"{counted(len(where), 'row')} ({percent(share)}) {'has' if len(where) == 1 else 'have'} no {role}.",
+        why="A row without text or label teaches nothing; prepare moves it to the quarantine.",
+        positions=where,
+        column=name if role == "label" else None,
+    )
+
+
+def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
+    """Short cells that are a known way to write nothing."""
+    column = context.dataset.table.column(name)
+    short = pc.less_equal(pc.utf8_length(column), 16)
+    folded = pc.utf8_lower(pc.utf8_trim_whitespace(pc.if_else(short, column, pa.scalar(None, column.type))))
+    hit = pc.fill_null(pc.is_in(folded, value_set=pa.array(_LOOKS_MISSING, column.type)), False)
+    where = np.flatnonzero(hit.to_numpy()).astype(np.int64)
+    if not len(where):
+        return
+    written = pc.utf8_trim_whitespace(column.take(pa.array(where))).value_counts()
+    counts = sorted(((entry["counts"].as_py(), entry["values"].as_py()) for entry in written), reverse=True)
+    if name == context.dataset.roles.label and len(context.labels.values) <= len(counts) + 1:
+        return  # a label called "none" beside one other is a class, not a gap
+    values = [value for _, value in counts]
+    yield context.finding(
+        "completeness.tokens",
+        severity="warning" if name in (context.dataset.roles.text, context.dataset.roles.label) else "note",
+        message=f"{counted(len(where), 'cell')} of the column {name!r} look{'s' if len(where) == 1 else ''} missing but "
+        f"count{'s' if len(where) == 1 else ''} as filled: {', '.join(f'{v!r} ({n:,})' for n, v in counts[:5])}.",
+        why="A placeholder that counts as a value hides gaps and becomes a word or a class of its own.",
+        positions=where,
+        column=name,
+        fix=patch({"data": {"missing": [*context.recipe.data.missing, *values]}}),
+    )
+
+
+def _nulls(context: Context, name: str) -> Rows:
+    return np.flatnonzero(pc.is_null(context.dataset.table.column(name)).to_numpy()).astype(np.int64)
+
+
+def _constant(column: pa.ChunkedArray) -> bool:
+    return bool(pc.all(pc.equal(column, column[0])).as_py())
+
+
+def _drop(context: Context, name: str) -> str:
+    already = context.recipe.prepare.drop_columns
+    return patch({"prepare": {"drop_columns": [*already, *([] if name in already else [name])]}})

@@ -1,0 +1,219 @@
+"""What every check may look at: the table, the recipe, and what several checks need, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ratchet.checks.finding import Example, Finding, Severity
+from ratchet.checks.mask import mask
+from ratchet.config import Recipe
+from ratchet.data.duplicates import clusters, exact_groups
+from ratchet.data.table import Dataset, Rows
+
+if TYPE_CHECKING:
+    from ratchet.checks.leaks import NaiveSplit
+    from ratchet.checks.scores import Bench
+
+Mask = npt.NDArray[np.bool_]
+EXAMPLES = 3
+SHOWN = 80
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Distinct:
+    """The different values of a column as they are written: row ``i`` has ``values[member[i]]``, -1 where missing."""
+
+    values: tuple[str, ...]
+    member: Rows
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> Distinct:
+        """Of a column of strings; numbered by first appearance."""
+        coded = column.cast(pa.large_string()).combine_chunks()
+        if isinstance(coded, pa.ChunkedArray):  # older Arrow returns a column of no rows so
+            coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else pa.array([], pa.large_string())
+        coded = coded.dictionary_encode()
+        member = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return cls(values=tuple(coded.dictionary.to_pylist()), member=member)
+
+    @cached_property
+    def counts(self) -> Rows:
+        """Rows with each value."""
+        return np.bincount(self.member[self.member >= 0], minlength=len(self.values))
+
+    def spread(self, per_value: npt.NDArray[np.generic], *, missing: object = 0) -> npt.NDArray[np.generic]:
+        """A figure of each value as a figure of each row."""
+        padded = np.append(per_value, np.asarray([missing], per_value.dtype))
+        return padded[self.member]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Context:
+    """A table under check; what is computed from it is kept, and never changed."""
+
+    dataset: Dataset
+    recipe: Recipe
+    seed: int
+    test: Dataset | None = None
+    scored: bool = True
+    """Whether models may be fitted."""
+
+    @cached_property
+    def texts(self) -> Distinct:
+        """The different texts."""
+        return Distinct.of(self.dataset.table.column(self.dataset.roles.text))
+
+    @cached_property
+    def labels(self) -> Distinct:
+        """The different labels; every row is -1 where the table has no labels."""
+        if self.dataset.roles.label is None:
+            return Distinct(values=(), member=np.full(len(self.dataset), -1))
+        return Distinct.of(self.dataset.table.column(self.dataset.roles.label))
+
+    @cached_property
+    def text_groups(self) -> Rows:
+        """Of each different text the number of its group: those that are copies of each other after normalisation."""
+        return exact_groups(self.texts.values)
+
+    @cached_property
+    def groups(self) -> Rows:
+        """Of each row the number of its group of copies; -1 where the text is missing."""
+        return _spread(self.text_groups, self.texts.member)
+
+    @cached_property
+    def text_clusters(self) -> Rows:
+        """Of each different text the number of its cluster of copies and near-duplicates."""
+        check = self.recipe.check
+        return clusters(self.texts.values, ngram=check.near_ngram, threshold=check.near_threshold)
+
+    @cached_property
+    def clusters(self) -> Rows:
+        """Of each row the number of its cluster of copies and near-duplicates; -1 where the text is missing."""
+        return _spread(self.text_clusters, self.texts.member)
+
+    @cached_property
+    def conflicting_groups(self) -> Rows:
+        """Groups of copies that carry two labels or more."""
+        known = (self.groups >= 0) & (self.labels.member >= 0)
+        pairs = np.unique(self.groups[known] * max(len(self.labels.values), 1) + self.labels.member[known])
+        group, labels = np.unique(pairs // max(len(self.labels.values), 1), return_counts=True)
+        return group[labels > 1]
+
+    @cached_property
+    def bench(self) -> Bench | None:
+        """The baseline's fits; ``None`` where they are not wanted, or there is too little to fit."""
+        from ratchet.checks.scores import Bench
+
+        return Bench.of(self) if self.scored else None
+
+    @cached_property
+    def naive(self) -> NaiveSplit:
+        """What a random split of the raw rows would claim."""
+        from ratchet.checks.leaks import of_context
+
+        return of_context(self, scored=self.scored)
+
+    def finding(
+        self,
+        id: str,
+        *,
+        severity: Severity,
+        message: str,
+        why: str,
+        positions: Rows | Sequence[int] = (),
+        rows: int | None = None,
+        of: int | None = None,
+        column: str | None = None,
+        fix: str = "",
+        shown: Sequence[int] | None = None,
+        notes: Mapping[int, str] | None = None,
+    ) -> Finding:
+        """A finding about the rows at these positions (0-based in the dataset).
+
+        Args:
+            id: as of :class:`Finding`; so are ``severity``, ``message``, ``why`` and ``fix``.
+            positions: the rows that it is about.
+            rows: their number, where it is not that of ``positions``.
+            of: how many rows were looked at; all when absent.
+            column: the column whose cells are shown; the text when absent.
+            shown: positions of the examples; the first three of ``positions`` when absent.
+            notes: what is wrong with an example, by position.
+        """
+        index = np.sort(np.asarray(positions, dtype=np.int64))
+        count = len(index) if rows is None else rows
+        total = len(self.dataset) if of is None else of
+        return Finding(
+            id=id,
+            severity=severity,
+            message=message,
+            why=why,
+            rows=count,
+            share=count / total if total else 0.0,
+            column=column or "",
+            fix=fix,
+            examples=self.examples(index[:EXAMPLES] if shown is None else shown, column=column, notes=notes),
+            row_numbers=self.row_numbers(index),
+        )
+
+    def examples(
+        self, positions: Rows | Sequence[int], *, column: str | None = None, notes: Mapping[int, str] | None = None
+    ) -> tuple[Example, ...]:
+        """The cells of a column (the text when absent) at the first few of these positions."""
+        data, name = self.dataset, column or self.dataset.roles.text
+        cells = data.table.column(name)
+        return tuple(
+            Example(
+                file=data.files[data.file_index[position]],
+                row=int(data.origin[position]),
+                column=name,
+                text=shown(cells[position].as_py()),
+                note=(notes or {}).get(position, ""),
+            )
+            for position in [int(position) for position in positions[:EXAMPLES]]
+        )
+
+    def row_numbers(self, positions: Rows) -> dict[str, Rows]:
+        """The 1-based data rows at these positions, by file."""
+        owner = self.dataset.file_index[positions]
+        found = {}
+        for number in np.unique(owner).tolist():
+            found[self.dataset.files[number]] = np.sort(self.dataset.origin[positions[owner == number]])
+        return found
+
+
+def shown(cell: str | None) -> str:
+    """A cell for people: one line, shortened, personal data masked, what a terminal would obey written as an escape."""
+    if cell is None:
+        return ""
+    text = mask(cell[: 5 * SHOWN])
+    text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return "".join(c if c.isprintable() else _ESCAPES.get(c) or f"\\u{ord(c):04x}" for c in text)
+
+
+_ESCAPES = {"\n": "⏎", "\t": "\\t", "\r": "\\r", "\u3000": "\u3000"}
+
+
+def _spread(numbers: Rows, member: Rows) -> Rows:
+    """The number of each row's value; -1 where it is missing."""
+    return np.append(numbers, -1)[member]
+
+
+def percent(share: float) -> str:
+    """A share for people: 0.7634 is "76.3 %"; what is not 0 never reads as 0, nor what is not all as 100."""
+    if 0 < share < 0.0005:
+        return "under 0.1 %"
+    if 0.9995 <= share < 1:
+        return "over 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def counted(number: int, noun: str, *, plural: str = "") -> str:
+    """A number with its noun: "1 row", "2,345 rows"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,132 @@
+"""Facts of a table: its size, classes, lengths, language and what is missing, for reports and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ratchet.checks.balance import class_texts
+from ratchet.checks.completeness import missing_map
+from ratchet.checks.context import Context
+from ratchet.checks.leaks import NaiveSplit
+from ratchet.data.table import Rows
+from ratchet.models.baseline import guess_language
+
+_BINS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Class:
+    """A label, its rows, and its different texts."""
+
+    name: str
+    rows: int
+    texts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """Distribution of text lengths in characters: equal bins up to the 99th percentile, ``above`` counts longer texts."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    above: int
+    median: float
+    p95: float
+    longest: float
+    unit: str = "characters"
+
+    @classmethod
+    def of(cls, lengths: Rows) -> Lengths | None:
+        """``None`` without texts."""
+        if not len(lengths):
+            return None
+        median, p95, top = np.quantile(lengths, (0.5, 0.95, 0.99), method="inverted_cdf")
+        step = -(-(int(top) + 1) // min(_BINS, int(top) + 1))
+        edges = np.arange(0, int(top) + 1 + step, step)
+        inside = lengths[lengths < edges[-1]]
+        return cls(
+            edges=tuple(edges.tolist()),
+            counts=tuple(np.bincount(inside // step, minlength=len(edges) - 1).tolist()),
+            above=len(lengths) - len(inside),
+            median=float(median),
+            p95=float(p95),
+            longest=float(lengths.max()),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is so, without judgement.
+
+    Attributes:
+        rows: rows of the table.
+        unique_rows: different texts as they are written.
+        distinct_texts: different texts after normalisation (full width, case, white space): what prepare keeps at most.
+        conflicting_texts: distinct texts that carry two labels or more.
+        classes: labels by falling number of rows.
+        lengths: of the texts.
+        language: ``zh``, ``en`` or ``mixed``; empty without texts.
+        missing: per column with missing cells, the missing share in up to 60 equal blocks of rows.
+        near_clusters: sizes of the largest clusters of near-duplicates, in distinct texts; ``None`` where not looked for.
+        naive: what a random split would claim; ``None`` where not looked for.
+        content_hash: of the dataset.
+    """
+
+    rows: int
+    columns: tuple[str, ...]
+    files: tuple[str, ...]
+    unique_rows: int
+    distinct_texts: int
+    conflicting_texts: int
+    classes: tuple[Class, ...]
+    lengths: Lengths | None
+    language: str
+    missing: Mapping[str, list[float]]
+    near_clusters: tuple[int, ...] | None = None
+    naive: NaiveSplit | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def gather(context: Context, *, pairs: bool, naive: bool) -> Facts:
+    """The facts; ``pairs`` and ``naive`` say which of the dear ones are wanted."""
+    texts = context.texts
+    return Facts(
+        rows=len(context.dataset),
+        columns=tuple(context.dataset.table.column_names),
+        files=context.dataset.files,
+        unique_rows=len(texts.values),
+        distinct_texts=len(np.unique(context.text_groups)),
+        conflicting_texts=len(context.conflicting_groups),
+        classes=_classes(context),
+        lengths=Lengths.of(_lengths(context)),
+        language=guess_language(texts.values) if texts.values else "",
+        missing=missing_map(context),
+        near_clusters=_near_clusters(context) if pairs else None,
+        naive=context.naive if naive else None,
+    )
+
+
+def _classes(context: Context) -> tuple[Class, ...]:
+    names, counts, texts = context.labels.values, context.labels.counts, class_texts(context)
+    order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
+    return tuple(Class(name=names[i], rows=int(counts[i]), texts=int(texts[i])) for i in order)
+
+
+def _lengths(context: Context) -> Rows:
+    texts = context.texts
+    lengths = np.fromiter(map(len, texts.values), np.int64, len(texts.values))
+    return lengths[texts.member[texts.member >= 0]]
+
+
+def _near_clusters(context: Context) -> tuple[int, ...]:
+    """Sizes in distinct texts of the fifty largest clusters with two or more."""
+    pairs = np.unique(context.text_clusters * max(len(context.texts.values), 1) + context.text_groups)
+    sizes = np.bincount(pairs // max(len(context.texts.values), 1))
+    return tuple(np.sort(sizes[sizes > 1])[::-1][:50].tolist())

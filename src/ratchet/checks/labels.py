@@ -1,0 +1,160 @@
+"""Labels: the same text with two labels, one label written in two ways, and label columns that are none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.finding import Finding, patch
+from ratchet.data.duplicates import normalise
+
+GIVES = ("labels.single", "labels.many", "labels.variants", "labels.spelling", "labels.conflict")
+CONFLICT_ERROR = 0.01
+MANY = 0.5
+_SPELLED = 2_000
+_RARE = 0.02
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """The label column, the names of the labels, and texts with several of them."""
+    yield from _column(context)
+    yield from _variants(context)
+    yield from _conflicts(context)
+
+
+def _conflicts(context: Context) -> Iterator[Finding]:
+    """Texts that carry two labels or more."""
+    groups = context.conflicting_groups
+    if not len(groups):
+        return
+    rows = np.flatnonzero(np.isin(context.groups, groups) & (context.labels.member >= 0)).astype(np.int64)
+    share = len(rows) / len(context.dataset)
+    shown, notes = [], {}
+    for group in groups[:3].tolist():
+        members = rows[context.groups[rows] == group]
+        names, counts = np.unique(context.labels.member[members], return_counts=True)
+        shown.append(int(members[0]))
+        notes[shown[-1]] = " and ".join(
+            f"{context.labels.values[n]!r} x {c}" for n, c in zip(names, counts, strict=True)
+        )
+    yield context.finding(
+        "labels.conflict",
+        severity="error" if share >= CONFLICT_ERROR else "warning",
+        message=f"{counted(len(groups), 'text')} {'carries' if len(groups) == 1 else 'carry'} two labels or more, in "
+        f"{counted(len(rows), 'row')} ({percent(share)}).",
+        why="One of the labels is wrong: whatever a model learns from them, it is scored as wrong on some.",
+        positions=rows,
+        fix=patch({"prepare": {"conflicts": "drop"}}),
+        shown=shown,
+        notes=notes,
+    )
+
+
+def _variants(context: Context) -> Iterator[Finding]:
+    """Labels that differ in case, spaces or width only, and rare labels one letter away from a frequent one."""
+    names, counts = context.labels.values, context.labels.counts
+    spellings: dict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(names):
+        spellings[normalise(name)].append(number)
+    odd: list[int] = []
+    parts: list[str] = []
+    for same in spellings.values():
+        if len(same) > 1:
+            order = sorted(same, key=lambda number: (-counts[number], names[number]))
+            parts.append(" = ".join(f"{names[number]!r} ({counts[number]:,})" for number in order))
+            odd += order[1:]
+    if odd:
+        rows = np.flatnonzero(np.isin(context.labels.member, odd)).astype(np.int64)
+        yield context.finding(
+            "labels.variants",
+            severity="error",
+            message=f"{counted(len(odd), 'label')} {'is another' if len(odd) == 1 else 'are other'} only in case, spaces or "
+            f"width: {'; '.join(parts[:5])}{' ...' if len(parts) > 5 else ''}.",
+            why="One class becomes two: the model must guess the spelling, and is scored as wrong on every second guess.",
+            positions=rows,
+            column=context.dataset.roles.label,
+        )
+    yield from _misspelled(context)
+
+
+def _column(context: Context) -> Iterator[Finding]:
+    """A label column that has one class, or so many that it is no label."""
+    names, known = context.labels.values, int((context.labels.member >= 0).sum())
+    if context.dataset.roles.label is None or not known:
+        return
+    if len(names) == 1:
+        yield context.finding(
+            "labels.single",
+            severity="error",
+            message=f"Every label is {names[0]!r}.",
+            why="With one class there is nothing to learn, and every model scores 100 %.",
+            rows=known,
+            column=context.dataset.roles.label,
+            shown=[0],
+        )
+    elif len(names) > max(MANY * known, 20):
+        yield context.finding(
+            "labels.many",
+            severity="error",
+            message=f"The column {context.dataset.roles.label!r} has {len(names):,} different values in {known:,} rows: it "
+            "looks like a text or an id, not like a label.",
+            why="A class that occurs once or twice can not be learned and scored too.",
+            rows=known,
+            column=context.dataset.roles.label,
+            shown=[0, 1, 2][: len(context.dataset)],
+        )
+
+
+def _misspelled(context: Context) -> Iterator[Finding]:
+    names, counts = context.labels.values, context.labels.counts
+    if not 3 <= len(names) <= _SPELLED:
+        return
+    words = [number for number, name in enumerate(names) if len(name) >= 4 and not any(c.isdigit() for c in name)]
+    frequent = [number for number in words if counts[number] >= _RARE * counts.max()]
+    by_gap = defaultdict(list)
+    for number in frequent:
+        for gap in _gaps(normalise(names[number])):
+            by_gap[gap].append(number)
+    odd: dict[int, int] = {}
+    for number in words:
+        name = normalise(names[number])
+        near = {other for gap in _gaps(name) for other in by_gap[gap] if other != number}
+        near = {
+            other
+            for other in near
+            if counts[number] < _RARE * counts[other] and _one_edit(name, normalise(names[other]))
+        }
+        if near:
+            odd[number] = max(near, key=lambda other: (counts[other], names[other]))
+    if not odd:
+        return
+    rows = np.flatnonzero(np.isin(context.labels.member, list(odd))).astype(np.int64)
+    pairs = "; ".join(
+        f"{names[a]!r} ({counts[a]:,}) for {names[b]!r} ({counts[b]:,})?" for a, b in list(odd.items())[:5]
+    )
+    yield context.finding(
+        "labels.spelling",
+        severity="warning",
+        message=f"{counted(len(odd), 'rare label')} {'is' if len(odd) == 1 else 'are'} one letter away from a frequent one: "
+        f"{pairs}",
+        why="A misspelt label is a class of its own that no model can learn.",
+        positions=rows,
+        column=context.dataset.roles.label,
+    )
+
+
+def _gaps(name: str) -> set[str]:
+    """The name, and it without each letter: two names one edit apart share one of these."""
+    return {name, *(name[:i] + name[i + 1 :] for i in range(len(name)))}
+
+
+def _one_edit(left: str, right: str) -> bool:
+    """Whether one insertion, deletion, substitution or swap of neighbours makes them equal."""
+    if left == right or abs(len(left) - len(right)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    a, b = left[start:], right[start:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])

@@ -1,0 +1,153 @@
+"""Personal data in text: what it looks like, how its check digits work, and the text with it masked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+_LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_ID_DIGITS = "10X98765432"
+_REGIONS = (
+    *range(11, 16),
+    *range(21, 24),
+    *range(31, 38),
+    *range(41, 47),
+    *range(50, 55),
+    *range(61, 66),
+    71,
+    81,
+    82,
+    83,
+    91,
+)
+_PROVINCES = frozenset(map(str, _REGIONS))
+_WAYS_ZH = "路|街|道|巷|弄|村|小区|花园"
+_DOORS_ZH = "号|弄|栋|幢|室|单元"
+_WAYS_EN = "Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd"
+_DIGITS = re.compile(r"\d")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of personal data.
+
+    ``pattern`` finds it with Python's engine, ``coarse`` finds every text that may hold it with RE2 (no look-around);
+    ``sound`` is asked about each match, and ``mask`` hides one.
+    """
+
+    name: str
+    title: str
+    pattern: re.Pattern[str]
+    coarse: str
+    mask: Callable[[str], str]
+    sound: Callable[[str], bool] = bool
+
+
+def luhn(number: str) -> bool:
+    """Whether the last digit is the check digit of the others (ISO/IEC 7812-1)."""
+    digits = [int(digit) for digit in _DIGITS.findall(number)]
+    total = sum(digits[-1::-2]) + sum(_LUHN_DOUBLED[digit] for digit in digits[-2::-2])
+    return total % 10 == 0 and len(set(digits)) > 1
+
+
+def id_card(number: str) -> bool:
+    """Whether this is a mainland ID number of 18 digits: province, date of birth and check digit (GB 11643-1999)."""
+    if not re.fullmatch(r"[1-9][0-9]{16}[0-9Xx]", number) or number[:2] not in _PROVINCES:
+        return False
+    year, month, day = int(number[6:10]), int(number[10:12]), int(number[12:14])
+    if not (1850 <= year <= 2100 and 1 <= month <= 12 and 1 <= day <= 31):
+        return False
+    total = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, number, strict=False))
+    return _ID_DIGITS[total % 11] == number[-1].upper()
+
+
+def _middle(text: str, *, head: int, tail: int) -> str:
+    """All letters and digits but the first ``head`` and last ``tail`` become stars; separators stay."""
+    places = [i for i, character in enumerate(text) if character.isalnum()]
+    hidden = set(places[head : len(places) - tail])
+    return "".join("*" if i in hidden else character for i, character in enumerate(text))
+
+
+def _email(text: str) -> str:
+    name, at, domain = text.partition("@")
+    return name[:1] + "***" + at + domain
+
+
+def _card(text: str) -> bool:
+    return 13 <= len(_DIGITS.findall(text)) <= 19 and luhn(text)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        name="email",
+        title="e-mail addresses",
+        pattern=re.compile(
+            r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![A-Za-z])"
+        ),
+        coarse=r"[A-Za-z0-9._%+-]@[A-Za-z0-9-]+\.[A-Za-z]",
+        mask=_email,
+    ),
+    Kind(
+        name="id_card",
+        title="ID card numbers",
+        pattern=re.compile(r"(?<![0-9A-Za-z])[1-9][0-9]{16}[0-9Xx](?![0-9A-Za-z])"),
+        coarse=r"[0-9]{17}[0-9Xx]",
+        mask=lambda text: _middle(text, head=6, tail=2),
+        sound=id_card,
+    ),
+    Kind(
+        name="card",
+        title="bank card numbers",
+        pattern=re.compile(r"(?<![0-9A-Za-z.-])[2-6](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])"),
+        coarse=r"[2-6](?:[ -]?[0-9]){12}",
+        mask=lambda text: _middle(text, head=4, tail=4),
+        sound=_card,
+    ),
+    Kind(
+        name="phone",
+        title="mainland mobile numbers",
+        pattern=re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?![0-9A-Za-z])"),
+        coarse=r"1[3-9][0-9][- ]?[0-9]{4}[- ]?[0-9]{4}",
+        mask=lambda text: _middle(text, head=len(_DIGITS.findall(text)) - 8, tail=4),
+    ),
+    Kind(
+        name="address",
+        title="street addresses",
+        pattern=re.compile(
+            r"[\u4e00-\u9fff]{2,8}(?:省|市|自治区)[\u4e00-\u9fff]{1,8}(?:市|区|县|镇|乡)[\u4e00-\u9fff0-9]{1,16}"
+            rf"(?:{_WAYS_ZH})[\u4e00-\u9fff0-9]{{0,10}}?[0-9]{{1,5}}(?:{_DOORS_ZH})"
+            rf"|(?<![A-Za-z0-9])[0-9]{{1,5}}(?: [A-Z][a-z]{{1,20}}){{1,3}} (?:{_WAYS_EN})(?![A-Za-z])"
+        ),
+        coarse=rf"(?:{_WAYS_ZH}).{{0,10}}[0-9](?:{_DOORS_ZH})|[0-9] [A-Z].{{1,60}} (?:{_WAYS_EN})",
+        mask=lambda text: _middle(text, head=3, tail=0),
+    ),
+)
+"""The order is that of masking: what an earlier kind has masked, a later one no longer sees."""
+
+
+def mask(text: str, *, kinds: tuple[str, ...] | None = None) -> str:
+    """The text with personal data masked: ``13812345678`` becomes ``138****5678``.
+
+    Args:
+        text: any text.
+        kinds: names out of ``email``, ``id_card``, ``card``, ``phone``, ``address``; all when absent.
+
+    >>> mask("call 13812345678 or a.b@example.com")
+    'call 138****5678 or a***@example.com'
+    """
+    for kind in KINDS:
+        if kinds is None or kind.name in kinds:
+            text = kind.pattern.sub(partial(_masked, kind), text)
+    return text
+
+
+def _masked(kind: Kind, match: re.Match[str]) -> str:
+    return kind.mask(match[0]) if kind.sound(match[0]) else match[0]
+
+
+def matches(text: str, kind: Kind) -> list[str]:
+    """What in the text is of this kind."""
+    return [match[0] for match in kind.pattern.finditer(text) if kind.sound(match[0])]

@@ -1,0 +1,184 @@
+"""The registry of checks, and the one function that runs them over a table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from ratchet.checks import balance, completeness, duplicates, labels, leaks, near, parts
+from ratchet.checks.context import Context
+from ratchet.checks.facts import Facts, gather
+from ratchet.checks.finding import SEVERITIES, Finding, Severity
+from ratchet.config import Recipe
+from ratchet.data.table import Dataset
+from ratchet.errors import RatchetError
+
+Cost = Literal["cheap", "pairs", "model"]
+COSTS: tuple[Cost, ...] = ("cheap", "pairs", "model")
+GROUP = "ratchet.checks"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing to look for.
+
+    Attributes:
+        id: its name; also that of ``only``.
+        title: what a progress bar says.
+        cost: ``cheap``: a pass over the table; ``pairs``: near-duplicates are searched; ``model``: the baseline is fitted.
+        gives: the ids of the findings that it may give.
+        run: yields them; raises nothing but a RatchetError.
+    """
+
+    id: str
+    title: str
+    cost: Cost
+    gives: tuple[str, ...]
+    run: Callable[[Context], Iterable[Finding]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Health:
+    """All findings, the gravest first, and the facts."""
+
+    findings: tuple[Finding, ...]
+    facts: Facts
+
+    @property
+    def worst(self) -> Severity | None:
+        """The gravest severity that was found."""
+        return self.findings[0].severity if self.findings else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"findings": [finding.to_dict() for finding in self.findings], "facts": self.facts.to_dict()}
+
+
+def run_checks(
+    dataset: Dataset,
+    *,
+    config: Recipe | None = None,
+    seed: int | None = None,
+    test: Dataset | None = None,
+    only: Collection[str] | None = None,
+    cost: Cost = "model",
+    progress: Progress | None = None,
+) -> Health:
+    """Look at a table as it was read.
+
+    Args:
+        dataset: the rows, nothing taken out.
+        config: the recipe; its sections ``check``, ``data``, ``prepare``, ``split`` and ``baseline`` matter.
+        seed: of everything random; the recipe's when absent.
+        test: the rows of ``data.test_files``, if there are any.
+        only: ids of the checks to run; all when absent.
+        cost: leave out checks that cost more.
+        progress: told the title of each check before it runs, how many are done, and how many there are.
+
+    Returns:
+        The findings, sorted by severity and then by rows; a check that could not run is a finding ``check.failed``.
+
+    Raises:
+        RatchetError: ``only`` names an unknown check.
+    """
+    recipe = config or Recipe()
+    chosen, failed = _chosen(only, cost=cost)
+    context = Context(
+        dataset=dataset, recipe=recipe, seed=recipe.seed if seed is None else seed, test=test, scored=cost == "model"
+    )
+    findings = list(failed)
+    for done, check in enumerate(chosen):
+        if progress is not None:
+            progress(check.title, done, len(chosen))
+        findings += _run(check, context)
+    ran = {check.id for check in chosen}
+    dear = {check.cost for check in chosen}
+    facts = gather(context, pairs="pairs" in dear or "model" in dear, naive="leaks" in ran)
+    order = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+    return Health(
+        findings=tuple(sorted(findings, key=lambda f: (order[f.severity], -f.rows, f.id, f.column))), facts=facts
+    )
+
+
+def checks() -> tuple[Check, ...]:
+    """Every check: those of this package, then those of other installed packages (entry point group ``ratchet.checks``).
+
+    Raises:
+        RatchetError: an entry point can not be loaded, or is no :class:`Check`.
+    """
+    return CHECKS + tuple(_load(point) for point in _outside())
+
+
+def _outside() -> list[EntryPoint]:
+    return sorted(entry_points(group=GROUP), key=lambda point: point.name)
+
+
+def _load(point: EntryPoint) -> Check:
+    try:
+        check = point.load()
+    except (ImportError, AttributeError) as problem:
+        raise RatchetError(
+            f"The check {point.name!r} ({point.value}) must be importable but got: {problem}.",
+            next_step="Repair or uninstall the package that brings it.",
+        ) from problem
+    if not isinstance(check, Check):
+        raise RatchetError(
+            f"The entry point {point.name!r} ({point.value}) must be a ratchet.checks.Check but is {type(check).__name__}.",
+            next_step="Repair or uninstall the package that brings it.",
+        )
+    return check
+
+
+def _chosen(only: Collection[str] | None, *, cost: Cost) -> tuple[list[Check], list[Finding]]:
+    known, failed = list(CHECKS), []
+    for point in _outside():
+        try:
+            known.append(_load(point))
+        except RatchetError as problem:
+            failed.append(_failed(point.name, problem))
+    names = [check.id for check in known]
+    for name in only or ():
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            raise RatchetError(
+                f"A check must be one of {', '.join(names)} but got {name!r}.",
+                next_step=f"Did you mean {close[0]!r}?" if close else "",
+            )
+    within = COSTS[: COSTS.index(cost) + 1]
+    return [check for check in known if check.cost in within and (only is None or check.id in only)], failed
+
+
+def _run(check: Check, context: Context) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        for finding in check.run(context):
+            found.append(finding)  # one by one: what was found before a failure is kept
+    except RatchetError as problem:
+        found.append(_failed(check.id, problem))
+    return found
+
+
+def _failed(name: str, problem: RatchetError) -> Finding:
+    return Finding(
+        id="check.failed",
+        severity="warning",
+        message=f"The check {name!r} failed: {problem}",
+        why="What it looks for was not looked for.",
+        rows=0,
+        column=name,
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(id="completeness", title="Missing cells", cost="cheap", gives=completeness.GIVES, run=completeness.check),
+    Check(id="labels", title="Labels", cost="cheap", gives=labels.GIVES, run=labels.check),
+    Check(id="balance", title="Class balance", cost="cheap", gives=balance.GIVES, run=balance.check),
+    Check(id="duplicates", title="Copies", cost="cheap", gives=duplicates.GIVES, run=duplicates.check),
+    Check(id="near", title="Near-duplicates", cost="pairs", gives=near.GIVES, run=near.check),
+    Check(id="parts", title="Test rows in train", cost="pairs", gives=parts.GIVES, run=parts.check),
+    Check(id="leaks", title="A random split", cost="model", gives=leaks.GIVES, run=leaks.check),
+)

@@ -1,0 +1,170 @@
+"""Scores of the baseline on the raw table: out of fold without leaks, and as a random split would have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.checks.context import Context
+from ratchet.data.table import Rows
+from ratchet.paired import wilson
+
+if TYPE_CHECKING:
+    from ratchet.config import BlendSpec, LinearSpec
+    from ratchet.models.logistic import Corpus
+
+FOLDS = 5
+LEAST_ROWS = 50
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Accuracy with Wilson's 95 % interval on ``n`` rows."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    metric: str = "accuracy"
+
+    @classmethod
+    def of(cls, right: Mask) -> Score | None:
+        """The share of rows that are right; ``None`` when there is no row."""
+        if not len(right):
+            return None
+        low, high = wilson(int(right.sum()), len(right))
+        return cls(value=float(right.mean()), low=low, high=high, n=len(right))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bench:
+    """The different (text, label) pairs of the table, or of a sample of its clusters, ready for fits of the baseline.
+
+    ``pair[i]`` is the pair of row ``rows[i]``; ``first`` is the first row of each pair; ``unit`` numbers what must stay in
+    one fold.
+    """
+
+    rows: Rows
+    pair: Rows
+    first: Rows
+    unit: Rows
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+    seed: int
+    recipe_spec: LinearSpec
+    language: str
+
+    @classmethod
+    def of(cls, context: Context) -> Bench | None:
+        """``None`` where there is nothing to fit: fewer than two classes, or than fifty different texts."""
+        rows = np.flatnonzero((context.groups >= 0) & (context.labels.member >= 0)).astype(np.int64)
+        rows = _sampled(rows, context.clusters[rows], most=context.recipe.check.model_rows, seed=context.seed)
+        width = max(len(context.labels.values), 1)
+        keys = context.groups[rows] * width + context.labels.member[rows]
+        _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
+        first = rows[first]
+        labels = tuple(context.labels.values[i] for i in context.labels.member[first])
+        if len(first) < LEAST_ROWS or len(set(labels)) < 2:
+            return None
+        return cls(
+            rows=rows,
+            pair=pair.astype(np.int64),
+            first=first,
+            unit=context.clusters[first],
+            texts=tuple(context.texts.values[i] for i in context.texts.member[first]),
+            labels=labels,
+            seed=context.seed,
+            recipe_spec=context.recipe.baseline,
+            language=context.recipe.data.language,
+        )
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The texts with their n-grams counted once."""
+        from ratchet.models.logistic import Corpus
+
+        return Corpus(self.texts)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The labels, sorted: the columns of all probabilities."""
+        return tuple(sorted(set(self.labels)))
+
+    @cached_property
+    def truth(self) -> Rows:
+        """The column of each pair's label."""
+        number = {name: i for i, name in enumerate(self.names)}
+        return np.array([number[label] for label in self.labels], np.int64)
+
+    @cached_property
+    def spec(self) -> LinearSpec | BlendSpec:
+        """The recipe's baseline with its features filled in."""
+        from ratchet.models.baseline import guess_language, resolve
+
+        language = guess_language(self.texts) if self.language == "auto" else self.language
+        return resolve(self.recipe_spec, language=language, n_rows=len(self.first), n_labels=len(self.names))  # type: ignore[arg-type]
+
+    @cached_property
+    def fold(self) -> Rows:
+        """The fold of each pair; a cluster is in one fold, and every label is spread over the folds."""
+        return folds(self.unit, self.truth, count=FOLDS, seed=self.seed)
+
+    @cached_property
+    def out_of_fold(self) -> npt.NDArray[np.float32]:
+        """Probabilities of each pair by a model that saw nothing of its cluster: shape (pairs, labels)."""
+        from ratchet.models.baseline import fit_folds
+
+        return fit_folds(self.corpus, self.labels, self.fold, spec=self.spec, seed=self.seed).probability
+
+    def fitted(self, pairs: Rows, *, asked: Rows) -> Rows:
+        """The labels (as columns) of the ``asked`` pairs by the baseline fitted on ``pairs``, repeats included."""
+        from ratchet.models.logistic import fit_rows
+
+        model = fit_rows(self.corpus, self.labels, names=self.names, rows=pairs, spec=self.spec, seed=self.seed)
+        columns: Rows = model.predict([self.texts[pair] for pair in asked]).argmax(axis=1)
+        return columns
+
+
+def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
+    """A fold of each row: units stay whole, labels are dealt out evenly; the same for the same seed.
+
+    Units of several rows go first, largest first, each to the fold that has the fewest rows of their first label.
+    """
+    _, first, member, sizes = np.unique(unit, return_index=True, return_inverse=True, return_counts=True)
+    head = label[first]
+    luck = np.random.default_rng(seed).permutation(len(first))
+    have = np.zeros((int(label.max(initial=0)) + 1, count), np.int64)
+    fold = np.zeros(len(first), np.int64)
+    several = np.flatnonzero(sizes > 1)
+    for u in several[np.lexsort((luck[several], -sizes[several]))].tolist():
+        fold[u] = np.lexsort((have.sum(axis=0), have[head[u]]))[0]
+        have[head[u], fold[u]] += sizes[u]
+    single = np.flatnonzero(sizes == 1)
+    single = single[np.lexsort((luck[single], head[single]))]
+    labels, starts = np.unique(head[single], return_index=True)
+    for name, start, end in zip(labels, starts, [*starts[1:], len(single)], strict=True):
+        rows = end - start
+        want = np.clip((have[name].sum() + rows) / count - have[name], 0, None)
+        want *= rows / want.sum()
+        owed = np.floor(want).astype(np.int64)
+        order = np.lexsort((have.sum(axis=0), owed - want))
+        owed[order[: rows - owed.sum()]] += 1
+        fold[single[start:end]] = np.repeat(np.arange(count), owed)
+        have[name] += owed
+    return fold[member]
+
+
+def _sampled(rows: Rows, cluster: Rows, *, most: int, seed: int) -> Rows:
+    """Whole clusters at random until there are ``most`` rows: the duplicates of what is left are all there."""
+    if len(rows) <= most:
+        return rows
+    _, member, sizes = np.unique(cluster, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    kept = np.zeros(len(sizes), bool)
+    kept[order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), most, side="right")))]] = True
+    return rows[kept[member]]
