@@ -1,0 +1,345 @@
+"""A transformer encoder that classifies texts: built from a recipe, predicting, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.config import EncoderSpec
+from ratchet.errors import ExtraMissing, RatchetError
+from ratchet.models.packing import by_length, padded, softmax
+from ratchet.models.quiet import quiet_transformers, switch_off_telemetry
+from ratchet.models.sources import Pooling, Source, locate
+from ratchet.models.tokens import TextEncoder, train_tokenizer
+from ratchet.workspace import atomic_folder
+
+if TYPE_CHECKING:
+    from ratchet.models.network import Classifier
+
+FORMAT = 1
+CARD = "encoder.json"
+HEAD = "2_Dense"
+PREDICT_TOKENS = 8192
+"""Tokens of a batch in prediction, padding included."""
+OFFSET_POSITIONS = frozenset(
+    {"roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "xmod"}
+)
+"""Families that count positions from ``pad_id + 1``: 514 position embeddings serve 512 tokens."""
+FEED_FORWARD = 2
+"""Inner width of a from-scratch model's feed-forward part, in widths; 4 was as accurate and a third slower."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FittedEncoder:
+    """A network, its tokenizer and its labels; saved as a Hugging Face directory with safetensors weights."""
+
+    network: Classifier
+    tokens: TextEncoder
+    labels: tuple[str, ...]
+    source: str
+    """What it was made from: ``scratch``, a directory, ``package:NAME`` or a hub id."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """How it was trained, as JSON values."""
+    threads: int = 0
+    """Cores that ``predict`` uses; 0: all."""
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Probabilities (n texts, k labels), columns in the order of ``labels``."""
+        return self.predict_ids(self.tokens.encode(texts))
+
+    def predict_ids(self, ids: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:
+        """Probabilities (n, k) of texts that are token ids already."""
+        import torch
+
+        from ratchet.models.network import using_threads
+
+        logits = np.zeros((len(ids), len(self.labels)), dtype=np.float32)
+        lengths = np.array([len(row) for row in ids], dtype=np.int64)
+        training = self.network.training
+        self.network.eval()
+        with torch.inference_mode(), using_threads(self.threads):
+            for rows in by_length(lengths, budget=PREDICT_TOKENS):
+                tokens, mask = padded(ids, rows, pad_id=self.tokens.pad_id)
+                logits[rows] = self.network(torch.from_numpy(tokens), torch.from_numpy(mask)).numpy()
+        self.network.train(training)
+        return softmax(logits)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in the network."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def save(self, folder: Path) -> None:
+        """Write a folder that :func:`load_encoder`, transformers' ``AutoModel`` and sentence-transformers can load.
+
+        Raises:
+            WorkspaceError: the disk is full or read-only; nothing is left behind.
+        """
+        with atomic_folder(folder) as target, quiet_transformers():
+            self.network.backbone.save_pretrained(target)  # type: ignore[operator]
+            _write(target / "tokenizer.json", json.loads(self.tokens.to_json()))
+            _write(target / "tokenizer_config.json", _tokenizer_config(self.tokens))
+            if self.network.head is not None:
+                _save_head(self.network, target)
+            card = {
+                "format": FORMAT,
+                "labels": list(self.labels),
+                "pooling": self.network.pooling,
+                "max_tokens": self.tokens.max_tokens,
+                "pad_id": self.tokens.pad_id,
+                "source": self.source,
+                "facts": dict(self.facts),
+            }
+            _write(target / CARD, card)
+
+
+def build_encoder(
+    spec: EncoderSpec, *, labels: Sequence[str], language: str, texts: Sequence[str], seed: int, threads: int = 0
+) -> FittedEncoder:
+    """An encoder that is not trained yet: the spec's checkpoint, or new weights and a tokenizer of ``texts``.
+
+    Args:
+        spec: the recipe's section.
+        labels: sorted label names.
+        language: of the texts: ``zh``, ``en`` or ``mixed``; decides what ``auto`` means.
+        texts: of the train part; a tokenizer from scratch is learnt from them alone.
+        seed: of the new weights.
+        threads: cores for ``predict``; 0: all.
+
+    Raises:
+        RatchetError: the source is not usable, or the spec asks for more than it has.
+        ExtraMissing: torch, transformers or tokenizers is not installed.
+    """
+    _require_extra()
+    import torch
+
+    from ratchet.models.network import freeze, layer_stack
+
+    source = locate(spec.source, language=language)
+    with torch.random.fork_rng(devices=[]), quiet_transformers():
+        torch.manual_seed(seed)
+        if source.folder is None:
+            tokens = train_tokenizer(texts, spec=spec)
+            network = _from_scratch(spec, tokens=tokens, labels=len(labels))
+        else:
+            tokens = _tokens_of(source, max_tokens=spec.max_tokens)
+            network = _from_checkpoint(source, labels=labels, dropout=spec.dropout)
+    depth = len(layer_stack(network.backbone))
+    if spec.frozen_layers > depth:
+        raise RatchetError(
+            f"frozen_layers must be at most {depth}, the layers of {source.name!r}, but got {spec.frozen_layers}.",
+            next_step="Lower frozen_layers in the recipe.",
+        )
+    freeze(network.backbone, layers=spec.frozen_layers)
+    return FittedEncoder(network=network, tokens=tokens, labels=tuple(labels), source=source.name, threads=threads)
+
+
+def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
+    """Load what :meth:`FittedEncoder.save` wrote.
+
+    Raises:
+        RatchetError: the folder is not a saved encoder, or is damaged.
+        ExtraMissing: torch, transformers or tokenizers is not installed.
+    """
+    _require_extra()
+    card = read_json(folder / CARD)
+    if card.get("format") != FORMAT:
+        raise RatchetError(f"{folder / CARD} must have the format {FORMAT} but got {card.get('format')!r}.")
+    source = Source(folder=folder, name=str(folder))
+    with quiet_transformers():
+        network = _from_checkpoint(source, labels=card["labels"], dropout=0.0, pooling=card["pooling"])
+        if network.head is not None:
+            _load_head(network, folder)
+    network.eval()
+    contents = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    tokens = TextEncoder.from_json(contents, max_tokens=card["max_tokens"], pad_id=card["pad_id"])
+    return FittedEncoder(
+        network=network,
+        tokens=tokens,
+        labels=tuple(card["labels"]),
+        source=card["source"],
+        facts=card["facts"],
+        threads=threads,
+    )
+
+
+def _require_extra() -> None:
+    switch_off_telemetry()
+    for package in ("torch", "transformers", "tokenizers"):
+        if find_spec(package) is None:
+            raise ExtraMissing(package, extra="train", why="An encoder")
+
+
+def _from_scratch(spec: EncoderSpec, *, tokens: TextEncoder, labels: int) -> Classifier:
+    from transformers import BertConfig, BertModel
+
+    from ratchet.models.network import Classifier
+
+    config = BertConfig(
+        vocab_size=tokens.tokenizer.get_vocab_size(),
+        hidden_size=spec.width,
+        num_hidden_layers=spec.layers,
+        num_attention_heads=spec.heads,
+        intermediate_size=FEED_FORWARD * spec.width,
+        max_position_embeddings=spec.max_tokens,
+        hidden_dropout_prob=spec.dropout,
+        attention_probs_dropout_prob=0.0,
+        type_vocab_size=1,
+        pad_token_id=tokens.pad_id,
+    )
+    backbone = BertModel(config, add_pooling_layer=False)
+    return Classifier(backbone, pooling="mean", width=spec.width, labels=labels, dropout=spec.dropout)
+
+
+def _from_checkpoint(
+    source: Source, *, labels: Sequence[str], dropout: float, pooling: Pooling | None = None
+) -> Classifier:
+    """A classifier with the checkpoint's weights, all of them, in float32; no code of the checkpoint is run."""
+    import torch
+    from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+
+    from ratchet.models.network import Classifier
+
+    pooling = pooling or source.pooling
+    own = pooling == "own"
+    kind = AutoModelForSequenceClassification if own else AutoModel
+    try:
+        config = AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
+        _set_dropout(config, share=dropout)
+        if own:
+            config.id2label = dict(enumerate(labels))
+            config.label2id = {label: column for column, label in enumerate(labels)}
+        backbone, report = kind.from_pretrained(
+            source.folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=own,  # a head for other labels is replaced
+            output_loading_info=True,
+            **({} if own or not _has_pooler(config) else {"add_pooling_layer": False}),
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RatchetError(
+            f"The encoder {source.name!r} could not be loaded: {str(error).strip().splitlines()[0]}",
+            next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
+        ) from error
+    missing = sorted(
+        key for key in report["missing_keys"] if not key.startswith(("classifier", "pooler", "bert.pooler"))
+    )
+    if missing:
+        raise RatchetError(
+            f"The encoder {source.name!r} must hold all weights of a {config.model_type} but {missing[0]!r}"
+            f" and {len(missing) - 1} others are missing.",
+            next_step="Download the checkpoint again, or name another one.",
+        )
+    return Classifier(backbone, pooling=pooling, width=config.hidden_size, labels=len(labels), dropout=dropout)
+
+
+def _has_pooler(config: Any) -> bool:
+    return config.model_type in {"bert", "roberta", "xlm-roberta", "camembert", "mpnet", "ernie", "albert", "xmod"}
+
+
+def _set_dropout(config: Any, *, share: float) -> None:
+    """Hidden dropout as the recipe says; none on attention weights, which would forbid the fused kernel."""
+    for name in ("hidden_dropout_prob", "dropout", "seq_classif_dropout", "classifier_dropout", "mlp_dropout"):
+        if getattr(config, name, None) is not None:
+            setattr(config, name, share)
+    for name in ("attention_probs_dropout_prob", "attention_dropout"):
+        if getattr(config, name, None) is not None:
+            setattr(config, name, 0.0)
+
+
+def _tokens_of(source: Source, *, max_tokens: int) -> TextEncoder:
+    """The checkpoint's tokenizer, cut to what both the recipe and the position embeddings allow."""
+    assert source.folder is not None
+    config = source.config
+    pad_id = int(config.get("pad_token_id") or 0)
+    positions = int(config.get("max_position_embeddings") or max_tokens)
+    if config["model_type"] in OFFSET_POSITIONS:
+        positions -= pad_id + 1
+    path = source.folder / "tokenizer.json"
+    if path.is_file():
+        contents = path.read_text(encoding="utf-8")
+    else:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
+        contents = tokenizer.backend_tokenizer.to_str()
+    return TextEncoder.from_json(contents, max_tokens=min(max_tokens, positions), pad_id=pad_id)
+
+
+def _tokenizer_config(tokens: TextEncoder) -> dict[str, Any]:
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": tokens.max_tokens,
+        "pad_token": tokens.tokenizer.id_to_token(tokens.pad_id),
+    }
+
+
+def _save_head(network: Classifier, folder: Path) -> None:
+    """The head as sentence-transformers keeps a dense layer, so that its ``encode`` gives the logits."""
+    from safetensors.torch import save_file
+
+    assert network.head is not None
+    mean = network.pooling == "mean"
+    (folder / HEAD).mkdir()
+    (folder / "1_Pooling").mkdir()
+    weights = {"linear.weight": network.head.weight.detach(), "linear.bias": network.head.bias.detach()}
+    save_file(weights, folder / HEAD / "model.safetensors")
+    dense = {
+        "in_features": network.head.in_features,
+        "out_features": network.head.out_features,
+        "bias": True,
+        "activation_function": "torch.nn.modules.linear.Identity",
+    }
+    _write(folder / HEAD / "config.json", dense)
+    pooling = {
+        "word_embedding_dimension": network.head.in_features,
+        "pooling_mode_mean_tokens": mean,
+        "pooling_mode_cls_token": not mean,
+    }
+    _write(folder / "1_Pooling" / "config.json", pooling)
+    paths = {"Transformer": "", "Pooling": "1_Pooling", "Dense": HEAD}
+    modules = [
+        {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for place, (kind, path) in enumerate(paths.items())
+    ]
+    _write(folder / "modules.json", modules)
+
+
+def _load_head(network: Classifier, folder: Path) -> None:
+    from safetensors.torch import load_file
+
+    assert network.head is not None
+    weights = load_file(folder / HEAD / "model.safetensors")
+    network.head.load_state_dict({"weight": weights["linear.weight"], "bias": weights["linear.bias"]})
+
+
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        RatchetError: there is none.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RatchetError(
+            f"{path} must be a JSON file of a saved model but: {error}.", next_step="Train or export the model again."
+        ) from error
+    if not isinstance(found, dict):
+        raise RatchetError(f"{path} must hold a JSON object but got {type(found).__name__}.")
+    return found
