@@ -53,7 +53,7 @@ def test_parity_counts(exported: list[list[float]], difference: float, disagreem
 
 
 def test_a_tie_may_break_either_way() -> None:
-    found = parity(Fixed([[0.5, 0.5]]), Fixed([[0.4999999, 0.5000001]]), ["x"])
+    found = parity(Fixed([[0.500005, 0.499995]]), Fixed([[0.499995, 0.500005]]), ["x"])
     assert found.disagreements == 0
 
 

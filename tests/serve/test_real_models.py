@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -13,10 +16,12 @@ import pytest
 
 from ratchet.bundle import Bundle, write_bundle
 from ratchet.config import ExportConfig, LinearFeatures, LinearSpec, ServeConfig
+from ratchet.models.encoder import FittedEncoder
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import fit_linear
 from ratchet.serve import load_model, parity, predict_file, require_parity
 from ratchet.serve.rest import build_app
+from ratchet.train.export import export_onnx
 
 TEXTS = ["物流很快，下次还会再来", "太差了，再也不来", "质量不错", "包装破损，很失望", "好评", "差评"] * 3
 LABELS = ["好", "坏"] * 9
@@ -41,14 +46,49 @@ def linear(fitted: LinearModel, tmp_path: Path) -> Bundle:
     )
 
 
+@pytest.fixture(scope="module")
+def onnx(tiny: FittedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("onnx")
+    export_onnx(tiny, folder / "model")
+    return write_bundle(
+        folder / "bundle",
+        model_folder=folder / "model",
+        name="tiny",
+        created="2026-11-24T08:00:00Z",
+        kind="onnx",
+        labels=tiny.labels,
+    )
+
+
+def test_an_onnx_bundle_is_at_parity(tiny: FittedEncoder, onnx: Bundle) -> None:
+    require_parity(parity(tiny, load_model(onnx, threads=1), TEXTS + STRANGE), config=ExportConfig())
+
+
+def test_an_onnx_bundle_over_rest(tiny: FittedEncoder, onnx: Bundle) -> None:
+    found = _over_rest(onnx, labels=tiny.labels)
+    np.testing.assert_allclose(
+        found, tiny.predict([text.replace("\ud800", "\ufffd") for text in TEXTS + STRANGE]), atol=2e-5
+    )
+
+
+def test_bundles_are_served_without_what_trained_them(linear: Bundle, onnx: Bundle) -> None:
+    code = (
+        "import sys; from ratchet.serve import load_model\n"
+        "for path in sys.argv[1:]: assert load_model(path, threads=1).predict(['好评', '']).shape[0] == 2\n"
+        "heavy = {'torch', 'transformers', 'sklearn', 'scipy', 'pandas', 'onnx', 'pyarrow'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code, str(linear.path), str(onnx.path)], check=True)
+
+
 def test_a_linear_bundle_is_at_exact_parity(fitted: LinearModel, linear: Bundle) -> None:
     found = parity(fitted, load_model(linear), TEXTS + STRANGE)
     assert (found.max_difference, found.disagreements, found.n) == (0.0, 0, len(TEXTS) + len(STRANGE))
     require_parity(found, config=ExportConfig())
 
 
-def test_a_linear_bundle_over_rest(fitted: LinearModel, linear: Bundle) -> None:
-    app = build_app(linear.path, config=ServeConfig(max_text_bytes=1_000_000))
+def _over_rest(bundle: Bundle, *, labels: Sequence[str]) -> list[list[float]]:
+    app = build_app(bundle.path, config=ServeConfig(max_text_bytes=1_000_000))
 
     async def run() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
@@ -63,7 +103,11 @@ def test_a_linear_bundle_over_rest(fitted: LinearModel, linear: Bundle) -> None:
 
     answer = asyncio.run(run())
     assert answer.status_code == 200
-    found = [[row["probabilities"][name] for name in fitted.labels] for row in answer.json()["predictions"]]
+    return [[row["probabilities"][name] for name in labels] for row in answer.json()["predictions"]]
+
+
+def test_a_linear_bundle_over_rest(fitted: LinearModel, linear: Bundle) -> None:
+    found = _over_rest(linear, labels=fitted.labels)
     wanted = fitted.predict([text.replace("\ud800", "\ufffd") for text in TEXTS + STRANGE])
     np.testing.assert_allclose(found, wanted, atol=1e-7)
 
