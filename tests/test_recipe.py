@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ratchet import config
-from ratchet.config import BlendSpec, EdaSpec, EncoderSpec, LinearFeatures, LinearSpec, Recipe, Section
+from ratchet.config import BlendSpec, ColumnRule, EdaSpec, EncoderSpec, LinearFeatures, LinearSpec, Recipe, Section
 from ratchet.errors import RecipeError
 from ratchet.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
 from ratchet.yaml12 import read_yaml
@@ -392,7 +392,7 @@ def test_the_commented_recipe_loads() -> None:
     assert max(map(len, text.splitlines())) <= 128
     for section in section_classes():
         for name, info in section.model_fields.items():
-            if name != "kind" and section is not Recipe and section is not LinearFeatures:
+            if name != "kind" and section not in (Recipe, LinearFeatures, ColumnRule):
                 assert re.search(rf"^ *#? *{name}: ", text, re.MULTILINE), name
                 assert str(info.description).replace("``", "`") in text
 

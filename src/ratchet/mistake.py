@@ -191,7 +191,7 @@ def _paths(section: type[Section], before: str = "", of: str = "") -> Iterator[t
     """Every key of a section and of those inside it (N: the number of an item), and of which kind of challenger it is."""
     for name, info in section.model_fields.items():
         yield f"{before}{name}", of
-        many = ".N" if "tuple" in str(info.annotation) else ""
+        many = {"tuple": ".N", "dict": ".NAME"}.get(str(info.annotation).partition("[")[0], "")
         for inner in sections(section, name):
             kind = f" (kind: {inner.model_fields['kind'].default})" if name == "challengers" else of
             yield from _paths(inner, f"{before}{name}{many}.", kind)
@@ -213,8 +213,12 @@ def sections(section: type[Section], name: str) -> list[type[Section]]:
 def _sections_at(location: tuple[int | str, ...]) -> list[type[Section]]:
     """The kinds of section at a location of pydantic's, which holds the kind of each challenger it goes through."""
     found: list[type[Section]] = [Recipe]
+    named = False  # the next step is a name of the user's, under which such a section is
     for step in location:
-        if isinstance(step, str):
+        if named:
+            named = False
+        elif isinstance(step, str):
+            named = any(str(of.model_fields[step].annotation).startswith("dict") for of in found if step in of.model_fields)
             of_kind = [kind for kind in found if len(found) > 1 and kind.model_fields["kind"].default == step]
             found = of_kind or [inner for section in found for inner in sections(section, step)]
     return found

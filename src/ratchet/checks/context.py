@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -134,6 +134,7 @@ class Context:
         fix: str = "",
         shown: Sequence[int] | None = None,
         notes: Mapping[int, str] | None = None,
+        show: Callable[[str], str] | None = None,
     ) -> Finding:
         """A finding about the rows at these positions (0-based in the dataset).
 
@@ -145,6 +146,7 @@ class Context:
             column: the column whose cells are shown; the text when absent.
             shown: positions of the examples; the first three of ``positions`` when absent.
             notes: what is wrong with an example, by position.
+            show: how a cell is shown, besides the masking of personal data.
         """
         index = np.sort(np.asarray(positions, dtype=np.int64))
         count = len(index) if rows is None else rows
@@ -158,12 +160,17 @@ class Context:
             share=count / total if total else 0.0,
             column=column or "",
             fix=fix,
-            examples=self.examples(index[:EXAMPLES] if shown is None else shown, column=column, notes=notes),
+            examples=self.examples(index[:EXAMPLES] if shown is None else shown, column=column, notes=notes, show=show),
             row_numbers=self.row_numbers(index),
         )
 
     def examples(
-        self, positions: Rows | Sequence[int], *, column: str | None = None, notes: Mapping[int, str] | None = None
+        self,
+        positions: Rows | Sequence[int],
+        *,
+        column: str | None = None,
+        notes: Mapping[int, str] | None = None,
+        show: Callable[[str], str] | None = None,
     ) -> tuple[Example, ...]:
         """The cells of a column (the text when absent) at the first few of these positions."""
         data, name = self.dataset, column or self.dataset.roles.text
@@ -173,7 +180,7 @@ class Context:
                 file=data.files[data.file_index[position]],
                 row=int(data.origin[position]),
                 column=name,
-                text=shown(cells[position].as_py()),
+                text=shown(cells[position].as_py(), show=show),
                 note=(notes or {}).get(position, ""),
             )
             for position in [int(position) for position in positions[:EXAMPLES]]
@@ -188,11 +195,11 @@ class Context:
         return found
 
 
-def shown(cell: str | None) -> str:
+def shown(cell: str | None, *, show: Callable[[str], str] | None = None) -> str:
     """A cell for people: one line, shortened, personal data masked, what a terminal would obey written as an escape."""
     if cell is None:
         return ""
-    text = mask(cell[: 5 * SHOWN])
+    text = (show or mask)(cell[: 5 * SHOWN])
     text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return "".join(c if c.isprintable() else _ESCAPES.get(c) or f"\\u{ord(c):04x}" for c in text)
 

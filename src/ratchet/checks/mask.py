@@ -64,6 +64,11 @@ def id_card(number: str) -> bool:
     return _ID_DIGITS[total % 11] == number[-1].upper()
 
 
+def hidden(text: str) -> str:
+    """All letters and digits but the first three and last two become stars: for a cell that may be personal data."""
+    return _middle(text, head=3, tail=2)
+
+
 def _middle(text: str, *, head: int, tail: int) -> str:
     """All letters and digits but the first ``head`` and last ``tail`` become stars; separators stay."""
     places = [i for i, character in enumerate(text) if character.isalnum()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
-from ratchet.checks import balance, completeness, duplicates, labels, leaks, near, parts
+from ratchet.checks import balance, completeness, consistency, duplicates, labels, leaks, near, parts
 from ratchet.checks.context import Context
 from ratchet.checks.facts import Facts, gather
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
@@ -83,9 +83,10 @@ def run_checks(
         The findings, sorted by severity and then by rows; a check that could not run is a finding ``check.failed``.
 
     Raises:
-        RatchetError: ``only`` names an unknown check.
+        RatchetError: ``only`` names an unknown check, or a rule of ``check.columns`` an unknown column or no pattern.
     """
     recipe = config or Recipe()
+    consistency.require_rules(recipe, dataset)
     chosen, failed = _chosen(only, cost=cost)
     context = Context(
         dataset=dataset, recipe=recipe, seed=recipe.seed if seed is None else seed, test=test, scored=cost == "model"
@@ -175,6 +176,7 @@ def _failed(name: str, problem: RatchetError) -> Finding:
 
 CHECKS: tuple[Check, ...] = (
     Check(id="completeness", title="Missing cells", cost="cheap", gives=completeness.GIVES, run=completeness.check),
+    Check(id="consistency", title="Rules of columns", cost="cheap", gives=consistency.GIVES, run=consistency.check),
     Check(id="labels", title="Labels", cost="cheap", gives=labels.GIVES, run=labels.check),
     Check(id="balance", title="Class balance", cost="cheap", gives=balance.GIVES, run=balance.check),
     Check(id="duplicates", title="Copies", cost="cheap", gives=duplicates.GIVES, run=duplicates.check),
