@@ -44,9 +44,41 @@ class DataConfig(Section):
     """Cell values that count as missing, besides white space."""
 
 
+class ColumnRule(Section):
+    """What every filled cell of one column must be."""
+
+    kind: Literal[
+        "any", "phone", "phone_plain", "email", "url", "date", "time", "number", "id_card", "postcode", "ip", "category"
+    ] = "any"
+    """Mainland mobile number, any 11 digits, e-mail, URL, date, time, number, ID card with check digit, postcode, IP, or
+    one of ``values``; any: no such rule, and no guess either."""
+    pattern: str = ""
+    """Regular expression (RE2) that the whole cell must match; empty: none."""
+    low: float | None = None
+    """Smallest number; 万, 亿, % and full-width digits are understood."""
+    high: float | None = None
+    """Largest number."""
+    values: tuple[str, ...] = ()
+    """The only values it may have; empty: any."""
+    required: bool = False
+    """No cell may be missing."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.low is not None and self.high is not None and self.high < self.low:
+            raise ValueError(f"high must be at least low ({self.low:g}) but got {self.high:g}.")
+        if self.kind == "category" and not self.values:
+            raise ValueError("values must name the categories but is empty.")
+        return self
+
+
 class CheckConfig(Section):
     """What the data check looks for."""
 
+    columns: dict[str, ColumnRule] = {}
+    """Rules by column name, such as ``{tel: {kind: phone}, age: {low: 0, high: 150}}``; other columns are guessed."""
+    guess: float = Field(default=0.90, gt=0.5, le=1)
+    """Share of a column's cells that must be of one kind for the others to be listed as wrong."""
     missing_share: float = Field(default=0.30, ge=0, le=1)
     """A column with this share of missing cells or more is suggested for dropping."""
     near_threshold: float = Field(default=0.7, gt=0, le=1)
