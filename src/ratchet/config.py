@@ -112,7 +112,7 @@ class SplitConfig(Section):
     near: bool = True
     """Keep near-duplicates in one part."""
     near_threshold: float = Field(default=0.5, gt=0, le=1)
-    """Jaccard similarity of character bigrams from which two texts must stay together."""
+    """Similarity (Jaccard, character bigrams; 4-grams for alphabetic scripts) from which texts stay in one part."""
 
 
 class GateConfig(Section):
@@ -207,14 +207,14 @@ class EncoderSpec(Section):
     """Attention heads of a model from scratch."""
     vocabulary: int = Field(default=6000, ge=64)
     """Entries in the vocabulary of a model from scratch."""
-    frozen_layers: int = Field(default=0, ge=0)
-    """Lowest layers (and the embeddings) that are not trained."""
+    frozen_layers: int | None = Field(default=None, ge=0)
+    """Lowest layers (and the embeddings) that are not trained; absent: half of a pretrained model's, none from scratch."""
     max_tokens: int = Field(default=128, ge=8)
     """Longer texts are cut."""
-    epochs: int = Field(default=3, ge=1)
-    """Passes over the train part."""
-    lr: float = Field(default=3e-4, gt=0)
-    """Highest learning rate."""
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over the train part; absent: 3."""
+    lr: float | None = Field(default=None, gt=0)
+    """Highest learning rate; absent: 3e-4 for a pretrained model, 1e-3 from scratch."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate goes on after the warm-up."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
@@ -225,8 +225,8 @@ class EncoderSpec(Section):
     """Share of activations set to zero in training."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
-    batch_tokens: int = Field(default=4096, ge=16)
-    """Tokens of a batch, padding included."""
+    batch_tokens: int | None = Field(default=None, ge=16)
+    """Tokens of a batch, padding included; absent: 1024 for a pretrained model, 2048 from scratch."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target probability that is spread over all labels."""
     keep: Literal["last", "loss", "accuracy"] = "last"

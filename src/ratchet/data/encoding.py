@@ -47,8 +47,7 @@ def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
 def _detected(data: bytes, *, name: str) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    start = data[:4096]
-    if start.count(0) > len(start) // 4:
+    if any(start.count(0) > len(start) // 4 for start in (data[:16], data[:4096])):
         raise DataError(
             f"{name} must be text but every other byte is NUL, as in UTF-16 without a byte-order mark.",
             next_step="Set data.encoding to utf-16, or save the file as UTF-8.",

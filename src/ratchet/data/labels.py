@@ -52,7 +52,7 @@ def _require_two_rows(dataset: Dataset, counts: Counter[str]) -> None:
     single = sorted(label for label, count in counts.items() if count == 1)
     if not single:
         return
-    shown = ", ".join(map(repr, single[:_NAMED])) + (" ..." if len(single) > _NAMED else "")
+    shown = ", ".join(map(repr, single[:_NAMED])) + (" and others" if len(single) > _NAMED else "")
     if len(single) == 1:
         row = dataset.place(dataset.labels.index(single[0]))
         problem = f"Every label must have at least 2 rows but {shown} has 1 ({row})."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.ngrams import Alphabet, Codes, blocks
+from ratchet.data.ngrams import Alphabet, Codes, blocks, scrambled
 from ratchet.data.table import Rows
 
 PERMUTATIONS = 128
@@ -83,17 +83,10 @@ def band_keys(texts: Sequence[str], *, alphabet: Alphabet, bands: Bands) -> npt.
         rows = signatures(grams.codes, bounds=grams.bounds, permutations=bands.count * bands.rows)
         folded = np.zeros((bands.count, end - start), np.uint64)
         for row in range(bands.rows):
-            folded = _scrambled(folded ^ rows[row :: bands.rows].astype(np.uint64))
+            folded = scrambled(folded ^ rows[row :: bands.rows].astype(np.uint64))
         keys[:, start:end] = (folded >> np.uint64(32)).astype(np.uint32)
     return keys
 
 
 def _mixed(codes: Codes) -> npt.NDArray[np.uint32]:
-    return (_scrambled(codes) >> np.uint64(32)).astype(np.uint32)
-
-
-def _scrambled(words: Codes) -> Codes:
-    """A fixed mixing of 64-bit words: multiply by odd constants, fold the high half into the low one."""
-    words = words * np.uint64(0x9E3779B97F4A7C15)
-    words ^= words >> np.uint64(32)
-    return words * np.uint64(0xD6E8FEB86659FD93)
+    return (scrambled(codes) >> np.uint64(32)).astype(np.uint32)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from ratchet.data.table import Rows
 
 Codes = npt.NDArray[np.uint64]
-_CODE_POINTS = 0x110000
 _CODE_BITS = 60  # bits of one n-gram; the rest of a 64-bit word numbers the texts while they are sorted
 _BLOCK_CHARACTERS = 1 << 22
 
@@ -34,10 +33,9 @@ class Grams:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Alphabet:
-    """Small numbers for the characters that occur, so that an n-gram of them fits one 64-bit word.
+    """Small numbers for the characters that occur (0 is padding), so that an n-gram of them fits 60 bits as it is.
 
-    Number 0 is padding. Frequent characters come first; where ``n`` times the bits of the alphabet exceed 60 (n = 4 and
-    more than 32,767 different characters) the rarest share numbers.
+    Only 4-grams over more than 32,767 different characters do not fit; they are hashed to 60 bits.
     """
 
     numbers: npt.NDArray[np.uint32]
@@ -48,30 +46,40 @@ class Alphabet:
     def of(cls, texts: Sequence[str], *, n: int) -> Alphabet:
         """The alphabet of these texts for n-grams of ``n`` characters."""
         counts = character_counts(texts)
-        order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-        bits = min(max(len(order), 1).bit_length(), _CODE_BITS // n)
-        numbers = np.zeros(_CODE_POINTS, np.uint32)
-        numbers[order] = np.arange(len(order)) % ((1 << bits) - 1) + 1
-        return cls(numbers=numbers, bits=bits, n=n)
+        points = np.flatnonzero(counts)
+        numbers = np.zeros(max(len(counts), 1), np.uint32)
+        numbers[points] = np.arange(1, len(points) + 1)
+        return cls(numbers=numbers, bits=max(len(points), 1).bit_length(), n=n)
+
+    @property
+    def width(self) -> int:
+        """Bits of an n-gram."""
+        return min(self.bits * self.n, _CODE_BITS)
 
     def grams(self, texts: Sequence[str]) -> Grams:
         """Every n-gram of each text, repeats included; a text shorter than ``n`` is one n-gram, an empty text none."""
         n = self.n
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         characters = self.numbers[_points(texts, gap=n - 1)].astype(np.uint64)
-        width = len(characters) - (n - 1)
-        packed = characters[:width].copy()
-        for shift in range(1, n):
-            packed <<= np.uint64(self.bits)
-            packed |= characters[shift : shift + width]
+        packed = self._packed(characters)
         counts = np.maximum(lengths - n + 1, np.minimum(lengths, 1))
         bounds = _bounds(counts)
         starts = _bounds(lengths + n - 1)[:-1]
         return Grams(codes=packed[np.arange(bounds[-1]) + np.repeat(starts - bounds[:-1], counts)], bounds=bounds)
 
+    def _packed(self, characters: Codes) -> Codes:
+        """The n-gram that begins at each character but the last n - 1."""
+        count = len(characters) - (self.n - 1)
+        packed = characters[:count].copy()
+        fits = self.bits * self.n <= _CODE_BITS
+        for shift in range(1, self.n):
+            packed = packed << np.uint64(self.bits) if fits else scrambled(packed)
+            packed += characters[shift : shift + count]
+        return packed if fits else scrambled(packed) >> np.uint64(64 - _CODE_BITS)
+
     def sets(self, texts: Sequence[str]) -> Grams:
         """The different n-grams of each text, ascending."""
-        width = self.bits * self.n
+        width = self.width
         at_once = 1 << (64 - width)
         parts = [_distinct(self.grams(texts[i : i + at_once]), width=width) for i in range(0, len(texts), at_once)]
         if not parts:
@@ -82,11 +90,20 @@ class Alphabet:
         )
 
 
+def scrambled(words: Codes) -> Codes:
+    """A fixed mixing of 64-bit words: multiply by odd constants, fold the high half into the low one."""
+    words = words * np.uint64(0x9E3779B97F4A7C15)
+    words ^= words >> np.uint64(32)
+    return words * np.uint64(0xD6E8FEB86659FD93)
+
+
 def character_counts(texts: Sequence[str]) -> Rows:
-    """How often each Unicode code point occurs in these texts: shape (1,114,112,)."""
-    counts = np.zeros(_CODE_POINTS, np.int64)
+    """How often each Unicode code point up to the highest one occurs in these texts."""
+    counts = np.zeros(0, np.int64)
     for start, end in blocks(texts):
-        counts += np.bincount(_points(texts[start:end], gap=0), minlength=_CODE_POINTS)
+        block = np.bincount(_points(texts[start:end], gap=0), minlength=len(counts))
+        block[: len(counts)] += counts
+        counts = block
     return counts
 
 

@@ -171,7 +171,9 @@ def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> pa.Chun
         cells = [None if cell is None else _compact(cell) for cell in column.to_pylist()]
         return pa.chunked_array([pa.array(cells, pa.string())])
     try:
-        return pc.cast(column, pa.string())
+        text = pc.cast(column, pa.string())
+        # Arrow writes every digit that the unit of a time has: 01:02:03.000000000.
+        return pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1") if pa.types.is_temporal(kind) else text
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise DataError(
             f"Column {column_name!r} of {name} must be text, numbers or dates but is {kind}.",

@@ -65,7 +65,7 @@ class Sets:
         """The exact similarity of each pair: size of the intersection over size of the union."""
         shared = np.zeros(len(left), np.int64)
         weights = np.concatenate(([0], np.cumsum(self.sizes[left] + self.sizes[right])))
-        most = 1 << (63 - self.alphabet.bits * self.alphabet.n)
+        most = 1 << (63 - self.alphabet.width)
         first = 0
         while first < len(left):
             last = int(np.searchsorted(weights, weights[first] + _VERIFIED_CODES, side="right")) - 1
@@ -92,7 +92,7 @@ class Sets:
         texts, place = np.unique(np.concatenate([left, right]), return_inverse=True)
         grams = self.alphabet.sets([self.texts[i] for i in texts])
         owners, entries = expand(grams.bounds[place], grams.sizes[place])
-        width = np.uint64(self.alphabet.bits * self.alphabet.n)
+        width = np.uint64(self.alphabet.width)
         words = ((owners % len(left)).astype(np.uint64) << width) | grams.codes[entries]
         words.sort()
         pairs = (words[1:][words[1:] == words[:-1]] >> width).astype(np.int64)

@@ -185,7 +185,7 @@ def _label_notes(dataset: Dataset, *, fold: Rows) -> list[str]:
         rows = np.flatnonzero(fold == part)
         lacking = sorted(every - {dataset.labels[row] for row in rows.tolist()})
         if lacking:
-            shown = ", ".join(map(repr, lacking[:_NAMED])) + (" ..." if len(lacking) > _NAMED else "")
+            shown = ", ".join(map(repr, lacking[:_NAMED])) + (" and others" if len(lacking) > _NAMED else "")
             notes.append(f"{len(lacking):,} of {len(every):,} labels have no row in the {name} part: {shown}.")
     return notes
 

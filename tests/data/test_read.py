@@ -1,0 +1,233 @@
+"""Reading: what a sound file becomes, and the one line that each ugly file gets."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ratchet.config import DataConfig
+from ratchet.data import Dataset, read_dataset, read_table, require_apart
+from ratchet.data.read import CELL_BYTES
+from ratchet.errors import DataError
+
+ROWS = {"text": ["你好，世界", 'say "hi", twice', "two\nlines"], "label": ["好", "b", "b"]}
+LINES = '"text"@label\n"你好，世界"@好\r\n\n"say ""hi"", twice"@b\n"two\nlines"@b\n'
+CSV, SEMICOLONS, TABS = (LINES.replace("@", mark) for mark in (",", ";", "\t"))
+JSONL = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in zip(*ROWS.values(), strict=True))
+
+
+def write(folder: Path, name: str, data: bytes | str) -> Path:
+    path = folder / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def read(folder: Path, *names: str, **config: object) -> Dataset:
+    return read_dataset([Path(name) for name in names], config=DataConfig(**config), base=folder)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "encoding"),
+    [
+        ("a.csv", CSV.encode(), "utf-8"),
+        ("a.CSV", CSV.encode("utf-8-sig"), "utf-8"),
+        ("a.csv", CSV.encode("gb18030"), "gb18030"),
+        ("a.csv", CSV.encode("utf-16"), "utf-16"),
+        ("a.csv.gz", gzip.compress(CSV.encode()), "utf-8"),
+        ("a.csv", SEMICOLONS.encode(), "utf-8"),
+        ("a.csv", TABS.encode(), "utf-8"),
+        ("a.tsv", TABS.encode(), "utf-8"),
+        ("a.jsonl", JSONL.encode(), "utf-8"),
+        ("a.ndjson", JSONL.encode("gb18030"), "utf-8"),
+    ],
+)
+def test_every_format_and_encoding_gives_the_same_rows(tmp_path: Path, name: str, data: bytes, encoding: str) -> None:
+    raw = read_table(write(tmp_path, name, data))
+    assert raw.table.to_pydict() == ROWS
+    assert raw.encoding == encoding
+
+
+def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
+    pq.write_table(pa.table(ROWS), tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").table.to_pydict() == ROWS
+
+
+def test_latin_1_only_when_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,label\ncafé au lait,é\n".encode("latin-1"))
+    assert read_table(path, encoding="latin-1").table.to_pydict() == {"text": ["café au lait"], "label": ["é"]}
+    with pytest.raises(DataError, match=r"UTF-8 but line 2 is not: byte 0xE9 at position 4 .*latin-1"):
+        read_table(path)
+
+
+def test_json_numbers_keep_their_digits_and_nested_values_become_json(tmp_path: Path) -> None:
+    line = '{"a": 1.10, "b": 12345678901234567890, "c": true, "d": null, "e": {"x": [1, 2.50, "好"]}, "f": NaN}\n{"g": "x"}\n'
+    table = read_table(write(tmp_path, "a.ndjson", line)).table.to_pydict()
+    assert table["a"] == ["1.10", None]
+    assert table["b"] == ["12345678901234567890", None]
+    assert (table["c"], table["d"], table["f"], table["g"]) == (
+        ["true", None],
+        [None, None],
+        ["NaN", None],
+        [None, "x"],
+    )
+    assert table["e"] == ['{"x":[1,2.5,"好"]}', None]
+
+
+def test_parquet_values_become_text(tmp_path: Path) -> None:
+    columns = {
+        "int": pa.array([2**62, None]),
+        "float": pa.array([0.1, 2.0]),
+        "bool": pa.array([True, False]),
+        "date": pa.array([datetime.date(2024, 2, 29), None]),
+        "time": pa.array([datetime.datetime(2024, 2, 29, 1, 2, 3), None], pa.timestamp("s")),
+        "decimal": pa.array([Decimal("1.10"), None]),
+        "category": pa.array(["x", "y"]).dictionary_encode(),
+        "list": pa.array([["a", "好"], None]),
+        "nothing": pa.nulls(2),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").table.to_pydict() == {
+        "int": [str(2**62), None],
+        "float": ["0.1", "2"],
+        "bool": ["true", "false"],
+        "date": ["2024-02-29", None],
+        "time": ["2024-02-29 01:02:03", None],
+        "decimal": ["1.10", None],
+        "category": ["x", "y"],
+        "list": ['["a","好"]', None],
+        "nothing": [None, None],
+    }
+
+
+def test_missing_cells_become_null_and_other_cells_stay_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label,note\n a ,x,\u3000\nb,NA,none of it\n未知,x, NULL \n")
+    table = read(tmp_path, "a.csv").table.to_pydict()
+    assert table == {"text": [" a ", "b", None], "label": ["x", None, "x"], "note": [None, "none of it", None]}
+    assert read(tmp_path, "a.csv", missing=["b"]).column("text") == [" a ", None, "未知"]
+
+
+def test_several_files_are_one_table_and_every_row_knows_where_it_came_from(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\na,1\nb,2\n")
+    write(tmp_path, "b.jsonl", '{"label": 3, "text": "c"}\n')
+    dataset = read(tmp_path, "a.csv", "b.jsonl")
+    assert dataset.table.to_pydict() == {"text": ["a", "b", "c"], "label": ["1", "2", "3"]}
+    assert [dataset.place(i) for i in range(3)] == ["row 1 of a.csv", "row 2 of a.csv", "row 1 of b.jsonl"]
+    assert dataset.take([2]).place(0) == "row 1 of b.jsonl"
+
+
+def test_literal_quotes_inside_a_cell_are_text(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", 'text,label\na 5" screen,x\nthe 6" one,"y"\n')
+    assert read_table(path).table.column("text").to_pylist() == ['a 5" screen', 'the 6" one']
+    path = write(tmp_path, "a.tsv", 'text\tlabel\n"Never closed\tx\nplain\ty\n')
+    assert read_table(path).table.column("text").to_pylist() == ['"Never closed', "plain"]
+
+
+def test_a_column_without_a_name_gets_its_number(tmp_path: Path) -> None:
+    assert read_table(write(tmp_path, "a.csv", ", text ,label\n0,a,x\n")).table.column_names == [
+        "column_1",
+        "text",
+        "label",
+    ]
+
+
+def test_a_row_longer_than_a_block_is_read(tmp_path: Path) -> None:
+    wide = ",".join(f"c{i}" for i in range(30))
+    row = ",".join(["x" * (CELL_BYTES - 1)] * 30)
+    assert read_table(write(tmp_path, "a.csv", f"{wide}\n{row}\n")).table.num_rows == 1
+
+
+UTF8_LINES = "text,label\n" + "我喜欢这本书,好\n" * 5
+BAD_FILES = [
+    ("empty.csv", b"", "empty.csv must have a header and rows but is empty."),
+    ("blank.csv", b" \n\n", "blank.csv must have a header and rows but is empty."),
+    ("empty.jsonl", b"", "empty.jsonl must have a header and rows but is empty."),
+    ("header.csv", b"text,label\n", "header.csv must have rows but has only a header."),
+    ("a.txt", b"text,label\na,b\n", "a.txt must end in .csv"),
+    ("twice.csv", b"text,label,text\na,b,c\n", "Column names of twice.csv must differ but 'text' names columns 1 and 3."),
+    ("long.csv", b"text,label\na,b\n\nc,d,e\n", "Row 2 of long.csv (line 4) must have 2 cells like the header but has 3."),
+    ("short.csv", b"text,label\na\n", "Row 1 of short.csv (line 2) must have 2 cells like the header but has 1."),
+    ("quote.csv", b'text,label\na,b\n"c,d\ne,f\ng,h\n', "Row 2 of quote.csv (line 3) must have its quotes in pairs"),
+    ("joined.csv", b'text,label\n"a,b\nc,d\n"e",f\n', "Row 1 of joined.csv (line 2) must have its quotes in pairs"),
+    ("after.csv", b'text,label\n"a" b,c\n', "Row 1 of after.csv (line 2) must have its quotes in pairs"),
+    ("head.csv", b'text,"label\n', "The header of head.csv must have its quotes in pairs"),
+    ("nul.csv", b"text,label\na,b\nc\x00c,d\n", "Row 2 of nul.csv must be text but holds a NUL byte."),
+    ("nulhead.csv", b"text,la\x00bel\na,b\n", "The header of nulhead.csv must be text but holds a NUL byte."),
+    ("nul.jsonl", b'{"text": "a\\u0000"}\n', "Row 1 of nul.jsonl must be text but holds a NUL byte."),
+    ("cell.csv", b"text,label\na,b\n" + b"x" * 5_000_000 + b",b\n",
+     "Row 2 of cell.csv must have at most 1,000,000 bytes a cell but 'text' has 5,000,000."),
+    ("giant.csv", b'text,label\n"' + b"x,\n" * 9_000_000 + b'",b\n',
+     "Row 1 of giant.csv must have at most 1,000,000 bytes a cell but 'text' has 27,000,000."),
+    ("mixed.csv", UTF8_LINES.encode() + "我也喜欢,好\n".encode("gb18030") + UTF8_LINES.encode(),
+     "mixed.csv must be in one encoding but line 7 is not UTF-8 like most of the file: byte 0xCE at position 1"),
+    ("mixed2.csv", UTF8_LINES.encode("gb18030") + "a 我也喜欢,好\n".encode() + UTF8_LINES.encode("gb18030"),
+     "mixed2.csv must be in one encoding but line 7 is not GB18030 like most of the file: byte 0xE6 at position 3"),
+    ("utf16.csv", UTF8_LINES.encode("utf-16-le"), "utf16.csv must be text but every other byte is NUL"),
+    ("cut.csv", UTF8_LINES.encode()[:-2], "cut.csv must be in one encoding but line 6 is not UTF-8"),
+    ("russian.csv", ("text,label\n" + "хорошая книга,да\n" * 9).encode("cp1251"), "russian.csv must be UTF-8 but line 2"),
+    ("binary.csv", b"PK\x03\x04\xff\xfe\x81 ,\n", "binary.csv must be UTF-8 but line 1 is not: byte 0xFF at position 5"),
+    ("a.csv.gz", b"no gzip", "a.csv.gz can not be read"),
+    ("b.csv.gz", gzip.compress(CSV.encode())[:-12], "b.csv.gz must be a whole gzip file but is cut off."),
+    ("a.parquet", b"no parquet", "a.parquet must be a Parquet file but is not"),
+    ("list.jsonl", b'{"a": 1}\n[1]\n', "Line 2 of list.jsonl must be a JSON object but is list."),
+    ("comma.jsonl", b'{"a": 1},\n', "Line 1 of comma.jsonl must be one JSON object but is not"),
+    ("key.jsonl", b'{"a": 1, "a": 2}\n', "the key 'a' occurs twice"),
+    ("half.jsonl", b'{"a": "x"}\n{"a": "\\ud83d"}\n', "Row 2 of half.jsonl must be text but 'a' holds half a surrogate pair."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "data", "problem"), BAD_FILES, ids=[name for name, _, _ in BAD_FILES])
+def test_an_ugly_file_gets_one_line_that_names_the_place_and_the_next_step(
+    tmp_path: Path, name: str, data: bytes, problem: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read_table(write(tmp_path, name, data))
+    assert problem in caught.value.problem
+    assert caught.value.next_step
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_names_its_neighbour_and_a_folder_is_no_file(tmp_path: Path) -> None:
+    write(tmp_path, "reviews.csv", CSV)
+    with pytest.raises(DataError, match=r"review\.csv does not exist\. Did you mean 'reviews\.csv'"):
+        read_table(tmp_path / "review.csv")
+    with pytest.raises(DataError, match="must be a file but is a folder"):
+        read_table(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"text": "txt"}, r"must have the column 'txt' \(data\.text\) but has 'text', 'label'\. Did you mean 'text'\?"),
+        ({"label": "LABEL"}, r"'LABEL' \(data\.label\).*Did you mean 'label'\?"),
+        ({"group": "customer"}, r"'customer' \(data\.group\).*Set data\.group to one of them"),
+        ({"label": "text"}, r"data\.text and data\.label must be two columns but both are 'text'"),
+        ({"group": "label"}, r"data\.group and data\.label must be two columns"),
+        ({"encoding": "utf-7"}, r"data\.encoding must be one of auto, .* but got 'utf-7'"),
+        ({"encoding": "gb18030"}, r"a\.csv must be GB18030 but line 2 is not"),
+    ],
+)
+def test_a_wrong_recipe_is_named(tmp_path: Path, config: dict[str, object], problem: str) -> None:
+    write(tmp_path, "a.csv", "text,label\n我喜欢这本书啊,好\n")
+    with pytest.raises(DataError, match=problem):
+        read(tmp_path, "a.csv", **config)
+
+
+def test_files_of_one_table_have_the_same_columns_and_come_once(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "text,label\na,1\n")
+    write(tmp_path, "b.csv", "text,label,more\na,1,2\n")
+    (tmp_path / "link.csv").symlink_to("a.csv")
+    with pytest.raises(DataError, match=r"b\.csv and a\.csv differ in 'more'"):
+        read(tmp_path, "a.csv", "b.csv")
+    with pytest.raises(DataError, match=r"link\.csv is given twice \(as a\.csv\)"):
+        read(tmp_path, "a.csv", "link.csv")
+    with pytest.raises(DataError, match="must name at least one file"):
+        read(tmp_path)
+    with pytest.raises(DataError, match=r"a\.csv is given twice"):
+        require_apart([Path("a.csv")], [Path("b.csv"), Path("a.csv")], base=tmp_path)
