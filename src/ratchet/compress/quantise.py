@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,15 +108,16 @@ def _products_in_int8(path: Path) -> ModelProto:
 @contextmanager
 def _hushed() -> Iterator[None]:
     """Without the advice, inside the block, to run a preparation that the fused graph does not need."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # the advice goes to the root logger itself
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return "pre-processing before quantization" not in record.getMessage()
+
+    root = logging.getLogger()  # the advice goes to the root logger itself
+    root.addFilter(wanted)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
-        root.setLevel(level)
+        root.removeFilter(wanted)
 
 
 def _tables_in_int8(model: ModelProto) -> int:

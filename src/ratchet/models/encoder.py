@@ -16,7 +16,7 @@ from ratchet.config import EncoderSpec
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.packing import by_length, padded, softmax
 from ratchet.models.quiet import quiet_transformers, switch_off_telemetry
-from ratchet.models.sources import Pooling, Source, locate
+from ratchet.models.sources import Pooling, Source, locate, tuned
 from ratchet.models.tokens import TextEncoder, train_tokenizer
 from ratchet.workspace import atomic_folder
 
@@ -123,6 +123,7 @@ def build_encoder(
     from ratchet.models.network import freeze, layer_stack
 
     source = locate(spec.source, language=language)
+    frozen = tuned(spec, source=source).frozen_layers
     with torch.random.fork_rng(devices=[]), quiet_transformers():
         torch.manual_seed(seed)
         if source.folder is None:
@@ -132,12 +133,12 @@ def build_encoder(
             tokens = _tokens_of(source, max_tokens=spec.max_tokens)
             network = _from_checkpoint(source, labels=labels, dropout=spec.dropout)
     depth = len(layer_stack(network.backbone))
-    if spec.frozen_layers > depth:
+    if frozen > depth:
         raise RatchetError(
-            f"frozen_layers must be at most {depth}, the layers of {source.name!r}, but got {spec.frozen_layers}.",
+            f"frozen_layers must be at most {depth}, the layers of {source.name!r}, but got {frozen}.",
             next_step="Lower frozen_layers in the recipe.",
         )
-    freeze(network.backbone, layers=spec.frozen_layers)
+    freeze(network.backbone, layers=frozen)
     return FittedEncoder(network=network, tokens=tokens, labels=tuple(labels), source=source.name, threads=threads)
 
 
@@ -203,6 +204,7 @@ def _from_checkpoint(
 ) -> Classifier:
     """A classifier with the checkpoint's weights, all of them, in float32; no code of the checkpoint is run."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
     from ratchet.models.network import Classifier
@@ -227,13 +229,14 @@ def _from_checkpoint(
             output_loading_info=True,
             **({} if own or not _has_pooler(config) else {"add_pooling_layer": False}),
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise RatchetError(
             f"The encoder {source.name!r} could not be loaded: {str(error).strip().splitlines()[0]}",
             next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
         ) from error
+    prefix = f"{backbone.base_model_prefix}." if own else ""  # what lies beside the base is the head, which is new
     missing = sorted(
-        key for key in report["missing_keys"] if not key.startswith(("classifier", "pooler", "bert.pooler"))
+        key.removeprefix(prefix) for key in report["missing_keys"] if key.startswith(prefix) and "pooler" not in key
     )
     if missing:
         raise RatchetError(

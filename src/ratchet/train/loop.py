@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from ratchet.config import EncoderSpec
 from ratchet.errors import RatchetError
 from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json
 from ratchet.models.packing import padded
-from ratchet.models.sources import locate
+from ratchet.models.sources import Source, Tuned, locate, tuned
 from ratchet.train.batches import Plan, plan_epoch
 from ratchet.train.checkpoint import Checkpoints
 from ratchet.train.monitor import Monitor
@@ -124,11 +124,12 @@ def fit_encoder(
         ExtraMissing: torch, transformers or tokenizers is not installed.
     """
     _require_rows(train_texts, train_labels, labels=labels)
+    source = locate(spec.source, language=language)
+    numbers = tuned(spec, source=source)
     key = _key(
         [train_texts, train_labels, valid_texts, valid_labels, labels],
-        facts={"language": language, "seed": seed, "threads": threads},
-        spec=spec,
-        language=language,
+        facts={**spec.model_dump(mode="json", exclude={"name"}), **asdict(numbers), "seed": seed, "threads": threads},
+        source=source,
     )
     finished = _finished(folder / MODEL, key=key, threads=threads)
     if finished is not None:
@@ -138,6 +139,7 @@ def fit_encoder(
     training = _Training(
         encoder=fresh,
         spec=spec,
+        numbers=numbers,
         seed=seed,
         train=_rows(fresh, train_texts, train_labels, column=column),
         valid=_rows(fresh, valid_texts, valid_labels, column=column) if len(valid_texts) else None,
@@ -145,7 +147,7 @@ def fit_encoder(
     )
     with _deterministic(threads):
         records = training.run(folder, progress=progress)
-    facts = {"key": key, "epochs": len(records), "kept_epoch": training.kept(records), "precision": PRECISION}
+    facts = {**asdict(numbers), "kept_epoch": training.kept(records), "precision": PRECISION, "key": key}
     fitted = replace(fresh, facts=facts)
     fitted.save(folder / MODEL)
     training.checkpoints.clear()
@@ -167,6 +169,7 @@ class _Training:
         *,
         encoder: FittedEncoder,
         spec: EncoderSpec,
+        numbers: Tuned,
         seed: int,
         train: _Rows,
         valid: _Rows | None,
@@ -175,12 +178,12 @@ class _Training:
         self.encoder, self.spec, self.seed, self.train, self.valid = encoder, spec, seed, train, valid
         self.checkpoints = checkpoints
         self.plans = [
-            plan_epoch(train.lengths, seed=seed, epoch=epoch, budget=spec.batch_tokens) for epoch in range(spec.epochs)
+            plan_epoch(train.lengths, seed=seed, epoch=epoch, budget=numbers.batch_tokens)
+            for epoch in range(numbers.epochs)
         ]
-        self.schedule = Schedule(
-            shape=spec.schedule, peak=spec.lr, warmup=spec.warmup, steps=sum(len(plan.batches) for plan in self.plans)
-        )
-        self.optimizer = _optimizer(encoder, spec=spec)
+        steps = sum(len(plan.batches) for plan in self.plans)
+        self.schedule = Schedule(shape=spec.schedule, peak=numbers.lr, warmup=spec.warmup, steps=steps)
+        self.optimizer = _optimizer(encoder, decay=spec.weight_decay)
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def run(self, folder: Path, *, progress: Callable[[Progress], None] | None) -> list[EpochRecord]:
@@ -190,7 +193,7 @@ class _Training:
         step = sum(record.steps for record in records)
         self._begun, self._tokens = time.perf_counter(), 0
         with Monitor(folder, step=step) as monitor:
-            for epoch in range(len(records), self.spec.epochs):
+            for epoch in range(len(records), len(self.plans)):
                 if self._patience_ended(records):
                     break
                 records.append(self._epoch(epoch, step=step, monitor=monitor, progress=progress))
@@ -276,7 +279,7 @@ class _Training:
             raise RatchetError(
                 f"The training loss must be finite but got {value:g} (gradient norm {norm:g}) at step {step + 1},"
                 f" epoch {epoch + 1}.",
-                next_step=f"Lower lr of this encoder (now {self.spec.lr:g}) or raise its warmup.",
+                next_step=f"Lower lr of this encoder (now {self.schedule.peak:g}) or raise its warmup.",
             )
         self.optimizer.step()
         return value, norm
@@ -303,16 +306,16 @@ def _record(plan: Plan, *, epoch: int, total: float, seconds: float, valid: tupl
     )
 
 
-def _optimizer(encoder: FittedEncoder, *, spec: EncoderSpec) -> Optimizer:
+def _optimizer(encoder: FittedEncoder, *, decay: float) -> Optimizer:
     """AdamW (Loshchilov and Hutter 2019, "Decoupled weight decay regularization"); biases and norms do not decay."""
     import torch
 
     trained = [parameter for parameter in encoder.network.parameters() if parameter.requires_grad]
     groups = [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": spec.weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": decay},
         {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=spec.lr, betas=BETAS, fused=True)
+    return torch.optim.AdamW(groups, betas=BETAS, fused=True)
 
 
 @contextmanager
@@ -351,12 +354,11 @@ def _rows(encoder: FittedEncoder, texts: Sequence[str], names: Sequence[str], *,
     return _Rows(ids=encoder.tokens.encode(texts), targets=targets)
 
 
-def _key(parts: Sequence[Sequence[str]], *, facts: dict[str, Any], spec: EncoderSpec, language: str) -> str:
+def _key(parts: Sequence[Sequence[str]], *, facts: Mapping[str, Any], source: Source) -> str:
     """sha256 of everything that the weights depend on; 64 hex digits."""
     import torch
 
-    source = locate(spec.source, language=language)
-    wanted = {**facts, **spec.model_dump(mode="json", exclude={"name"}), "torch": torch.__version__}
+    wanted = {**facts, "source": source.name, "torch": torch.__version__}
     digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode())
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))

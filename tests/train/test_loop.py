@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ratchet.config import EncoderSpec
+from ratchet.errors import RatchetError
+from ratchet.models.encoder import FittedEncoder
+from ratchet.train.loop import Progress, fit_encoder, read_history
+
+Rows = tuple[list[str], list[str]]
+Fit = Callable[..., FittedEncoder]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def stop_at(step: int) -> Callable[[Progress], None]:
+    def progress(now: Progress) -> None:
+        if now.step == step:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_it_learns_and_tells_how(tmp_path: Path, fit_tiny: Fit, valid_rows: Rows) -> None:
+    seen: list[Progress] = []
+    fitted = fit_tiny(tmp_path, progress=seen.append)
+    chances = fitted.predict(valid_rows[0])
+    found = [fitted.labels[column] for column in chances.argmax(axis=1)]
+    accuracy = np.mean([a == b for a, b in zip(found, valid_rows[1], strict=True)])
+    records = read_history(tmp_path)
+    assert accuracy > 0.9
+    assert records[-1].valid_accuracy == pytest.approx(accuracy)
+    assert [record.epoch for record in records] == [1, 2, 3]
+    assert records[-1].train_loss < records[0].train_loss
+    assert all(0 <= record.padding < 0.2 and record.tokens_per_second > 0 for record in records)
+    assert [now.step for now in seen] == list(range(1, seen[-1].steps + 1))
+    assert seen[-1].steps == sum(record.steps for record in records)
+    assert seen[-1].epoch == 3
+    assert not (tmp_path / "checkpoints").exists()
+    assert (fitted.facts["epochs"], fitted.facts["kept_epoch"]) == (3, 3)
+    assert fitted.facts["precision"].startswith("float32: ")
+
+
+def test_the_same_inputs_give_the_same_bytes_and_another_seed_others(tmp_path: Path, fit_tiny: Fit) -> None:
+    for name, seed in (("one", 1), ("same", 1), ("other", 2)):
+        fit_tiny(tmp_path / name, seed=seed)
+    one, same, other = (contents(tmp_path / name / "model") for name in ("one", "same", "other"))
+    assert one == same
+    assert one["model.safetensors"] != other["model.safetensors"]
+
+
+@pytest.mark.parametrize("keep", ["last", "loss"])
+def test_an_interrupted_training_goes_on_to_the_same_bytes(
+    tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec, keep: str
+) -> None:
+    spec = tiny_spec.model_copy(update={"keep": keep})
+    fit_tiny(tmp_path / "whole", spec=spec)
+    steps = read_history(tmp_path / "whole")[0].steps
+    with pytest.raises(KeyboardInterrupt):
+        fit_tiny(tmp_path / "cut", spec=spec, progress=stop_at(steps + 3))
+    assert [path.name for path in (tmp_path / "cut" / "checkpoints").iterdir()] == ["epoch-00001"]
+    assert not (tmp_path / "cut" / "model").exists()
+    seen: list[Progress] = []
+    fit_tiny(tmp_path / "cut", spec=spec, progress=seen.append)
+    assert seen[0].step == steps + 1
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+    lines = [json.loads(line) for line in (tmp_path / "cut" / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
+    losses = [line["step"] for line in lines if "train/loss" in line]
+    assert losses == list(range(seen[-1].steps)), "each step is recorded once"
+
+
+def test_a_checkpoint_of_other_inputs_is_not_resumed(tmp_path: Path, fit_tiny: Fit) -> None:
+    fit_tiny(tmp_path / "whole", seed=2)
+    with pytest.raises(KeyboardInterrupt):
+        fit_tiny(tmp_path / "cut", seed=1, progress=stop_at(30))
+    seen: list[Progress] = []
+    fit_tiny(tmp_path / "cut", seed=2, progress=seen.append)
+    assert seen[0].step == 1
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+
+
+def test_a_finished_training_is_loaded_and_not_repeated(tmp_path: Path, fit_tiny: Fit, valid_rows: Rows) -> None:
+    one = fit_tiny(tmp_path)
+    again = fit_tiny(tmp_path, progress=stop_at(1))
+    assert np.array_equal(one.predict(valid_rows[0]), again.predict(valid_rows[0]))
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec) -> None:
+    with pytest.raises(RatchetError, match=r"must be finite but got \S+ .*at step \d+, epoch 1") as caught:
+        fit_tiny(tmp_path, spec=tiny_spec.model_copy(update={"lr": 1e30}))
+    assert "Lower lr" in caught.value.next_step
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("keep", ["loss", "accuracy"])
+def test_the_best_epoch_is_kept_and_patience_ends_the_training(
+    tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec, valid_rows: Rows, keep: str
+) -> None:
+    wrong = (valid_rows[0], list(reversed(valid_rows[1])))  # what is learnt makes these rows worse and worse
+    spec = tiny_spec.model_copy(update={"keep": keep, "patience": 2, "epochs": 8, "schedule": "constant"})
+    fitted = fit_encoder(
+        *valid_rows, *wrong, spec=spec, labels=sorted(set(valid_rows[1])), language="mixed", seed=1, threads=1,
+        folder=tmp_path,
+    )  # fmt: skip
+    records = read_history(tmp_path)
+    score = [record.valid_loss if keep == "loss" else -(record.valid_accuracy or 0) for record in records]
+    best = int(np.argmin(score))
+    assert fitted.facts["kept_epoch"] == best + 1
+    assert len(records) == min(best + 1 + 2, 8)
+    right = np.array([fitted.labels.index(label) for label in wrong[1]])
+    chances = fitted.predict(wrong[0])
+    assert float((chances.argmax(axis=1) == right).mean()) == pytest.approx(records[best].valid_accuracy)
+
+
+def test_without_valid_rows_nothing_is_validated(tmp_path: Path, tiny_spec: EncoderSpec, train_rows: Rows) -> None:
+    labels = sorted(set(train_rows[1]))
+    fit_encoder(
+        *train_rows, [], [], spec=tiny_spec, labels=labels, language="mixed", seed=1, threads=1, folder=tmp_path
+    )
+    assert [record.valid_loss for record in read_history(tmp_path)] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("texts", "names", "labels", "problem"),
+    [
+        ([], [], ["a", "b"], "at least one row"),
+        (["x"], ["a", "b"], ["a", "b"], "1 texts and 2 labels"),
+        (["x", "y"], ["a", "a"], ["a"], "at least two labels"),
+        (["x", "y"], ["a", "c"], ["a", "b"], "but got 'c'"),
+    ],
+)
+def test_rows_that_cannot_be_trained_are_told(
+    tmp_path: Path, tiny_spec: EncoderSpec, texts: list[str], names: list[str], labels: list[str], problem: str
+) -> None:
+    with pytest.raises(RatchetError, match=problem):
+        fit_encoder(
+            texts, names, [], [], spec=tiny_spec, labels=labels, language="en", seed=1, threads=1, folder=tmp_path
+        )
+
+
+def test_torch_is_left_as_it_was(tmp_path: Path, fit_tiny: Fit) -> None:
+    import torch
+
+    torch.manual_seed(11)
+    wanted = torch.rand(2)
+    torch.manual_seed(11)
+    threads = torch.get_num_threads()
+    fit_tiny(tmp_path)
+    assert torch.equal(torch.rand(2), wanted)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.get_num_threads() == threads
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ratchet.config import EncoderSpec
+from ratchet.train.loop import fit_encoder
+texts = [f"{word} {n % 7} {n % 3}" for n in range(120) for word in ("good", "bad")]
+spec = EncoderSpec(source="scratch", layers=1, width=32, heads=2, vocabulary=99, max_tokens=8, epochs=3, batch_tokens=99)
+def progress(now):
+    if now.step == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+fit_encoder(texts, ["good", "bad"] * 120, texts[:9], (["good", "bad"] * 5)[:9], spec=spec, labels=["bad", "good"],
+            language="en", seed=3, threads=1, folder=Path(sys.argv[1]), progress=progress)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    def run(folder: str, step: int) -> int:
+        return subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / folder), str(step)], check=False).returncode
+
+    assert run("whole", 0) == 0
+    steps = [record.steps for record in read_history(tmp_path / "whole")]
+    for step in (steps[0], steps[0] + 1, steps[0] + steps[1] + 2):
+        assert run("cut", step) == -signal.SIGKILL
+    assert run("cut", 0) == 0
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
