@@ -15,7 +15,7 @@ from ratchet.checks.mask import hidden
 from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
 from ratchet.config import ColumnRule, Recipe
 from ratchet.data.duplicates import normalise
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.errors import RecipeError
 
 GIVES = (
@@ -75,12 +75,8 @@ class _Column:
     def __init__(self, context: Context, name: str) -> None:
         self.context, self.name = context, name
         self.cells = Distinct.of(context.dataset.table.column(name))
-        self.values = pa.array(self.cells.values, pa.large_string())
+        self.values = self.cells.array
         self.filled = int(self.cells.counts.sum())
-
-    def share(self, which: Mask) -> float:
-        """Rows whose cell is one of these, as a share of the filled ones."""
-        return float(self.cells.counts[which].sum()) / max(self.filled, 1)
 
     def finding(
         self,
@@ -94,7 +90,7 @@ class _Column:
         private: bool = False,
     ) -> Finding:
         """A finding about the rows whose cell is ``wrong``; rare cells are shown first."""
-        rows = self.rows(wrong)
+        rows = self.cells.rows(wrong)
         shown = rows[np.lexsort((rows, self.cells.counts[self.cells.member[rows]]))][:3].tolist()
         return self.context.finding(
             id,
@@ -108,10 +104,6 @@ class _Column:
             shown=shown,
             show=hidden if private else None,
         )
-
-    def rows(self, which: Mask) -> Rows:
-        """Positions of the rows whose cell is one of these."""
-        return np.flatnonzero(np.append(which, False)[self.cells.member]).astype(np.int64)
 
 
 def _ruled(column: _Column, rule: ColumnRule) -> Iterator[Finding]:
@@ -161,8 +153,8 @@ def _broken(column: _Column, id: str, wrong: Mask, must: str, *, private: bool =
             f"consistency.{id}",
             wrong=wrong,
             severity="error",
-            message=f"{counted(rows, 'cell')} of the column {column.name!r} ({percent(column.share(wrong))}) must {must} but "
-            f"{'is' if rows == 1 else 'do' if must.startswith('match') else 'are'} not.",
+            message=f"{counted(rows, 'cell')} of the column {column.name!r} ({percent(column.cells.shares(wrong))}) must "
+            f"{must} but {'is' if rows == 1 else 'do' if must.startswith('match') else 'are'} not.",
             why="The recipe says what this column holds; what breaks the rule is a slip of typing or of the export.",
             private=private,
         )
@@ -185,7 +177,7 @@ def _guessed(column: _Column) -> Iterator[Finding]:
             wrong=wrong,
             severity="warning",
             message=f"{counted(rows, 'cell')} of the column {column.name!r} {'is' if rows == 1 else 'are'} no {kind.noun}, "
-            f"unlike {percent(1 - column.share(wrong))} of it.",
+            f"unlike {percent(1 - column.cells.shares(wrong))} of it.",
             why="A cell that breaks the rule of its column is a slip of typing or of the export: it carries no or wrong news.",
             fix=patch({"check": {"columns": {column.name: {"kind": kind.name}}}}),
             private=kind.private,
@@ -209,7 +201,7 @@ def _kind(column: _Column) -> tuple[CellKind | None, Mask]:
         if not (kind.guessed or hinted) or weights[kind.judge(some)].sum() < 0.8 * needed * weights.sum():
             continue
         sound = kind.judge(column.values)
-        if column.share(sound) >= needed:
+        if column.cells.shares(sound) >= needed:
             return kind, sound
     return None, np.zeros(total, bool)
 
@@ -238,7 +230,7 @@ def _date_forms(column: _Column) -> Iterator[Finding]:
 def _units(column: _Column) -> Iterator[Finding]:
     """Numbers of which some have a unit such as 万: read as text or without it they are off by 10,000."""
     value, with_unit = numbers(column.values)
-    share = column.share(with_unit)
+    share = column.cells.shares(with_unit)
     if not 0 < share < 1:
         return
     rows = int(column.cells.counts[with_unit].sum())
@@ -273,7 +265,7 @@ def _types(column: _Column) -> Iterator[Finding]:
     number = np.zeros(len(column.values), bool)
     where = np.flatnonzero(short)
     number[where] = ~np.isnan(numbers(column.values.take(pa.array(where)))[0])
-    share = column.share(number)
+    share = column.cells.shares(number)
     if not MIXED <= share <= 1 - MIXED:
         return
     rare = number if share <= 0.5 else ~number

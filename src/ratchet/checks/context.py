@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ratchet.checks.characters import Characters
 from ratchet.checks.finding import Example, Finding, Severity
 from ratchet.checks.mask import mask
 from ratchet.config import Recipe
@@ -48,10 +50,22 @@ class Distinct:
         """Rows with each value."""
         return np.bincount(self.member[self.member >= 0], minlength=len(self.values))
 
-    def spread(self, per_value: npt.NDArray[np.generic], *, missing: object = 0) -> npt.NDArray[np.generic]:
-        """A figure of each value as a figure of each row."""
-        padded = np.append(per_value, np.asarray([missing], per_value.dtype))
-        return padded[self.member]
+    @cached_property
+    def array(self) -> pa.Array:
+        """The values as an Arrow array."""
+        return pa.array(self.values, pa.large_string())
+
+    def matching(self, pattern: str) -> Mask:
+        """Which values have a match of this pattern of RE2 in them."""
+        return np.asarray(pc.match_substring_regex(self.array, pattern).to_numpy(zero_copy_only=False), bool)
+
+    def rows(self, which: Mask) -> Rows:
+        """Positions of the rows whose value is one of these."""
+        return np.flatnonzero(np.append(which, False)[self.member]).astype(np.int64)
+
+    def shares(self, which: Mask) -> float:
+        """Rows whose value is one of these, as a share of the filled ones."""
+        return float(self.counts[which].sum()) / max(int(self.counts.sum()), 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,6 +83,11 @@ class Context:
     def texts(self) -> Distinct:
         """The different texts."""
         return Distinct.of(self.dataset.table.column(self.dataset.roles.text))
+
+    @cached_property
+    def characters(self) -> Characters:
+        """Of each different text its characters by kind."""
+        return Characters.of(self.texts.values)
 
     @cached_property
     def labels(self) -> Distinct:

@@ -124,7 +124,7 @@ KINDS: tuple[Kind, ...] = (
         pattern=re.compile(
             r"[\u4e00-\u9fff]{2,8}(?:省|市|自治区)[\u4e00-\u9fff]{1,8}(?:市|区|县|镇|乡)[\u4e00-\u9fff0-9]{1,16}"
             rf"(?:{_WAYS_ZH})[\u4e00-\u9fff0-9]{{0,10}}?[0-9]{{1,5}}(?:{_DOORS_ZH})"
-            rf"|(?<![A-Za-z0-9])[0-9]{{1,5}}(?: [A-Z][a-z]{{1,20}}){{1,3}} (?:{_WAYS_EN})(?![A-Za-z])"
+            rf"|(?<![A-Za-z0-9£$€¥,.])[0-9]{{1,5}}(?: [A-Z][a-z]{{1,20}}){{1,3}} (?:{_WAYS_EN})(?![A-Za-z])"
         ),
         coarse=rf"(?:{_WAYS_ZH}).{{0,10}}[0-9](?:{_DOORS_ZH})|[0-9] [A-Z].{{1,60}} (?:{_WAYS_EN})",
         mask=lambda text: _middle(text, head=3, tail=0),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
-from ratchet.checks import balance, completeness, consistency, duplicates, labels, leaks, near, parts
+from ratchet.checks import balance, completeness, consistency, duplicates, labels, leaks, near, parts, pii, text
 from ratchet.checks.context import Context
 from ratchet.checks.facts import Facts, gather
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
@@ -180,6 +180,8 @@ CHECKS: tuple[Check, ...] = (
     Check(id="labels", title="Labels", cost="cheap", gives=labels.GIVES, run=labels.check),
     Check(id="balance", title="Class balance", cost="cheap", gives=balance.GIVES, run=balance.check),
     Check(id="duplicates", title="Copies", cost="cheap", gives=duplicates.GIVES, run=duplicates.check),
+    Check(id="text", title="Health of the texts", cost="cheap", gives=text.GIVES, run=text.check),
+    Check(id="pii", title="Personal data", cost="cheap", gives=pii.GIVES, run=pii.check),
     Check(id="near", title="Near-duplicates", cost="pairs", gives=near.GIVES, run=near.check),
     Check(id="parts", title="Test rows in train", cost="pairs", gives=parts.GIVES, run=parts.check),
     Check(id="leaks", title="A random split", cost="model", gives=leaks.GIVES, run=leaks.check),

@@ -182,7 +182,7 @@ def _is_ip6(cell: str) -> bool:
     return True
 
 
-_HOST = r"(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+\p{L}{2,24}"
+_HOST = r"(?:[\p{L}\p{N}][\p{L}\p{N}-]*\.)+\p{L}\p{L}+"
 
 KINDS: tuple[CellKind, ...] = (
     CellKind(
@@ -195,7 +195,7 @@ KINDS: tuple[CellKind, ...] = (
     CellKind(
         name="email",
         noun="e-mail address",
-        judge=_regex(rf"[\p{{L}}\p{{N}}._%+'-]{{1,64}}@{_HOST}", width=False),
+        judge=_regex(rf"[\p{{L}}\p{{N}}._%+'-]+@{_HOST}", width=False),
         hints=("mail", "邮箱", "邮件"),
         private=True,
     ),

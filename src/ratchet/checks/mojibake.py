@@ -1,0 +1,121 @@
+"""Mojibake: text whose bytes were read in the wrong encoding, recognised, and read again in the right one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ROUNDS = 3  # some texts were misread more than once
+_CP1252 = {character: byte for byte in range(0x80, 0xA0) if (character := bytes([byte]).decode("cp1252", "ignore"))}
+_BYTES = "\u0080-\u00ff" + "".join(_CP1252)
+_BYTE_RUN = re.compile(f"[{_BYTES}]{{2,}}")
+_WIDE_RUN = re.compile("[\u0080-\ufffc]{2,}")
+_WINDOWS = re.compile("[" + "".join(map(chr, _CP1252.values())) + "]")
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’—…·]*")
+_HAN = re.compile("[\u4e00-\u9fff]")
+# A Chinese text in UTF-8 begins each character with E4-E9, so read as GBK it has one of these.
+_MARKS = "".join(
+    bytes([lead, trail]).decode("gbk", "ignore")
+    for lead in range(0xE4, 0xEA)
+    for trail in range(0x80, 0xC0)
+    if trail != 0x7F
+)
+COARSE = f"[{_BYTES}]{{2}}|[{_MARKS}]|[\u0080-\u009f]"
+"""RE2 pattern of every text that may be mojibake."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """The text as it was meant, and what had been done to its bytes: "UTF-8 read as Latin-1"."""
+
+    text: str
+    misread: str
+
+
+def repaired(text: str) -> Repair | None:
+    """The text read in the right encoding; ``None`` where it is no mojibake.
+
+    Only runs that are whole, valid sequences of the other encoding are touched: a French or German text has none.
+
+    >>> repaired("cafÃ©").text, repaired("ÖÐÎÄÆÀÂÛ").text, repaired("café")
+    ('café', '中文评论', None)
+    """
+    misread = ""
+    for _ in range(_ROUNDS):
+        for name, run, read in _READINGS:
+            again = run.sub(read, text)
+            if again != text:
+                text, misread = (read is _gbk_as_latin1 and _all_gbk(text)) or again, misread or name
+                break
+        else:
+            break
+    return Repair(text=text, misread=misread) if misread else None
+
+
+def _utf8_as_latin1(match: re.Match[str]) -> str:
+    run = match[0]
+    try:
+        meant = _raw(run).decode("utf-8")
+    except UnicodeError:
+        return run
+    if _CONTROL.search(meant):  # misread twice, perhaps
+        meant = _BYTE_RUN.sub(_utf8_as_latin1, meant)
+    return run if _CONTROL.search(meant) else meant
+
+
+def _gbk_as_latin1(match: re.Match[str]) -> str:
+    run = match[0]
+    raw = _raw(run)
+    whole = len(run) == len(match.string.strip())
+    if len(raw) < (4 if whole else 6) or (len(raw) % 2 and len(raw) < 9):
+        return run  # accented letters in a row are short
+    meant, rest = raw[: len(raw) // 2 * 2], run[len(raw) // 2 * 2 :]
+    leads, trails = meant[::2], meant[1::2]
+    frequent = sum(0xB0 <= lead <= 0xD7 for lead in leads)
+    marks = sum(0xA1 <= lead <= 0xA3 for lead in leads)
+    if min(*leads, *trails) < 0xA1 or frequent + marks < 0.75 * len(leads) or frequent < 0.5 * len(leads):
+        return run
+    try:
+        return meant.decode("gb2312") + rest
+    except UnicodeError:
+        return run
+
+
+def _all_gbk(text: str) -> str:
+    """The whole text read as GB18030, which also mends runs too short to be judged alone; empty where that fails."""
+    try:
+        return _raw(text).decode("gb18030")
+    except (UnicodeError, ValueError):
+        return ""
+
+
+def _utf8_as_gbk(match: re.Match[str]) -> str:
+    """Three bytes a character never fill pairs evenly, so some are lost for good: a quarter may be."""
+    run = match[0]
+    try:
+        meant = run.encode("gb18030").decode("utf-8", "replace")
+    except UnicodeError:
+        return run
+    kept = meant.replace("\ufffd", "")
+    if len(meant) - len(kept) > max(2, len(meant) // 4) or not _CHINESE.fullmatch(kept):
+        return run
+    han = len(_HAN.findall(kept))
+    return meant if han >= 2 or (han and len(kept) == len(meant)) else run
+
+
+def _windows_as_latin1(match: re.Match[str]) -> str:
+    return match[0].encode("latin-1").decode("cp1252")
+
+
+def _raw(run: str) -> bytes:
+    """The bytes behind characters of Windows-1252; the five that it leaves open are those of Latin-1."""
+    return bytes(_CP1252.get(character) or ord(character) for character in run)
+
+
+_READINGS = (
+    ("UTF-8 read as Latin-1", _BYTE_RUN, _utf8_as_latin1),
+    ("GBK read as Latin-1", _BYTE_RUN, _gbk_as_latin1),
+    ("UTF-8 read as GBK", _WIDE_RUN, _utf8_as_gbk),
+    ("Windows-1252 read as Latin-1", _WINDOWS, _windows_as_latin1),
+)

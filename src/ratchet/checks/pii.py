@@ -1,0 +1,64 @@
+"""Personal data: phone numbers, e-mail addresses, ID and bank cards with their check digits, street addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ratchet.checks.context import Context, Distinct, Mask, counted, percent
+from ratchet.checks.finding import Finding, patch
+from ratchet.checks.mask import KINDS, Kind, matches
+
+GIVES = tuple(f"pii.{kind.name}" for kind in KINDS)
+WHOLE = 0.5
+CHANCE = 0.3
+_LEAST = 10
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Cells that hold personal data, by column and kind; every example is masked."""
+    roles = context.dataset.roles
+    for name in context.dataset.table.column_names:
+        cells = context.texts if name == roles.text else Distinct.of(context.dataset.table.column(name))
+        for kind in KINDS:
+            found = _holding(cells, kind)
+            rows = cells.rows(found)
+            if not len(rows):
+                continue
+            share = cells.shares(found)
+            needed = name in (roles.text, roles.label, roles.group, roles.time, roles.id)
+            where = "text" if name == roles.text else f"cell of the column {name!r}"
+            plural = "texts" if name == roles.text else f"cells of the column {name!r}"
+            first = np.unique(cells.member[rows], return_index=True)[1]
+            shown = rows[np.sort(first)[:3]].tolist()
+            yield context.finding(
+                f"pii.{kind.name}",
+                severity="warning",
+                message=f"{counted(len(rows), where, plural=plural)} ({percent(share)}) "
+                f"{'holds' if len(rows) == 1 else 'hold'} {kind.title}.",
+                why="A model can repeat what it was trained on, and whoever gets the data, a bundle's examples or a log gets "
+                "these too.",
+                positions=rows,
+                of=int(cells.counts.sum()),
+                column=name,
+                fix=patch({"prepare": {"drop_columns": [*context.recipe.prepare.drop_columns, name]}})
+                if share >= WHOLE and not needed
+                else "",
+                shown=shown,
+                notes={row: kind.mask(matches(cells.values[cells.member[row]], kind)[0]) for row in shown},
+            )
+
+
+def _holding(cells: Distinct, kind: Kind) -> Mask:
+    """Which values hold this kind; none where check digits fit no more often than chance lets them."""
+    found = cells.matching(kind.coarse)
+    looked = np.flatnonzero(found).tolist()
+    candidates = 0
+    for i in looked:
+        candidates += kind.pattern.search(cells.values[i]) is not None
+        found[i] = bool(matches(cells.values[i], kind))
+    # A tenth of all numbers pass Luhn's test: a column of order numbers is no column of bank cards.
+    if kind.name == "card" and candidates >= _LEAST and found.sum() < CHANCE * candidates:
+        found[:] = False
+    return found

@@ -1,0 +1,278 @@
+"""Text health: wrong encodings, characters no one sees, HTML, lengths and languages."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from ratchet.checks.characters import SCRIPTS
+from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.finding import Finding, Severity, patch
+from ratchet.checks.mojibake import COARSE, repaired
+from ratchet.data.table import Rows
+
+GIVES = (
+    *("text.mojibake", "text.replacement", "text.control", "text.invisible", "text.html", "text.fullwidth"),
+    *("text.wordless", "text.length", "text.language"),
+)
+MANY = 0.01
+_TAG = (
+    r"(?i)</?(?:p|br|div|span|a|img|table|tr|td|th|li|ul|ol|b|i|u|strong|em|font|script|style|h[1-6]|input|iframe|center|hr|"
+    r"meta|link|html|body|head|blockquote|pre|code|svg|video|button|form)(?:\s[^<>]*)?/?>|<!--"
+)
+_ENTITY = r"&(?:nbsp|amp|lt|gt|quot|apos|ldquo|rdquo|lsquo|rsquo|hellip|middot|mdash|ndash|copy|#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6});"
+_TAGS = re.compile(_TAG + r"(?:(?s:.*?)-->)?")
+_BREAK = re.compile(r"(?i)</?(?:p|br|div|tr|li|h[1-6]|table|ul|ol|hr)\b")
+_CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
+_WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """What is wrong with the characters of the texts."""
+    if not context.texts.values:
+        return
+    yield from _mojibake(context)
+    yield from _unseen(context)
+    yield from _html(context)
+    yield from _lengths(context)
+    yield from _language(context)
+
+
+def plain(text: str) -> str:
+    """The text without HTML: tags go, those that break a line leave one, entities become what they stand for.
+
+    >>> plain("good<br>value &amp; <b>clean</b>")
+    'good\\nvalue & clean'
+    """
+    text = _TAGS.sub(lambda match: "\n" if _BREAK.match(match[0]) else "", text)
+    return html.unescape(text).replace("\xa0", " ")
+
+
+def visible(text: str) -> str:
+    """The text without control characters and characters that have no width."""
+    return _INVISIBLE.sub("", _CONTROLS.sub("", text))
+
+
+def _mojibake(context: Context) -> Iterator[Finding]:
+    values = context.texts.values
+    found = context.texts.matching(COARSE)
+    repairs = {i: repair for i in np.flatnonzero(found).tolist() if (repair := repaired(values[i]))}
+    if repairs:
+        rows = context.texts.rows(np.isin(np.arange(len(values)), list(repairs)))
+        ways = Counter(repairs[value].misread for value in context.texts.member[rows].tolist())
+        listed = ", ".join(f"{way} ({count:,})" for way, count in ways.most_common())
+        share = len(rows) / len(context.dataset)
+        shown = _one_a_value(context, rows)
+        yield context.finding(
+            "text.mojibake",
+            severity="error" if share >= MANY else "warning",
+            message=f"{counted(len(rows), 'text')} ({percent(share)}) {'was' if len(rows) == 1 else 'were'} read in the wrong "
+            f"encoding: {listed}.",
+            why="To a model these are other words than those of the texts that it will be asked about.",
+            positions=rows,
+            fix=_encoding(context, ways.most_common(1)[0][0], share=share),
+            shown=shown,
+            notes={row: "meant: " + repairs[context.texts.member[row]].text[:60] for row in shown},
+        )
+    rows = context.texts.rows(context.texts.matching("锟斤拷|\ufffd"))
+    if len(rows):
+        yield _of_rows(
+            context,
+            "text.replacement",
+            rows,
+            severity="warning",
+            what="hold characters that were lost in a change of encoding (U+FFFD or 锟斤拷)",
+            why="What was there can not be had back from this file; read it again from its source.",
+        )
+
+
+def _encoding(context: Context, way: str, *, share: float) -> str:
+    """A recipe patch, where the recipe itself asked for the wrong encoding."""
+    asked = context.recipe.data.encoding
+    right = {"UTF-8 read as Latin-1": "utf-8", "GBK read as Latin-1": "gb18030", "UTF-8 read as GBK": "utf-8"}.get(
+        way, asked
+    )
+    return patch({"data": {"encoding": right}}) if asked not in ("auto", right) and share >= 0.5 else ""
+
+
+def _unseen(context: Context) -> Iterator[Finding]:
+    characters = context.characters
+    for id, kind, pattern, severity, what, why in (
+        (
+            "text.control",
+            "control",
+            _CONTROLS,
+            "warning",
+            "hold control characters, which no one can see",
+            "They are left by broken exports; they split words, and some programs stop reading at them.",
+        ),
+        (
+            "text.invisible",
+            "invisible",
+            _INVISIBLE,
+            "note",
+            "hold characters without width, such as zero-width spaces or direction marks",
+            "Two texts look alike and are different; they are also used to hide words from filters.",
+        ),
+        (
+            "text.fullwidth",
+            "fullwidth",
+            _WIDE,
+            "note",
+            "hold full-width letters or digits (ＡＢＣ１２３)",
+            "Models see other characters than in ABC123; the linear ones here make them equal, an encoder may not.",
+        ),
+    ):
+        rows = context.texts.rows(characters.of_kind(kind) > 0)
+        if len(rows):
+            yield _of_rows(
+                context, id, rows, severity=_severity(severity), what=what, why=why, note=partial(_first, pattern)
+            )
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return f"U+{ord(match[0]):04X}, character {match.start() + 1}" if match else ""
+
+
+def _html(context: Context) -> Iterator[Finding]:
+    rows = context.texts.rows(context.texts.matching(f"{_TAG}|{_ENTITY}"))
+    if len(rows):
+        yield _of_rows(
+            context,
+            "text.html",
+            rows,
+            severity="warning" if len(rows) >= MANY * len(context.dataset) else "note",
+            what="hold HTML tags or entities",
+            why="A model learns from where a text was scraped, not from what it says.",
+            note=lambda text: "meant: " + " ".join(plain(text).split())[:60],
+        )
+
+
+def _lengths(context: Context) -> Iterator[Finding]:
+    characters, limit = context.characters, context.recipe.train.max_tokens
+    wordless = context.texts.rows(_letters(context) == 0)
+    if len(wordless):
+        yield _of_rows(
+            context,
+            "text.wordless",
+            wordless,
+            severity="warning" if len(wordless) >= MANY * len(context.dataset) else "note",
+            what="hold no letter and no digit",
+            why="There is nothing to learn from; the label is a guess.",
+        )
+    tokens = characters.tokens
+    long = context.texts.rows(tokens > limit)
+    if len(long):
+        longest = int(tokens.max())
+        yield _of_rows(
+            context,
+            "text.length",
+            long,
+            severity="note",
+            what=f"are longer than the encoder's {limit} tokens (train.max_tokens), by about {longest - limit:,} at most",
+            why="What stands behind the limit is cut off before an encoder reads it.",
+            fix=patch({"train": {"max_tokens": min(_rounded_up(float(np.quantile(tokens, 0.99))), 512)}})
+            if limit < 512
+            else "",
+        )
+
+
+def _language(context: Context) -> Iterator[Finding]:
+    """Texts whose letters are mostly of another script than those of the table."""
+    scripts = context.characters.scripts()
+    letters = scripts.sum(axis=1)
+    script = np.where(letters > 0, scripts.argmax(axis=1), -1)
+    # Japanese is written in kana and Han together.
+    script[(script == SCRIPTS.index("han")) & (scripts[:, SCRIPTS.index("kana")] > 0.2 * letters)] = SCRIPTS.index(
+        "kana"
+    )
+    per_row = np.append(script, -1)[context.texts.member]
+    rows = np.bincount(per_row[per_row >= 0], minlength=len(SCRIPTS))
+    known = int(rows.sum())
+    main = int(rows.argmax())
+    others = {SCRIPTS[i]: int(rows[i]) for i in np.argsort(-rows, kind="stable") if i != main and rows[i]}
+    if not others:
+        return
+    where = np.flatnonzero((per_row >= 0) & (per_row != main)).astype(np.int64)
+    share = len(where) / known
+    shown = [int(np.flatnonzero(per_row == SCRIPTS.index(name))[0]) for name in list(others)[:3]]
+    listed = ", ".join(f"{_TITLES[name]} ({count:,})" for name, count in others.items())
+    yield context.finding(
+        "text.language",
+        severity="note",
+        message=f"Most texts are in {_TITLES[SCRIPTS[main]]}; {counted(len(where), 'text')} ({percent(share)}) "
+        f"{'is' if len(where) == 1 else 'are'} in {listed}.",
+        why="A language with few rows is hardly learned, and if its rows lean to one label the model learns the language.",
+        positions=where,
+        of=known,
+        shown=shown,
+    )
+
+
+_TITLES = {
+    "latin": "Latin letters",
+    "han": "Chinese characters",
+    "kana": "Japanese",
+    "hangul": "Korean",
+    "cyrillic": "Cyrillic",
+    "greek": "Greek",
+    "arabic": "Arabic",
+    "hebrew": "Hebrew",
+    "indic": "an Indic script",
+    "thai": "Thai or a neighbouring script",
+}
+
+
+def _letters(context: Context) -> Rows:
+    characters = context.characters
+    return characters.of_kind(*SCRIPTS, "latin1", "digit", "fullwidth")
+
+
+def _of_rows(
+    context: Context,
+    id: str,
+    rows: Rows,
+    *,
+    severity: Severity,
+    what: str,
+    why: str,
+    fix: str = "",
+    note: Callable[[str], str] | None = None,
+) -> Finding:
+    """A finding about texts that "hold ..." or "are ..." something."""
+    share = len(rows) / max(int((context.texts.member >= 0).sum()), 1)
+    shown = _one_a_value(context, rows)
+    if len(rows) == 1:
+        what = what.replace("hold ", "holds ", 1).replace("are ", "is ", 1)
+    return context.finding(
+        id,
+        severity=severity,
+        message=f"{counted(len(rows), 'text')} ({percent(share)}) {what}.",
+        why=why,
+        positions=rows,
+        of=int((context.texts.member >= 0).sum()),
+        fix=fix,
+        shown=shown,
+        notes={row: note(context.texts.values[context.texts.member[row]]) for row in shown} if note else None,
+    )
+
+
+def _one_a_value(context: Context, rows: Rows) -> list[int]:
+    """The first three rows with different texts."""
+    first = np.unique(context.texts.member[rows], return_index=True)[1]
+    return [int(row) for row in rows[np.sort(first)[:3]]]
+
+
+def _rounded_up(tokens: float) -> int:
+    return max(64, int(-(-tokens // 64) * 64))
+
+
+def _severity(name: str) -> Severity:
+    return "warning" if name == "warning" else "note"
