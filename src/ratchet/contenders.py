@@ -328,7 +328,7 @@ def train_augmented(
     advance: Advance,
 ) -> None:
     """The champion's own settings, trained on augmented rows; no augmented row is near a held-out or a test text."""
-    from ratchet.augment.eda import augment
+    from ratchet.augment import augment, near_to
 
     sealed = rows.texts(rows.parts.test)
     rejected: dict[str, int] = {}
@@ -338,7 +338,7 @@ def train_augmented(
         texts: Sequence[str], labels: Sequence[str], *, held_out: Sequence[str]
     ) -> tuple[Sequence[str], Sequence[str]]:
         nonlocal made
-        found = augment(texts, labels, spec=spec, seed=seed, protected=[*held_out, *sealed])
+        found = augment(texts, labels, spec=spec, seed=seed, protected=near_to([*held_out, *sealed]))
         made += len(found.texts)
         for reason, count in found.rejected.items():
             rejected[reason] = rejected.get(reason, 0) + count

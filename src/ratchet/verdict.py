@@ -301,6 +301,10 @@ def _rows_needed(claim: Claim, paired: Paired, n: int, *, alpha: float, level: f
     return max(n + 1, math.ceil(needed)) if needed < 1e9 else None
 
 
+def _p(p: float) -> str:
+    return f"p={p:.2g}" if p > 1e-99 else "p<1e-99"
+
+
 def _sentence(finding: Finding, level: float) -> str:
     metric = METRICS.get(finding.metric)
     unit, scale = ("points", 100.0) if metric and metric.unit == "points" else (metric.unit if metric else "%", 1.0)
@@ -311,9 +315,9 @@ def _sentence(finding: Finding, level: float) -> str:
     if finding.test == "exact":
         return f"{finding.metric} {finding.estimate * scale:+.1f} {unit} saved"
     if finding.claim == "noninferior":
-        words += f", margin {finding.margin * scale:g}, p={finding.p_margin:.2g} of {level:.2g}"
+        words += f", margin {finding.margin * scale:g}, {_p(finding.p_margin)} of {level:.2g}"
     else:
-        words += f", p={finding.p:.2g} of {level:.2g}"
+        words += f", {_p(finding.p)} of {level:.2g}"
     words += f", n={finding.n:,}, {finding.test}"
     if finding.rows_needed:
         words += f", about {finding.rows_needed:,} rows would decide"

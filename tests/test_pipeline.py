@@ -1,0 +1,310 @@
+"""The road end to end on a small table: what it leaves, what it skips, and what it survives."""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratchet.bundle import Bundle
+from ratchet.config import Recipe
+from ratchet.errors import BundleError, WorkspaceError
+from ratchet.history import compare_named, list_records, list_runs, load_summary
+from ratchet.ledger import CHALLENGE, Ledger
+from ratchet.pipeline import run
+from ratchet.recipe import parse_recipe
+from ratchet.serve import load_model
+from ratchet.workspace import Workspace
+
+GOOD = ["很好", "满意", "喜欢", "推荐", "干净", "舒服", "值得", "方便", "热情", "漂亮"]
+BAD = ["很差", "失望", "讨厌", "退货", "肮脏", "吵闹", "不值", "麻烦", "冷淡", "破旧"]
+THINGS = [
+    "房间",
+    "服务",
+    "早餐",
+    "位置",
+    "前台",
+    "书",
+    "内容",
+    "印刷",
+    "快递",
+    "屏幕",
+    "电池",
+    "价格",
+    "包装",
+    "客服",
+    "质量",
+]
+FILLERS = ["这次", "总的来说", "说实话", "第一次来", "朋友介绍的", "出差住的", "买了两个", "用了三天", "下次", "感觉"]
+
+
+def reviews(rows: int, *, seed: int = 0, noise: float = 0.15) -> list[tuple[str, str]]:
+    """Chinese reviews with a label each; some labels are wrong, a tenth of the rows are copies."""
+    dice = random.Random(seed)
+    made: list[tuple[str, str]] = []
+    while len(made) < rows:
+        if made and dice.random() < 0.1:
+            made.append(dice.choice(made))
+            continue
+        good = dice.random() < 0.5
+        words = GOOD if good else BAD
+        parts = [
+            dice.choice(FILLERS)
+            + "，"
+            + dice.choice(THINGS)
+            + dice.choice(words if dice.random() > noise else GOOD + BAD)
+            for _ in range(dice.randint(1, 4))
+        ]
+        label = "好评" if good else "差评"
+        made.append(("，".join(parts) + dice.choice("。！~") + str(dice.randint(0, 9_999)), label))
+    return made
+
+
+@pytest.fixture
+def make_reviews(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a table of reviews and returns its path."""
+
+    def make(rows: int = 600, *, name: str = "reviews.csv", seed: int = 0, encoding: str = "utf-8") -> Path:
+        path = tmp_path / name
+        with path.open("w", encoding=encoding, newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["text", "label"])
+            writer.writerows(reviews(rows, seed=seed))
+        return path
+
+    return make
+
+
+SMALL = """
+name: small
+data: {{files: ["{table}"]}}
+workspace: {workspace}
+gate: {{margin: 0.05}}
+challengers:
+- {{kind: linear, name: wide, features: [{{unit: char, low: 1, high: 3, sublinear: true}}]}}
+- {{kind: eda, name: eda}}
+"""
+
+
+def small(table: Path, *overrides: str, workspace: str = "w") -> Recipe:
+    text = SMALL.format(table=table, workspace=workspace)
+    return parse_recipe(text, folder=table.parent, overrides=overrides)
+
+
+@pytest.fixture
+def done(make_reviews: Callable[..., Path]) -> tuple[Recipe, dict[str, Any]]:
+    recipe = small(make_reviews())
+    return recipe, run(recipe)
+
+
+def test_a_run_leaves_its_figures(done: tuple[Recipe, dict[str, Any]]) -> None:
+    recipe, summary = done
+    folder = Workspace(recipe.workspace).runs / summary["run"]
+    assert json.loads((folder / "summary.json").read_bytes()) == summary
+    assert {"recipe.yaml", "environment.json", "report.html", "report.json"} <= {path.name for path in folder.iterdir()}
+    assert summary["data"]["rows"] == 600
+    assert 0 < summary["data"]["naive_leak_share"] < 0.5
+    for name in ("naive", "honest", "test"):
+        found = summary["scores"][name]
+        assert found["low"] < found["value"] < found["high"]
+        assert found["metric"] == "accuracy"
+    names = [verdict["name"] for verdict in summary["verdicts"]]
+    assert names[:3] == ["tfidf-lr", "wide", "eda"]
+    assert names[3].endswith("-int8")
+    assert summary["verdicts"][0]["outcome"] == "better"
+    assert summary["verdicts"][3]["promoted"] is True
+    for verdict in summary["verdicts"]:
+        assert {"name", "outcome", "metric", "estimate", "low", "high", "p", "n", "test"} <= set(verdict)
+    assert summary["champion"] == names[3]
+    assert summary["seconds"] > 0
+    assert len(summary["test_opened"]) == 1
+
+
+def test_the_bundle_predicts_and_a_changed_one_is_refused(done: tuple[Recipe, dict[str, Any]]) -> None:
+    _, summary = done
+    bundle = Bundle.open(summary["bundle"]["path"])
+    assert (bundle.bytes, bundle.sha256) == (summary["bundle"]["bytes"], summary["bundle"]["sha256"])
+    model = load_model(bundle)
+    assert model.labels == ("好评", "差评")
+    probability = model.predict(["房间干净，服务热情", "房间肮脏，服务冷淡"])
+    assert probability[0, 0] > 0.5 > probability[1, 0]
+    victim = next(path for path in bundle.model_folder.iterdir() if path.suffix == ".safetensors")
+    data = bytearray(victim.read_bytes())
+    data[-1] ^= 1
+    victim.write_bytes(data)
+    with pytest.raises(BundleError, match=victim.name):
+        Bundle.open(bundle.path)
+
+
+def test_an_unchanged_run_skips_everything(done: tuple[Recipe, dict[str, Any]]) -> None:
+    recipe, summary = done
+    again = run(recipe)
+    assert again["run"] != summary["run"]
+    for name in ("check", "prepare", "baseline", "challengers", "compress", "export"):
+        assert again["stages"][name]["status"] == "skipped", name
+    for key in ("data", "scores", "verdicts", "champion", "bundle", "test_opened"):
+        assert again[key] == summary[key], key
+    records = Ledger(Workspace(recipe.workspace).ledger).records()
+    assert sum(record.kind == CHALLENGE for record in records) == 4
+    assert sum(record.kind == "test-opened" for record in records) == 1
+
+
+def test_a_new_challenger_only_has_to_beat_the_champion(done: tuple[Recipe, dict[str, Any]]) -> None:
+    recipe, summary = done
+    extra = {"kind": "linear", "name": "unigrams", "features": [{"low": 1, "high": 1}]}
+    dumped = recipe.model_dump(mode="json")
+    more = Recipe.model_validate({**dumped, "challengers": [*dumped["challengers"], extra]})
+    again = run(more)
+    assert [verdict["name"] for verdict in again["verdicts"]] == [
+        *[verdict["name"] for verdict in summary["verdicts"]],
+        "unigrams",
+    ]
+    assert again["verdicts"][-1]["against"] == summary["champion"]
+    assert again["stages"]["prepare"]["status"] == "skipped"
+
+
+def test_the_same_recipe_gives_the_same_bytes(done: tuple[Recipe, dict[str, Any]]) -> None:
+    recipe, summary = done
+    other = run(recipe.model_copy(update={"workspace": recipe.workspace + "-two"}))
+    assert other["scores"] == summary["scores"]
+    keys = ("name", "outcome", "estimate", "low", "high", "p")
+    assert [[v[key] for key in keys] for v in other["verdicts"]] == [
+        [v[key] for key in keys] for v in summary["verdicts"]
+    ]
+    hashes = [
+        {
+            entry.path: entry.sha256
+            for entry in Bundle.open(found["bundle"]["path"]).manifest.files
+            if "model/" in entry.path
+        }
+        for found in (summary, other)
+    ]
+    assert hashes[0] == hashes[1]
+
+
+def test_history(done: tuple[Recipe, dict[str, Any]]) -> None:
+    recipe, summary = done
+    root = Path(recipe.workspace)
+    assert [found["status"] for found in list_runs(root)] == ["finished"]
+    assert load_summary(root, summary["run"][:10]) == summary
+    assert load_summary(root, "last")["run"] == summary["run"]
+    assert [record["kind"] for record in list_records(root)].count("challenge") == 4
+    verdict = compare_named(
+        "tfidf-lr", "majority", workspace=root, metrics=["accuracy"], kind="superior", margin=0.01, label="label"
+    )
+    assert verdict.outcome == "better"
+    with pytest.raises(WorkspaceError, match="must be one of majority, tfidf-lr"):
+        compare_named(
+            "nobody", "wide", workspace=root, metrics=["accuracy"], kind="superior", margin=0.01, label="label"
+        )
+
+
+@pytest.mark.parametrize("until", ["check", "prepare"])
+def test_a_run_can_end_early(make_reviews: Callable[..., Path], until: str) -> None:
+    recipe = small(make_reviews(300))
+    summary = run(recipe, until=until)
+    assert summary["champion"] is None
+    assert (Workspace(recipe.workspace).runs / summary["run"] / "report.html").is_file()
+    assert summary["stages"].keys() >= {"read", "check"}
+
+
+def test_a_given_test_table_is_the_test_part(make_reviews: Callable[..., Path]) -> None:
+    train, test = make_reviews(500), make_reviews(150, name="test.csv", seed=1)
+    shared = train.read_text(encoding="utf-8").splitlines()[1:4]
+    with test.open("a", encoding="utf-8") as file:
+        file.write("\n".join(shared) + "\n")
+    summary = run(small(train, f"data.test_files=[{test}]", "challengers=[]"))
+    assert summary["scores"]["test"]["n"] == 153
+    folder = next(Path(train.parent, "w", "data").glob("rows-*"))
+    quarantine = (folder / "quarantine.csv").read_text(encoding="utf-8")
+    assert quarantine.count("parts.leak") >= 3
+
+
+def _command(recipe: Path, *extra: str) -> list[str]:
+    return [sys.executable, "-m", "ratchet", "run", str(recipe), *extra]
+
+
+def _recipe_file(table: Path) -> Path:
+    path = table.parent / "ratchet.yaml"
+    path.write_text(SMALL.format(table=table, workspace="w"), encoding="utf-8")
+    return path
+
+
+def _killed(command: list[str], *, after: float, with_signal: int) -> subprocess.CompletedProcess[str]:
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    try:
+        out, err = process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        process.send_signal(with_signal)
+        out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def _survives_kills(table: Path, *, kills: int, seed: int) -> None:
+    """Kill a run at random moments, restarting it each time, then let it finish: nothing is lost, doubled or different."""
+    reference = run(small(table, workspace="reference"))
+    recipe, dice = _recipe_file(table), random.Random(seed)
+    begun = time.perf_counter()
+    subprocess.run(_command(recipe, "--until", "check"), check=True, capture_output=True)
+    whole = 3 * (time.perf_counter() - begun)
+    workspace, seen = Workspace(table.parent / "w"), list[str]()
+    for _ in range(kills):
+        _killed(_command(recipe), after=dice.uniform(0.3, 1) * whole, with_signal=signal.SIGKILL)
+        hashes = [record.hash for record in Ledger(workspace.ledger).records()]
+        assert hashes[: len(seen)] == seen
+        seen = hashes
+    last = subprocess.run(_command(recipe, "--json"), capture_output=True, text=True, check=True)
+    summary = json.loads(last.stdout)
+    assert summary["champion"] == reference["champion"]
+    assert [(v["name"], v["estimate"], v["p"]) for v in summary["verdicts"]] == [
+        (v["name"], v["estimate"], v["p"]) for v in reference["verdicts"]
+    ]
+    keys = [record.key for record in Ledger(workspace.ledger).records() if record.key is not None]
+    assert len(keys) == len(set(keys))
+    assert Ledger(workspace.ledger).verify() >= len(seen)
+    assert not [path for path in workspace.root.rglob("*") if path.name.startswith(".") and path.name != ".gitignore"]
+
+
+def test_a_run_survives_kill_9(make_reviews: Callable[..., Path]) -> None:
+    _survives_kills(make_reviews(), kills=4, seed=1)
+
+
+@pytest.mark.slow
+def test_a_run_survives_200_kills(make_reviews: Callable[..., Path]) -> None:
+    _survives_kills(make_reviews(), kills=200, seed=2)
+
+
+def test_ctrl_c_is_one_line_and_the_run_goes_on(make_reviews: Callable[..., Path]) -> None:
+    recipe = _recipe_file(make_reviews())
+    for after in (1.5, 3.0):
+        stopped = _killed(_command(recipe), after=after, with_signal=signal.SIGINT)
+        if stopped.returncode == 0:
+            break  # a fast machine was done before the signal
+        assert stopped.returncode == 2
+        assert "Traceback" not in stopped.stderr
+        assert stopped.stderr.strip().splitlines()[-1].startswith("error: Interrupted")
+    assert subprocess.run(_command(recipe), capture_output=True, check=False).returncode == 0
+
+
+def test_two_runs_in_one_workspace(make_reviews: Callable[..., Path]) -> None:
+    recipe = small(make_reviews(200))
+    with Workspace(recipe.workspace).lock(), pytest.raises(WorkspaceError, match=f"process {os.getpid()}"):
+        run(recipe)
+
+
+def test_a_changed_ledger_stops_the_run(done: tuple[Recipe, dict[str, Any]]) -> None:
+    recipe, _ = done
+    path = Workspace(recipe.workspace).ledger
+    path.write_bytes(path.read_bytes().replace(b'"outcome":"better"', b'"outcome":"worse!"', 1))
+    with pytest.raises(WorkspaceError, match=r"[Rr]ecord \d"):
+        run(recipe)
