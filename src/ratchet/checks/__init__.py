@@ -5,8 +5,11 @@ from ratchet.checks.facts import Class, Facts, Lengths
 from ratchet.checks.finding import Example, Finding, merged
 from ratchet.checks.leaks import NaiveSplit, naive_split
 from ratchet.checks.mask import mask
+from ratchet.checks.mojibake import repaired
+from ratchet.checks.noise import Suspect, doubts, write_queue
 from ratchet.checks.registry import CHECKS, Check, Health, checks, run_checks
 from ratchet.checks.scores import Score
+from ratchet.checks.text import plain, visible
 
 __all__ = [
     "CHECKS",
@@ -20,9 +23,15 @@ __all__ = [
     "Lengths",
     "NaiveSplit",
     "Score",
+    "Suspect",
     "checks",
+    "doubts",
     "mask",
     "merged",
     "naive_split",
+    "plain",
+    "repaired",
     "run_checks",
+    "visible",
+    "write_queue",
 ]

@@ -21,7 +21,9 @@ from ratchet.data.table import Dataset, Rows
 
 if TYPE_CHECKING:
     from ratchet.checks.leaks import NaiveSplit
+    from ratchet.checks.noise import Suspect
     from ratchet.checks.scores import Bench
+    from ratchet.checks.terms import Terms
 
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
@@ -126,11 +128,25 @@ class Context:
         return group[labels > 1]
 
     @cached_property
+    def terms(self) -> Terms:
+        """Words or pairs of characters, and the labels that have them."""
+        from ratchet.checks.terms import Terms
+
+        return Terms.of(self)
+
+    @cached_property
     def bench(self) -> Bench | None:
         """The baseline's fits; ``None`` where they are not wanted, or there is too little to fit."""
         from ratchet.checks.scores import Bench
 
         return Bench.of(self) if self.scored else None
+
+    @cached_property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """Rows whose label the baseline doubts, the most doubted first."""
+        from ratchet.checks.noise import suspects
+
+        return suspects(self)
 
     @cached_property
     def naive(self) -> NaiveSplit:

@@ -11,6 +11,7 @@ import numpy as np
 from ratchet.checks.balance import class_texts
 from ratchet.checks.completeness import missing_map
 from ratchet.checks.context import Context
+from ratchet.checks.diversity import Diversity, measure
 from ratchet.checks.leaks import NaiveSplit
 from ratchet.data.table import Rows
 from ratchet.models.baseline import guess_language
@@ -73,7 +74,7 @@ class Facts:
         missing: per column with missing cells, the missing share in up to 60 equal blocks of rows.
         near_clusters: sizes of the largest clusters of near-duplicates, in distinct texts; ``None`` where not looked for.
         naive: what a random split would claim; ``None`` where not looked for.
-        content_hash: of the dataset.
+        diversity: the vocabulary; ``None`` where not looked at.
     """
 
     rows: int
@@ -88,14 +89,15 @@ class Facts:
     missing: Mapping[str, list[float]]
     near_clusters: tuple[int, ...] | None = None
     naive: NaiveSplit | None = None
+    diversity: Diversity | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)
 
 
-def gather(context: Context, *, pairs: bool, naive: bool) -> Facts:
-    """The facts; ``pairs`` and ``naive`` say which of the dear ones are wanted."""
+def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
+    """The facts; ``pairs``, ``naive`` and ``terms`` say which of the dear ones are wanted."""
     texts = context.texts
     return Facts(
         rows=len(context.dataset),
@@ -105,11 +107,12 @@ def gather(context: Context, *, pairs: bool, naive: bool) -> Facts:
         distinct_texts=len(np.unique(context.text_groups)),
         conflicting_texts=len(context.conflicting_groups),
         classes=_classes(context),
-        lengths=Lengths.of(_lengths(context)),
+        lengths=Lengths.of(context.characters.lengths[context.texts.member[context.texts.member >= 0]]),
         language=guess_language(texts.values) if texts.values else "",
         missing=missing_map(context),
         near_clusters=_near_clusters(context) if pairs else None,
         naive=context.naive if naive else None,
+        diversity=measure(context) if terms else None,
     )
 
 
@@ -117,12 +120,6 @@ def _classes(context: Context) -> tuple[Class, ...]:
     names, counts, texts = context.labels.values, context.labels.counts, class_texts(context)
     order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
     return tuple(Class(name=names[i], rows=int(counts[i]), texts=int(texts[i])) for i in order)
-
-
-def _lengths(context: Context) -> Rows:
-    texts = context.texts
-    lengths = np.fromiter(map(len, texts.values), np.int64, len(texts.values))
-    return lengths[texts.member[texts.member >= 0]]
 
 
 def _near_clusters(context: Context) -> tuple[int, ...]:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
-from ratchet.checks import balance, completeness, consistency, duplicates, labels, leaks, near, parts, pii, text
+from ratchet.checks import (
+    balance,
+    completeness,
+    consistency,
+    diversity,
+    duplicates,
+    giveaway,
+    labels,
+    leaks,
+    near,
+    noise,
+    parts,
+    pii,
+    text,
+)
 from ratchet.checks.context import Context
 from ratchet.checks.facts import Facts, gather
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
+from ratchet.checks.noise import Suspect
 from ratchet.config import Recipe
 from ratchet.data.table import Dataset
 from ratchet.errors import RatchetError
@@ -43,10 +58,11 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Health:
-    """All findings, the gravest first, and the facts."""
+    """All findings, the gravest first; the facts; and the rows whose label is doubted, for the review queue."""
 
     findings: tuple[Finding, ...]
     facts: Facts
+    suspects: tuple[Suspect, ...] = ()
 
     @property
     def worst(self) -> Severity | None:
@@ -55,7 +71,11 @@ class Health:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {"findings": [finding.to_dict() for finding in self.findings], "facts": self.facts.to_dict()}
+        return {
+            "findings": [finding.to_dict() for finding in self.findings],
+            "facts": self.facts.to_dict(),
+            "suspects": [asdict(suspect) for suspect in self.suspects],
+        }
 
 
 def run_checks(
@@ -98,7 +118,7 @@ def run_checks(
         findings += _run(check, context)
     ran = {check.id for check in chosen}
     dear = {check.cost for check in chosen}
-    facts = gather(context, pairs="pairs" in dear or "model" in dear, naive="leaks" in ran)
+    facts = gather(context, pairs="pairs" in dear or "model" in dear, naive="leaks" in ran, terms="diversity" in ran)
     order = {severity: rank for rank, severity in enumerate(SEVERITIES)}
     return Health(
         findings=tuple(sorted(findings, key=lambda f: (order[f.severity], -f.rows, f.id, f.column))), facts=facts
@@ -182,7 +202,10 @@ CHECKS: tuple[Check, ...] = (
     Check(id="duplicates", title="Copies", cost="cheap", gives=duplicates.GIVES, run=duplicates.check),
     Check(id="text", title="Health of the texts", cost="cheap", gives=text.GIVES, run=text.check),
     Check(id="pii", title="Personal data", cost="cheap", gives=pii.GIVES, run=pii.check),
+    Check(id="diversity", title="Vocabulary", cost="cheap", gives=diversity.GIVES, run=diversity.check),
+    Check(id="giveaway", title="Labels in texts", cost="cheap", gives=giveaway.GIVES, run=giveaway.check),
     Check(id="near", title="Near-duplicates", cost="pairs", gives=near.GIVES, run=near.check),
     Check(id="parts", title="Test rows in train", cost="pairs", gives=parts.GIVES, run=parts.check),
     Check(id="leaks", title="A random split", cost="model", gives=leaks.GIVES, run=leaks.check),
+    Check(id="noise", title="Doubted labels", cost="model", gives=noise.GIVES, run=noise.check),
 )

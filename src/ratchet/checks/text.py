@@ -25,7 +25,8 @@ _TAG = (
     r"(?i)</?(?:p|br|div|span|a|img|table|tr|td|th|li|ul|ol|b|i|u|strong|em|font|script|style|h[1-6]|input|iframe|center|hr|"
     r"meta|link|html|body|head|blockquote|pre|code|svg|video|button|form)(?:\s[^<>]*)?/?>|<!--"
 )
-_ENTITY = r"&(?:nbsp|amp|lt|gt|quot|apos|ldquo|rdquo|lsquo|rsquo|hellip|middot|mdash|ndash|copy|#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6});"
+_NAMED = "nbsp|amp|lt|gt|quot|apos|ldquo|rdquo|lsquo|rsquo|hellip|middot|mdash|ndash|copy"
+_ENTITY = rf"&(?:{_NAMED}|#[0-9]{{2,7}}|#[xX][0-9a-fA-F]{{2,6}});"
 _TAGS = re.compile(_TAG + r"(?:(?s:.*?)-->)?")
 _BREAK = re.compile(r"(?i)</?(?:p|br|div|tr|li|h[1-6]|table|ul|ol|hr)\b")
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")

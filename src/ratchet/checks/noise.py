@@ -1,0 +1,157 @@
+"""Label noise: rows whose label a model that did not see them firmly doubts, as a queue for people to look through."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.finding import Finding
+from ratchet.data.table import Rows
+from ratchet.workspace import write_atomic
+
+GIVES = ("labels.noise",)
+WARNING = 0.05
+_NAMED = 3
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Doubts:
+    """Doubted labels, the most doubted first: positions in what was given, and the probability of either label."""
+
+    index: Rows
+    suggested: Rows
+    given_probability: Floats
+    suggested_probability: Floats
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """A row whose label someone should look at; ``copies`` rows have this text and label."""
+
+    file: str
+    row: int
+    text: str
+    label: str
+    suggested: str
+    probability: float
+    suggested_probability: float
+    copies: int
+
+
+def doubts(probabilities: Floats, given: Rows) -> Doubts:
+    """Confident learning (Northcutt, Jiang, Chuang 2021, "Confident learning: estimating uncertainty in dataset labels").
+
+    A row counts for the class that it is most probable to be among those where it reaches the average probability of that
+    class's own rows; where that is not its given label, the label is doubted. Sorted by the normalised margin.
+
+    Args:
+        probabilities: shape (n, k), each row by a model that did not see it.
+        given: shape (n,), the given classes 0 ... k - 1.
+    """
+    count, classes = probabilities.shape
+    rows = np.arange(count)
+    sizes = np.bincount(given, minlength=classes)
+    own = probabilities[rows, given].astype(np.float64)
+    threshold = np.bincount(given, weights=own, minlength=classes) / np.maximum(sizes, 1)
+    reached = np.where((probabilities >= threshold) & (sizes > 0), probabilities, -1.0)
+    best = reached.argmax(axis=1)
+    doubted = np.flatnonzero((reached[rows, best] >= 0) & (best != given))
+    margin = own[doubted] - probabilities[doubted, best[doubted]]
+    order = doubted[np.lexsort((doubted, margin))]
+    return Doubts(
+        index=order.astype(np.int64),
+        suggested=best[order].astype(np.int64),
+        given_probability=own[order],
+        suggested_probability=probabilities[order, best[order]],
+    )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """How many labels are doubted; texts with two labels are left to the check of conflicts."""
+    bench, suspects = context.bench, context.suspects
+    if bench is None or not suspects:
+        return
+    share = len(suspects) / len(bench.first)
+    ways = Counter((suspect.label, suspect.suggested) for suspect in suspects).most_common(_NAMED)
+    listed = ", ".join(f"{label!r} that looks like {other!r} ({count:,})" for (label, other), count in ways)
+    place = {(bench_file, row): position for bench_file, row, position in _places(context, bench.first)}
+    rows = [place[suspect.file, suspect.row] for suspect in suspects]
+    yield context.finding(
+        "labels.noise",
+        severity="warning" if share >= WARNING else "note",
+        message=f"{counted(len(suspects), 'label')} of {len(bench.first):,} ({percent(share)}) "
+        f"{'is' if len(suspects) == 1 else 'are'} doubted by a model that did not see the row: {listed}.",
+        why="Some of these labels are wrong and some texts are merely hard: look through the queue, change nothing blindly.",
+        positions=rows,
+        of=len(bench.first),
+        shown=rows[:3],
+        notes={
+            row: f"labelled {suspect.label!r}, looks like {suspect.suggested!r} ({percent(suspect.suggested_probability)})"
+            for row, suspect in zip(rows[:3], suspects, strict=False)
+        },
+    )
+
+
+def suspects(context: Context) -> tuple[Suspect, ...]:
+    """The rows behind the doubted labels, the most doubted first."""
+    bench = context.bench
+    if bench is None:
+        return ()
+    found = doubts(bench.out_of_fold, bench.truth)
+    copies = np.bincount(bench.pair, minlength=len(bench.first))
+    conflicting = np.isin(context.groups[bench.first], context.conflicting_groups)
+    dataset = context.dataset
+    return tuple(
+        Suspect(
+            file=dataset.files[dataset.file_index[bench.first[i]]],
+            row=int(dataset.origin[bench.first[i]]),
+            text=bench.texts[i],
+            label=bench.labels[i],
+            suggested=bench.names[found.suggested[rank]],
+            probability=round(float(found.given_probability[rank]), 4),
+            suggested_probability=round(float(found.suggested_probability[rank]), 4),
+            copies=int(copies[i]),
+        )
+        for rank, i in enumerate(found.index.tolist())
+        if not conflicting[i]
+    )
+
+
+def write_queue(suspects: Sequence[Suspect], path: Path) -> None:
+    """Write the review queue as CSV, UTF-8 with a byte-order mark so that spreadsheets show Chinese.
+
+    The column ``decision`` is left empty for whoever looks through it. A cell that a spreadsheet would run as a formula
+    gets an apostrophe in front.
+    """
+    names = ("file", "row", "text", "label", "suggested", "probability", "suggested_probability", "copies")
+    sink = io.StringIO(newline="")
+    writer = csv.writer(sink)
+    writer.writerow([*names, "decision"])
+    for suspect in suspects:
+        cells = (getattr(suspect, name) for name in names)
+        writer.writerow([*(_safe(cell) if isinstance(cell, str) else cell for cell in cells), ""])
+    write_atomic(path, sink.getvalue().encode("utf-8-sig", "surrogatepass"))
+
+
+def _safe(cell: str) -> str:
+    return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def _places(context: Context, positions: Rows) -> Iterator[tuple[str, int, int]]:
+    dataset = context.dataset
+    for position in positions.tolist():
+        yield dataset.files[dataset.file_index[position]], int(dataset.origin[position]), position
