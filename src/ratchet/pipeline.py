@@ -8,7 +8,7 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -39,7 +39,7 @@ from ratchet.data.read import read_dataset, require_apart
 from ratchet.data.saved import load_dataset, save_dataset
 from ratchet.data.split import Parts, seal, split
 from ratchet.data.table import Dataset, concat
-from ratchet.errors import DataError, ExtraMissing
+from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
 from ratchet.ledger import CHALLENGE, Ledger
 from ratchet.metrics import Evidence, score
 from ratchet.models.baseline import default_specs, guess_language
@@ -110,21 +110,31 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
     source = read(job)
     with workspace.lock(wait=wait, on_wait=lambda holder: screen.say("wait", f"another run is at work ({holder})")):
         start(job, source)
-        health = check(job, source)
-        if until == "check":
-            return finish(job, health=health, rows=None)
-        rows = prepare(job, source)
-        if until == "prepare":
-            return finish(job, health=health, rows=rows)
-        baseline(job, rows)
-        for spec in challengers(job, rows):
-            challenge(job, rows, spec)
-        compress(job, rows)
-        if until == "train":
-            return finish(job, health=health, rows=rows)
-        bundle = export(job, rows)
-        test = open_test(job, rows, bundle)
-        return finish(job, health=health, rows=rows, bundle=bundle, test=test)
+        try:
+            return road(job, source, until=until)
+        except RatchetError as error:
+            with suppress(WorkspaceError):  # the workspace itself may be what failed
+                job.ledger.note("run-failed", {"run": job.run, "reason": str(error)})
+            raise
+
+
+def road(job: Job, source: Source, *, until: str | None = None) -> Json:
+    """The stages, in order."""
+    health = check(job, source)
+    if until == "check":
+        return finish(job, health=health, rows=None)
+    rows = prepare(job, source)
+    if until == "prepare":
+        return finish(job, health=health, rows=rows)
+    baseline(job, rows)
+    for spec in challengers(job, rows):
+        challenge(job, rows, spec)
+    compress(job, rows)
+    if until == "train":
+        return finish(job, health=health, rows=rows)
+    bundle = export(job, rows)
+    test = open_test(job, rows, bundle)
+    return finish(job, health=health, rows=rows, bundle=bundle, test=test)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
