@@ -1,0 +1,114 @@
+"""Texts as words and what stands between them, in flat arrays: what easy data augmentation works on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.models.ngrams import SPACELESS
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+# In scripts without spaces each character is a word, until it is found to keep company with its neighbour.
+_PIECE = re.compile(rf"[{SPACELESS}]|[^\W_{SPACELESS}]+(?:['’][^\W_{SPACELESS}]+)*|(?:[^\w]|_)+")
+_DENSE = re.compile(rf"[{SPACELESS}]")
+
+# Two characters are one word where they meet this many times as often as chance has it, and at least so many times.
+_COHESION, _MEETINGS = 20.0, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Texts as words, each with what follows it up to the next word ("glue")."""
+
+    strings: list[str]
+    """The distinct strings; all numbers point in here, and number 0 is the empty string."""
+    lead: Ints
+    """(n,) what stands before the first word of each text."""
+    start: Ints
+    """(n + 1,) text ``i`` owns the words ``start[i]:start[i + 1]``."""
+    word: Ints
+    glue: Ints
+
+    @cached_property
+    def row(self) -> Ints:
+        """(words,) the text each word is in."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+    @cached_property
+    def dense(self) -> Mask:
+        """(strings,) whether a string is of a script without spaces."""
+        return np.array([_DENSE.match(string) is not None for string in self.strings], dtype=bool)
+
+    def take(self, rows: Ints) -> Pieces:
+        """The given texts, in that order."""
+        lengths = np.diff(self.start)[rows]
+        start = np.concatenate(([0], np.cumsum(lengths)))
+        at = np.arange(start[-1]) + np.repeat(self.start[rows] - start[:-1], lengths)
+        return Pieces(self.strings, self.lead[rows], start, self.word[at], self.glue[at])
+
+
+def split_words(texts: Sequence[str]) -> Pieces:
+    """Cut texts into words: runs of letters and digits, and in Chinese pairs of characters that belong together.
+
+    A pair belongs together where its pointwise mutual information (Church and Hanks 1990) over these texts is high, and
+    higher than that of the pairs beside it; no word list is used.
+    """
+    lists = [_PIECE.findall(text) for text in texts]
+    # Sorted, so that the numbers do not depend on the order of the texts; the empty string is number 0.
+    strings = sorted({"", *(piece for pieces in lists for piece in pieces)})
+    number = {string: i for i, string in enumerate(strings)}
+    flat = np.array([number[piece] for pieces in lists for piece in pieces], dtype=np.int64)
+    row = np.repeat(np.arange(len(texts)), [len(pieces) for pieces in lists])
+    is_word = np.array([_is_word(string) for string in strings], dtype=bool)
+    at = np.flatnonzero(is_word[flat])
+    glue = _following(flat, row, at, is_word)
+    lead = np.zeros(len(texts), dtype=np.int64)
+    opening = np.flatnonzero(~is_word[flat] & np.concatenate(([True], row[1:] != row[:-1]))) if len(flat) else at
+    lead[row[opening]] = flat[opening]
+    start = np.searchsorted(row[at], np.arange(len(texts) + 1))
+    return _pairs_joined(Pieces(strings, lead, start, flat[at], glue))
+
+
+def _is_word(string: str) -> bool:
+    return bool(string) and (string[0].isalnum() or _DENSE.match(string) is not None)
+
+
+def _following(flat: Ints, row: Ints, at: Ints, is_word: Mask) -> Ints:
+    """What stands right after each word; 0 where the next word or the end does."""
+    after = np.minimum(at + 1, max(0, len(flat) - 1))
+    has = (after > at) & (row[after] == row[at]) & ~is_word[flat[after]]
+    return np.where(has, flat[after], 0)
+
+
+def _pairs_joined(pieces: Pieces) -> Pieces:
+    word, row, dense = pieces.word, pieces.row, pieces.dense
+    meets = np.zeros(len(word), dtype=bool)
+    meets[:-1] = (row[1:] == row[:-1]) & (pieces.glue[:-1] == 0) & dense[word[:-1]] & dense[word[1:]]
+    first = np.flatnonzero(meets)
+    if not len(first):
+        return pieces
+    pair = word[first] * len(pieces.strings) + word[first + 1]
+    distinct, index, times = np.unique(pair, return_inverse=True, return_counts=True)
+    left, right = np.divmod(distinct, len(pieces.strings))
+    seen = np.bincount(word[dense[word]], minlength=len(pieces.strings))
+    lift = times * float(seen.sum()) / (seen[left].astype(float) * seen[right])
+    lift[(lift < _COHESION) | (times < _MEETINGS)] = 0.0
+    strength = np.zeros(len(word) + 1)
+    strength[first + 1] = lift[index]
+    # Higher than the pair before and at least as high as the one after: so no character is in two words.
+    joins = (strength[1:] > strength[:-1]) & (strength[1:] >= np.concatenate((strength[2:], [0.0])))
+    head = np.flatnonzero(joins)
+    spelled = np.zeros(len(word), dtype=np.int64)
+    spelled[first] = index + len(pieces.strings)
+    strings = pieces.strings + [pieces.strings[a] + pieces.strings[b] for a, b in zip(left, right, strict=True)]
+    new_word, new_glue, kept = word.copy(), pieces.glue.copy(), np.ones(len(word), dtype=bool)
+    new_word[head], new_glue[head], kept[head + 1] = spelled[head], pieces.glue[head + 1], False
+    before = np.concatenate(([0], np.cumsum(kept)))
+    return Pieces(strings, pieces.lead, before[pieces.start], new_word[kept], new_glue[kept])

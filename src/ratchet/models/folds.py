@@ -1,0 +1,93 @@
+"""Out-of-fold fits of a linear contender: each row predicted by a model that did not see it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from ratchet.config import BlendSpec, LinearSpec
+from ratchet.errors import DataError
+from ratchet.models.linear import Floats, LinearModel
+from ratchet.models.logistic import Corpus, fit_majority, fit_rows
+from ratchet.models.ngrams import Ints
+
+
+class Augment(Protocol):
+    """Makes extra training rows from those of one fold's training part."""
+
+    def __call__(
+        self, texts: Sequence[str], labels: Sequence[str], *, held_out: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """Extra texts and their labels; none of them may be a copy or near-copy of a held-out text."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoldFit:
+    """One contender fitted once a fold."""
+
+    models: tuple[LinearModel, ...]
+    """Model ``f`` was fitted on the rows outside fold ``f``."""
+    probability: Floats
+    """(n, labels) each row predicted by the model that did not see it."""
+    seconds: float
+    """Wall time of all fits and predictions."""
+
+    @property
+    def artefact(self) -> LinearModel:
+        """The model that is exported when the contender wins: fold 0's, fitted on the train part."""
+        return self.models[0]
+
+
+def fit_folds(
+    texts: Sequence[str] | Corpus,
+    labels: Sequence[str],
+    fold: Ints,
+    *,
+    spec: LinearSpec | BlendSpec | Literal["majority"],
+    seed: int,
+    augment: Augment | None = None,
+    weights: Sequence[float] | None = None,
+) -> FoldFit:
+    """Fit a contender on each fold's complement and predict the fold.
+
+    Vocabulary, document frequencies and log-count ratios come from the complement alone. The result depends on nothing
+    but the arguments: the solver runs in one thread and uses no BLAS.
+
+    Args:
+        texts: n texts, or a :class:`~ratchet.models.logistic.Corpus`, which counts n-grams once for several contenders.
+        labels: n labels.
+        fold: (n,) fold of each row, 0 to K - 1, each at least once.
+        spec: resolved settings, or ``majority`` for the model without features.
+        seed: order in which the solver visits the rows.
+        augment: makes extra training rows for one fold.
+        weights: n weights of the rows in training; extra rows weigh 1.
+
+    Raises:
+        DataError: the labels are all the same.
+    """
+    begun = time.perf_counter()
+    corpus = texts if isinstance(texts, Corpus) else Corpus(texts)
+    names = tuple(sorted(set(labels)))
+    probability = np.zeros((len(corpus), len(names)), dtype=np.float32)
+    models = []
+    for held in range(int(fold.max(initial=0)) + 1):
+        rows, out = np.flatnonzero(fold != held), np.flatnonzero(fold == held)
+        if not len(rows) or not len(out):
+            raise DataError(f"fold {held} must have rows inside and outside but got {len(out)} and {len(rows)}.")
+        if spec == "majority":
+            model = fit_majority([labels[row] for row in rows.tolist()], names=names)
+        else:
+            extra = None
+            if augment is not None:
+                own = rows.tolist()
+                unseen = [corpus.texts[row] for row in out.tolist()]
+                extra = augment([corpus.texts[row] for row in own], [labels[row] for row in own], held_out=unseen)
+            model = fit_rows(corpus, labels, names=names, rows=rows, spec=spec, seed=seed, weights=weights, extra=extra)
+        probability[out] = model.predict([corpus.texts[row] for row in out.tolist()])
+        models.append(model)
+    return FoldFit(models=tuple(models), probability=probability, seconds=time.perf_counter() - begun)
