@@ -1,94 +1,96 @@
-"""The linear models that every run tries first, chosen by language and size."""
+"""The linear models of every run, fitted once a fold: each row is predicted by a model that did not see it."""
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from ratchet.config import BlendSpec, LinearFeatures, LinearSpec
-from ratchet.models.ngrams import SPACELESS
+import numpy as np
 
-Language = Literal["zh", "en", "mixed"]
+from ratchet.config import BlendSpec, LinearSpec
+from ratchet.errors import DataError
+from ratchet.models.linear import Floats, LinearModel
+from ratchet.models.logistic import Corpus, fit_majority, fit_rows
+from ratchet.models.ngrams import Ints
+from ratchet.models.specs import Language, default_specs, guess_language, resolve
 
-# Besides Han and kana: Thai, Lao, Burmese and Khmer.
-_DENSE = re.compile(f"[{SPACELESS}\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-_LETTER = re.compile(r"[^\W\d_]")
-_SAMPLE = 2000
-
-# From this many rows on, an n-gram seen once costs accuracy (measured at 300 to 15,000 rows).
-_FEW_ROWS = 100
-# One-vs-rest takes one fit a label, and naive-Bayes weighting one matrix a label on top.
-_MANY_LABELS = 20
+__all__ = ["Augment", "FoldFit", "Language", "default_specs", "fit_folds", "guess_language", "resolve"]
 
 
-def guess_language(texts: Sequence[str]) -> Language:
-    """``zh`` for texts without spaces between words, ``en`` for texts with, ``mixed`` where a fifth or more is either.
+class Augment(Protocol):
+    """Makes extra training rows from those of one fold's training part."""
 
-    >>> guess_language(["房间很干净", "不错 nice"]), guess_language(["a good room"])
-    ('zh', 'en')
+    def __call__(
+        self, texts: Sequence[str], labels: Sequence[str], *, held_out: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """Extra texts and their labels; none of them may be a copy or near-copy of a held-out text."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoldFit:
+    """One contender fitted once a fold."""
+
+    models: tuple[LinearModel, ...]
+    """Model ``f`` was fitted on the rows outside fold ``f``."""
+    probability: Floats
+    """(n, labels) each row predicted by the model that did not see it."""
+    seconds: float
+    """Wall time of all fits and predictions."""
+
+    @property
+    def artefact(self) -> LinearModel:
+        """The model that is exported when the contender wins: fold 0's, fitted on the train part."""
+        return self.models[0]
+
+
+def fit_folds(
+    texts: Sequence[str] | Corpus,
+    labels: Sequence[str],
+    fold: Ints,
+    *,
+    spec: LinearSpec | BlendSpec | Literal["majority"],
+    seed: int,
+    augment: Augment | None = None,
+    weights: Sequence[float] | None = None,
+) -> FoldFit:
+    """Fit a contender on each fold's complement and predict the fold.
+
+    Vocabulary, document frequencies and log-count ratios come from the complement alone. The result depends on nothing
+    but the arguments: the solver runs in one thread and uses no BLAS.
+
+    Args:
+        texts: n texts, or a :class:`~ratchet.models.logistic.Corpus`, which counts n-grams once for several contenders.
+        labels: n labels.
+        fold: (n,) fold of each row, 0 to K - 1, each at least once.
+        spec: resolved settings, or ``majority`` for the model without features.
+        seed: order in which the solver visits the rows.
+        augment: makes extra training rows for one fold.
+        weights: n weights of the rows in training; extra rows weigh 1.
+
+    Raises:
+        DataError: the labels are all the same.
     """
-    spaceless = spaced = 0
-    for text in texts[:: max(1, len(texts) // _SAMPLE)]:
-        letters = len(_LETTER.findall(text[:2000]))
-        if letters:
-            # A Han character carries about as much as two or three Latin letters.
-            dense = len(_DENSE.findall(text[:2000])) * 3 >= letters
-            spaceless, spaced = spaceless + dense, spaced + (not dense)
-    share = spaceless / max(1, spaceless + spaced)
-    return "zh" if share > 0.8 else "en" if share < 0.2 else "mixed"
-
-
-def default_specs(language: Language, *, n_rows: int, n_labels: int) -> dict[str, LinearSpec | BlendSpec]:
-    """The baseline ``tfidf-lr`` and its challengers by name, in the order in which they are tried.
-
-    Settings are those with the best out-of-fold accuracy on Chinese reviews, and on English bank questions and SMS.
-    """
-    rare = 2 if n_rows >= _FEW_ROWS else 1
-    baseline = LinearSpec(name="tfidf-lr", features=_baseline_features(language), C=10)
-    wide = LinearSpec(
-        name="linear-wide", features=_wide_features(language, min_df=rare), C=10 if language == "zh" else 30
-    )
-    specs: dict[str, LinearSpec | BlendSpec] = {spec.name: spec for spec in (baseline, wide)}
-    if n_labels <= _MANY_LABELS:
-        # The same n-grams as the wide model's, so that a blend of the two holds and counts them once.
-        last = wide.features[-1]
-        naive = LinearFeatures(unit=last.unit, low=last.low, high=last.high, min_df=last.min_df, weighting="nb")
-        nb = LinearSpec(name="nb", features=(naive,), C=10)
-        specs |= {"nb": nb, "blend": BlendSpec(name="blend", members=(wide, nb))}
-    return specs
-
-
-def resolve(spec: LinearSpec | BlendSpec, *, language: Language, n_rows: int, n_labels: int) -> LinearSpec | BlendSpec:
-    """The spec with what it leaves open filled in: features, members, and the penalty where it was not given."""
-    specs = default_specs(language, n_rows=n_rows, n_labels=n_labels)
-    baseline = specs["tfidf-lr"]
-    assert isinstance(baseline, LinearSpec)
-    if isinstance(spec, LinearSpec):
-        return _filled(spec, baseline)
-    if spec.members:
-        return spec.model_copy(update={"members": tuple(_filled(member, baseline) for member in spec.members)})
-    usual = specs.get("blend", BlendSpec(members=tuple(one for one in specs.values() if isinstance(one, LinearSpec))))
-    assert isinstance(usual, BlendSpec)
-    return spec.model_copy(update={"members": usual.members})
-
-
-def _filled(spec: LinearSpec, baseline: LinearSpec) -> LinearSpec:
-    if spec.features:
-        return spec
-    C = spec.C if "C" in spec.model_fields_set else baseline.C
-    return spec.model_copy(update={"features": baseline.features, "C": C})
-
-
-def _baseline_features(language: Language) -> tuple[LinearFeatures, ...]:
-    return (LinearFeatures(unit="char" if language == "zh" else "word", low=1, high=2),)
-
-
-def _wide_features(language: Language, *, min_df: int) -> tuple[LinearFeatures, ...]:
-    if language == "zh":
-        return (LinearFeatures(unit="char", low=1, high=4, sublinear=True, min_df=min_df),)
-    low, high = (2, 5) if language == "en" else (1, 4)
-    return (
-        LinearFeatures(unit="word", low=1, high=2, sublinear=True),
-        LinearFeatures(unit="char", low=low, high=high, sublinear=True, min_df=min_df),
-    )
+    begun = time.perf_counter()
+    corpus = texts if isinstance(texts, Corpus) else Corpus(texts)
+    names = tuple(sorted(set(labels)))
+    probability = np.zeros((len(corpus), len(names)), dtype=np.float32)
+    models = []
+    for held in range(int(fold.max(initial=0)) + 1):
+        rows, out = np.flatnonzero(fold != held), np.flatnonzero(fold == held)
+        if not len(rows) or not len(out):
+            raise DataError(f"fold {held} must have rows inside and outside but got {len(out)} and {len(rows)}.")
+        if spec == "majority":
+            model = fit_majority([labels[row] for row in rows.tolist()], names=names)
+        else:
+            extra = None
+            if augment is not None:
+                own = rows.tolist()
+                unseen = [corpus.texts[row] for row in out.tolist()]
+                extra = augment([corpus.texts[row] for row in own], [labels[row] for row in own], held_out=unseen)
+            model = fit_rows(corpus, labels, names=names, rows=rows, spec=spec, seed=seed, weights=weights, extra=extra)
+        probability[out] = model.predict([corpus.texts[row] for row in out.tolist()])
+        models.append(model)
+    return FoldFit(models=tuple(models), probability=probability, seconds=time.perf_counter() - begun)

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from ratchet.config import BlendSpec, LinearFeatures, LinearSpec
 from ratchet.errors import DataError
-from ratchet.models.baseline import guess_language, resolve
 from ratchet.models.linear import Block, LinearModel, Link, Member, Occurrence
 from ratchet.models.linear_files import smallest
 from ratchet.models.ngrams import Counts, Ints, Unit, Vocabulary, learn, normalise
+from ratchet.models.specs import guess_language, resolve
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
