@@ -108,6 +108,34 @@ def test_damaged_weights_are_named(checkpoint: Callable[..., Path], damage: str)
     assert str(folder) in str(caught.value)
 
 
+@pytest.mark.parametrize("contents", ["", "{}", "[1]"])
+def test_a_damaged_tokenizer_is_named(checkpoint: Callable[..., Path], contents: str) -> None:
+    folder = checkpoint()
+    (folder / "tokenizer.json").write_text(contents, encoding="utf-8")
+    with pytest.raises(RatchetError, match="must have a usable tokenizer"):
+        build_encoder(EncoderSpec(source=str(folder)), labels=["a", "b"], language="en", texts=[], seed=1)
+
+
+def test_a_tokenizer_of_another_model_is_named(checkpoint: Callable[..., Path], tiny: FittedEncoder) -> None:
+    from tokenizers import Tokenizer
+
+    folder = checkpoint()
+    other = Tokenizer.from_str(tiny.tokens.to_json())
+    other.add_tokens(["another"])
+    other.save(str(folder / "tokenizer.json"))
+    with pytest.raises(RatchetError, match=r"must have at most \d+ entries"):
+        build_encoder(EncoderSpec(source=str(folder)), labels=["a", "b"], language="en", texts=[], seed=1)
+
+
+def test_a_plain_vocabulary_file_will_do(checkpoint: Callable[..., Path]) -> None:
+    folder = checkpoint()
+    (folder / "tokenizer.json").unlink()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "房", "间", "card"]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    built = build_encoder(EncoderSpec(source=str(folder)), labels=["a", "b"], language="zh", texts=[], seed=1)
+    assert built.tokens.encode(["房间 Card"])[0].tolist() == [2, 5, 6, 7, 3]
+
+
 def test_more_frozen_layers_than_there_are_is_an_error(checkpoint: Callable[..., Path]) -> None:
     spec = EncoderSpec(source=str(checkpoint()), frozen_layers=3)
     with pytest.raises(RatchetError, match="frozen_layers must be at most 2"):

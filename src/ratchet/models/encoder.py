@@ -16,7 +16,7 @@ from ratchet.config import EncoderSpec
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.packing import by_length, padded, softmax
 from ratchet.models.quiet import quiet_transformers, switch_off_telemetry
-from ratchet.models.sources import Pooling, Source, locate, tuned
+from ratchet.models.sources import Pooling, Source, first_line, locate, tuned
 from ratchet.models.tokens import TextEncoder, train_tokenizer
 from ratchet.workspace import atomic_folder
 
@@ -231,7 +231,7 @@ def _from_checkpoint(
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise RatchetError(
-            f"The encoder {source.name!r} could not be loaded: {str(error).strip().splitlines()[0]}",
+            f"The encoder {source.name!r} could not be loaded: {first_line(error)}",
             next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
         ) from error
     prefix = f"{backbone.base_model_prefix}." if own else ""  # what lies beside the base is the head, which is new
@@ -263,21 +263,38 @@ def _set_dropout(config: Any, *, share: float) -> None:
 
 def _tokens_of(source: Source, *, max_tokens: int) -> TextEncoder:
     """The checkpoint's tokenizer, cut to what both the recipe and the position embeddings allow."""
-    assert source.folder is not None
     config = source.config
     pad_id = int(config.get("pad_token_id") or 0)
     positions = int(config.get("max_position_embeddings") or max_tokens)
     if config["model_type"] in OFFSET_POSITIONS:
         positions -= pad_id + 1
+    try:
+        tokens = TextEncoder.from_json(_tokenizer_file(source), max_tokens=min(max_tokens, positions), pad_id=pad_id)
+    except Exception as error:  # tokenizers has no class of its own
+        raise RatchetError(
+            f"The encoder {source.name!r} must have a usable tokenizer but: {first_line(error)}",
+            next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
+        ) from error
+    entries = tokens.tokenizer.get_vocab_size()
+    if entries > int(config["vocab_size"]):
+        raise RatchetError(
+            f"The tokenizer of {source.name!r} must have at most {config['vocab_size']} entries, as its embeddings have,"
+            f" but has {entries}.",
+            next_step="Take the tokenizer that belongs to the checkpoint.",
+        )
+    return tokens
+
+
+def _tokenizer_file(source: Source) -> str:
+    assert source.folder is not None
     path = source.folder / "tokenizer.json"
     if path.is_file():
-        contents = path.read_text(encoding="utf-8")
-    else:
-        from transformers import AutoTokenizer
+        return path.read_text(encoding="utf-8")
+    from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
-        contents = tokenizer.backend_tokenizer.to_str()
-    return TextEncoder.from_json(contents, max_tokens=min(max_tokens, positions), pad_id=pad_id)
+    tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
+    contents: str = tokenizer.backend_tokenizer.to_str()
+    return contents
 
 
 def _tokenizer_config(tokens: TextEncoder) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def _from_hub(name: str) -> Path:
         ) from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise RatchetError(
-            f"The encoder {name!r} could not be had from the Hugging Face hub: {_first_line(error)}",
+            f"The encoder {name!r} could not be had from the Hugging Face hub: {first_line(error)}",
             next_step="Check the name and the connection, or give a directory, package:NAME or scratch.",
         ) from error
 
@@ -171,7 +171,7 @@ def _read(path: Path, *, owner: str) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RatchetError(
-            f"The encoder source {owner!r} must have a readable {path.name} but {path}: {_first_line(error)}",
+            f"The encoder source {owner!r} must have a readable {path.name} but {path}: {first_line(error)}",
             next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
         ) from error
     if not isinstance(found, dict):
@@ -179,6 +179,7 @@ def _read(path: Path, *, owner: str) -> dict[str, Any]:
     return found
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What a library said, as one sentence."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(".") + "."

@@ -20,6 +20,7 @@ from ratchet.models.encoder import FittedEncoder
 from ratchet.models.onnx_model import FORMAT, GRAPH, INPUTS, LABELS, META, OUTPUT, TOKENIZER, open_session, run
 from ratchet.models.packing import by_length, padded
 from ratchet.models.quiet import quiet_transformers
+from ratchet.models.sources import first_line
 from ratchet.workspace import atomic_folder
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def export_onnx(fitted: FittedEncoder, folder: Path, *, texts: Sequence[str] = (
     fused, attention = _fused(plain, config=fitted.network.backbone.config)
     graph, difference, note = fused.SerializeToString(), _difference(fused, samples, wanted), ""
     if not attention or difference > LARGEST:
-        note = f"the optimizer fused {attention} attention layers and moved a logit by {difference:.2g}"
+        note = (
+            f"the optimizer moved a logit by {difference:.2g}" if attention else "the optimizer knows no such attention"
+        )
         graph, difference, attention = plain.SerializeToString(), _difference(plain, samples, wanted), 0
     if not difference <= LARGEST:
         raise BundleError(
@@ -149,16 +152,22 @@ def _traced(fitted: FittedEncoder) -> ModelProto:
     axes = {0: "rows", 1: "tokens"}
     with tempfile.TemporaryDirectory(prefix="ratchet-onnx-") as place, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that this exporter is the older one, and what it traced as constant
-        torch.onnx.export(
-            fitted.network,
-            (tokens, mask),
-            Path(place, GRAPH),
-            input_names=list(INPUTS),
-            output_names=[OUTPUT],
-            dynamic_axes={INPUTS[0]: axes, INPUTS[1]: axes, OUTPUT: {0: "rows"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        try:
+            torch.onnx.export(
+                fitted.network,
+                (tokens, mask),
+                Path(place, GRAPH),
+                input_names=list(INPUTS),
+                output_names=[OUTPUT],
+                dynamic_axes={INPUTS[0]: axes, INPUTS[1]: axes, OUTPUT: {0: "rows"}},
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except (torch.onnx.OnnxExporterError, RuntimeError) as error:
+            raise BundleError(
+                f"The encoder made from {fitted.source!r} cannot be written as ONNX: {first_line(error)}",
+                next_step="Choose another source.",
+            ) from error
         return onnx.load(Path(place, GRAPH))
 
 
