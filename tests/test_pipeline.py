@@ -190,6 +190,23 @@ def test_the_same_recipe_gives_the_same_bytes(done: tuple[Recipe, dict[str, Any]
     assert hashes[0] == hashes[1]
 
 
+def test_on_new_rows_the_old_champion_defends_itself(
+    make_reviews: Callable[..., Path], done: tuple[Recipe, dict[str, Any]]
+) -> None:
+    recipe, before = done
+    more = make_reviews(500, name="more.csv", seed=5).read_text(encoding="utf-8").splitlines(keepends=True)
+    with Path(recipe.data.files[0]).open("a", encoding="utf-8") as table:
+        table.writelines(more[1:])
+    summary = run(recipe)
+    verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
+    old = verdicts[f"{before['champion']} (before)"]
+    assert old["against"] == "tfidf-lr"
+    assert 300 < old["n"] < 600  # rows that it was trained on do not count
+    assert len(summary["test_opened"]) == 1
+    again = run(recipe)
+    assert again["verdicts"] == summary["verdicts"]
+
+
 def test_history(done: tuple[Recipe, dict[str, Any]]) -> None:
     recipe, summary = done
     root = Path(recipe.workspace)

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from ratchet.config import BlendSpec, EdaSpec, EncoderSpec, LinearSpec
+from ratchet.data.leaks import leaks
 from ratchet.data.split import Parts
 from ratchet.data.table import Dataset
-from ratchet.errors import WorkspaceError
+from ratchet.errors import DataError, WorkspaceError
 from ratchet.ledger import ContenderRef
 from ratchet.metrics import Evidence
 from ratchet.models.baseline import Augment, fit_folds, resolve
@@ -167,24 +168,27 @@ def load_model_folder(folder: Path, runtime: Runtime, *, threads: int = 0) -> Pr
 
 def finish(
     folder: Path,
+    rows: PartedRows,
     *,
     name: str,
     kind: str,
     runtime: Runtime,
     spec: LinearSpec | BlendSpec | EncoderSpec | None,
-    rows: Ints,
+    predicted: Ints,
     probability: Floats,
     seconds: float,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the predictions and the card; ``folder/model`` is there already."""
-    save_array(folder / "rows.npy", rows)
+    save_array(folder / "rows.npy", predicted)
     save_array(folder / "probability.npy", probability.astype(np.float32))
     card = {
         "name": name,
         "kind": kind,
         "runtime": runtime,
         "spec": None if spec is None else spec.model_dump(mode="json"),
+        "labels": list(rows.labels),
+        "rows": rows.key,
         "bytes": folder_bytes(folder / MODEL),
         "seconds": round(seconds, 2),
         "facts": dict(facts or {}),
@@ -218,11 +222,12 @@ def train_linear(
     plain = None if resolved == "majority" else resolved
     finish(
         folder,
+        rows,
         name=name,
         kind=kind or ("majority" if plain is None else plain.kind),
         runtime="linear",
         spec=plain,
-        rows=dev,
+        predicted=dev,
         probability=fit.probability,
         seconds=fit.seconds,
         facts={"features": fit.artefact.features, "converged": fit.artefact.converged, **(facts() if facts else {})},
@@ -304,11 +309,12 @@ def train_encoder(
     }
     finish(
         folder,
+        rows,
         name=name,
         kind=kind,
         runtime="onnx",
         spec=spec,
-        rows=valid,
+        predicted=valid,
         probability=probability,
         seconds=time.perf_counter() - begun,
         facts=facts,
@@ -397,14 +403,44 @@ def shrink(folder: Path, rows: PartedRows, *, name: str, of: Contender, threads:
             probability[held] = model.predict(rows.texts(predicted[held]))
     finish(
         folder,
+        rows,
         name=name,
         kind="int8",
         runtime=of.runtime,
         spec=of.spec(),
-        rows=predicted,
+        predicted=predicted,
         probability=probability,
         seconds=time.perf_counter() - begun,
         facts={"of": of.name},
+    )
+
+
+def defend(folder: Path, rows: PartedRows, *, name: str, of: Contender, trained_on: Dataset) -> None:
+    """The champion of other rows as it is, scored on the dev rows that it cannot know.
+
+    A row is left out when it is a copy or a near-copy of one that the model was trained on, or of its group.
+
+    Raises:
+        DataError: it knows every row.
+    """
+    begun = time.perf_counter()
+    dev = rows.parts.dev
+    unknown = dev[~leaks(trained_on, rows.dataset.take(dev)).right_rows]
+    if not len(unknown):
+        raise DataError(f"{of.name!r} was trained on copies of all {len(dev):,} rows, so it cannot be scored on them.")
+    with writing(folder):
+        shutil.copytree(of.folder / MODEL, folder / MODEL)
+    finish(
+        folder,
+        rows,
+        name=name,
+        kind=of.ref.kind,
+        runtime=of.runtime,
+        spec=of.spec(),
+        predicted=unknown,
+        probability=of.model().predict(rows.texts(unknown)),
+        seconds=time.perf_counter() - begun,
+        facts={"of": of.name, "left_out": len(dev) - len(unknown)},
     )
 
 

@@ -165,6 +165,14 @@ class Ledger:
         line = _replay(self.records()).get(family)
         return None if line is None else line.standing
 
+    def champion_before(self, family: str) -> Standing | None:
+        """The champion of the family that was judged last before this one began; ``None`` when this is the first."""
+        records = self.records()
+        begun = next((r.seq for r in records if r.kind == ROOT and r.body["family"] == family), len(records) + 1)
+        earlier = [record for record in records if record.seq < begun]
+        last = next((r.body["family"] for r in reversed(earlier) if r.kind in (ROOT, CHALLENGE)), None)
+        return None if last is None else _replay(records)[last].standing
+
     def family(self, name: str, *, alpha: float = 0.05) -> Family:
         """The family's history of challenges, which sets the error level of the next comparison."""
         line = _replay(self.records()).get(name)

@@ -25,6 +25,7 @@ from ratchet.contenders import (
     MODEL,
     Contender,
     PartedRows,
+    defend,
     latency,
     shrink,
     train_augmented,
@@ -54,6 +55,7 @@ from ratchet.verdict import Claim, Verdict, compare
 from ratchet.workspace import Workspace, write_atomic
 
 Json = dict[str, Any]
+BEFORE = " (before)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,7 @@ def road(job: Job, source: Source, *, until: str | None = None) -> Json:
     if until == "prepare":
         return finish(job, health=health, rows=rows)
     baseline(job, rows)
+    incumbent(job, rows)
     for spec in challengers(job, rows):
         challenge(job, rows, spec)
     compress(job, rows)
@@ -256,6 +259,31 @@ def baseline(job: Job, rows: PartedRows) -> None:
         name = spec.name or "tfidf-lr"
         key = key_of(name, rows.key, spec, seed)
         _gate(job, rows, key, partial(train_linear, rows=rows, name=name, spec=spec, seed=seed), name, skipped)
+
+
+def incumbent(job: Job, rows: PartedRows) -> None:
+    """The table changed: the champion of the rows before must be beaten too, on rows that it was not trained on."""
+    before = job.ledger.champion_before(family_of(rows))
+    if before is None:
+        return
+    with job.stage("challengers") as skipped:
+        of = Contender.load(job.workspace.models / before.contender.key)
+        name = f"{of.name.removesuffix(BEFORE)}{BEFORE}"
+        known = job.workspace.data / f"rows-{of.card['rows']}"
+        reason = "its labels are others" if tuple(of.card["labels"]) != rows.labels else ""
+        reason = reason or ("" if known.is_dir() else f"{known} is gone, so nobody knows what it was trained on")
+        if not reason:
+            trained_on = load_dataset(known).take(np.flatnonzero(load_array(known / "fold.npy") > 0))
+            train = partial(defend, rows=rows, name=name, of=of, trained_on=trained_on)
+            try:
+                _gate(job, rows, key_of("incumbent", of.folder.name, rows.key), train, name, skipped)
+            except DataError as error:
+                reason = error.problem
+        if reason:
+            job.ledger.note(
+                "skipped", {"run": job.run, "name": name, "reason": reason}, key=f"skipped:{job.run}:{name}"
+            )
+            job.screen.say("challenge", f"{name}: skipped, {reason}")
 
 
 def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
