@@ -19,12 +19,98 @@ Columns = Mapping[str, Sequence[str | None]]
 Table = Callable[..., Dataset]
 Found = Callable[..., dict[str, Finding]]
 
-GOOD = "房间 干净 服务 热情 早餐 丰富 位置 方便 性价比 很高 物超所值 值得 推荐 质量 很好 喜欢 孩子 满意 下次 还会".split()
-BAD = "房间 很脏 服务 冷淡 早餐 难吃 位置 偏僻 价格 太贵 再也 不会 退货 质量 很差 失望 破损 客服 不理 浪费 后悔".split()
+GOOD = [
+    "房间",
+    "干净",
+    "服务",
+    "热情",
+    "早餐",
+    "丰富",
+    "位置",
+    "方便",
+    "性价比",
+    "很高",
+    "物超所值",
+    "值得",
+    "推荐",
+    "质量",
+    "很好",
+    "喜欢",
+    "孩子",
+    "满意",
+    "下次",
+    "还会",
+]
+BAD = [
+    "房间",
+    "很脏",
+    "服务",
+    "冷淡",
+    "早餐",
+    "难吃",
+    "位置",
+    "偏僻",
+    "价格",
+    "太贵",
+    "再也",
+    "不会",
+    "退货",
+    "质量",
+    "很差",
+    "失望",
+    "破损",
+    "客服",
+    "不理",
+    "浪费",
+    "后悔",
+]
 INTENTS = {
-    "card_lost": "my card was lost stolen please block it now i can not find wallet need new".split(),
-    "top_up": "how do i top up add money account transfer balance automatic limit today".split(),
-    "exchange": "which rate currency exchange abroad dollars euros fee convert holiday weekend".split(),
+    "card_lost": [
+        "my",
+        "card",
+        "was",
+        "lost",
+        "stolen",
+        "please",
+        "block",
+        "it",
+        "now",
+        "i",
+        "can",
+        "not",
+        "find",
+        "wallet",
+        "need",
+        "new",
+    ],
+    "top_up": [
+        "how",
+        "do",
+        "i",
+        "top",
+        "up",
+        "add",
+        "money",
+        "account",
+        "transfer",
+        "balance",
+        "automatic",
+        "limit",
+        "today",
+    ],
+    "exchange": [
+        "which",
+        "rate",
+        "currency",
+        "exchange",
+        "abroad",
+        "dollars",
+        "euros",
+        "fee",
+        "convert",
+        "holiday",
+        "weekend",
+    ],
 }
 
 
@@ -32,7 +118,9 @@ INTENTS = {
 def table() -> Table:
     """Makes a dataset from columns; ``text`` and ``label`` are their roles where they are there."""
 
-    def make(columns: Columns, *, files: Sequence[str] = ("a.csv",), per_file: int | None = None, **roles: str) -> Dataset:
+    def make(
+        columns: Columns, *, files: Sequence[str] = ("a.csv",), per_file: int | None = None, **roles: str
+    ) -> Dataset:
         rows = len(next(iter(columns.values())))
         place = np.arange(rows)
         each = per_file or max(rows, 1)

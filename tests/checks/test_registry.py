@@ -83,7 +83,18 @@ def test_the_same_table_gives_the_same_findings(check: Check, chinese: Dataset, 
         {"text": ['["a"]', '{"b": 1}'] * 30, "label": ["[1, 2]", '{"c": 3}'] * 30},
         {"text": [f"text {i}" for i in range(60)], "label": [f"label {i}" for i in range(60)]},
     ],
-    ids=["no rows", "empty column", "no label", "missing text", "all copies", "one class", "odd", "no labels", "json", "ids"],
+    ids=[
+        "no rows",
+        "empty column",
+        "no label",
+        "missing text",
+        "all copies",
+        "one class",
+        "odd",
+        "no labels",
+        "json",
+        "ids",
+    ],
 )
 def test_tables_that_hold_nothing_usual(check: Check, columns: dict[str, list[str | None]], table: Any) -> None:
     dataset = table(columns)
@@ -178,7 +189,9 @@ def outside(name: str, value: object) -> EntryPoint:
 
 
 def short(context: Context) -> list[Finding]:
-    return [context.finding("own.short", severity="note", message="A text is short.", why="It says little.", positions=[0])]
+    return [
+        context.finding("own.short", severity="note", message="A text is short.", why="It says little.", positions=[0])
+    ]
 
 
 def test_checks_of_other_packages(chinese: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,5 +213,7 @@ def test_wrong_rules_are_refused_before_anything_runs(chinese: Dataset) -> None:
 
     with pytest.raises(RatchetError, match=re.escape("but got 'txt'. Did you mean 'text'?")):
         run_checks(chinese, config=recipe(txt=ColumnRule()))
-    with pytest.raises(RatchetError, match=r"check.columns.text.pattern must be a regular expression of RE2 .*look-around"):
+    with pytest.raises(
+        RatchetError, match=r"check.columns.text.pattern must be a regular expression of RE2 .*look-around"
+    ):
         run_checks(chinese, config=recipe(text=ColumnRule(pattern="(?=a)")))

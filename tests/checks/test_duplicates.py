@@ -1,0 +1,81 @@
+"""Copies, near-copies and giant clusters."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ratchet.checks.duplicates import check, further, leaked_share
+from ratchet.checks.near import check as near
+from ratchet.checks.parts import check as parts
+from ratchet.recipe import parse_recipe
+
+HAN = [chr(0x4E00 + 11 * i) for i in range(500)]
+
+
+def sentences(count: int, *, seed: int = 0, length: int = 30) -> list[str]:
+    rng = random.Random(seed)
+    return ["".join(rng.choices(HAN, k=length)) for _ in range(count)]
+
+
+def test_copies(table: Any, found: Any) -> None:
+    texts = sentences(90)
+    finding = found(check, table({"text": [*texts, *texts[:9], texts[0], None]}))["duplicates.exact"]
+    assert (finding.severity, finding.rows, finding.share) == ("error", 10, 0.1)
+    assert finding.row_numbers["a.csv"].tolist() == list(range(91, 101))
+    assert finding.examples[0].note == "3 copies"
+    assert parse_recipe(finding.fix, folder=".").prepare.duplicates == "drop"
+    few = found(check, table({"text": [*texts, texts[0]]}))["duplicates.exact"]
+    assert few.severity == "warning"
+    assert not found(check, table({"text": texts}))
+
+
+def test_texts_of_the_same_wording(table: Any, found: Any) -> None:
+    finding = found(check, table({"text": ["Top up?", "top-up", "TOP UP?", "other"]}))
+    assert finding["duplicates.wording"].row_numbers["a.csv"].tolist() == [2]
+    assert "2 of 4 rows" in finding["duplicates.wording"].message
+
+
+def test_the_leak_of_a_random_split() -> None:
+    groups = np.repeat(np.arange(5_000), 2)
+    assert leaked_share(groups, seed=1) == pytest.approx(0.8, abs=0.03)
+    assert leaked_share(np.arange(100), seed=1) == 0
+    assert leaked_share(np.full(3, -1), seed=1) == 0
+    assert further(np.array([3, -1, 3, -1, 4, 3])).tolist() == [2, 5]
+
+
+def test_near_duplicates_leave_copies_out(table: Any, found: Any) -> None:
+    texts = sentences(60)
+    edited = texts[0][:12] + "改" + texts[0][13:]
+    finding = found(near, table({"text": [*texts, edited, texts[1], edited]}))["duplicates.near"]
+    assert finding.row_numbers["a.csv"].tolist() == [61]
+    assert finding.severity == "warning"
+    assert "like row 1: " in finding.examples[0].note
+    assert not found(near, table({"text": [*texts, texts[1]]}))
+
+
+def test_a_giant_cluster_says_what_it_does_to_the_split(table: Any, found: Any) -> None:
+    base = sentences(1, length=60)[0]
+    edited = [base[:i] + "改" + base[i + 1 :] for i in range(20)]
+    finding = found(near, table({"text": [*edited, *sentences(60, seed=5)]}))["duplicates.giant"]
+    assert finding.rows == 20
+    assert "stays in one part" in finding.message
+    assert parse_recipe(finding.fix, folder=".").split.near_threshold == 0.9
+
+
+def test_rows_that_the_test_files_share(table: Any, found: Any) -> None:
+    texts = sentences(40)
+    train = table({"text": texts, "label": ["x", "y"] * 20})
+    edited = texts[3][:12] + "改" + texts[3][13:]
+    test = table({"text": [texts[0] + "！", edited, *sentences(5, seed=9)], "label": ["x"] * 7}, files=("test.csv",))
+    finding = found(parts, train, test=test)["parts.leak"]
+    assert (finding.severity, finding.rows, finding.share) == ("error", 2, pytest.approx(2 / 7))
+    assert list(finding.row_numbers) == ["test.csv"]
+    assert "1 with the same wording, 1 near-duplicates" in finding.message
+    assert [example.row for example in finding.examples] == [1, 2]
+    assert "row 1 of a.csv" in finding.examples[0].note
+    assert not found(parts, train)
+    assert not found(parts, train, test=table({"text": sentences(5, seed=9), "label": ["x"] * 5}))

@@ -1,0 +1,91 @@
+"""Label names, and texts with several labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ratchet.checks import Context
+from ratchet.checks.balance import check as balance
+from ratchet.checks.labels import check
+from ratchet.config import CheckConfig, Recipe
+from ratchet.recipe import parse_recipe
+
+
+def test_conflicts_see_through_width_case_and_space(table: Any, found: Any) -> None:
+    data = table({"text": ["Good room", "ＧＯＯＤ  room", "bad", "bad", None], "label": ["x", "y", "y", "y", "x"]})
+    finding = found(check, data)["labels.conflict"]
+    assert (finding.severity, finding.rows) == ("error", 2)
+    assert finding.examples[0].note == "'x' x 1 and 'y' x 1"
+    assert parse_recipe(finding.fix, folder=".").prepare.conflicts == "drop"
+
+
+def test_few_conflicts_are_a_warning(table: Any, found: Any) -> None:
+    texts = [f"text {i}" for i in range(300)] + ["text 0"]
+    finding = found(check, table({"text": texts, "label": ["x"] * 300 + ["y"]}))["labels.conflict"]
+    assert finding.severity == "warning"
+    assert finding.row_numbers["a.csv"].tolist() == [1, 301]
+
+
+def test_a_missing_label_conflicts_with_nothing(table: Any, found: Any) -> None:
+    assert not found(check, table({"text": ["a", "a", "b"], "label": ["x", None, "y"]}))
+
+
+def test_variants_name_the_most_frequent_spelling_first(table: Any, found: Any) -> None:
+    labels = ["Spam"] * 5 + ["spam "] * 2 + ["ＳＰＡＭ"] + ["ham"] * 4
+    data = table({"text": [f"t{i}" for i in range(12)], "label": labels})
+    finding = found(check, data)["labels.variants"]
+    assert (finding.severity, finding.rows) == ("error", 3)
+    assert "'Spam' (5) = 'spam ' (2) = 'ＳＰＡＭ' (1)" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("rare", "flagged"),
+    [
+        ("positve", True),
+        ("postiive", True),
+        ("positivee", True),
+        ("poisitivee", False),
+        ("positive2", False),
+        ("neutral", False),
+    ],
+)
+def test_misspelt_labels(table: Any, found: Any, rare: str, flagged: bool) -> None:
+    labels = ["positive"] * 120 + ["negative"] * 120 + [rare]
+    data = table({"text": [f"t{i}" for i in range(241)], "label": labels})
+    assert ("labels.spelling" in found(check, data)) is flagged
+
+
+def test_one_class_and_far_too_many(table: Any, found: Any) -> None:
+    texts = [f"t{i}" for i in range(60)]
+    assert found(check, table({"text": texts, "label": ["x"] * 60}))["labels.single"].severity == "error"
+    many = found(check, table({"text": texts, "label": [f"id {i}" for i in range(60)]}))["labels.many"]
+    assert "60 different values" in many.message
+    assert not found(check, table({"text": texts}))
+
+
+def test_imbalance(table: Any, found: Any) -> None:
+    data = table({"text": [f"t{i}" for i in range(110)], "label": ["ham"] * 100 + ["spam"] * 10})
+    finding = found(balance, data)["balance.imbalance"]
+    assert (finding.severity, finding.rows, finding.share) == ("warning", 10, pytest.approx(1 / 11))
+    assert "10 times" in finding.message
+    assert "90.9 %" in finding.message
+    assert parse_recipe(finding.fix, folder=".").gate.metrics == ("accuracy", "macro_f1")
+    loose = Recipe(check=CheckConfig(imbalance=11))
+    assert not found(balance, data, recipe=loose)
+
+
+def test_rare_classes_are_counted_in_different_texts(table: Any, found: Any) -> None:
+    data = table({"text": [f"t{i}" for i in range(20)] + ["same"] * 9, "label": ["x"] * 10 + ["y"] * 10 + ["z"] * 9})
+    finding = found(balance, data)["balance.rare"]
+    assert (finding.severity, finding.rows) == ("error", 9)
+    assert "'z' (1)" in finding.message
+    assert Context(dataset=data, recipe=Recipe(), seed=0).labels.values == ("x", "y", "z")
+
+
+def test_a_million_labels_do_not_stall_the_check(table: Any, found: Any) -> None:
+    count = 20_000
+    data = table({"text": [f"t{i}" for i in range(count)], "label": [f"l{i}" for i in range(count)]})
+    assert "labels.many" in found(check, data)
+    assert found(balance, data)["balance.rare"].rows == count

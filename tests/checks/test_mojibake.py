@@ -1,0 +1,77 @@
+"""Mojibake: what was misread is recognised and mended, and no sound text is touched."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratchet.checks.mojibake import COARSE, repaired
+
+CHINESE = "这家酒店的服务很好，房间也干净，下次还会来住。"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant", "misread"),
+    [
+        ("cafÃ©", "café", "UTF-8 read as Latin-1"),
+        ("Itâ€™s fine â€“ really", "It’s fine – really", "UTF-8 read as Latin-1"),
+        (CHINESE.encode().decode("latin-1"), CHINESE, "UTF-8 read as Latin-1"),
+        (CHINESE.encode("gbk").decode("latin-1"), CHINESE, "GBK read as Latin-1"),
+        (CHINESE.encode("gbk").decode("cp1252"), CHINESE, "GBK read as Latin-1"),
+        ("ÖÐÎÄ", "中文", "GBK read as Latin-1"),
+        ("好：ÖÐÎÄÆÀÂÛ", "好：中文评论", "GBK read as Latin-1"),
+        ("中文评论，很好！".encode().decode("gb18030"), "中文评论，很好！", "UTF-8 read as GBK"),
+        (CHINESE.encode().decode("latin-1").encode().decode("latin-1"), CHINESE, "UTF-8 read as Latin-1"),
+        ("that\x92s it", "that’s it", "Windows-1252 read as Latin-1"),
+    ],
+)
+def test_misread_texts_are_mended(text: str, meant: str, misread: str) -> None:
+    repair = repaired(text)
+    assert repair is not None
+    assert (repair.text, repair.misread) == (meant, misread)
+
+
+def test_a_lost_byte_leaves_a_mark() -> None:
+    repair = repaired("我觉得很好".encode().decode("gbk", "ignore"))
+    assert repair is not None
+    assert "�" in repair.text
+    assert "很好" in repair.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "café crème à l'œuvre",
+        "Größe über naïve ÀÈÌÒÙ",
+        "São Paulo ÁÉÍÓÚ",
+        "联通 移动 电信",
+        CHINESE,
+        "ひらがなとカタカナ",
+        "Привет, мир",
+        "Привет мир".encode("cp1251").decode("latin-1"),
+        "Ελληνικά",
+        "한국어 텍스트",
+        "°C ± 5 µm ½",
+        "",
+        "«à» — “ok”…",
+    ],
+)
+def test_sound_texts_are_left_alone(text: str) -> None:
+    assert repaired(text) is None
+
+
+@given(st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5, codec="gb2312"), min_size=3, max_size=40))
+def test_no_chinese_text_is_taken_for_mojibake(text: str) -> None:
+    repair = repaired(text)
+    assert repair is None or repair.misread == "UTF-8 read as GBK"
+
+
+def test_the_coarse_pattern_misses_nothing() -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = [CHINESE.encode().decode("latin-1"), CHINESE.encode("gbk").decode("latin-1"), "that\x92s", "cafÃ©"]
+    texts.append("中文评论，很好！".encode().decode("gb18030"))
+    assert pc.all(pc.match_substring_regex(pa.array(texts), COARSE)).as_py()
+    assert not pc.any(pc.match_substring_regex(pa.array([CHINESE, "plain"]), COARSE)).as_py()
