@@ -52,15 +52,16 @@ class _Shrunk:
 
 
 def _kept(model: LinearModel, vocabulary: Vocabulary, *, prune: float) -> Mask:
-    importance = np.zeros(len(vocabulary))
+    importance, used = np.zeros(len(vocabulary)), np.zeros(len(vocabulary), dtype=bool)
     for member in model.members:
         for block in member.blocks:
             if block.vocabulary is vocabulary:
                 importance = np.maximum(importance, _importance(block))
-    used = np.flatnonzero(importance > 0)
-    kept = np.zeros(len(vocabulary), dtype=bool)
+                used |= _factors(block) > 0
+    grams = np.flatnonzero(used)
     # Ties are broken by the order of the n-grams, so that the share is exact.
-    kept[used[np.argsort(-importance[used], kind="stable")[: len(used) - int(prune * len(used))]]] = True
+    kept = np.zeros(len(vocabulary), dtype=bool)
+    kept[grams[np.argsort(-importance[grams], kind="stable")[: len(grams) - int(prune * len(grams))]]] = True
     return kept
 
 

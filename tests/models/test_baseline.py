@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from ratchet.config import LinearFeatures, LinearSpec
+from ratchet.errors import DataError
+from ratchet.models.baseline import fit_folds
+from ratchet.models.logistic import Corpus, fit_linear
+
+Rows = tuple[list[str], list[str]]
+SPEC = LinearSpec(features=(LinearFeatures(high=3, min_df=2),), C=10)
+
+
+def folds(rows: int, *, of: int = 4) -> np.ndarray:
+    return np.random.default_rng(2).permutation(rows) % of
+
+
+def test_each_row_is_predicted_by_the_model_that_did_not_see_it(train_rows: Rows) -> None:
+    texts, labels = train_rows
+    fold = folds(len(texts))
+    fit = fit_folds(texts, labels, fold, spec=SPEC, seed=3)
+    assert len(fit.models) == 4
+    assert fit.artefact is fit.models[0]
+    assert fit.probability.dtype == np.float32
+    for held, model in enumerate(fit.models):
+        inside, outside = np.flatnonzero(fold == held), np.flatnonzero(fold != held)
+        alone = fit_linear([texts[i] for i in outside], [labels[i] for i in outside], spec=SPEC, seed=3)
+        probe = [texts[i] for i in inside]
+        assert model.vocabularies[0].tokens == alone.vocabularies[0].tokens
+        assert np.array_equal(fit.probability[inside], alone.predict(probe))
+    assert (np.array(fit.artefact.labels)[fit.probability.argmax(axis=1)] == labels).mean() > 0.9
+
+
+def test_a_shared_corpus_changes_nothing(train_rows: Rows) -> None:
+    texts, labels = train_rows
+    corpus, fold = Corpus(texts), folds(len(texts))
+    corpus.grams(unit="char", high=5)
+    shared = fit_folds(corpus, labels, fold, spec=SPEC, seed=3).probability
+    assert np.array_equal(shared, fit_folds(texts, labels, fold, spec=SPEC, seed=3).probability)
+
+
+def test_majority_takes_the_shares_outside_the_fold() -> None:
+    fit = fit_folds(["t"] * 6, ["a", "a", "b", "b", "b", "b"], np.array([0, 0, 1, 1, 2, 2]), spec="majority", seed=1)
+    np.testing.assert_allclose(fit.probability[:, 0], [0, 0, 0.5, 0.5, 0.5, 0.5], atol=1e-6)
+
+
+def test_augmented_rows_come_from_outside_the_fold(train_rows: Rows) -> None:
+    texts, labels = train_rows
+    fold = folds(len(texts))
+    calls: list[tuple[set[str], set[str]]] = []
+
+    def augment(
+        own: Sequence[str], own_labels: Sequence[str], *, held_out: Sequence[str]
+    ) -> tuple[list[str], list[str]]:
+        calls.append((set(own), set(held_out)))
+        assert [labels[texts.index(text)] for text in own] == list(own_labels)
+        return [f"{text} {text}" for text in own], list(own_labels)
+
+    fit = fit_folds(texts, labels, fold, spec=SPEC, seed=3, augment=augment)
+    assert calls == [
+        ({texts[i] for i in np.flatnonzero(fold != k)}, {texts[i] for i in np.flatnonzero(fold == k)}) for k in range(4)
+    ]
+    plain = fit_folds(texts, labels, fold, spec=SPEC, seed=3)
+    assert not np.array_equal(fit.probability, plain.probability)
+    assert fit.artefact.features == plain.artefact.features
+
+
+def test_weights_reach_the_fits(train_rows: Rows) -> None:
+    texts, labels = train_rows
+    fold = folds(len(texts))
+    heavy = [9.0 if label == "card" else 1.0 for label in labels]
+    shift = (
+        fit_folds(texts, labels, fold, spec=SPEC, seed=3, weights=heavy).probability
+        - fit_folds(texts, labels, fold, spec=SPEC, seed=3).probability
+    )
+    assert shift[:, 0].mean() > 0
+
+
+@pytest.mark.parametrize("fold", [[0, 0, 2, 2], [0, 0, 0, 0]])
+def test_empty_folds_are_refused(fold: list[int]) -> None:
+    with pytest.raises(DataError, match="must have rows inside and outside"):
+        fit_folds(["a", "b", "c", "d"], ["x", "y", "x", "y"], np.array(fold), spec=SPEC, seed=1)
