@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,98 +20,12 @@ Columns = Mapping[str, Sequence[str | None]]
 Table = Callable[..., Dataset]
 Found = Callable[..., dict[str, Finding]]
 
-GOOD = [
-    "房间",
-    "干净",
-    "服务",
-    "热情",
-    "早餐",
-    "丰富",
-    "位置",
-    "方便",
-    "性价比",
-    "很高",
-    "物超所值",
-    "值得",
-    "推荐",
-    "质量",
-    "很好",
-    "喜欢",
-    "孩子",
-    "满意",
-    "下次",
-    "还会",
-]
-BAD = [
-    "房间",
-    "很脏",
-    "服务",
-    "冷淡",
-    "早餐",
-    "难吃",
-    "位置",
-    "偏僻",
-    "价格",
-    "太贵",
-    "再也",
-    "不会",
-    "退货",
-    "质量",
-    "很差",
-    "失望",
-    "破损",
-    "客服",
-    "不理",
-    "浪费",
-    "后悔",
-]
+GOOD = re.findall("..", "房间干净服务热情早餐丰富位置方便价廉物美值得推荐质量很好喜欢孩子满意下次还会再来")
+BAD = re.findall("..", "房间很脏服务冷淡早餐难吃位置偏僻价格太贵不会退货质量很差失望破损客服不理浪费后悔")
 INTENTS = {
-    "card_lost": [
-        "my",
-        "card",
-        "was",
-        "lost",
-        "stolen",
-        "please",
-        "block",
-        "it",
-        "now",
-        "i",
-        "can",
-        "not",
-        "find",
-        "wallet",
-        "need",
-        "new",
-    ],
-    "top_up": [
-        "how",
-        "do",
-        "i",
-        "top",
-        "up",
-        "add",
-        "money",
-        "account",
-        "transfer",
-        "balance",
-        "automatic",
-        "limit",
-        "today",
-    ],
-    "exchange": [
-        "which",
-        "rate",
-        "currency",
-        "exchange",
-        "abroad",
-        "dollars",
-        "euros",
-        "fee",
-        "convert",
-        "holiday",
-        "weekend",
-    ],
+    "card_lost": re.findall(r"\w+", "my card was lost stolen please block it now i can not find wallet need new"),
+    "top_up": re.findall(r"\w+", "how do i top up add money account transfer balance automatic limit today"),
+    "exchange": re.findall(r"\w+", "which rate currency exchange abroad dollars euros fee convert holiday weekend"),
 }
 
 

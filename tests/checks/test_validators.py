@@ -9,6 +9,7 @@ from ratchet.checks.validators import DATES, KINDS, date_forms, matching, number
 from ratchet.errors import RecipeError
 
 JUDGE = {kind.name: kind.judge for kind in KINDS}
+MORE_DATES = ["31 Jan 2024", "Jan 31, 2024", "2024-01-31 12:00:00", "2024-01-31T12:00:00.5Z", "２０２４-01-02"]
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "phone": (
         ["13812345678", "19900000000", "１３８１２３４５６７８", " 13812345678 "],
@@ -22,8 +23,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "ip": (["1.2.3.4", "255.255.255.255", "::1", "fe80::1", "10.0.0.0/8"], ["256.1.1.1", "1.2.3", "12:30:00", ":::"]),
     "date": (
-        ["2024-02-29", "2024/1/5", "2024.01.05", "20240131", "2024年1月31日", "31/01/2024", "01/31/2024", "31 Jan 2024"]
-        + ["Jan 31, 2024", "2024-01-31 12:00:00", "2024-01-31T12:00:00.5Z", "２０２４-01-02"],
+        ["2024-02-29", "2024/1/5", "2024.01.05", "20240131", "2024年1月31日", "31/01/2024", "01/31/2024", *MORE_DATES],
         ["2023-02-29", "20241331", "2024-00-10", "32/01/2024", "1 2 3", "2024", "31 Foo 2024"],
     ),
     "time": (["12:30", "9:05:01", "23:59:59.999"], ["24:00", "9:5", "noon"]),
@@ -83,5 +83,5 @@ def test_a_catastrophic_pattern_is_answered_at_once() -> None:
 
 @pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(a{1000}){1000}", "["])
 def test_patterns_that_re2_does_not_take_are_refused(pattern: str) -> None:
-    with pytest.raises(RecipeError, match="check.columns.x.pattern must be a regular expression of RE2"):
+    with pytest.raises(RecipeError, match=r"check\.columns\.x\.pattern must be a regular expression of RE2"):
         matching(pa.array(["a"]), pattern, key="check.columns.x.pattern")

@@ -15,7 +15,7 @@ from ratchet.checks.mask import hidden
 from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
 from ratchet.config import ColumnRule, Recipe
 from ratchet.data.duplicates import normalise
-from ratchet.data.table import Dataset
+from ratchet.data.table import Dataset, Rows
 from ratchet.errors import RecipeError
 
 GIVES = (
@@ -198,12 +198,20 @@ def _kind(column: _Column) -> tuple[CellKind | None, Mask]:
     for kind in KINDS:
         hinted = any(hint in lower for hint in kind.hints)
         needed = HINTED if hinted else column.context.recipe.check.guess
-        if not (kind.guessed or hinted) or weights[kind.judge(some)].sum() < 0.8 * needed * weights.sum():
+        if not (kind.guessed or hinted) or not _likely(kind, some, weights, least=0.8 * needed):
             continue
         sound = kind.judge(column.values)
         if column.cells.shares(sound) >= needed:
             return kind, sound
     return None, np.zeros(total, bool)
+
+
+def _likely(kind: CellKind, some: pa.Array, weights: Rows, *, least: float) -> bool:
+    """Whether enough of a sample is of the kind; what it needs is looked for first, since patterns are slow to compile."""
+    least *= weights.sum()
+    if kind.needs and weights[pc.match_substring(some, kind.needs).to_numpy(zero_copy_only=False)].sum() < least:
+        return False
+    return bool(weights[kind.judge(some)].sum() >= least)
 
 
 def _date_forms(column: _Column) -> Iterator[Finding]:

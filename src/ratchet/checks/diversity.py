@@ -197,5 +197,6 @@ def _top(terms: Terms, label: int) -> tuple[str, ...]:
     a, b = ours + prior, theirs + prior
     odds = np.log(a / (all_ours + _PRIOR - a)) - np.log(b / (all_theirs + _PRIOR - b))
     score = odds / np.sqrt(1 / a + 1 / b)
-    best = np.lexsort((term, -score))[:_TOP]
-    return tuple(terms.names[term[i]] for i in best if score[i] > 0)
+    least = max(float(np.sort(score)[-_TOP:][0]), 0.0)
+    best = [(-float(score[i]), terms.names[term[i]]) for i in np.flatnonzero((score >= least) & (score > 0)).tolist()]
+    return tuple(name for _, name in sorted(best)[:_TOP])

@@ -147,7 +147,8 @@ def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
     single = np.flatnonzero(sizes == 1)
     single = single[np.lexsort((luck[single], head[single]))]
     labels, starts = np.unique(head[single], return_index=True)
-    for name, start, end in zip(labels, starts, [*starts[1:], len(single)], strict=True):
+    ends = np.append(starts[1:], len(single))[: len(starts)]
+    for name, start, end in zip(labels, starts, ends, strict=True):
         rows = end - start
         want = np.clip((have[name].sum() + rows) / count - have[name], 0, None)
         want *= rows / want.sum()

@@ -62,12 +62,14 @@ _NUMBER = (
 class CellKind:
     """A kind of cell: its name in the recipe, what people call it, and the judge of an array of different values.
 
-    ``hints`` are parts of column names that make it likely; ``private`` cells are shown masked.
+    ``needs`` stands in every such cell; ``hints`` are parts of column names that make it likely; ``private`` cells are shown
+    masked.
     """
 
     name: str
     noun: str
     judge: Judge
+    needs: str = ""
     hints: tuple[str, ...] = ()
     guessed: bool = True
     private: bool = False
@@ -196,6 +198,7 @@ KINDS: tuple[CellKind, ...] = (
         name="email",
         noun="e-mail address",
         judge=_regex(rf"[\p{{L}}\p{{N}}._%+'-]+@{_HOST}", width=False),
+        needs="@",
         hints=("mail", "邮箱", "邮件"),
         private=True,
     ),
@@ -207,6 +210,7 @@ KINDS: tuple[CellKind, ...] = (
             r"(?::\d{1,5})?(?:[/?#]\S*)?",
             width=False,
         ),
+        needs="://",
         hints=("url", "link", "href", "网址", "链接"),
     ),
     CellKind(name="ip", noun="IP address", judge=_is_ip, hints=("ip_", "_ip", "ip地址")),

@@ -1,0 +1,114 @@
+"""Health of the texts, and what mends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ratchet.checks import plain, visible
+from ratchet.checks.characters import KINDS, Characters
+from ratchet.checks.text import check
+from ratchet.config import DataConfig, EncoderSpec, Recipe
+from ratchet.recipe import parse_recipe
+
+FINE = [f"一段很普通的文字，第{i}号" for i in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("text", "id"),
+    [
+        ("这家酒店的服务很好".encode("gbk").decode("latin-1"), "text.mojibake"),
+        ("that\x92s it", "text.mojibake"),
+        ("文字\ufffd\ufffd", "text.replacement"),
+        ("锟斤拷锟斤拷", "text.replacement"),
+        ("响铃\x07了", "text.control"),
+        ("隐\u200b身", "text.invisible"),
+        ("换行<br/>了", "text.html"),
+        ("AT&amp;T &#183;", "text.html"),
+        ("全角ＡＢＣ１２３", "text.fullwidth"),
+        ("……！！", "text.wordless"),
+        ("长" * 129, "text.length"),
+        ("an English sentence among them", "text.language"),
+        ("предложение по-русски", "text.language"),
+    ],
+)
+def test_one_sick_text_in_a_hundred(table: Any, found: Any, text: str, id: str) -> None:
+    findings = found(check, table({"text": [*FINE, text, None]}))
+    assert findings[id].row_numbers["a.csv"].tolist() == [101]
+    assert findings[id].examples[0].row == 101
+    others = set(findings) - {id}
+    assert others <= {"text.language"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["普通。", "5 < 6 and 7 > 3", "R&D; a&b", "x <y> z", "👍🏽 好", "👨‍👩‍👧 好", "I ❤️ 这个", "第一行\n第二行\t完"],
+)
+def test_sound_texts(table: Any, found: Any, text: str) -> None:
+    findings = found(check, table({"text": [*FINE, text]}))
+    assert set(findings) <= {"text.language"}
+
+
+def test_the_repair_is_offered(table: Any, found: Any) -> None:
+    meant = "这家酒店的服务很好，下次再来。"
+    finding = found(check, table({"text": [meant.encode("gbk").decode("latin-1")] * 3}))["text.mojibake"]
+    assert finding.severity == "error"
+    assert finding.examples[0].note == f"meant: {meant}"
+    assert "GBK read as Latin-1 (3)" in finding.message
+    assert finding.fix == ""
+    asked = Recipe(data=DataConfig(encoding="latin-1"))
+    again = found(check, table({"text": [meant.encode("gbk").decode("latin-1")] * 3}), recipe=asked)["text.mojibake"]
+    assert parse_recipe(again.fix, folder=".").data.encoding == "gb18030"
+
+
+def test_lengths_are_judged_against_the_encoder(table: Any, found: Any) -> None:
+    data = table({"text": ["字" * 300, "word " * 100, "短"]})
+    finding = found(check, data)["text.length"]
+    assert finding.row_numbers["a.csv"].tolist() == [1]
+    assert parse_recipe(finding.fix, folder=".").train.max_tokens == 320
+    wide = Recipe(train=EncoderSpec(max_tokens=512))
+    assert "text.length" not in found(check, data, recipe=wide)
+
+
+def test_japanese_is_no_chinese(table: Any, found: Any) -> None:
+    finding = found(check, table({"text": [*FINE, "これは日本語の文章です", "한국어"]}))["text.language"]
+    assert "Japanese (1)" in finding.message
+    assert "Korean (1)" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("good<br>value &amp; <b>clean</b>", "good\nvalue & clean"),
+        ("<p class='x'>a</p><p>b</p>", "\na\n\nb\n"),
+        ("a<!-- hidden\nnote -->b", "ab"),
+        ("5 < 6 > 3", "5 < 6 > 3"),
+        ("x&nbsp;y", "x y"),
+    ],
+)
+def test_html_is_taken_out(text: str, clean: str) -> None:
+    assert plain(text) == clean
+
+
+def test_unseen_characters_are_taken_out() -> None:
+    assert visible("a\x07b\u200bc\ufeffd\ne") == "abcd\ne"
+
+
+def test_characters_are_counted_by_kind() -> None:
+    texts = ["ab 12", "中文，Ａ", "", "é\x00\u200b\ufffd", "かな한국"]
+    found = Characters.of(texts)
+    assert found.lengths.tolist() == [len(text) for text in texts]
+    assert found.of_kind("latin").tolist() == [2, 0, 0, 0, 0]
+    assert found.of_kind("digit", "space").tolist() == [3, 0, 0, 0, 0]
+    assert found.of_kind("han").tolist() == [0, 2, 0, 0, 0]
+    assert (
+        found.counts[3, [KINDS.index(kind) for kind in ("latin1", "control", "invisible", "replacement")]].tolist()
+        == [1] * 4
+    )
+    assert found.of_kind("kana", "hangul").tolist() == [0, 0, 0, 0, 4]
+    assert found.tokens.tolist() == [1, 3, 0, 1, 4]
+    assert Characters.of([]).counts.shape == (0, len(KINDS))
+    many = ["中文" * 1000, "x" * 5000] * 600  # more than one block
+    assert np.array_equal(Characters.of(many).lengths, [2000, 5000] * 600)
