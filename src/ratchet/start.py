@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ratchet.data.read import read_table
-from ratchet.errors import RatchetError, RecipeError
+import pyarrow as pa
+
+from ratchet.config import DataConfig
+from ratchet.data.read import read_table, with_nulls
+from ratchet.data.roles import guess_roles
+from ratchet.errors import RecipeError
 from ratchet.recipe import commented_recipe
 from ratchet.workspace import write_atomic
 
 Ask = Callable[[str, str], str]
-_TEXT = ("text", "review", "content", "comment", "sentence", "message", "question", "评论", "内容", "文本", "正文")
-_LABEL = ("label", "category", "class", "target", "sentiment", "intent", "标签", "类别", "分类", "情感")
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -47,15 +49,8 @@ def write_recipe(
             f"{out} must not exist yet but it does.", next_step="Name another with --out, or add --force."
         )
     tables = list(files) or [_table(ask)]
-    columns = _columns(Path(tables[0]))
-    chosen_text = text or _chosen("the text", columns, _TEXT, avoid=label, ask=ask)
-    chosen_label = label or _chosen("the label", columns, _LABEL, avoid=chosen_text, ask=ask)
-    for role, column in (("text", chosen_text), ("label", chosen_label)):
-        if column not in columns:
-            raise RecipeError(
-                f"The {role} must be a column of {tables[0]} ({', '.join(columns)}) but got {column!r}.",
-                next_step=f"Give it with --{role}.",
-            )
+    table = with_nulls(read_table(Path(tables[0]), name=tables[0]).table, missing=DataConfig().missing)
+    chosen_text, chosen_label = _chosen(table, tables[0], text=text, label=label, ask=ask)
     answers: dict[str, Any] = {
         "name": name or Path(tables[0]).name.split(".")[0],
         "data.files": [_relative(table, out) for table in tables],
@@ -80,25 +75,34 @@ def _table(ask: Ask | None) -> str:
     )
 
 
-def _columns(path: Path) -> dict[str, list[str]]:
-    """The first cells of each column."""
-    table = read_table(path, name=str(path)).table.slice(0, 200)
-    return {name: [cell or "" for cell in table.column(name).to_pylist()] for name in table.column_names}
+def _chosen(table: pa.Table, name: str, *, text: str | None, label: str | None, ask: Ask | None) -> tuple[str, str]:
+    """The columns of the text and the label: as given, as guessed, or as answered."""
+    _require_columns(table, name, {"text": text, "label": label})
+    roles = guess_roles(table, name=name, given={"text": text, "label": label}).roles
+    columns = ", ".join(table.column_names)
+    if ask is not None and text is None:
+        text = ask(f"Which column is the text? ({columns})", roles.text)
+        _require_columns(table, name, {"text": text})
+        roles = guess_roles(table, name=name, given={"text": text, "label": label}).roles
+    if ask is not None and label is None:
+        label = ask(f"Which column is the label? ({columns})", roles.label or "")
+        _require_columns(table, name, {"label": label})
+    label = label or roles.label
+    if label is None:
+        raise RecipeError(
+            f"{name} must have a label column but none of its columns ({columns}) looks like one.",
+            next_step="Give it with --label.",
+        )
+    return text or roles.text, label
 
 
-def _chosen(
-    role: str, columns: dict[str, list[str]], usual: Sequence[str], *, avoid: str | None, ask: Ask | None
-) -> str:
-    """The column with a usual name; else, for the text the longest cells, for the label the fewest different ones."""
-    open_columns = {name: cells for name, cells in columns.items() if name != avoid}
-    if not open_columns:
-        raise RatchetError("The table must have a text and a label column but has one column.")
-    named = next((name for word in usual for name in open_columns if name.strip().casefold() == word), None)
-    if named is None and role == "the text":
-        named = max(open_columns, key=lambda name: sum(map(len, open_columns[name])))
-    if named is None:
-        named = min(open_columns, key=lambda name: len(set(open_columns[name])))
-    return ask(f"Which column is {role}? ({', '.join(columns)})", named) if ask else named
+def _require_columns(table: pa.Table, name: str, roles: Mapping[str, str | None]) -> None:
+    for role, column in roles.items():
+        if column is not None and column not in table.column_names:
+            raise RecipeError(
+                f"The {role} must be a column of {name} ({', '.join(table.column_names)}) but got {column!r}.",
+                next_step=f"Give it with --{role}.",
+            )
 
 
 def _relative(table: str, out: Path) -> str:

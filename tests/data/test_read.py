@@ -231,3 +231,31 @@ def test_files_of_one_table_have_the_same_columns_and_come_once(tmp_path: Path) 
         read(tmp_path)
     with pytest.raises(DataError, match=r"a\.csv is given twice"):
         require_apart([Path("a.csv")], [Path("b.csv"), Path("a.csv")], base=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [
+        ("sms", b'ham\t"Oh, k"\t\t\nspam\tWIN "now"!\t\t\n', ("Oh, k", 'WIN "now"!')),
+        ("sms.tsv", b"ham\tOh, k\t\t\nspam\tWIN!\t\t\n", ("Oh, k", "WIN!")),
+        ("sms.csv", b'ham,"Oh, k",,\nspam,WIN!,,\n', ("Oh, k", "WIN!")),
+        ("sms.txt", "ham;早;;\nspam;中奖;;\n".encode("gb18030"), ("早", "中奖")),
+    ],
+)
+def test_a_file_without_a_header(tmp_path: Path, name: str, data: bytes, expected: tuple[str, str]) -> None:
+    (tmp_path / name).write_bytes(data)
+    if b'"now"' in data:  # quotes that are not in order: most such files are written without quoting
+        expected = ('"Oh, k"', expected[1])
+    table = read_table(tmp_path / name, columns=("label", "text")).table
+    assert table.column_names == ["label", "text", "column_3", "column_4"]
+    assert table.column("text").to_pylist() == list(expected)
+    assert table.column("label").to_pylist() == ["ham", "spam"]
+
+
+def test_more_names_than_cells_and_names_for_a_file_with_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n", encoding="utf-8")
+    with pytest.raises(DataError, match="each of the 3 names but has 2"):
+        read_table(tmp_path / "a.csv", columns=("a", "b", "c"))
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="has its own"):
+        read_table(tmp_path / "a.jsonl", columns=("a",))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -35,6 +37,32 @@ def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
         raise DataError(
             f"{name} must be a CSV file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."
         ) from None
+
+
+def with_header(data: bytes, *, kind: str, columns: Sequence[str], name: str) -> tuple[str, bytes]:
+    """The bytes of a CSV or TSV file without a header, with one: the names given, and none for further columns.
+
+    Args:
+        data: bytes in UTF-8.
+        kind: ``csv``, ``tsv``, or empty: TSV if there is a tab in the first row.
+        columns: names of the first columns.
+        name: what messages call the file.
+
+    Raises:
+        DataError: there are more names than cells in the first row.
+    """
+    kind = kind or ("tsv" if b"\t" in data.lstrip().split(b"\n", 1)[0] else "csv")
+    delimiter = "\t" if kind == "tsv" else _delimiter(data)
+    quoted = kind == "csv" or strict.quotes_are_regular(data, delimiter=delimiter)
+    cells = len(strict.header(data, delimiter=delimiter, quoted=quoted, name=name))
+    if len(columns) > cells:
+        raise DataError(
+            f"The first row of {name} must have a cell for each of the {len(columns)} names but has {cells}.",
+            next_step="Name as many columns as there are, or fewer.",
+        )
+    sink = io.StringIO()
+    csv.writer(sink, delimiter=delimiter, lineterminator="\n").writerow([*columns, *[""] * (cells - len(columns))])
+    return kind, sink.getvalue().encode() + data
 
 
 def from_jsonl(data: bytes, *, name: str) -> pa.Table:
@@ -69,16 +97,16 @@ def from_parquet(data: bytes, *, name: str) -> pa.Table:
 
 
 def _fast_csv(data: bytes, *, delimiter: str, quoted: bool, cells: list[str]) -> pa.Table:
-    from pyarrow import csv
+    from pyarrow import csv as fast
 
     def read(block: int) -> pa.Table:
-        return csv.read_csv(
+        return fast.read_csv(
             pa.BufferReader(data),
-            read_options=csv.ReadOptions(block_size=block),
-            parse_options=csv.ParseOptions(
+            read_options=fast.ReadOptions(block_size=block),
+            parse_options=fast.ParseOptions(
                 delimiter=delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted
             ),
-            convert_options=csv.ConvertOptions(
+            convert_options=fast.ConvertOptions(
                 column_types=dict.fromkeys(cells, pa.string()), strings_can_be_null=False
             ),
         )

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ratchet.config import DataConfig
 from ratchet.data.encoding import to_utf8
-from ratchet.data.parse import from_csv, from_jsonl, from_parquet
+from ratchet.data.parse import from_csv, from_jsonl, from_parquet, with_header
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import DataError
 
@@ -33,7 +33,7 @@ class RawTable:
     encoding: str
 
 
-def read_table(path: Path, *, encoding: str = "auto", name: str | None = None) -> RawTable:
+def read_table(path: Path, *, encoding: str = "auto", name: str | None = None, columns: Sequence[str] = ()) -> RawTable:
     """Read one file; its extension (before ``.gz``) says what it is.
 
     Numbers keep the digits they have in the file (Parquet's floats get their shortest form), lists and objects become
@@ -43,12 +43,13 @@ def read_table(path: Path, *, encoding: str = "auto", name: str | None = None) -
         path: a CSV, TSV, JSONL (``.jsonl``, ``.ndjson``) or Parquet file, or one of these with ``.gz`` behind.
         encoding: ``auto``, ``utf-8``, ``gb18030``, ``utf-16`` or ``latin-1``; Parquet has its own.
         name: what messages call the file.
+        columns: names of the first columns of a CSV or TSV file that has no header; any other extension is allowed then.
 
     Raises:
         DataError: the file is missing, empty, damaged, in another or in mixed encodings, or one of its rows is broken.
     """
     name = name or path.name
-    kind, data = _opened(path, name=name)
+    kind, data = _opened(path, name=name, headless=bool(columns))
     used = "utf-8"
     if kind == "parquet":
         table = from_parquet(data, name=name)
@@ -58,6 +59,8 @@ def read_table(path: Path, *, encoding: str = "auto", name: str | None = None) -
             raise DataError(
                 f"{name} must have a header and rows but is empty.", next_step="Check the path and the file."
             )
+        if columns:
+            kind, data = with_header(data, kind=kind, columns=columns, name=name)
         table = from_jsonl(data, name=name) if kind == "jsonl" else from_csv(data, kind=kind, name=name)
     if table.num_rows == 0:
         raise DataError(f"{name} must have rows but has only a header.", next_step="Check that the export finished.")
@@ -101,7 +104,7 @@ def read_dataset(files: Sequence[Path], *, config: DataConfig, base: Path) -> Da
     counts = [raw.table.num_rows for raw in raws]
     del raws
     return Dataset(
-        table=_with_nulls(table, missing=config.missing),
+        table=with_nulls(table, missing=config.missing),
         roles=Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id),
         files=tuple(str(file) for file in files),
         file_index=np.repeat(np.arange(len(counts)), counts),
@@ -114,13 +117,13 @@ def require_apart(train: Sequence[Path], test: Sequence[Path], *, base: Path) ->
     _require_different_files([*train, *test], base=base)
 
 
-def _opened(path: Path, *, name: str) -> tuple[str, bytes]:
-    """The format of the file and its bytes, unpacked."""
+def _opened(path: Path, *, name: str, headless: bool) -> tuple[str, bytes]:
+    """The format of the file (empty: to be told by its first row) and its bytes, unpacked."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes[-1:] == [".gz"]
     if packed:
         suffixes.pop()
-    kind = FORMATS.get(suffixes[-1] if suffixes else "")
+    kind = FORMATS.get(suffixes[-1] if suffixes else "", "" if headless else None)
     if path.is_dir():
         raise DataError(f"{name} must be a file but is a folder.", next_step="Name the files in it.")
     if not path.exists():
@@ -129,6 +132,11 @@ def _opened(path: Path, *, name: str) -> tuple[str, bytes]:
         raise DataError(
             f"{name} must end in {', '.join(FORMATS)} (or one of these and .gz).",
             next_step="Rename the file by what it contains, or convert it.",
+        )
+    if headless and kind not in ("csv", "tsv", ""):
+        raise DataError(
+            f"Column names must be given for CSV and TSV files only but {name} has its own.",
+            next_step="Leave them out.",
         )
     try:
         data = path.read_bytes()
@@ -205,7 +213,7 @@ def _require_sound_cells(table: pa.Table, *, name: str) -> None:
             )
 
 
-def _with_nulls(table: pa.Table, *, missing: Sequence[str]) -> pa.Table:
+def with_nulls(table: pa.Table, *, missing: Sequence[str]) -> pa.Table:
     """Cells of white space or one of these values become null."""
     import pyarrow.compute as pc
 
