@@ -190,6 +190,21 @@ class EdaSpec(Section):
     """Random swaps, deletions, insertions and replacements."""
 
 
+class BalanceSpec(Section):
+    """The champion's own model, trained on a re-balanced train part; valid and test stay as they are."""
+
+    kind: Literal["balance"] = "balance"
+    """Which kind of model this is."""
+    name: str = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
+    method: Literal["under", "over", "weights"] = "over"
+    """Take rows out of the large labels, repeat rows of the small ones, or weight them."""
+    ratio: float = Field(default=3.0, ge=1)
+    """Largest allowed quotient of two labels' rows in training."""
+    target: dict[str, float] | None = None
+    """Share of each label in training, instead of a ratio; the shares add up to 1."""
+
+
 class EncoderSpec(Section):
     """A transformer encoder with a classification head."""
 
@@ -212,9 +227,9 @@ class EncoderSpec(Section):
     max_tokens: int = Field(default=128, ge=8)
     """Longer texts are cut."""
     epochs: int | None = Field(default=None, ge=1)
-    """Passes over the train part; absent: 3."""
+    """Passes over the train part; absent: 2, and up to 20 where that makes fewer than 500 steps."""
     lr: float | None = Field(default=None, gt=0)
-    """Highest learning rate; absent: 3e-4 for a pretrained model, 1e-3 from scratch."""
+    """Highest learning rate; absent: 1e-3 from scratch, 5e-4 for a pretrained model up to 512 wide, 5e-5 for a wider one."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate goes on after the warm-up."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
@@ -226,7 +241,7 @@ class EncoderSpec(Section):
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
     batch_tokens: int | None = Field(default=None, ge=16)
-    """Tokens of a batch, padding included; absent: 1024 for a pretrained model, 2048 from scratch."""
+    """Tokens of a batch, padding included; absent: room for 32 rows of mean length, from 512 to 8192."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target probability that is spread over all labels."""
     keep: Literal["last", "loss", "accuracy"] = "last"
@@ -241,7 +256,7 @@ class EncoderSpec(Section):
         return self
 
 
-Challenger = Annotated[LinearSpec | BlendSpec | EdaSpec | EncoderSpec, Field(discriminator="kind")]
+Challenger = Annotated[LinearSpec | BlendSpec | EdaSpec | BalanceSpec | EncoderSpec, Field(discriminator="kind")]
 
 
 class CompressConfig(Section):

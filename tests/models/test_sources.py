@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.config import EncoderSpec
 from ratchet.errors import RatchetError
-from ratchet.models.sources import ENGLISH_PACKAGE, Source, Tuned, locate, tuned
+from ratchet.models.sources import ENGLISH_PACKAGE, Source, locate
 
 
 @pytest.mark.parametrize("language", ["zh", "mixed"])
@@ -105,11 +104,6 @@ def test_a_damaged_config_is_named(tmp_path: Path, contents: str) -> None:
         locate(str(tmp_path), language="en")
 
 
-def test_what_the_spec_leaves_open_depends_on_the_source(checkpoint: Callable[..., Path]) -> None:
-    scratch = tuned(EncoderSpec(), source=locate("scratch", language="zh"))
-    source = locate(str(checkpoint()), language="en")
-    assert scratch.frozen_layers == 0
-    assert scratch.lr > tuned(EncoderSpec(), source=source).lr
-    assert tuned(EncoderSpec(), source=source).frozen_layers == 1
-    said = EncoderSpec(epochs=9, lr=1.0, batch_tokens=99, frozen_layers=0)
-    assert tuned(said, source=source) == Tuned(epochs=9, lr=1.0, batch_tokens=99, frozen_layers=0)
+def test_the_layers_of_a_source_are_known(checkpoint: Callable[..., Path]) -> None:
+    assert locate("scratch", language="en").layers == 0
+    assert locate(str(checkpoint("distilbert")), language="en").layers == 2

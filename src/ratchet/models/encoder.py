@@ -16,7 +16,7 @@ from ratchet.config import EncoderSpec
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.packing import by_length, padded, softmax
 from ratchet.models.quiet import quiet_transformers, switch_off_telemetry
-from ratchet.models.sources import Pooling, Source, first_line, locate, tuned
+from ratchet.models.sources import Pooling, Source, first_line, locate
 from ratchet.models.tokens import TextEncoder, train_tokenizer
 from ratchet.workspace import atomic_folder
 
@@ -123,7 +123,7 @@ def build_encoder(
     from ratchet.models.network import freeze, layer_stack
 
     source = locate(spec.source, language=language)
-    frozen = tuned(spec, source=source).frozen_layers
+    frozen = source.layers // 2 if spec.frozen_layers is None else spec.frozen_layers
     with torch.random.fork_rng(devices=[]), quiet_transformers():
         torch.manual_seed(seed)
         if source.folder is None:

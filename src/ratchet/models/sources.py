@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from ratchet.config import EncoderSpec
 from ratchet.errors import RatchetError
 from ratchet.models.quiet import allow_hub
 
@@ -43,6 +42,13 @@ class Source:
         return _read(self.folder / "config.json", owner=self.name)
 
     @property
+    def layers(self) -> int:
+        """Layers of the checkpoint; 0 from scratch."""
+        if self.folder is None:
+            return 0
+        return int(self.config.get("num_hidden_layers", self.config.get("n_layers", 0)))
+
+    @property
     def pooling(self) -> Pooling:
         """How hidden states become one vector: as the sentence-transformers files say, else by the model's own head."""
         if self.folder is None:
@@ -53,27 +59,6 @@ class Source:
         pooling = _read(found[0], owner=self.name)
         first = pooling.get("pooling_mode_cls_token") or pooling.get("pooling_mode") == "cls"
         return "first" if first else "mean"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tuned:
-    """The numbers of a training that a spec may leave open, as they will be used."""
-
-    epochs: int
-    lr: float
-    batch_tokens: int
-    frozen_layers: int
-
-
-def tuned(spec: EncoderSpec, *, source: Source) -> Tuned:
-    """What the spec says, and where it says nothing, what was best on the recipes' data within their minutes."""
-    scratch = source.folder is None
-    depth = 0 if scratch else int(source.config.get("num_hidden_layers", source.config.get("n_layers", 0)))
-    usual = Tuned(
-        epochs=3, lr=1e-3 if scratch else 3e-4, batch_tokens=2048 if scratch else 1024, frozen_layers=depth // 2
-    )
-    said = {name: value for name in asdict(usual) if (value := getattr(spec, name)) is not None}
-    return replace(usual, **said)
 
 
 def locate(source: str, *, language: str) -> Source:

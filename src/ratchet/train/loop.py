@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+import ratchet
 from ratchet.config import EncoderSpec
 from ratchet.errors import RatchetError
 from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json
 from ratchet.models.packing import padded
-from ratchet.models.sources import Source, Tuned, locate, tuned
+from ratchet.models.sources import Source, locate
 from ratchet.train.batches import Plan, plan_epoch
 from ratchet.train.checkpoint import Checkpoints
 from ratchet.train.monitor import Monitor
 from ratchet.train.schedule import Schedule
+from ratchet.train.settings import Settings, settle
 from ratchet.workspace import write_atomic
 
 if TYPE_CHECKING:
@@ -125,10 +127,9 @@ def fit_encoder(
     """
     _require_rows(train_texts, train_labels, labels=labels)
     source = locate(spec.source, language=language)
-    numbers = tuned(spec, source=source)
     key = _key(
         [train_texts, train_labels, valid_texts, valid_labels, labels],
-        facts={**spec.model_dump(mode="json", exclude={"name"}), **asdict(numbers), "seed": seed, "threads": threads},
+        facts={**spec.model_dump(mode="json", exclude={"name"}), "seed": seed, "threads": threads},
         source=source,
     )
     finished = _finished(folder / MODEL, key=key, threads=threads)
@@ -136,18 +137,20 @@ def fit_encoder(
         return finished
     fresh = build_encoder(spec, labels=labels, language=language, texts=train_texts, seed=seed, threads=threads)
     column = {label: place for place, label in enumerate(fresh.labels)}
+    train = _rows(fresh, train_texts, train_labels, column=column)
+    settings = settle(spec, source=source, lengths=train.lengths, seed=seed)
     training = _Training(
         encoder=fresh,
         spec=spec,
-        numbers=numbers,
+        settings=settings,
         seed=seed,
-        train=_rows(fresh, train_texts, train_labels, column=column),
+        train=train,
         valid=_rows(fresh, valid_texts, valid_labels, column=column) if len(valid_texts) else None,
         checkpoints=Checkpoints(folder=folder / "checkpoints", key=key),
     )
     with _deterministic(threads):
         records = training.run(folder, progress=progress)
-    facts = {**asdict(numbers), "kept_epoch": training.kept(records), "precision": PRECISION, "key": key}
+    facts = {**asdict(settings), "kept_epoch": training.kept(records), "precision": PRECISION, "key": key}
     fitted = replace(fresh, facts=facts)
     fitted.save(folder / MODEL)
     training.checkpoints.clear()
@@ -169,7 +172,7 @@ class _Training:
         *,
         encoder: FittedEncoder,
         spec: EncoderSpec,
-        numbers: Tuned,
+        settings: Settings,
         seed: int,
         train: _Rows,
         valid: _Rows | None,
@@ -178,11 +181,11 @@ class _Training:
         self.encoder, self.spec, self.seed, self.train, self.valid = encoder, spec, seed, train, valid
         self.checkpoints = checkpoints
         self.plans = [
-            plan_epoch(train.lengths, seed=seed, epoch=epoch, budget=numbers.batch_tokens)
-            for epoch in range(numbers.epochs)
+            plan_epoch(train.lengths, seed=seed, epoch=epoch, budget=settings.batch_tokens)
+            for epoch in range(settings.epochs)
         ]
         steps = sum(len(plan.batches) for plan in self.plans)
-        self.schedule = Schedule(shape=spec.schedule, peak=numbers.lr, warmup=spec.warmup, steps=steps)
+        self.schedule = Schedule(shape=spec.schedule, peak=settings.lr, warmup=spec.warmup, steps=steps)
         self.optimizer = _optimizer(encoder, decay=spec.weight_decay)
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
@@ -358,7 +361,7 @@ def _key(parts: Sequence[Sequence[str]], *, facts: Mapping[str, Any], source: So
     """sha256 of everything that the weights depend on; 64 hex digits."""
     import torch
 
-    wanted = {**facts, "source": source.name, "torch": torch.__version__}
+    wanted = {**facts, "source": source.name, "torch": torch.__version__, "ratchet": ratchet.__version__}
     digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode())
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
