@@ -245,6 +245,26 @@ def test_a_given_test_table_is_the_test_part(make_reviews: Callable[..., Path]) 
     assert quarantine.count("parts.leak") >= 3
 
 
+@pytest.mark.parametrize("method", ["under", "over", "weights"])
+def test_a_balanced_train_part_is_a_challenger(make_reviews: Callable[..., Path], method: str) -> None:
+    table = make_reviews(1_500)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    kept = [line for i, line in enumerate(lines) if i == 0 or "差评" in line or i % 6 == 0]
+    table.write_text("\n".join(kept), encoding="utf-8")
+    spec = f"challengers=[{{kind: balance, name: bal, method: {method}, ratio: 1}}]"
+    recipe = small(table, spec, "gate.metrics=[macro_f1]", "compress.methods=[]")
+    summary = run(recipe)
+    assert [verdict["name"] for verdict in summary["verdicts"]] == ["tfidf-lr", "bal"]
+    card = next(
+        json.loads(path.read_bytes())
+        for path in Path(recipe.workspace, "models").glob("*/contender.json")
+        if '"bal"' in path.read_text(encoding="utf-8")
+    )
+    counts = card["facts"]["train_rows"]
+    assert counts["好评"] == pytest.approx(counts["差评"])
+    assert summary["scores"]["test"]["metric"] == "macro_f1"
+
+
 def _command(recipe: Path, *extra: str) -> list[str]:
     return [sys.executable, "-m", "ratchet", "run", str(recipe), *extra]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ratchet import config
-from ratchet.config import BlendSpec, ColumnRule, EdaSpec, EncoderSpec, LinearFeatures, LinearSpec, Recipe, Section
+from ratchet.config import BalanceSpec, BlendSpec, ColumnRule, EdaSpec, EncoderSpec, LinearFeatures, LinearSpec, Recipe, Section
 from ratchet.errors import RecipeError
 from ratchet.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
 from ratchet.yaml12 import read_yaml
@@ -129,7 +129,7 @@ def test_a_whole_recipe() -> None:
         ),
         (
             "challengers:\n- C: 1",
-            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, eda, encoder but is",
+            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, eda, balance, encoder but is",
             "",
         ),
         (
@@ -400,7 +400,7 @@ def test_the_commented_recipe_loads() -> None:
 def test_the_commented_recipe_loads_with_every_key_uncommented() -> None:
     text = re.sub(r"^( *)#(?! )", r"\1", commented_recipe(ANSWERS), flags=re.MULTILINE)
     recipe = parse(text)
-    assert recipe.challengers == (LinearSpec(), BlendSpec(), EdaSpec(), EncoderSpec())
+    assert recipe.challengers == (LinearSpec(), BlendSpec(), EdaSpec(), BalanceSpec(), EncoderSpec())
     assert recipe.model_copy(update={"challengers": None}) == parse(commented_recipe(ANSWERS))
 
 

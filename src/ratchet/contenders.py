@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,16 +14,18 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from ratchet.config import BlendSpec, EdaSpec, EncoderSpec, LinearSpec
+from ratchet.config import BalanceSpec, BlendSpec, EdaSpec, EncoderSpec, LinearSpec
+from ratchet.data.balance import rebalance
 from ratchet.data.leaks import leaks
 from ratchet.data.split import Parts
 from ratchet.data.table import Dataset
 from ratchet.errors import DataError, WorkspaceError
 from ratchet.ledger import ContenderRef
 from ratchet.metrics import Evidence
-from ratchet.models.baseline import Augment, fit_folds, resolve
+from ratchet.models.baseline import Augment, Sample, fit_folds
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import Corpus
+from ratchet.models.specs import resolve
 from ratchet.screen import Advance
 from ratchet.serve.predict import Predictor
 from ratchet.store import load_array, load_json, save_array, save_json
@@ -210,6 +212,7 @@ def train_linear(
     seed: int,
     kind: str = "",
     augment: Augment | None = None,
+    sample: Sample | None = None,
     facts: Callable[[], Mapping[str, Any]] | None = None,
 ) -> None:
     """Fit a linear contender on every fold's complement; fold 0's model is the one to be served."""
@@ -217,7 +220,9 @@ def train_linear(
     resolved = spec
     if spec != "majority":
         resolved = resolve(spec, language=rows.language, n_rows=len(dev), n_labels=len(rows.labels))
-    fit = fit_folds(rows.corpus, rows.names(dev), rows.parts.fold[dev], spec=resolved, seed=seed, augment=augment)
+    fit = fit_folds(
+        rows.corpus, rows.names(dev), rows.parts.fold[dev], spec=resolved, seed=seed, augment=augment, sample=sample
+    )
     save_models(folder, fit.models)
     plain = None if resolved == "majority" else resolved
     finish(
@@ -255,6 +260,7 @@ def train_encoder(
     advance: Advance,
     kind: str = "encoder",
     extra: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    sample: Sample | None = None,
 ) -> None:
     """Train an encoder on the train part, export it to ONNX, and score the valid part.
 
@@ -262,12 +268,15 @@ def train_encoder(
         folder: the contender's folder, being built.
         training: where the checkpoints live: outside ``folder``, so that a killed training goes on.
         extra: augmented texts and their labels.
+        sample: which rows of the train part are trained on; its weights are for linear models.
     """
     from ratchet.train.export import export_onnx
     from ratchet.train.loop import fit_encoder, read_history
 
     begun = time.perf_counter()
     train, valid = rows.parts.train, rows.parts.valid
+    if sample is not None:
+        train = sample(train)[0]
     fitted = fit_encoder(
         [*rows.texts(train), *extra[0]],
         [*rows.names(train), *extra[1]],
@@ -378,6 +387,59 @@ def train_augmented(
         augment=augmented,
         facts=lambda: {"of": of.name, "augmented": made, "rejected": rejected},
     )
+
+
+def train_balanced(
+    folder: Path,
+    rows: PartedRows,
+    *,
+    name: str,
+    spec: BalanceSpec,
+    of: Contender,
+    seed: int,
+    threads: int,
+    training: Path,
+    advance: Advance,
+) -> None:
+    """The champion's own settings, trained on a re-balanced train part."""
+    base, dev = of.spec(), rows.parts.dev
+    assert base is not None, "the majority model is challenged before anything is re-balanced"
+    encoder = isinstance(base, EncoderSpec)
+    if encoder and spec.method == "weights":
+        raise DataError(
+            f"balance.method must be under or over for an encoder ({of.name!r}) but got weights.",
+            next_step="Set the challenger's method to over.",
+        )
+    counts: dict[str, float] = {}
+
+    def sample(part: Ints) -> tuple[Ints, Sequence[float]]:
+        """Rows as positions among the dev rows for linear models, among all rows for an encoder."""
+        whole = part if encoder else dev[part]
+        keys = [text.encode("utf-8", "surrogatepass") for text in rows.texts(whole)]
+        found = rebalance(
+            rows.names(whole), method=spec.method, ratio=spec.ratio, target=spec.target, seed=seed, keys=keys
+        )
+        counts.update(found.counts)
+        weights = np.ones(len(rows.dataset))
+        weights[part[found.rows]] = found.weights
+        return part[found.rows], weights.tolist()
+
+    if isinstance(base, EncoderSpec):
+        train_encoder(
+            folder,
+            rows,
+            name=name,
+            spec=base,
+            seed=seed,
+            threads=threads,
+            training=training,
+            advance=advance,
+            kind="balance",
+            sample=sample,
+        )
+        return
+    facts = partial(dict[str, Any], of=of.name, method=spec.method, train_rows=counts)
+    train_linear(folder, rows, name=name, spec=base, seed=seed, kind="balance", sample=sample, facts=facts)
 
 
 def shrink(folder: Path, rows: PartedRows, *, name: str, of: Contender, threads: int) -> None:

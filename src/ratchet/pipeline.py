@@ -20,7 +20,7 @@ import numpy as np
 
 from ratchet.bundle import Bundle, write_bundle
 from ratchet.checks import run_checks
-from ratchet.config import BlendSpec, Challenger, EdaSpec, EncoderSpec, LinearSpec, Recipe
+from ratchet.config import BalanceSpec, BlendSpec, Challenger, EdaSpec, EncoderSpec, LinearSpec, Recipe
 from ratchet.contenders import (
     MODEL,
     Contender,
@@ -29,6 +29,7 @@ from ratchet.contenders import (
     latency,
     shrink,
     train_augmented,
+    train_balanced,
     train_encoder,
     train_linear,
 )
@@ -43,8 +44,8 @@ from ratchet.data.table import Dataset, concat
 from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
 from ratchet.ledger import CHALLENGE, Ledger
 from ratchet.metrics import Evidence, score
-from ratchet.models.baseline import default_specs, guess_language
 from ratchet.models.quiet import switch_off_telemetry
+from ratchet.models.specs import default_specs, guess_language
 from ratchet.recipe import dump_recipe
 from ratchet.reproduce import code_version, environment
 from ratchet.screen import Screen
@@ -270,8 +271,8 @@ def incumbent(job: Job, rows: PartedRows) -> None:
         of = Contender.load(job.workspace.models / before.contender.key)
         name = f"{of.name.removesuffix(BEFORE)}{BEFORE}"
         known = job.workspace.data / f"rows-{of.card['rows']}"
-        reason = "its labels are others" if tuple(of.card["labels"]) != rows.labels else ""
-        reason = reason or ("" if known.is_dir() else f"{known} is gone, so nobody knows what it was trained on")
+        reason = "Its labels are others." if tuple(of.card["labels"]) != rows.labels else ""
+        reason = reason or ("" if known.is_dir() else f"{known} is gone, so nobody knows what it was trained on.")
         if not reason:
             trained_on = load_dataset(known).take(np.flatnonzero(load_array(known / "fold.npy") > 0))
             train = partial(defend, rows=rows, name=name, of=of, trained_on=trained_on)
@@ -292,7 +293,11 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
         return job.recipe.challengers
     usual = default_specs(rows.language, n_rows=len(rows.parts.dev), n_labels=len(rows.labels))
     linear = [spec for name, spec in usual.items() if name in ("linear-wide", "blend")]
-    return (*linear, EdaSpec(name="eda"), job.recipe.train)
+    counts = np.bincount(rows.truth[rows.parts.dev])
+    spec = BalanceSpec(name="balance")
+    uneven = set(job.recipe.gate.metrics) != {"accuracy"} and counts.max() > spec.ratio * counts.min()
+    balance = (spec,) if uneven else ()  # by accuracy alone the largest class would always be right
+    return (*linear, *balance, EdaSpec(name="eda"), job.recipe.train)
 
 
 def challenge(job: Job, rows: PartedRows, spec: Challenger) -> None:
@@ -317,6 +322,8 @@ def challenge(job: Job, rows: PartedRows, spec: Challenger) -> None:
             common: Json = {"name": name, "seed": seed, "threads": threads, "training": training, "advance": advance}
             if isinstance(spec, EncoderSpec):
                 train = partial(train_encoder, rows=rows, spec=spec, **common)
+            elif isinstance(spec, BalanceSpec):
+                train = partial(train_balanced, rows=rows, spec=spec, of=champion(job, rows), **common)
             else:
                 train = partial(train_augmented, rows=rows, spec=spec, of=champion(job, rows), **common)
             _gate(job, rows, key, train, name, skipped)
@@ -327,7 +334,7 @@ def compress(job: Job, rows: PartedRows) -> None:
     with job.stage("compress") as skipped:
         for method in job.recipe.compress.methods:
             of = champion(job, rows)
-            if of.ref.kind == method:
+            if of.spec() is None or of.ref.kind == method:
                 skipped.append(True)
                 continue
             key, name = key_of("compress", method, of.folder.name, job.code), f"{of.name}-{method}"
@@ -347,6 +354,12 @@ def champion(job: Job, rows: PartedRows) -> Contender:
     standing = job.ledger.champion(family_of(rows))
     assert standing is not None, "the baseline comes first"
     return Contender.load(job.workspace.models / standing.contender.key)
+
+
+def _skip(job: Job, name: str, reason: str) -> None:
+    """Say and record why a challenger was not tried."""
+    job.ledger.note("skipped", {"run": job.run, "name": name, "reason": reason}, key=f"skipped:{job.run}:{name}")
+    job.screen.say("challenge", f"{name}: skipped. {reason}")
 
 
 def _trained(job: Job, key: str, train: Any, skipped: list[bool]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,7 +16,7 @@ from ratchet.models.logistic import Corpus, fit_majority, fit_rows
 from ratchet.models.ngrams import Ints
 from ratchet.models.specs import Language, default_specs, guess_language, resolve
 
-__all__ = ["Augment", "FoldFit", "Language", "default_specs", "fit_folds", "guess_language", "resolve"]
+__all__ = ["Augment", "FoldFit", "Language", "Sample", "default_specs", "fit_folds", "guess_language", "resolve"]
 
 
 class Augment(Protocol):
@@ -27,6 +27,11 @@ class Augment(Protocol):
     ) -> tuple[Sequence[str], Sequence[str]]:
         """Extra texts and their labels; none of them may be a copy or near-copy of a held-out text."""
         ...
+
+
+Sample = Callable[[Ints], tuple[Ints, Sequence[float]]]
+"""Given the rows of a training part: those to train on (some may come several times), and a weight for every row of the
+corpus."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +60,7 @@ def fit_folds(
     seed: int,
     augment: Augment | None = None,
     weights: Sequence[float] | None = None,
+    sample: Sample | None = None,
 ) -> FoldFit:
     """Fit a contender on each fold's complement and predict the fold.
 
@@ -69,6 +75,7 @@ def fit_folds(
         seed: order in which the solver visits the rows.
         augment: makes extra training rows for one fold.
         weights: n weights of the rows in training; extra rows weigh 1.
+        sample: which rows of a training part are trained on, and with what weights, instead of ``weights``.
 
     Raises:
         DataError: the labels are all the same.
@@ -90,6 +97,8 @@ def fit_folds(
                 own = rows.tolist()
                 unseen = [corpus.texts[row] for row in out.tolist()]
                 extra = augment([corpus.texts[row] for row in own], [labels[row] for row in own], held_out=unseen)
+            if sample is not None:
+                rows, weights = sample(rows)
             model = fit_rows(corpus, labels, names=names, rows=rows, spec=spec, seed=seed, weights=weights, extra=extra)
         probability[out] = model.predict([corpus.texts[row] for row in out.tolist()])
         models.append(model)
