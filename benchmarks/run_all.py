@@ -1,0 +1,41 @@
+"""Run the benchmarks one after the other and write a dated result beside each: what `make bench` does.
+
+    python benchmarks/run_all.py [NAME ...]
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PRINTING = ("startup", "verdict_calibration")
+"""Scripts that print Markdown; the others write their own results."""
+
+
+def machine() -> str:
+    found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    return f"{found[1] if found else platform.processor()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or sorted(path.stem for path in HERE.glob("*.py") if path.stem != "run_all")
+    for name in wanted:
+        print(f"== {name}", flush=True)
+        command = [sys.executable, str(HERE / f"{name}.py")]
+        if name not in PRINTING:
+            subprocess.run(command, check=True)
+            continue
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        head = f"# {name}\n\n{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/{name}.py`, {machine()}.\n\n"
+        (HERE / "results" / f"{name}.md").write_text(head + done.stdout, encoding="utf-8")
+        print(done.stdout)
+
+
+if __name__ == "__main__":
+    main()
