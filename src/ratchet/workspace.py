@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ratchet.errors import WorkspaceError
@@ -147,12 +149,24 @@ def write_atomic(path: str | Path, data: bytes) -> None:
     Raises:
         WorkspaceError: the disk is full, read-only or forbidden; ``path`` is as it was before.
     """
+    with atomic_file(path) as write:
+        write(data)
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Callable[[bytes | memoryview], None]]:
+    """Yield what writes further bytes; the file appears as ``path``, complete and on disk, when the block ends well.
+
+    Raises:
+        WorkspaceError: the disk is full, read-only or forbidden; ``path`` is as it was before.
+    """
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary, handle = _claim_file(path)
         try:
-            _fill(handle, data)
+            yield partial(_write, handle)
+            os.fsync(handle)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -205,6 +219,13 @@ def sweep(folder: str | Path) -> tuple[Path, ...]:
             if _discard(path, home=path.with_name(found["name"]) if found["kind"] == "old" else None):
                 swept.append(path)
     return tuple(sorted(swept))
+
+
+def sweep_beside(path: Path) -> None:
+    """Remove what killed processes left half-written of this one file, which need not lie in a workspace."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.new-*"):
+        if _LEFTOVER.fullmatch(leftover.name):
+            _discard(leftover, home=None)
 
 
 @contextmanager
@@ -355,10 +376,14 @@ def _fill(handle: int, data: bytes) -> None:
     """Make the open file hold exactly ``data``, on disk."""
     os.ftruncate(handle, 0)
     os.lseek(handle, 0, os.SEEK_SET)
+    _write(handle, data)
+    os.fsync(handle)
+
+
+def _write(handle: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
-    os.fsync(handle)
 
 
 def _sync_tree(folder: Path) -> None:
