@@ -31,7 +31,7 @@ from ratchet.report import (
     standalone,
 )
 from ratchet.report.charts import waffle
-from ratchet.report.page import FULL, cut, emphasised
+from ratchet.report.frame import FULL, cut, emphasised
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "col", "source", "wbr"}
 HOSTILE = (

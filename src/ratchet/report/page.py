@@ -1,105 +1,27 @@
-"""The page: one HTML file that carries its style, its script and its pictures, and asks the network for nothing."""
+"""The report's page: its pictures and figures in one self-contained HTML file."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
-from ratchet.report import figures, pictures
-from ratchet.report import text as words
+from ratchet.report import pictures
 from ratchet.report.classes import confused, per_class
 from ratchet.report.content import ReportData
+from ratchet.report.frame import render_page
 from ratchet.report.palette import resource, tokens
 from ratchet.report.story import overstated, story, tiles, verdict_counts
 from ratchet.workspace import write_atomic
 
-SHOWN, FULL = 240, 4000
-"""Characters of a text that are shown at once, and in all: a cell of five megabytes must not fill the page."""
 MARGIN = 18
 CLASS_ROWS = 200
 """Classes listed in the per-class table; the worst ones come first when there are more."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cut:
-    """A long text: its start, the rest behind a click, and the number of characters that are left out altogether."""
-
-    start: str
-    rest: str
-    missing: int
-
-
-def cut(text: str, limit: int = SHOWN) -> Cut:
-    """Part a text for the page."""
-    start = words.head(text, limit=limit)
-    # One more line is cheaper to read than a click.
-    start = text if len(text) <= limit + 60 else start
-    rest = text[len(start) : FULL] if len(text) > len(start) else ""
-    return Cut(start=start, rest=rest, missing=max(0, len(text) - len(start) - len(rest)))
-
-
-def emphasised(sentence: str) -> list[tuple[str, bool]]:
-    """The pieces of a sentence, each with whether it is a percentage."""
-    pieces = re.split(r"(\d+(?:\.\d+)? ?%)", sentence)
-    return [(piece, index % 2 == 1) for index, piece in enumerate(pieces) if piece]
-
-
-def _digest(source: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-
-
-def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(
-        autoescape=True,
-        loader=jinja2.FunctionLoader(resource),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    written = (
-        "percent",
-        "bounds",
-        "score",
-        "signed",
-        "points",
-        "p_value",
-        "small",
-        "count",
-        "size",
-        "seconds",
-        "milliseconds",
-        "when",
-    )
-    made.filters |= {name: getattr(figures, name) for name in written}
-    made.filters |= {"metric": figures.metric, "cut": cut, "emphasised": emphasised}
-    return made
-
-
 def render(report: ReportData) -> str:
     """The whole page as one string; every text of the report is escaped, whatever it holds."""
-    style = tokens() + resource("charts.css") + resource("style.css")
-    script = resource("page.js")
-    page = (
-        _environment()
-        .get_template("template.html")
-        .render(
-            r=report,
-            style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            style_hash=_digest(style),
-            script_hash=_digest(script),
-            story=story(report),
-            tiles=tiles(report),
-            **_sections(report),
-        )
-    )
-    return words.clean(page)
+    shown = {"r": report, "story": story(report), "tiles": tiles(report), **_sections(report)}
+    return render_page("template.html", shown=shown)
 
 
 def _sections(report: ReportData) -> dict[str, object]:
