@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ratchet.data.ngrams import blocks
 from ratchet.data.table import Rows
 
+_BLOCK = 1 << 17
 # Later ranges overwrite earlier ones.
 _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
     ("latin", ((0x41, 0x5A), (0x61, 0x7A), (0x100, 0x24F), (0x1E00, 0x1EFF), (0x2C60, 0x2C7F))),
@@ -54,7 +55,7 @@ class Characters:
         """Count, a block of texts at a time."""
         table, kinds = _kinds(), len(KINDS)
         counts = np.zeros((len(texts), kinds), np.int32)
-        for start, end in blocks(texts):
+        for start, end in blocks(texts, characters=_BLOCK):
             block = texts[start:end]
             lengths = np.fromiter(map(len, block), np.int64, end - start)
             points = np.frombuffer("".join(block).encode("utf-32-le", "surrogatepass"), np.uint32)

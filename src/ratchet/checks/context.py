@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from ratchet.checks.characters import Characters
 from ratchet.checks.finding import Example, Finding, Severity
 from ratchet.checks.mask import mask
+from ratchet.checks.same import Fingerprints
 from ratchet.config import Recipe
-from ratchet.data.duplicates import clusters, exact_groups
+from ratchet.data.duplicates import clusters, normalise
 from ratchet.data.table import Dataset, Rows
 
 if TYPE_CHECKING:
@@ -101,7 +102,12 @@ class Context:
     @cached_property
     def text_groups(self) -> Rows:
         """Of each different text the number of its group: those that are copies of each other after normalisation."""
-        return exact_groups(self.texts.values)
+        return self.prints.groups(normalise)
+
+    @cached_property
+    def prints(self) -> Fingerprints:
+        """The fingerprints of the different texts."""
+        return Fingerprints.of(self.texts.values)
 
     @cached_property
     def groups(self) -> Rows:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding
-from ratchet.checks.terms import Terms, pair_codes
+from ratchet.checks.terms import Terms
 from ratchet.data.table import Rows
 
 GIVES = ("diversity.tail", "diversity.repetitive")
@@ -94,15 +94,14 @@ def measure(context: Context) -> Diversity | None:
     if not len(terms.term):
         return None
     ranked = np.sort(terms.frequency[terms.frequency > 0])[::-1]
-    codes, _ = pair_codes(terms.single)
     return Diversity(
         unit=terms.unit,
         texts=len(terms.rows),
         terms=len(terms.term),
         vocabulary=len(ranked),
         once=float((ranked == 1).mean()),
-        distinct_1=len(terms.single.names) / len(terms.single.token),
-        distinct_2=len(np.unique(codes)) / max(len(codes), 1),
+        distinct_1=terms.different_tokens / terms.tokens,
+        distinct_2=terms.different_pairs / max(len(terms.pair), 1),
         zipf=_curve(ranked),
         tail=int((ranked > 1).sum()) + 1,
         growth=_growth(terms, seed=context.seed),
@@ -128,8 +127,7 @@ _UNITS = {"word": "words", "pair": "character pairs"}
 
 def _repetitive(context: Context, terms: Terms) -> Iterator[Finding]:
     """Labels with far fewer different pairs of tokens in their first thousand than the other labels."""
-    codes, text = pair_codes(terms.single)
-    owner = terms.label[text]
+    codes, owner = terms.pair, terms.label[terms.pair_text]
     order = np.argsort(owner, kind="stable")
     begins = np.searchsorted(owner[order], np.arange(len(terms.labels) + 1))
     long = np.flatnonzero(np.diff(begins) >= _PAIRS)
@@ -163,7 +161,8 @@ def _growth(terms: Terms, *, seed: int) -> tuple[tuple[int, int], ...]:
     place = np.random.default_rng(seed).permutation(len(terms.rows))
     text, term = terms.documents
     first = np.full(len(terms.names), len(terms.rows), np.int64)
-    np.minimum.at(first, term, place[text])
+    order = np.argsort(-place[text], kind="stable")
+    first[term[order]] = place[text][order]  # the last one written is the earliest place
     marks = np.unique(np.linspace(0, len(terms.rows), 11).astype(np.int64)[1:])
     known = np.searchsorted(np.sort(first[terms.frequency > 0]), marks)
     return tuple(zip(marks.tolist(), known.tolist(), strict=True))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, patch
-from ratchet.data.duplicates import exact_groups, wording
+from ratchet.data.duplicates import wording
 from ratchet.data.table import Rows
 
 GIVES = ("duplicates.exact", "duplicates.wording")
@@ -85,9 +85,7 @@ def _copies_noted(context: Context, copies: Rows) -> dict[int, str]:
 
 def _wording(context: Context) -> Iterator[Finding]:
     """Different texts (after normalisation) with the same letters and digits."""
-    values = context.texts.values
-    same = exact_groups(values, form=wording)
-    rows = np.append(same, -1)[context.texts.member]
+    rows = np.append(context.prints.groups(wording), -1)[context.texts.member]
     extra = further(rows)
     extra = extra[~is_further(context.groups)[extra]]
     if not len(extra):

@@ -15,7 +15,7 @@ from ratchet.data.table import Rows
 from ratchet.models.baseline import guess_language
 from ratchet.models.ngrams import normalise, split_tokens
 
-MOST = 100_000
+MOST = 50_000
 _BATCH = 5_000
 
 Ids = npt.NDArray[np.int32]
@@ -45,7 +45,9 @@ class Terms:
         names: the terms.
         term: of each occurrence its term.
         text: of each occurrence its text.
-        single: the stream of tokens that the terms were made from.
+        tokens: words, or characters, of all texts; ``different_tokens`` of them differ.
+        pair: a number of each two neighbouring tokens, equal for equal ones; ``different_pairs`` of them differ.
+        pair_text: the text of each such pair.
     """
 
     unit: Literal["word", "pair"]
@@ -55,7 +57,11 @@ class Terms:
     names: list[str]
     term: Ids
     text: Ids
-    single: Stream
+    tokens: int
+    different_tokens: int
+    pair: Rows
+    pair_text: Ids
+    different_pairs: int
 
     @classmethod
     def of(cls, context: Context, *, most: int = MOST) -> Terms:
@@ -67,16 +73,27 @@ class Terms:
         texts = [context.texts.values[i] for i in context.texts.member[first].tolist()]
         pairs = bool(texts) and guess_language(texts) == "zh"
         stream = _stream(texts, unit="char" if pairs else "word")
-        names, term, text = _pairs(stream) if pairs else (stream.names, stream.token, stream.text)
+        codes, owner = _neighbours(stream)
+        different, _ = _counted(codes)
+        term, text = (
+            (stream.token, stream.text) if not pairs else (np.searchsorted(different, codes).astype(np.int32), owner)
+        )
+        width = max(len(stream.names), 1)
         return cls(
             unit="pair" if pairs else "word",
             rows=first.astype(np.int64),
             label=context.labels.member[first],
             labels=context.labels.values,
-            names=names,
+            names=[stream.names[code // width] + stream.names[code % width] for code in different.tolist()]
+            if pairs
+            else stream.names,
             term=term,
             text=text,
-            single=stream,
+            tokens=len(stream.token),
+            different_tokens=len(stream.names),
+            pair=codes,
+            pair_text=owner,
+            different_pairs=len(different),
         )
 
     @cached_property
@@ -124,8 +141,10 @@ def _stream(texts: Sequence[str], *, unit: Literal["char", "word"]) -> Stream:
         pieces = split_tokens([normalise(text) for text in texts[start : start + _BATCH]], unit)
         row = pieces.row.astype(np.int32)
         if isinstance(pieces.raw, np.ndarray):
-            points, place = np.unique(pieces.raw, return_inverse=True)
-            names = [chr(point) for point in points.tolist()]
+            present = np.zeros(int(pieces.raw.max(initial=0)) + 1, np.int64)
+            present[pieces.raw] = 1
+            names = [chr(point) for point in np.flatnonzero(present).tolist()]
+            place = (np.cumsum(present) - 1)[pieces.raw]
         else:
             found: dict[str, int] = {}
             place = np.fromiter((found.setdefault(word, len(found)) for word in pieces.raw), np.int64, len(pieces.raw))
@@ -147,16 +166,7 @@ def _stream(texts: Sequence[str], *, unit: Literal["char", "word"]) -> Stream:
     )
 
 
-def _pairs(stream: Stream) -> tuple[list[str], Ids, Ids]:
-    """Neighbouring tokens as terms: (names, term and text of each occurrence)."""
-    codes, text = pair_codes(stream)
-    different, _ = _counted(codes)
-    width = max(len(stream.names), 1)
-    names = [stream.names[code // width] + stream.names[code % width] for code in different.tolist()]
-    return names, np.searchsorted(different, codes).astype(np.int32), text
-
-
-def pair_codes(stream: Stream) -> tuple[Rows, Ids]:
+def _neighbours(stream: Stream) -> tuple[Rows, Ids]:
     """A number for each two neighbouring tokens, equal for equal ones, and the text they stand in."""
     left = np.flatnonzero(stream.joined)
     codes = stream.token[left].astype(np.int64) * max(len(stream.names), 1) + stream.token[left + 1]

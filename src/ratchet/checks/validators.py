@@ -102,9 +102,10 @@ def numbers(values: pa.Array) -> tuple[Floats, Mask]:
     digits = pc.replace_substring_regex(pc.struct_field(parts, "value"), r"[,¥￥$€£]", "")
     digits = pc.if_else(pc.match_substring_regex(digits, r"^[+-]?(?:\d|\.\d)"), digits, pa.scalar(None, digits.type))
     unit = pc.struct_field(parts, "unit")
-    factors = np.array([_UNITS[u.lower()] if u else 1.0 for u in pc.fill_null(unit, "").to_pylist()])
+    which = pc.index_in(pc.utf8_lower(unit), value_set=pa.array(_UNITS, unit.type)).fill_null(len(_UNITS))
+    factors = np.array([*_UNITS.values(), 1.0])[which.to_numpy(zero_copy_only=False)]
     value = pc.cast(digits, pa.float64()).to_numpy(zero_copy_only=False) * factors
-    with_unit = _mask(pc.greater(pc.utf8_length(unit), 0)) & ~np.isnan(value)
+    with_unit = (which.to_numpy(zero_copy_only=False) < len(_UNITS)) & ~np.isnan(value)
     return value, with_unit
 
 

@@ -1,0 +1,84 @@
+"""What the page of a check shows beyond its findings and facts: columns one by one, clusters of copies, the leak matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ratchet.checks.checkup import Checkup
+from ratchet.checks.clusters import Clusters, find_clusters
+from ratchet.checks.context import Context, shown
+from ratchet.checks.matrix import LeakMatrix, between_files, of_random_split
+from ratchet.checks.target import Target
+from ratchet.data.roles import ROLES
+from ratchet.data.table import Dataset
+
+FILES = 8
+"""More files than this are not compared with each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column: its role and what spoke for it, filled cells, different values, and its first value as it may be shown."""
+
+    name: str
+    role: str
+    why: str
+    filled: int
+    distinct: int
+    first: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """See the fields' types; ``None`` where it was not asked for."""
+
+    columns: tuple[Column, ...]
+    clusters: Clusters | None
+    matrix: LeakMatrix | None
+
+
+def details(found: Checkup) -> Details:
+    """The details of a check-up; near-duplicates are searched again for them."""
+    target = found.target
+    ran = {step.check.id for step in found.steps if not step.skipped}
+    context = Context(dataset=target.dataset, recipe=target.recipe, seed=target.recipe.seed, scored=False)
+    copies = bool(ran & {"duplicates", "near"})
+    matrix = None
+    if ran & {"duplicates", "near", "parts", "leaks"}:
+        check = target.recipe.check
+        files = list(_files(target))
+        if 1 < len(files) <= FILES:
+            matrix = between_files(files, ngram=check.near_ngram, threshold=check.near_threshold)
+        elif len(files) == 1:
+            matrix = of_random_split(context)
+    return Details(columns=tuple(_columns(target)), clusters=find_clusters(context) if copies else None, matrix=matrix)
+
+
+def _files(target: Target) -> Iterator[tuple[str, Dataset]]:
+    for dataset in (target.dataset, target.test):
+        if dataset is not None:
+            for number, name in enumerate(dataset.files):
+                yield name, dataset.take(np.flatnonzero(dataset.file_index == number))
+
+
+def _columns(target: Target) -> Iterator[Column]:
+    data = target.dataset
+    roles = {getattr(data.roles, role): role for role in ROLES}
+    why = target.guess.why if target.guess else {}
+    for name in data.table.column_names:
+        cells = data.table.column(name)
+        filled = len(cells) - int(cells.null_count)
+        first = next((cell for cell in cells.slice(0, 1_000).to_pylist() if cell is not None), None)
+        role = roles.get(name, "")
+        yield Column(
+            name=name,
+            role=role,
+            why=why.get(role, "named" if role else ""),
+            filled=filled,
+            distinct=int(pc.count_distinct(cells, mode="only_valid").as_py()),
+            first=shown(first),
+        )

@@ -1,0 +1,96 @@
+"""The fixes of a check as a recipe: all patches as one, in a new file beside what was checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ratchet.checks.finding import Finding, merged, patch
+from ratchet.checks.target import Target
+from ratchet.errors import RecipeError
+from ratchet.recipe import parse_recipe
+from ratchet.workspace import write_atomic
+from ratchet.yaml12 import read_yaml, write_yaml
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """A recipe that was written, and the findings that it mends."""
+
+    path: Path
+    mended: tuple[str, ...]
+
+
+def one_line(fix: str) -> str:
+    """A patch on one line, in YAML's flow style: ``prepare: {duplicates: drop}``."""
+    values = read_yaml(fix, name="a fix").value or {}
+    return ", ".join(f"{key}: {write_yaml(value, flow=True)}" for key, value in values.items())
+
+
+def fixed_path(target: Target) -> Path:
+    """Where the recipe with the fixes goes: ``reviews.ratchet.yaml`` beside ``reviews.csv``, ``x.fixed.yaml`` beside
+    ``x.yaml``.
+    """
+    stem = target.path.name.split(".")[0] or target.path.name
+    return target.path.with_name(f"{stem}.{'fixed' if target.is_recipe else 'ratchet'}.yaml")
+
+
+def write_fixes(target: Target, findings: Sequence[Finding], *, force: bool = False) -> Fixed | None:
+    """Write the recipe, or what a table's recipe would be, with the fixes of these findings; nothing when there is none.
+
+    The new file keeps every key of the old one and loses its comments; the old one is left as it is.
+
+    Args:
+        target: what was checked.
+        findings: what was found.
+        force: replace a file that is there.
+
+    Raises:
+        RecipeError: the file is there already, or the table has no header.
+        WorkspaceError: the folder can not be written.
+    """
+    mending = [finding for finding in findings if finding.fix]
+    if not mending:
+        return None
+    if target.columns:
+        raise RecipeError(
+            f"A recipe must name tables with a header but {target.path} has none.",
+            next_step=f"Write {','.join(target.columns)} into its first line, and check it without --columns.",
+        )
+    path = fixed_path(target)
+    if path.exists() and not force:
+        raise RecipeError(
+            f"{path} must not exist yet but it does.", next_step="Look at it, move it away, or add --force."
+        )
+    own = _text(target.path) if target.is_recipe else _own(target)
+    body = merged([own, *(finding.fix for finding in mending)])
+    parse_recipe(body, folder=path.parent, name=path.name)
+    mended = tuple(dict.fromkeys(finding.id for finding in mending))
+    lines = [f"# Written by `ratchet check {target.path.name} --fix`. Read it before you run it: it mends"]
+    lines += [f"#   {finding.id:<22} {one_line(finding.fix)}" for finding in mending]
+    write_atomic(path, ("\n".join(lines) + "\n" + body).encode())
+    return Fixed(path=path, mended=mended)
+
+
+def _text(recipe: Path) -> str:
+    """The text of a recipe that was read before."""
+    data = recipe.read_bytes()
+    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+
+
+def _own(target: Target) -> str:
+    """The recipe of a table: its files and the roles of its columns."""
+    roles, data = target.dataset.roles, target.recipe.data
+    folder = target.path.absolute().parent
+    values: dict[str, Any] = {"files": [os.path.relpath(file, folder) for file in data.files]}
+    if data.test_files:
+        values["test_files"] = [os.path.relpath(file, folder) for file in data.test_files]
+    for role in ("text", "label", "group", "time", "id"):
+        if (column := getattr(roles, role)) is not None:
+            values[role] = column
+    if data.encoding != "auto":
+        values["encoding"] = data.encoding
+    return patch({"name": target.path.name.split(".")[0], "data": values})

@@ -1,0 +1,211 @@
+"""What is checked: a table whose roles are guessed, or the tables of a recipe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+from ratchet.config import Recipe
+from ratchet.data.read import RawTable, read_dataset, read_table, require_apart, with_nulls
+from ratchet.data.roles import ROLES, Guess, guess_roles
+from ratchet.data.table import Dataset, Roles, concat
+from ratchet.errors import DataError, RatchetError
+from ratchet.recipe import load_recipe, parse_recipe
+
+RECIPES = (".yaml", ".yml")
+LINES_BEFORE = {"csv": 1, "tsv": 1, "jsonl": 0}
+"""Lines of a file before its first row, by format; a format that is not here has no lines."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Target:
+    """Rows to check, and how they came to have their roles.
+
+    Attributes:
+        path: the table or recipe, as it was named.
+        dataset: its rows, with the file names as they are shown.
+        test: the rows of the test files, if there are any.
+        recipe: the recipe, or for a table the default one with this table in it.
+        guess: what was guessed; ``None`` for a recipe.
+        lines_before: by file, how many lines stand before its first row; ``None`` where it has no lines.
+        columns: names that were given to a table without a header.
+    """
+
+    path: Path
+    dataset: Dataset
+    test: Dataset | None
+    recipe: Recipe
+    guess: Guess | None
+    lines_before: Mapping[str, int | None]
+    columns: tuple[str, ...] = ()
+
+    @property
+    def is_recipe(self) -> bool:
+        """Whether a recipe was named, not a table."""
+        return self.guess is None
+
+    def line(self, file: str, row: int) -> int | None:
+        """About which line of a file a row is on: cells with line breaks, and blank lines, are not counted."""
+        before = self.lines_before.get(file)
+        return None if before is None else row + before
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TwoTables:
+    """A training and a test table in the same roles."""
+
+    train: Dataset
+    test: Dataset
+    recipe: Recipe
+    guess: Guess
+
+
+def open_target(
+    path: Path,
+    *,
+    test: Sequence[Path] = (),
+    given: Mapping[str, str | None] | None = None,
+    columns: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> Target:
+    """Read a table or what a recipe names.
+
+    Args:
+        path: a table, or a recipe (``.yaml``).
+        test: further tables, to be looked through for rows of the first; a recipe names its own.
+        given: roles that somebody named; see :func:`ratchet.data.roles.guess_roles`.
+        columns: names of the first columns of tables without a header.
+        overrides: as of ``--set``.
+
+    Raises:
+        RatchetError: a file can not be read, or a column is not there.
+    """
+    if path.suffix.lower() in RECIPES:
+        if test or columns:
+            raise RatchetError(
+                f"{'--test' if test else '--columns'} must go with a table but {path} is a recipe.",
+                next_step="Name the tables in the recipe: data.files and data.test_files.",
+            )
+        named = [f"data.{role}={column}" for role, column in (given or {}).items() if column is not None]
+        return _of_recipe(path, overrides=[*overrides, *named])
+    recipe = parse_recipe("", folder=Path(), overrides=overrides)
+    require_apart([path], list(test), base=Path())
+    first, guess, raw = _open_table(path, recipe=recipe, given=given, columns=columns)
+    others = [_open_beside(other, like=first, recipe=recipe, columns=columns) for other in test]
+    return Target(
+        path=path,
+        dataset=first,
+        test=reduce(concat, (other for other, _ in others)) if others else None,
+        recipe=_recipe_of(path, test, recipe=recipe, roles=guess.roles),
+        guess=guess,
+        lines_before={raw.name: _lines_before(raw, headless=bool(columns)) for raw in [raw, *(r for _, r in others)]},
+        columns=tuple(columns),
+    )
+
+
+def open_pair(
+    train: Path,
+    test: Path,
+    *,
+    given: Mapping[str, str | None] | None = None,
+    columns: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> TwoTables:
+    """Read a training and a test table; arguments and errors as of :func:`open_target`."""
+    recipe = parse_recipe("", folder=Path(), overrides=overrides)
+    require_apart([train], [test], base=Path())
+    first, guess, _ = _open_table(train, recipe=recipe, given=given, columns=columns)
+    second, _ = _open_beside(test, like=first, recipe=recipe, columns=columns)
+    return TwoTables(train=first, test=second, recipe=recipe, guess=guess)
+
+
+def _open_table(
+    path: Path, *, recipe: Recipe, given: Mapping[str, str | None] | None, columns: Sequence[str]
+) -> tuple[Dataset, Guess, RawTable]:
+    """Read one table and give its columns their roles; ``given`` goes before what ``--set data.text=...`` says."""
+    set_ = {role: getattr(recipe.data, role) for role in ROLES if role in recipe.data.model_fields_set}
+    given = set_ | {role: column for role, column in (given or {}).items() if column is not None}
+    raw = read_table(path, encoding=recipe.data.encoding, name=str(path), columns=columns)
+    table = with_nulls(raw.table, missing=recipe.data.missing)
+    guess = guess_roles(table, name=raw.name, given=given)
+    return _dataset(replace(raw, table=table), roles=guess.roles), guess, raw
+
+
+def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence[str]) -> tuple[Dataset, RawTable]:
+    """Read a table that is compared with another one, in the same roles; where it has no such column, without.
+
+    A text column of another name is found by guessing, and gets the name that it has in ``like``.
+    """
+    raw = read_table(path, encoding=recipe.data.encoding, name=str(path), columns=columns)
+    table = with_nulls(raw.table, missing=recipe.data.missing)
+    roles = like.roles
+    if roles.text not in table.column_names:
+        found = guess_roles(table, name=raw.name).roles.text
+        table = table.rename_columns([roles.text if name == found else name for name in table.column_names])
+    kept = {role: column for role in ROLES if (column := getattr(roles, role)) in table.column_names}
+    return _dataset(replace(raw, table=table), roles=Roles(**{"text": roles.text, **kept})), raw
+
+
+def _dataset(raw: RawTable, *, roles: Roles) -> Dataset:
+    rows = raw.table.num_rows
+    return Dataset(
+        table=raw.table,
+        roles=roles,
+        files=(raw.name,),
+        file_index=np.zeros(rows, np.int64),
+        origin=np.arange(1, rows + 1),
+    )
+
+
+def _recipe_of(path: Path, test: Sequence[Path], *, recipe: Recipe, roles: Roles) -> Recipe:
+    """The recipe of a table that was named on the command line."""
+    data = recipe.data.model_copy(
+        update={
+            "files": (str(path.absolute()),),
+            "test_files": tuple(str(other.absolute()) for other in test),
+            "text": roles.text,
+            "label": roles.label or recipe.data.label,
+            "group": roles.group,
+            "time": roles.time,
+            "id": roles.id,
+        }
+    )
+    return recipe.model_copy(update={"data": data})
+
+
+def _of_recipe(path: Path, *, overrides: Sequence[str]) -> Target:
+    recipe = load_recipe(path, overrides=overrides)
+    if not recipe.data.files:
+        raise DataError("data.files must name at least one table but is empty.", next_step="Add it to the recipe.")
+    files, test_files = ([_shown(name) for name in names] for names in (recipe.data.files, recipe.data.test_files))
+    base = Path()
+    require_apart(files, test_files, base=base)
+    return Target(
+        path=path,
+        dataset=read_dataset(files, config=recipe.data, base=base),
+        test=read_dataset(test_files, config=recipe.data, base=base) if test_files else None,
+        recipe=recipe,
+        guess=None,
+        lines_before={str(file): LINES_BEFORE.get(_format(file)) for file in [*files, *test_files]},
+    )
+
+
+def _shown(name: str) -> Path:
+    """A path as people like to read it: relative to where they are, unless that leads out of there."""
+    near = os.path.relpath(name)
+    return Path(name if near.startswith("..") else near)
+
+
+def _format(path: Path) -> str:
+    suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
+    return {"ndjson": "jsonl"}.get(suffix.lower()[1:], suffix.lower()[1:])
+
+
+def _lines_before(raw: RawTable, *, headless: bool) -> int | None:
+    lines = LINES_BEFORE.get(raw.format)
+    return 0 if headless and lines else lines

@@ -1,0 +1,101 @@
+"""A check-up as people read it in a terminal: severities in colour, figures, three examples, why, and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ratchet.checks.checkup import Checkup
+from ratchet.checks.context import counted, percent
+from ratchet.checks.finding import Example, Finding, Severity
+from ratchet.checks.fixes import one_line
+from ratchet.checks.layout import Piece, Sheet
+from ratchet.data.roles import ROLES
+
+COLOURS: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+LANGUAGES = {"zh": "Chinese", "en": "English", "mixed": "Chinese and English"}
+_INDENT = 9
+_SHORT_NOTE = 28
+
+
+def tell(found: Checkup, *, to: Sheet) -> None:
+    """The whole check-up."""
+    _head(found, to=to)
+    several = len(found.health.facts.files) > 1 or found.target.test is not None
+    for finding in found.findings:
+        to.line()
+        _finding(finding, several=several, to=to)
+    to.line()
+    _end(found, to=to)
+
+
+def _head(found: Checkup, *, to: Sheet) -> None:
+    facts, target = found.health.facts, found.target
+    what = [
+        counted(facts.rows, "row"),
+        counted(facts.unique_rows, "different text"),
+        counted(len(facts.columns), "column"),
+    ]
+    if target.test is not None:
+        what.append(f"{counted(len(target.test), 'test row')} in {', '.join(target.test.files)}")
+    if facts.language:
+        what.append(LANGUAGES.get(facts.language, facts.language))
+    to.paragraph((str(target.path), "bold"), ": ", ", ".join(what))
+    if target.guess is None:
+        return
+    rows: list[tuple[Piece | str, ...]] = []
+    for role in ROLES:
+        column = getattr(target.dataset.roles, role)
+        if column is not None:
+            rows.append((role, (column, "bold"), (target.guess.why.get(role, "as you said"), "dim")))
+        elif role == "label":
+            rows.append((role, ("none", "dim"), ("no column has few different values", "dim")))
+    to.cells(rows, indent=2, flexible=2)
+    for note in target.guess.notes:
+        to.paragraph((note, "dim"), indent=2)
+    if target.guess.why:
+        to.paragraph(("Not so? Name the columns: --text, --label, --group, --time, --id.", "dim"), indent=2)
+
+
+def _finding(finding: Finding, *, several: bool, to: Sheet) -> None:
+    title: list[Piece | str] = [
+        (f"{finding.severity:<{_INDENT}}", COLOURS[finding.severity]),
+        (f"{finding.id:<24}", "bold"),
+    ]
+    if finding.rows:
+        title.append(f"{counted(finding.rows, 'row'):>14}")
+        if finding.share is not None:
+            title.append(f"{percent(finding.share):>14}")
+    to.line(*title)
+    to.paragraph(finding.message, indent=_INDENT)
+    _examples(finding.examples, several=several, to=to)
+    to.paragraph(("why  ", "dim"), (finding.why, "dim"), indent=_INDENT, hang=5)
+    if finding.fix:
+        to.paragraph(("fix  ", "dim"), (one_line(finding.fix), "green"), indent=_INDENT, hang=5)
+
+
+def _examples(examples: Sequence[Example], *, several: bool, to: Sheet) -> None:
+    """Cells below each other; what is said about one stands behind it where that is short for all, else below."""
+    behind = all(len(example.note) <= _SHORT_NOTE for example in examples)
+    rows: list[tuple[Piece | str, ...]] = []
+    for example in examples:
+        place = f"{example.file}:{example.row}" if several else f"row {example.row}"
+        cell = example.text or ("(missing)", "dim")
+        rows.append(((place, "dim"), cell, (example.note if behind else "", "dim")))
+        if example.note and not behind:
+            rows.append(("", (example.note, "dim"), ""))
+    to.cells(rows, indent=_INDENT, flexible=1)
+
+
+def _end(found: Checkup, *, to: Sheet) -> None:
+    line: list[Piece | str] = []
+    for severity, number in found.counts.items():
+        line += [(counted(number, severity), COLOURS[severity] if number else "dim"), ", "]
+    line[-1] = f" in {found.seconds:.1f} s."
+    if not found.findings:
+        line.append(" Nothing was found that would make a model, or its score, lie.")
+    to.paragraph(*line)
+    fast = [step.check.title.lower() for step in found.steps if "--fast" in step.skipped]
+    if fast:
+        to.paragraph((f"Not looked at (--fast): {', '.join(fast)}.", "dim"))
+    if any(finding.fix for finding in found.findings):
+        to.paragraph(("Next: --fix writes the fixes as a recipe; --format html draws a page with pictures.", "dim"))

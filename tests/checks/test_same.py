@@ -1,0 +1,57 @@
+"""The fast grouping is the slow one, for any texts."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ratchet.checks.same import Fingerprints, _tables
+from ratchet.data.duplicates import exact_groups, normalise, same_words, wording
+
+PIECES = st.sampled_from(
+    [
+        *("a", "A", "Ａ", "é", "e\u0301", "ß", "ss", "ﬁ", "fi", "K", "k", "\u212a", "İ", "i\u0307", "Ж", "ж", "😀"),
+        *("中", "文", "一", "\u2f00", "，", ",", " ", "\u3000", "\u200b", "①", "1", "１", "١"),
+        *("が", "か\u3099", "か\uff9e", "ガ", "ｶﾞ", "각", "\u1100\u1161\u11a8", "가\u11a8", "ㄱ"),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(PIECES, max_size=4).map("".join), max_size=12))
+@example(["\u212b", "å", "A\u030a"])
+@example(["ｶﾞ", "ガ", "カ\u3099"])
+@example(["", " ", "!", "?"])
+def test_it_gives_the_groups_of_the_slow_road(texts: list[str]) -> None:
+    prints = Fingerprints.of(texts)
+    for form in (normalise, wording, same_words):
+        assert np.array_equal(prints.groups(form), exact_groups(texts, form=form))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(max_size=5), max_size=8), st.lists(st.text(max_size=5), max_size=4))
+def test_for_any_characters(texts: list[str], others: list[str]) -> None:
+    every = [*texts, *(text.upper() for text in texts), *(normalise(text) for text in texts), *others]
+    prints = Fingerprints.of(every)
+    for form in (normalise, wording):
+        assert np.array_equal(prints.groups(form), exact_groups(every, form=form))
+
+
+def test_most_texts_are_never_normalised() -> None:
+    rng = random.Random(0)
+    texts = ["".join(rng.choices("中文评论服务，。！abcABC12 ", k=30)) for _ in range(2_000)]
+    prints = Fingerprints.of([*texts, texts[5], texts[7].replace("，", ",")])
+    assert prints.shared.tolist() == [5, 7, 2_000, 2_001]
+
+
+def test_every_character_that_becomes_a_letter_is_known_to() -> None:
+    stable, risky = _tables()
+    for point in range(0x80, 0x30000):
+        plain = normalise(chr(point)) if not 0xD800 <= point <= 0xDFFF else ""
+        if not risky[point]:
+            assert [stable[ord(character)] for character in plain if stable[ord(character)]] == (
+                [stable[point]] if stable[point] else []
+            )
