@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import secrets
@@ -39,6 +38,7 @@ from ratchet.data.leaks import remove_leaks
 from ratchet.data.quarantine import write_quarantine
 from ratchet.data.read import read_dataset, require_apart
 from ratchet.data.saved import load_dataset, save_dataset
+from ratchet.data.sources import source_bytes_hash
 from ratchet.data.split import Parts, seal, split
 from ratchet.data.table import Dataset, concat
 from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
@@ -161,7 +161,7 @@ def read(job: Job) -> Source:
         test = read_dataset(test_files, config=config, base=base) if test_files else None
         require_apart(files, test_files, base=base)
         require_trainable(train)
-        hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in [*files, *test_files]]
+        hashes = [source_bytes_hash(path) for path in [*files, *test_files]]
         skipped.append(False)
     columns = config.model_dump(mode="json", exclude={"files", "test_files"})
     return Source(train=train, test=test, key=key_of(hashes, len(files), columns, job.code))

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ratchet import offline
 from ratchet.models import quiet
 
 
@@ -13,7 +14,7 @@ from ratchet.models import quiet
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in quiet.SILENT:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(quiet, "_offline_is_ours", False)
+    monkeypatch.setattr(offline, "_offline_is_ours", False)
 
 
 def test_everything_is_switched_off() -> None:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 
 from ratchet.data import strict
+from ratchet.data.arrow import with_names
 from ratchet.errors import DataError
 
 _BLOCK = 1 << 24
@@ -80,7 +81,7 @@ def from_jsonl(data: bytes, *, name: str) -> pa.Table:
 
 
 def from_parquet(data: bytes, *, name: str) -> pa.Table:
-    """A Parquet file; numbers, dates and booleans in their usual form, nested values as compact JSON."""
+    """A Parquet file as :func:`as_strings`; class numbers that the library ``datasets`` stored become their names."""
     import pyarrow.parquet as pq
 
     try:
@@ -89,6 +90,15 @@ def from_parquet(data: bytes, *, name: str) -> pa.Table:
         raise DataError(
             f"{name} must be a Parquet file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."
         ) from None
+    return as_strings(with_names(table, name=name), name=name)
+
+
+def as_strings(table: pa.Table, *, name: str) -> pa.Table:
+    """A typed table as strings: numbers, dates and booleans in their usual form, nested values as compact JSON.
+
+    Raises:
+        DataError: two columns have one name, or a column holds what is no text, such as pictures.
+    """
     names = _column_names(table.column_names, name=name)
     pairs = zip(names, table.columns, strict=True)
     return pa.table(

@@ -1,58 +1,112 @@
-"""Reading tables: CSV, TSV, JSONL and Parquet in several encodings become one table of strings."""
+"""Reading: whatever a source holds becomes one table of strings."""
 
 from __future__ import annotations
 
 import difflib
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ratchet.config import DataConfig
+from ratchet.data.arrow import from_arrow, read_saved, with_names
 from ratchet.data.encoding import to_utf8
-from ratchet.data.parse import from_csv, from_jsonl, from_parquet, with_header
+from ratchet.data.folders import read_texts
+from ratchet.data.parse import as_strings, from_csv, from_jsonl, from_parquet, with_header
+from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import DataError
 
 CELL_BYTES = 1_000_000
-FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".arrow": "arrow",
+}
+UNPACKED_BYTES, PACKED_RATIO = 1 << 30, 200
+"""A gzip file may unpack to more bytes than the first only if it shrinks them by less than the second."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RawTable:
-    """One file as it is: every cell a string, nothing judged missing but JSON's and Parquet's own nulls."""
+    """One table as it is: every cell a string, nothing judged missing but what its format itself calls null.
+
+    ``parts`` are the files that it was put together from, each with its number of rows; ``notes`` say what of its source
+    was not read.
+    """
 
     name: str
     table: pa.Table
     format: str
     encoding: str
+    parts: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def read_table(path: Path, *, encoding: str = "auto", name: str | None = None, columns: Sequence[str] = ()) -> RawTable:
-    """Read one file; its extension (before ``.gz``) says what it is.
+def read_table(
+    path: Path, *, encoding: str = "auto", name: str | None = None, columns: Sequence[str] = (), format: str = ""
+) -> RawTable:
+    """Read one table; what is at the path says what it is, for a file its extension (before ``.gz``).
 
     Numbers keep the digits they have in the file (Parquet's floats get their shortest form), lists and objects become
     compact JSON, true and false are written so. Blank lines of a CSV file are no rows.
 
     Args:
-        path: a CSV, TSV, JSONL (``.jsonl``, ``.ndjson``) or Parquet file, or one of these with ``.gz`` behind.
-        encoding: ``auto``, ``utf-8``, ``gb18030``, ``utf-16`` or ``latin-1``; Parquet has its own.
-        name: what messages call the file.
+        path: a CSV, TSV, JSONL (``.jsonl``, ``.ndjson``), Parquet, XLSX or Arrow file, or one of these with ``.gz`` behind; a
+            folder of such files, with a folder a label, or with a data set of Hugging Face; ``hf://owner/name``; or ``-``.
+            Behind a ``#`` stands the sheet of a workbook, or the split of a data set.
+        encoding: ``auto``, ``utf-8``, ``gb18030``, ``utf-16`` or ``latin-1``; binary formats have their own.
+        name: what messages call it.
         columns: names of the first columns of a CSV or TSV file that has no header; any other extension is allowed then.
+        format: ``csv``, ``tsv``, ``jsonl``, ``parquet``, ``xlsx`` or ``arrow``, whatever a file is called; standard input
+            tells by its first bytes where this is empty.
 
     Raises:
-        DataError: the file is missing, empty, damaged, in another or in mixed encodings, or one of its rows is broken.
+        DataError: the source is missing, empty, damaged, in another or in mixed encodings, or one of its rows is broken.
     """
-    name = name or path.name
-    kind, data = _opened(path, name=name, headless=bool(columns))
+    if format not in ("", *FORMATS.values()):
+        raise DataError(
+            f"The format must be one of {', '.join(dict.fromkeys(FORMATS.values()))} but got {format!r}.",
+            next_step="Leave it out to go by the extension, or by the first bytes of standard input.",
+        )
+    source = locate(path, name=name or path.name)
+    if source.kind in ("file", "stdin"):
+        return _read_file(source, encoding=encoding, columns=columns, format=format)
+    if columns:
+        raise _has_its_own(source.name)
+    if source.kind == "tables":
+        return _read_files(source, encoding=encoding, format=format)
+    if source.kind == "texts":
+        table = read_texts(source.path, source.files, encoding=encoding, name=source.name)
+    else:
+        table = as_strings(read_saved(source.path, source.files, name=source.name), name=source.name)
+    return _sound(RawTable(name=source.name, table=table, format=source.kind, encoding="utf-8", notes=source.notes))
+
+
+def _read_file(source: Source, *, encoding: str, columns: Sequence[str], format: str) -> RawTable:
+    name, notes = source.name, tuple[str, ...]()
+    kind, data = _opened(source, headless=bool(columns), format=format)
     used = "utf-8"
     if kind == "parquet":
         table = from_parquet(data, name=name)
+    elif kind == "arrow":
+        table = as_strings(with_names(from_arrow(data, name=name), name=name), name=name)
+    elif kind == "xlsx":
+        from ratchet.data.xlsx import from_xlsx
+
+        table, notes = from_xlsx(data, sheet=source.part, name=name)
+        name = f"{name}#{source.part}" if source.part else name
     else:
         data, used = to_utf8(data, encoding=encoding, name=name)
         if not data.strip():
@@ -62,10 +116,61 @@ def read_table(path: Path, *, encoding: str = "auto", name: str | None = None, c
         if columns:
             kind, data = with_header(data, kind=kind, columns=columns, name=name)
         table = from_jsonl(data, name=name) if kind == "jsonl" else from_csv(data, kind=kind, name=name)
-    if table.num_rows == 0:
-        raise DataError(f"{name} must have rows but has only a header.", next_step="Check that the export finished.")
-    _require_sound_cells(table, name=name)
-    return RawTable(name=name, table=table, format=kind, encoding=used)
+    return _sound(RawTable(name=name, table=table, format=kind, encoding=used, notes=notes))
+
+
+def _read_files(source: Source, *, encoding: str, format: str) -> RawTable:
+    """Several files as one table; each must have the columns of the first."""
+    raws = []
+    for file in source.files:
+        name = f"{source.name}/{file.relative_to(source.path).as_posix()}"
+        one = Source(kind="file", name=name, path=file, files=(file,))
+        raws.append(_read_file(one, encoding=encoding, columns=(), format=format))
+    names = _same_columns(raws)
+    return RawTable(
+        name=source.name,
+        table=pa.concat_tables([raw.table.select(names) for raw in raws]),
+        format=raws[0].format if len(raws) == 1 else "tables",
+        encoding=raws[0].encoding,
+        parts=tuple((raw.name, raw.table.num_rows) for raw in raws),
+        notes=(*source.notes, *(note for raw in raws for note in raw.notes)),
+    )
+
+
+def _sound(raw: RawTable) -> RawTable:
+    if raw.table.num_rows == 0:
+        raise DataError(
+            f"{raw.name} must have rows but has only a header.", next_step="Check that the export finished."
+        )
+    _require_sound_cells(raw.table, name=raw.name)
+    return raw
+
+
+def _same_columns(raws: Sequence[RawTable]) -> list[str]:
+    names: list[str] = raws[0].table.column_names
+    for raw in raws:
+        if set(raw.table.column_names) != set(names):
+            odd = sorted(set(raw.table.column_names) ^ set(names))
+            raise DataError(
+                f"Files of one table must have the same columns but {raw.name} and {raws[0].name} differ in "
+                f"{', '.join(map(repr, odd[:5]))}{' ...' if len(odd) > 5 else ''}.",
+                next_step="Give the files the same header, or run them one by one.",
+            )
+    return names
+
+
+def dataset_of(raws: Sequence[RawTable], *, roles: Roles) -> Dataset:
+    """The rows of tables of the same columns, one behind the other, each with the file that it came from."""
+    names = _same_columns(raws)
+    parts = [part for raw in raws for part in raw.parts or ((raw.name, raw.table.num_rows),)]
+    counts = [rows for _, rows in parts]
+    return Dataset(
+        table=pa.concat_tables([raw.table.select(names) for raw in raws]),
+        roles=roles,
+        files=tuple(file for file, _ in parts),
+        file_index=np.repeat(np.arange(len(counts)), counts),
+        origin=np.concatenate([np.arange(1, count + 1) for count in counts]),
+    )
 
 
 def read_dataset(files: Sequence[Path], *, config: DataConfig, base: Path) -> Dataset:
@@ -90,26 +195,12 @@ def read_dataset(files: Sequence[Path], *, config: DataConfig, base: Path) -> Da
     _require_different_files(files, base=base)
     _require_different_roles(config)
     raws = [read_table(base / file, encoding=config.encoding, name=str(file)) for file in files]
-    names = raws[0].table.column_names
     for raw in raws:
         _require_columns(raw, config=config)
-        if set(raw.table.column_names) != set(names):
-            odd = sorted(set(raw.table.column_names) ^ set(names))
-            raise DataError(
-                f"Files of one table must have the same columns but {raw.name} and {raws[0].name} differ in "
-                f"{', '.join(map(repr, odd[:5]))}{' ...' if len(odd) > 5 else ''}.",
-                next_step="Give the files the same header, or run them one by one.",
-            )
-    table = pa.concat_tables([raw.table.select(names) for raw in raws])
-    counts = [raw.table.num_rows for raw in raws]
+    roles = Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id)
+    dataset = dataset_of(raws, roles=roles)
     del raws
-    return Dataset(
-        table=with_nulls(table, missing=config.missing),
-        roles=Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id),
-        files=tuple(str(file) for file in files),
-        file_index=np.repeat(np.arange(len(counts)), counts),
-        origin=np.concatenate([np.arange(1, count + 1) for count in counts]),
-    )
+    return replace(dataset, table=with_nulls(dataset.table, missing=config.missing))
 
 
 def require_apart(train: Sequence[Path], test: Sequence[Path], *, base: Path) -> None:
@@ -117,48 +208,68 @@ def require_apart(train: Sequence[Path], test: Sequence[Path], *, base: Path) ->
     _require_different_files([*train, *test], base=base)
 
 
-def _opened(path: Path, *, name: str, headless: bool) -> tuple[str, bytes]:
+def _opened(source: Source, *, headless: bool, format: str) -> tuple[str, bytes]:
     """The format of the file (empty: to be told by its first row) and its bytes, unpacked."""
+    path, name = source.path, source.name
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes[-1:] == [".gz"]
     if packed:
         suffixes.pop()
-    kind = FORMATS.get(suffixes[-1] if suffixes else "", "" if headless else None)
-    if path.is_dir():
-        raise DataError(f"{name} must be a file but is a folder.", next_step="Name the files in it.")
-    if not path.exists():
-        raise _missing(path, name=name)
+    data = stdin_bytes() if source.kind == "stdin" else b""
+    if source.kind == "stdin":
+        packed = data.startswith(b"\x1f\x8b")
+        data = _unpacked(data, name=name) if packed else data
+        kind: str | None = format or sniffed(data)
+    else:
+        kind = format or FORMATS.get(suffixes[-1] if suffixes else "", "" if headless else None)
     if kind is None:
         raise DataError(
             f"{name} must end in {', '.join(FORMATS)} (or one of these and .gz).",
             next_step="Rename the file by what it contains, or convert it.",
         )
     if headless and kind not in ("csv", "tsv", ""):
+        raise _has_its_own(name)
+    if source.part and kind != "xlsx":
         raise DataError(
-            f"Column names must be given for CSV and TSV files only but {name} has its own.",
-            next_step="Leave them out.",
+            f"Only a workbook or a data set has parts to name behind a # but {name} is a {kind.upper() or 'text'} file.",
+            next_step=f"Leave out #{source.part}.",
         )
+    if source.kind == "stdin":
+        return kind, data
     try:
         data = path.read_bytes()
-        return kind, gzip.decompress(data) if packed else data
+        return kind, _unpacked(data, name=name) if packed else data
     except OSError as error:
         raise DataError(f"{name} can not be read: {error.strerror or error}.", next_step="Check the file.") from None
+
+
+def _unpacked(data: bytes, *, name: str) -> bytes:
+    """The bytes in a gzip file; one that is made to fill the memory is refused."""
+    blocks, total = [], 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            while block := file.read(1 << 24):
+                blocks.append(block)
+                total += len(block)
+                if total > UNPACKED_BYTES and total > PACKED_RATIO * len(data):
+                    raise DataError(
+                        f"{name} must unpack to a table but {len(data):,} bytes become more than {total:,}.",
+                        next_step="Unpack it yourself if you trust it, and name the unpacked file.",
+                    )
     except (EOFError, zlib.error):
         raise DataError(f"{name} must be a whole gzip file but is cut off.", next_step="Copy it again.") from None
+    return b"".join(blocks)
 
 
-def _missing(path: Path, *, name: str) -> DataError:
-    near = []
-    if path.parent.is_dir():
-        near = difflib.get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "Check the path; paths are relative to the recipe."
-    return DataError(f"{name} does not exist.", next_step=hint)
+def _has_its_own(name: str) -> DataError:
+    return DataError(
+        f"Column names must be given for CSV and TSV files only but {name} has its own.", next_step="Leave them out."
+    )
 
 
 def _require_different_files(files: Sequence[Path], *, base: Path) -> None:
     seen: dict[str, Path] = {}
-    for file in files:
-        place = os.path.realpath(base / file)
+    for file, place in [(name, os.path.realpath(path)) for name in files for path in members(base / name)]:
         if place in seen:
             raise DataError(
                 f"{file} is given twice (as {seen[place]}), so each of its rows would count twice."

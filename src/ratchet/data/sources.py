@@ -1,0 +1,154 @@
+"""Where rows come from: a file, a sheet, a folder, a Hugging Face data set or standard input, told apart by what is there."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from ratchet.data import folders
+from ratchet.data.hub import HUB, download, hub_name
+from ratchet.errors import DataError
+
+Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
+STDIN = "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a name in ``data.files`` or on the command line stands for.
+
+    Attributes:
+        kind: ``file``; ``stdin``; ``tables``: files that are one table; ``texts``: a folder a label; ``arrow``: a data set
+            saved by the library ``datasets``.
+        name: what messages call it.
+        path: the file or folder.
+        part: the sheet, or the split: what stands behind the ``#``.
+        files: the files that are read, in order; none of standard input.
+        notes: what is in a folder and not read.
+    """
+
+    kind: Kind
+    name: str
+    path: Path
+    part: str = ""
+    files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def locate(path: Path, *, name: str) -> Source:
+    """Tell what a path is; a hub id is downloaded, or found in the cache of an earlier download.
+
+    Args:
+        path: ``reviews.xlsx``, ``reviews.xlsx#Sheet2``, ``folder``, ``folder#train``, ``hf://owner/name#train`` or ``-``.
+        name: what messages call it.
+
+    Raises:
+        DataError: nothing is there, a folder has no tables, or it has several splits and none is named.
+    """
+    text = path.as_posix()
+    if path.name == STDIN and not path.exists():
+        return Source(kind="stdin", name="standard input", path=path)
+    if (found := HUB.search(text)) is not None:
+        name = hub_name(found)
+        folder = download(found["id"], revision=found["revision"] or "", name=name)
+        return _folder(folder, part=found["part"] or "", name=name)
+    part = ""
+    if not path.exists() and "#" in text:
+        before, _, behind = text.partition("#")
+        if Path(before).exists():
+            path, part, name = Path(before), behind, name.partition("#")[0]
+    if path.is_dir():
+        return _folder(path, part=part, name=name)
+    if not path.exists():
+        raise _missing(path, name=name)
+    return Source(kind="file", name=name, path=path, part=part, files=(path,))
+
+
+def members(path: Path) -> list[Path]:
+    """The files that a source is read from, for finding out whether two sources overlap; a sheet is one of its own."""
+    source = locate(path, name=str(path))
+    if source.kind == "stdin":
+        return [path]
+    if source.kind == "file" and source.part:
+        return [path]
+    return list(source.files)
+
+
+def source_bytes_hash(path: Path) -> str:
+    """sha256 over what a source is read from, 64 hex digits: of a file its bytes, of a folder its files' names and bytes.
+
+    Raises:
+        DataError: as :func:`locate`.
+    """
+    source = locate(path, name=str(path))
+    if source.kind == "stdin":
+        return hashlib.sha256(stdin_bytes()).hexdigest()
+    if source.kind == "file" and not source.part:
+        return _file_hash(source.path)
+    digest = hashlib.sha256(source.part.encode())
+    for file in source.files:
+        inside = file.relative_to(source.path).as_posix() if file != source.path else ""
+        digest.update(b"\0" + inside.encode("utf-8", "surrogateescape") + b"\0" + _file_hash(file).encode())
+    return digest.hexdigest()
+
+
+@cache
+def stdin_bytes() -> bytes:
+    """Everything that standard input has, read once: it can not be read again.
+
+    Raises:
+        DataError: it is a terminal.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise DataError(
+            "Standard input must be a table but is a terminal.",
+            next_step="Send a file to it, as in `cat reviews.csv | ratchet check -`, or name the file.",
+        )
+    return sys.stdin.buffer.read()
+
+
+def sniffed(data: bytes) -> str:
+    """The format of bytes that have no name: ``parquet``, ``xlsx``, ``arrow``, ``jsonl``, ``tsv`` or ``csv``."""
+    for start, kind in (
+        (b"PAR1", "parquet"),
+        (b"PK\x03\x04", "xlsx"),
+        (b"\xd0\xcf\x11\xe0", "xlsx"),
+        (b"ARROW1", "arrow"),
+    ):
+        if data.startswith(start):
+            return kind
+    if data[:4] == b"\xff\xff\xff\xff":
+        return "arrow"
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    first = (data[:4096].decode("utf-16", "ignore").encode() if wide else data).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if first.startswith(b"{"):
+        return "jsonl"
+    line = first[: 1 << 20].split(b"\n", 1)[0]
+    return "tsv" if line.count(b"\t") > line.count(b",") else "csv"
+
+
+def _file_hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} can not be read: {error.strerror or error}.", next_step="Check the file.") from None
+
+
+def _folder(path: Path, *, part: str, name: str) -> Source:
+    found = folders.look(path, part=part, name=name)
+    name = f"{name}#{part}" if part and found.kind != "tables" else name
+    return Source(kind=found.kind, name=name, path=path, part=part, files=found.files, notes=found.notes)
+
+
+def _missing(path: Path, *, name: str) -> DataError:
+    near = []
+    if path.parent.is_dir():
+        near = difflib.get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "Check the path; paths are relative to the recipe."
+    return DataError(f"{name} does not exist.", next_step=hint)
