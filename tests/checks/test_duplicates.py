@@ -74,8 +74,19 @@ def test_rows_that_the_test_files_share(table: Any, found: Any) -> None:
     finding = found(parts, train, test=test)["parts.leak"]
     assert (finding.severity, finding.rows, finding.share) == ("error", 2, pytest.approx(2 / 7))
     assert list(finding.row_numbers) == ["test.csv"]
-    assert "1 with the same wording, 1 near-duplicates" in finding.message
+    assert "1 with the same wording, 1 near-duplicate." in finding.message
     assert [example.row for example in finding.examples] == [1, 2]
     assert "row 1 of a.csv" in finding.examples[0].note
     assert not found(parts, train)
     assert not found(parts, train, test=table({"text": sentences(5, seed=9), "label": ["x"] * 5}))
+
+
+def test_test_rows_that_are_older_than_training_rows(table: Any, found: Any) -> None:
+    train = table({"text": ["a b c", "d e f"], "day": ["2024-03-01", "2024年3月5日"]}, time="day")
+    test = table(
+        {"text": ["g h", "i j", "k l", "m n"], "day": ["2024-03-04", "2024/03/05", "2024-03-06", None]}, time="day"
+    )
+    finding = found(parts, train, test=test)["parts.time"]
+    assert finding.row_numbers["a.csv"].tolist() == [1, 2]
+    assert "the last training row (2024年3月5日)" in finding.message
+    assert not found(parts, train, test=test.take([2, 3]))
