@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ratchet import config
-from ratchet.config import BalanceSpec, BlendSpec, ColumnRule, EdaSpec, EncoderSpec, LinearFeatures, LinearSpec, Recipe, Section
+from ratchet.config import (
+    BalanceSpec,
+    BlendSpec,
+    ColumnRule,
+    EdaSpec,
+    EncoderSpec,
+    LinearFeatures,
+    LinearSpec,
+    Recipe,
+    Section,
+)
 from ratchet.errors import RecipeError
 from ratchet.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
 from ratchet.yaml12 import read_yaml

@@ -21,6 +21,7 @@ from ratchet.bundle import Bundle, write_bundle
 from ratchet.checks import run_checks
 from ratchet.config import BalanceSpec, BlendSpec, Challenger, EdaSpec, EncoderSpec, LinearSpec, Recipe
 from ratchet.contenders import (
+    CARD,
     MODEL,
     Contender,
     PartedRows,
@@ -396,6 +397,9 @@ def _gate(
     else:
         skipped.append(True)
     job.screen.say("challenge", Verdict.from_dict(found.body["verdict"]).line)
+    card = load_json(job.workspace.models / found.body["challenger"]["key"] / CARD)
+    if not card["facts"].get("converged", True):
+        job.screen.say("challenge", f"{name}: the solver ended before it converged; another C may serve it better")
 
 
 def export(job: Job, rows: PartedRows) -> Bundle:

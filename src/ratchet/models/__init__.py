@@ -1,0 +1,1 @@
+"""Models: linear ones over n-grams, and transformer encoders."""
