@@ -93,7 +93,7 @@ def tell(summary: Json, *, screen: Screen) -> None:
             verdict["outcome"].replace("_", " ") + (" ↑" if verdict["promoted"] else ""),
             verdict["against"],
             f"{verdict['estimate'] * 100:+.2f} [{verdict['low'] * 100:+.2f}, {verdict['high'] * 100:+.2f}]",
-            f"{verdict['p']:.2g} of {verdict['level']:.2g}",
+            f"{verdict['p']:.2g} of {verdict['level']:.2g}" if verdict["p"] > 1e-99 else "<1e-99",
             f"{verdict['n']:,}",
             verdict["test"],
         )
