@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from ratchet.checks import Context, merged
@@ -89,3 +90,12 @@ def test_distinct_values_of_a_column(table: Any) -> None:
     assert cells.matching("^a$").tolist() == [False, True]
     nothing = Distinct.of(table({"text": []}).table.column("text"))
     assert (nothing.values, nothing.member.tolist()) == ((), [])
+
+
+def test_distinct_values_over_several_chunks() -> None:
+    column = pa.chunked_array(
+        [pa.array([None, "a"]), pa.array([], pa.string()), pa.array(["b", "a", None]), pa.array(["c"])]
+    )
+    cells = Distinct.of(column)
+    assert cells.values == ("a", "b", "c")
+    assert cells.member.tolist() == [-1, 0, 1, 0, -1, 2]

@@ -29,34 +29,42 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
 SHOWN = 80
+_SMALL = 1 << 30  # bytes: a column with more may not fit the 32-bit offsets of Arrow's small strings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Distinct:
-    """The different values of a column as they are written: row ``i`` has ``values[member[i]]``, -1 where missing."""
+    """The different values of a column as they are written: row ``i`` has ``values[member[i]]``, -1 where missing.
 
-    values: tuple[str, ...]
+    ``array`` holds them for Arrow; ``values`` are Python strings, made when first asked for.
+    """
+
+    array: pa.Array
     member: Rows
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Distinct:
         """Of a column of strings; numbered by first appearance."""
-        coded = column.cast(pa.large_string()).combine_chunks()
-        if isinstance(coded, pa.ChunkedArray):  # older Arrow returns a column of no rows so
-            coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else pa.array([], pa.large_string())
-        coded = coded.dictionary_encode()
-        member = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        return cls(values=tuple(coded.dictionary.to_pylist()), member=member)
+        if column.nbytes >= _SMALL:
+            column = column.cast(pa.large_string())
+        if not len(column):
+            return cls(array=pa.array([], column.type), member=np.zeros(0, np.int64))
+        coded = column.dictionary_encode()  # all chunks have the same dictionary
+        indices = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in coded.chunks]
+        return cls(array=coded.chunk(coded.num_chunks - 1).dictionary, member=np.concatenate(indices).astype(np.int64))
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """The values as strings."""
+        return tuple(self.array.to_pylist())
+
+    def __len__(self) -> int:
+        return len(self.array)
 
     @cached_property
     def counts(self) -> Rows:
         """Rows with each value."""
-        return np.bincount(self.member[self.member >= 0], minlength=len(self.values))
-
-    @cached_property
-    def array(self) -> pa.Array:
-        """The values as an Arrow array."""
-        return pa.array(self.values, pa.large_string())
+        return np.bincount(self.member[self.member >= 0], minlength=len(self))
 
     def matching(self, pattern: str) -> Mask:
         """Which values have a match of this pattern of RE2 in them."""
@@ -96,7 +104,7 @@ class Context:
     def labels(self) -> Distinct:
         """The different labels; every row is -1 where the table has no labels."""
         if self.dataset.roles.label is None:
-            return Distinct(values=(), member=np.full(len(self.dataset), -1))
+            return Distinct(array=pa.array([], pa.string()), member=np.full(len(self.dataset), -1))
         return Distinct.of(self.dataset.table.column(self.dataset.roles.label))
 
     @cached_property

@@ -22,12 +22,12 @@ FILES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: its role and what spoke for it, filled cells, different values, and its first value as it may be shown."""
+    """One column: its role and what spoke for it, missing cells, different values, and its first value as it may be shown."""
 
     name: str
     role: str
     why: str
-    filled: int
+    missing: int
     distinct: int
     first: str
 
@@ -71,14 +71,13 @@ def _columns(target: Target) -> Iterator[Column]:
     why = target.guess.why if target.guess else {}
     for name in data.table.column_names:
         cells = data.table.column(name)
-        filled = len(cells) - int(cells.null_count)
         first = next((cell for cell in cells.slice(0, 1_000).to_pylist() if cell is not None), None)
         role = roles.get(name, "")
         yield Column(
             name=name,
             role=role,
             why=why.get(role, "named" if role else ""),
-            filled=filled,
+            missing=int(cells.null_count),
             distinct=int(pc.count_distinct(cells, mode="only_valid").as_py()),
             first=shown(first),
         )

@@ -38,26 +38,20 @@ def fixed_path(target: Target) -> Path:
     return target.path.with_name(f"{stem}.{'fixed' if target.is_recipe else 'ratchet'}.yaml")
 
 
-def write_fixes(target: Target, findings: Sequence[Finding], *, force: bool = False) -> Fixed | None:
-    """Write the recipe, or what a table's recipe would be, with the fixes of these findings; nothing when there is none.
-
-    The new file keeps every key of the old one and loses its comments; the old one is left as it is.
-
-    Args:
-        target: what was checked.
-        findings: what was found.
-        force: replace a file that is there.
+def require_place(target: Target, *, force: bool = False) -> None:
+    """Refuse a target that no recipe can stand beside, and to replace a recipe unless ``force``.
 
     Raises:
-        RecipeError: the file is there already, or the table has no header.
-        WorkspaceError: the folder can not be written.
+        RecipeError: the file is there already, or the table is no file or has no header.
     """
-    mending = [finding for finding in findings if finding.fix]
-    if not mending:
-        return None
+    if not target.path.exists():
+        raise RecipeError(
+            f"A recipe must stand beside a file or folder but {target.name} is none.",
+            next_step="Save the table, and check the file.",
+        )
     if target.columns:
         raise RecipeError(
-            f"A recipe must name tables with a header but {target.path} has none.",
+            f"A recipe must name tables with a header but {target.name} has none.",
             next_step=f"Write {','.join(target.columns)} into its first line, and check it without --columns.",
         )
     path = fixed_path(target)
@@ -65,6 +59,21 @@ def write_fixes(target: Target, findings: Sequence[Finding], *, force: bool = Fa
         raise RecipeError(
             f"{path} must not exist yet but it does.", next_step="Look at it, move it away, or add --force."
         )
+
+
+def write_fixes(target: Target, findings: Sequence[Finding]) -> Fixed | None:
+    """Write the recipe, or what a table's recipe would be, with the fixes of these findings; nothing when there is none.
+
+    The new file keeps every key of the old one and loses its comments; the old one is left as it is. A file of the same
+    name is replaced: ask :func:`require_place` first.
+
+    Raises:
+        WorkspaceError: the folder can not be written.
+    """
+    mending = [finding for finding in findings if finding.fix]
+    if not mending:
+        return None
+    path = fixed_path(target)
     own = _text(target.path) if target.is_recipe else _own(target)
     body = merged([own, *(finding.fix for finding in mending)])
     parse_recipe(body, folder=path.parent, name=path.name)

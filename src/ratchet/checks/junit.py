@@ -19,7 +19,7 @@ def junit(found: Checkup, *, least: Severity) -> bytes:
         found: what was looked at.
         least: findings of this severity and graver ones fail their test case; the others are in its output.
     """
-    name = str(found.target.path)
+    name = found.target.name
     cases = [_case(found, step, least=least, name=name) for step in found.steps]
     counts = {
         "tests": str(len(cases)),

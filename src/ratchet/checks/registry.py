@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ratchet.checks import (
     balance,
+    chat,
     completeness,
     consistency,
     diversity,
@@ -202,6 +203,7 @@ CHECKS: tuple[Check, ...] = (
     Check(id="duplicates", title="Copies", cost="cheap", gives=duplicates.GIVES, run=duplicates.check),
     Check(id="text", title="Health of the texts", cost="cheap", gives=text.GIVES, run=text.check),
     Check(id="pii", title="Personal data", cost="cheap", gives=pii.GIVES, run=pii.check),
+    Check(id="chat", title="Conversations", cost="cheap", gives=chat.GIVES, run=chat.check),
     Check(id="diversity", title="Vocabulary", cost="cheap", gives=diversity.GIVES, run=diversity.check),
     Check(id="giveaway", title="Labels in texts", cost="cheap", gives=giveaway.GIVES, run=giveaway.check),
     Check(id="near", title="Near-duplicates", cost="pairs", gives=near.GIVES, run=near.check),

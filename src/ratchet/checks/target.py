@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
-import numpy as np
-
 from ratchet.config import Recipe
-from ratchet.data.read import RawTable, read_dataset, read_table, require_apart, with_nulls
+from ratchet.data.read import RawTable, dataset_of, read_dataset, read_table, require_apart, with_nulls
 from ratchet.data.roles import ROLES, Guess, guess_roles
+from ratchet.data.sources import STDIN
 from ratchet.data.table import Dataset, Roles, concat
 from ratchet.errors import DataError, RatchetError
 from ratchet.recipe import load_recipe, parse_recipe
@@ -34,6 +33,7 @@ class Target:
         guess: what was guessed; ``None`` for a recipe.
         lines_before: by file, how many lines stand before its first row; ``None`` where it has no lines.
         columns: names that were given to a table without a header.
+        notes: what of a source was not read.
     """
 
     path: Path
@@ -43,6 +43,12 @@ class Target:
     guess: Guess | None
     lines_before: Mapping[str, int | None]
     columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return str(self.path) if self.path.exists() else self.dataset.files[0]
 
     @property
     def is_recipe(self) -> bool:
@@ -103,8 +109,11 @@ def open_target(
         test=reduce(concat, (other for other, _ in others)) if others else None,
         recipe=_recipe_of(path, test, recipe=recipe, roles=guess.roles),
         guess=guess,
-        lines_before={raw.name: _lines_before(raw, headless=bool(columns)) for raw in [raw, *(r for _, r in others)]},
+        lines_before=dict(
+            pair for one in [raw, *(r for _, r in others)] for pair in _lines(one, headless=bool(columns))
+        ),
         columns=tuple(columns),
+        notes=tuple(note for one in [raw, *(r for _, r in others)] for note in one.notes),
     )
 
 
@@ -133,7 +142,7 @@ def _open_table(
     raw = read_table(path, encoding=recipe.data.encoding, name=str(path), columns=columns)
     table = with_nulls(raw.table, missing=recipe.data.missing)
     guess = guess_roles(table, name=raw.name, given=given)
-    return _dataset(replace(raw, table=table), roles=guess.roles), guess, raw
+    return dataset_of([replace(raw, table=table)], roles=guess.roles), guess, raw
 
 
 def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence[str]) -> tuple[Dataset, RawTable]:
@@ -148,26 +157,15 @@ def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence
         found = guess_roles(table, name=raw.name).roles.text
         table = table.rename_columns([roles.text if name == found else name for name in table.column_names])
     kept = {role: column for role in ROLES if (column := getattr(roles, role)) in table.column_names}
-    return _dataset(replace(raw, table=table), roles=Roles(**{"text": roles.text, **kept})), raw
-
-
-def _dataset(raw: RawTable, *, roles: Roles) -> Dataset:
-    rows = raw.table.num_rows
-    return Dataset(
-        table=raw.table,
-        roles=roles,
-        files=(raw.name,),
-        file_index=np.zeros(rows, np.int64),
-        origin=np.arange(1, rows + 1),
-    )
+    return dataset_of([replace(raw, table=table)], roles=Roles(**{"text": roles.text, **kept})), raw
 
 
 def _recipe_of(path: Path, test: Sequence[Path], *, recipe: Recipe, roles: Roles) -> Recipe:
     """The recipe of a table that was named on the command line."""
     data = recipe.data.model_copy(
         update={
-            "files": (str(path.absolute()),),
-            "test_files": tuple(str(other.absolute()) for other in test),
+            "files": (_whole(path),),
+            "test_files": tuple(map(_whole, test)),
             "text": roles.text,
             "label": roles.label or recipe.data.label,
             "group": roles.group,
@@ -176,6 +174,11 @@ def _recipe_of(path: Path, test: Sequence[Path], *, recipe: Recipe, roles: Roles
         }
     )
     return recipe.model_copy(update={"data": data})
+
+
+def _whole(path: Path) -> str:
+    """The path as a recipe holds it: absolute, unless it is standard input or a name on the hub."""
+    return str(path.absolute()) if path.exists() or path.parts[0] not in (STDIN, "hf:") else str(path)
 
 
 def _of_recipe(path: Path, *, overrides: Sequence[str]) -> Target:
@@ -206,6 +209,10 @@ def _format(path: Path) -> str:
     return {"ndjson": "jsonl"}.get(suffix.lower()[1:], suffix.lower()[1:])
 
 
-def _lines_before(raw: RawTable, *, headless: bool) -> int | None:
-    lines = LINES_BEFORE.get(raw.format)
-    return 0 if headless and lines else lines
+def _lines(raw: RawTable, *, headless: bool) -> Iterator[tuple[str, int | None]]:
+    """Each file of a table, and the lines before its first row."""
+    if raw.parts:
+        yield from ((file, LINES_BEFORE.get(_format(Path(file)))) for file, _ in raw.parts)
+    else:
+        lines = LINES_BEFORE.get(raw.format)
+        yield raw.name, 0 if headless and lines else lines

@@ -39,7 +39,9 @@ def _head(found: Checkup, *, to: Sheet) -> None:
         what.append(f"{counted(len(target.test), 'test row')} in {', '.join(target.test.files)}")
     if facts.language:
         what.append(LANGUAGES.get(facts.language, facts.language))
-    to.paragraph((str(target.path), "bold"), ": ", ", ".join(what))
+    to.paragraph((target.name, "bold"), ": ", ", ".join(what))
+    for note in target.notes:
+        to.paragraph((note, "dim"), indent=2)
     if target.guess is None:
         return
     rows: list[tuple[Piece | str, ...]] = []

@@ -1,0 +1,155 @@
+"""Conversations and prompts with answers: which columns hold them, and the turns of each row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from ratchet.data.table import Dataset
+
+_LOOKED_AT, _SAMPLE = 2_000, 200
+_SHARE = 0.9
+_PROMPTS = ("prompt", "instruction", "question", "query", "指令", "提示", "提示词", "问题", "提问")
+_ANSWERS = ("answer", "response", "output", "completion", "回答", "答案", "回复", "输出")
+_INPUTS = ("input", "context", "输入")
+_BATCH = 1 << 12
+ROLES = {
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "model", "ai", "bing", "bard"), "assistant"),
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("tool", "function", "ipython", "observation", "environment"), "tool"),
+    **dict.fromkeys(("function_call", "tool_call"), "assistant"),
+}
+"""What the names of roles mean."""
+
+Form = Literal["messages", "conversations", "pairs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message: ``role`` is user, assistant, system, tool, or the unknown name as it is written."""
+
+    role: str
+    text: str
+    calls: bool = False
+    """Whether it calls a tool, so that its text may be empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """Where a table holds its conversations.
+
+    Attributes:
+        form: ``messages``: lists of ``{role, content}``; ``conversations``: lists of ``{from, value}``; ``pairs``: a column
+            with prompts and one with answers.
+        columns: the column of the lists; or those of the prompt and, if there is one, its further input; and the answer.
+        system: a column with system prompts, for pairs; or empty.
+    """
+
+    form: Form
+    columns: tuple[str, ...]
+    system: str = ""
+
+    @property
+    def column(self) -> str:
+        """The column whose cells are shown."""
+        return self.columns[0]
+
+    @property
+    def title(self) -> str:
+        """How a person says it."""
+        if self.form == "pairs":
+            asked = " and ".join(map(repr, self.columns[:-1]))
+            return f"prompts in {asked} with answers in {self.columns[-1]!r}"
+        return f"conversations in {self.column!r}, lists of {'{role, content}' if self.form == 'messages' else '{from, value}'}"
+
+
+def recognised(dataset: Dataset) -> Chat | None:
+    """The conversations of a table, if it has any.
+
+    A column holds conversations when nine in ten of a sample of its cells are lists of messages, whatever it is called;
+    prompts and answers are told by the usual names of both columns, unless one of them is the label.
+    """
+    table, roles = dataset.table, dataset.roles
+    for name in table.column_names:
+        form = _form(table.column(name))
+        if form is not None:
+            return Chat(form=form, columns=(name,))
+    folded = {name.strip().casefold(): name for name in reversed(table.column_names) if name != roles.label}
+    prompt, answer, more = (
+        next((folded[word] for word in words if word in folded), None) for words in (_PROMPTS, _ANSWERS, _INPUTS)
+    )
+    if prompt is None or answer is None:
+        return None
+    columns = (prompt, *((more,) if more is not None else ()), answer)
+    return Chat(form="pairs", columns=columns, system=folded.get("system", ""))
+
+
+def rows(dataset: Dataset, chat: Chat) -> Iterator[list[Turn] | None]:
+    """The turns of each row, in order; ``None`` where the cell is no list of messages."""
+    names = [*chat.columns, *((chat.system,) if chat.system else ())]
+    for batch in dataset.table.select(names).to_batches(max_chunksize=_BATCH):
+        for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if chat.form != "pairs":
+                yield turns(cells[0])
+                continue
+            system = [Turn("system", cells[-1])] if chat.system and cells[-1] else []
+            asked, answer = cells[: len(chat.columns) - 1], cells[len(chat.columns) - 1]
+            yield [*system, Turn("user", "\n".join(cell for cell in asked if cell)), Turn("assistant", answer or "")]
+
+
+def turns(cell: str | None) -> list[Turn] | None:
+    """The turns in a cell of JSON; ``None`` where it is no list of messages.
+
+    >>> turns('[{"from": "human", "value": "Hi"}]')
+    [Turn(role='user', text='Hi', calls=False)]
+    """
+    try:
+        found = json.loads(cell or "")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, list) or not all(isinstance(message, dict) for message in found):
+        return None
+    return [_turn(message) for message in found]
+
+
+def _turn(message: dict[str, Any]) -> Turn:
+    role = str(message.get("role", message.get("from", "")))
+    content = message.get("content", message.get("value"))
+    calls = bool(message.get("tool_calls") or message.get("function_call")) or role in ("function_call", "tool_call")
+    return Turn(ROLES.get(role.strip().casefold(), role), _plain(content), calls)
+
+
+def _plain(content: Any) -> str:
+    """The text of a message; of one in parts, the texts, and the kinds of what is no text."""
+    if isinstance(content, list):
+        return "\n".join(map(_plain, content))
+    if isinstance(content, dict):
+        return str(content["text"]) if "text" in content else f"[{content.get('type', 'part')}]"
+    return "" if content is None else str(content)
+
+
+def _form(column: pa.ChunkedArray) -> Form | None:
+    head = [cell for cell in column.slice(0, _LOOKED_AT).to_pylist() if cell is not None][:_SAMPLE]
+    if not head or not head[0].lstrip().startswith("["):
+        return None
+    forms = [form for cell in head if (form := _form_of(cell)) is not None]
+    if len(forms) < _SHARE * len(head):
+        return None
+    return max(sorted(set(forms)), key=forms.count)
+
+
+def _form_of(cell: str) -> Form | None:
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, list) or not found or not all(isinstance(message, dict) for message in found):
+        return None
+    if all("from" in message and "value" in message for message in found):
+        return "conversations"
+    return "messages" if all("role" in message for message in found) else None
