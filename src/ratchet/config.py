@@ -87,6 +87,8 @@ class CheckConfig(Section):
     """Length of those character n-grams."""
     imbalance: float = Field(default=10.0, gt=1)
     """Ratio of the largest to the smallest class from which imbalance is a warning."""
+    context_tokens: int = Field(default=4096, ge=16)
+    """Estimated tokens beyond which a conversation, or a prompt with its answer, is listed as too long."""
     model_rows: int = Field(default=50_000, ge=100)
     """Rows, in whole clusters of duplicates, on which the check fits the baseline."""
 
