@@ -25,9 +25,10 @@ _JUNK = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a folder holds, and what in it is not read."""
+    """What a folder, or the split in it that was named, holds, and what in it is not read."""
 
     kind: Literal["tables", "texts", "arrow"]
+    root: Path
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
 
@@ -98,7 +99,7 @@ def _saved(folder: Path, *, name: str) -> Found:
             )
     if not files:
         raise DataError(f"{name} must have rows but its state.json names no file.", next_step="Save it again.")
-    return Found(kind="arrow", files=files)
+    return Found(kind="arrow", root=folder, files=files)
 
 
 def _json(path: Path, *, name: str) -> dict[str, Any]:
@@ -133,12 +134,12 @@ def _of_configurations(configs: Mapping[str, Splits], part: str, *, folder: Path
             next_step="Name the files, or move those of the other format away.",
         )
     taken = {file for splits in configs.values() for files in splits.values() for file in files}
-    return Found(kind="tables", files=files, notes=_others(folder, taken, name=name))
+    return Found(kind="tables", root=folder, files=files, notes=_others(folder, taken, name=name))
 
 
 def _one(choices: Mapping[str, object], wanted: str, *, name: str, what: str, prefix: str = "") -> str:
     """The choice that was named, or the only one."""
-    if wanted in choices:
+    if wanted and wanted in choices:
         return wanted
     listed = ", ".join(choice or "others" for choice in list(choices)[:_LISTED])
     listed += " ..." if len(choices) > _LISTED else ""
@@ -260,7 +261,7 @@ def _texts(folder: Path, *, part: str, name: str) -> Found:
             next_step="Put the files of each label into a folder of their own, and name the folder of one split.",
         )
     files = tuple(sorted((file for found in labels.values() for file in found), key=natural))
-    return Found(kind="texts", files=files, notes=_others(root, set(files), name=name, deep=True))
+    return Found(kind="texts", root=root, files=files, notes=_others(root, set(files), name=name, deep=True))
 
 
 def _all_splits(names: Iterable[str]) -> bool:

@@ -143,7 +143,7 @@ def _file_hash(path: Path) -> str:
 def _folder(path: Path, *, part: str, name: str) -> Source:
     found = folders.look(path, part=part, name=name)
     name = f"{name}#{part}" if part and found.kind != "tables" else name
-    return Source(kind=found.kind, name=name, path=path, part=part, files=found.files, notes=found.notes)
+    return Source(kind=found.kind, name=name, path=found.root, part=part, files=found.files, notes=found.notes)
 
 
 def _missing(path: Path, *, name: str) -> DataError:
