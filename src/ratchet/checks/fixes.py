@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.checks.finding import Finding, merged, patch
-from ratchet.checks.target import Target
+from ratchet.checks.target import Target, spoken
 from ratchet.errors import RecipeError
 from ratchet.recipe import parse_recipe
 from ratchet.workspace import write_atomic
@@ -78,7 +78,9 @@ def write_fixes(target: Target, findings: Sequence[Finding]) -> Fixed | None:
     body = merged([own, *(finding.fix for finding in mending)])
     parse_recipe(body, folder=path.parent, name=path.name)
     mended = tuple(dict.fromkeys(finding.id for finding in mending))
-    lines = [f"# Written by `ratchet check {target.path.name} --fix`. Read it before you run it: it mends"]
+    lines = [
+        f"# Written by `ratchet check {spoken(Path(target.path.name))} --fix`. Read it before you run it: it mends"
+    ]
     lines += [f"#   {finding.id:<22} {one_line(finding.fix)}" for finding in mending]
     write_atomic(path, ("\n".join(lines) + "\n" + body).encode())
     return Fixed(path=path, mended=mended)
@@ -94,12 +96,16 @@ def _own(target: Target) -> str:
     """The recipe of a table: its files and the roles of its columns."""
     roles, data = target.dataset.roles, target.recipe.data
     folder = target.path.absolute().parent
-    values: dict[str, Any] = {"files": [os.path.relpath(file, folder) for file in data.files]}
+    values: dict[str, Any] = {"files": [_beside(file, folder) for file in data.files]}
     if data.test_files:
-        values["test_files"] = [os.path.relpath(file, folder) for file in data.test_files]
+        values["test_files"] = [_beside(file, folder) for file in data.test_files]
     for role in ("text", "label", "group", "time", "id"):
         if (column := getattr(roles, role)) is not None:
             values[role] = column
     if data.encoding != "auto":
         values["encoding"] = data.encoding
-    return patch({"name": target.path.name.split(".")[0], "data": values})
+    return patch({"name": spoken(Path(target.path.name)).split(".")[0], "data": values})
+
+
+def _beside(file: str, folder: Path) -> str:
+    return spoken(Path(os.path.relpath(file, folder))) if Path(file).is_absolute() else file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,12 @@ def _place(target: Target, file: str, row: int | None) -> dict[str, Any]:
 
 
 def _artifact(file: str) -> dict[str, str]:
+    """Where a file is: below the folder in which the check was run, or anywhere."""
     path = Path(file)
-    inside = Path(*path.parts[1:]) if path.parts[:1] == (".",) else path
     if path.is_absolute() or ".." in path.parts:
-        return {"uri": Path(path.absolute()).as_uri()}
-    return {"uri": quote(inside.as_posix()), "uriBaseId": "%SRCROOT%"}
+        return {"uri": f"file://{_quoted(os.path.normpath(Path.cwd() / path))}"}
+    return {"uri": _quoted(os.path.normpath(path)), "uriBaseId": "%SRCROOT%"}
+
+
+def _quoted(path: str) -> str:
+    return quote(Path(path).as_posix().encode("utf-8", "surrogateescape"))

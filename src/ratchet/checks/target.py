@@ -48,7 +48,7 @@ class Target:
     @property
     def name(self) -> str:
         """What people call it."""
-        return str(self.path) if self.path.exists() else self.dataset.files[0]
+        return spoken(self.path) if self.path.exists() else self.dataset.files[0]
 
     @property
     def is_recipe(self) -> bool:
@@ -139,7 +139,7 @@ def _open_table(
     """Read one table and give its columns their roles; ``given`` goes before what ``--set data.text=...`` says."""
     set_ = {role: getattr(recipe.data, role) for role in ROLES if role in recipe.data.model_fields_set}
     given = set_ | {role: column for role, column in (given or {}).items() if column is not None}
-    raw = read_table(path, encoding=recipe.data.encoding, name=str(path), columns=columns)
+    raw = read_table(path, encoding=recipe.data.encoding, name=spoken(path), columns=columns)
     table = with_nulls(raw.table, missing=recipe.data.missing)
     guess = guess_roles(table, name=raw.name, given=given)
     return dataset_of([replace(raw, table=table)], roles=guess.roles), guess, raw
@@ -150,7 +150,7 @@ def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence
 
     A text column of another name is found by guessing, and gets the name that it has in ``like``.
     """
-    raw = read_table(path, encoding=recipe.data.encoding, name=str(path), columns=columns)
+    raw = read_table(path, encoding=recipe.data.encoding, name=spoken(path), columns=columns)
     table = with_nulls(raw.table, missing=recipe.data.missing)
     roles = like.roles
     if roles.text not in table.column_names:
@@ -158,6 +158,11 @@ def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence
         table = table.rename_columns([roles.text if name == found else name for name in table.column_names])
     kept = {role: column for role in ROLES if (column := getattr(roles, role)) in table.column_names}
     return dataset_of([replace(raw, table=table)], roles=Roles(**{"text": roles.text, **kept})), raw
+
+
+def spoken(path: Path) -> str:
+    """A path as it is shown: a name in UTF-8 reads right even where the locale knows ASCII only."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
 def _recipe_of(path: Path, test: Sequence[Path], *, recipe: Recipe, roles: Roles) -> Recipe:

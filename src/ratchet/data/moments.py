@@ -44,7 +44,7 @@ class Moments:
     order: Order
 
 
-def moments(column: pa.ChunkedArray, *, order: Order | None = None) -> Moments:
+def moments(column: pa.ChunkedArray) -> Moments:
     """Read dates and times: ISO 8601, with slashes or points, 2024年3月5日, 5 Mar 2024, 20240305, seconds or milliseconds.
 
     A time without a zone counts as UTC. Whether day or month comes first in "03/04/2024" is told by the other cells of the
@@ -52,7 +52,6 @@ def moments(column: pa.ChunkedArray, *, order: Order | None = None) -> Moments:
 
     Args:
         column: strings.
-        order: ``day`` or ``month`` first, where it is known already, as from another file of the same kind.
 
     Raises:
         DataError: cells of the column contradict each other in this ("13/04/2024" and "04/13/2024").
@@ -62,7 +61,7 @@ def moments(column: pa.ChunkedArray, *, order: Order | None = None) -> Moments:
         coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else pa.array([], pa.large_string())
     coded = coded.dictionary_encode()
     values = [unicodedata.normalize("NFKC", value).strip() for value in coded.dictionary.to_pylist()]
-    used = order or _order(values)
+    used = _order(values)
     seconds = np.array([_seconds(value, order=used) for value in values] + [np.nan])
     member = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     found = seconds[member]

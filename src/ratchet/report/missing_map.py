@@ -1,0 +1,64 @@
+"""The map of missing cells: a strip a column, from the first row of the table to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from statistics import fmean
+
+from ratchet.report import figures
+from ratchet.report.charts import WIDE
+from ratchet.report.svg import chart, line, tag, tooltip, width_of, write
+
+MOST = 40
+"""More columns than this are not drawn."""
+
+
+def missing_map(
+    columns: Mapping[str, Sequence[float]], *, rows: int, title: str, key: str, desc: str = "", width: float = WIDE
+) -> str:
+    """Columns with their missing share in equal blocks of rows; the shade is the root of the share, so that a few show."""
+    stacked = width < 500
+    tail = 58.0
+    left = 4.0 if stacked else min(width * 0.3, max((width_of(name) for name in columns), default=0) + 14)
+    step, tall = (44.0, 18.0) if stacked else (26.0, 18.0)
+    body: list[str] = []
+    for number, (name, blocks) in enumerate(columns.items()):
+        y = number * step + (20 if stacked else 4)
+        if stacked:
+            body.append(write(left, y - 6, name, class_="t1", room=width - 8))
+        else:
+            body.append(write(left - 10, y + tall - 5, name, class_="t1", anchor="end", room=left - 12))
+        body += _strip(blocks, rows=rows, x=left, y=y, wide=width - left - tail, tall=tall)
+        body.append(write(width, y + tall - 5, figures.percent(fmean(blocks)), class_="t2 num", anchor="end"))
+    floor = len(columns) * step + 6
+    right = width - tail
+    body.append(line(left, floor, right, floor, "axis"))
+    body.append(write(left, floor + 16, "row 1", class_="t3 num"))
+    body.append(write(right, floor + 16, f"row {figures.count(rows)}", class_="t3 num", anchor="end"))
+    said = desc or "; ".join(f"{name}: {figures.percent(fmean(blocks))} missing" for name, blocks in columns.items())
+    return chart(body, width=width, height=floor + 22, title=title, desc=said, key=key)
+
+
+def _strip(blocks: Sequence[float], *, rows: int, x: float, y: float, wide: float, tall: float) -> list[str]:
+    parts = [tag("rect", x=x, y=y, width=wide, height=tall, rx=2, class_="heat-none")]
+    each = wide / len(blocks)
+    for number, share in enumerate(blocks):
+        if share > 0:
+            first, last = number * rows // len(blocks) + 1, (number + 1) * rows // len(blocks)
+            tip = tooltip(f"rows {figures.count(first)} to {figures.count(last)}: {figures.percent(share)} missing")
+            shade = f"{0.15 + 0.85 * sqrt(share):.2f}"
+            at = x + number * each
+            parts.append(
+                tag(
+                    "rect",
+                    tip,
+                    x=at,
+                    y=y,
+                    width=each,
+                    height=tall,
+                    class_="fill-loss",
+                    fill_opacity=shade,
+                )
+            )
+    return parts
