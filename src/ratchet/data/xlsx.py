@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def from_xlsx(data: bytes, *, sheet: str = "", name: str) -> tuple[pa.Table, tup
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             return _table(_Workbook(package, name=name), sheet=sheet)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, struct.error):
         raise DataError(
             f"{name} must be a whole XLSX workbook but is damaged or cut off.",
             next_step="Copy it again, or save it again as XLSX.",
@@ -161,14 +162,20 @@ class _Workbook:
                 next_step="If the table really is that large, save it as CSV or Parquet.",
             )
         parser = XMLParser(target=_Target(handler))  # noqa: S314 - a document type is refused, so there are no entities
+        for chunk in self._chunks(info):
+            parser.feed(chunk)
+        parser.close()
+        return handler
+
+    def _chunks(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Damaged(f"{info.filename} is packed in a way that workbooks do not use")
         try:
             with self.package.open(info) as file:
                 while chunk := file.read(_CHUNK):
-                    parser.feed(chunk)
-        except NotImplementedError as problem:
-            raise Damaged(str(problem)) from None
-        parser.close()
-        return handler
+                    yield chunk
+        except (ValueError, OverflowError, NotImplementedError, struct.error) as problem:
+            raise Damaged(f"{info.filename} can not be unpacked ({problem})") from None
 
     def _main(self) -> str:
         if "mimetype" in self._parts:

@@ -1,0 +1,306 @@
+"""Workbooks: what each kind of cell becomes, and the one line that each unusable file gets."""
+
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratchet.data import read_table, xlsx_cells
+from ratchet.data import xlsx as xlsx_module
+from ratchet.data.xlsx import from_xlsx
+from ratchet.data.xlsx_cells import as_date, date_kind, letters, shortest
+from ratchet.errors import DataError
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+RELS = "http://schemas.openxmlformats.org/package/2006/relationships"
+HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+HEADER = (
+    '<row r="1"><c r="A1" t="inlineStr"><is><t>text</t></is></c><c r="B1" t="inlineStr"><is><t>label</t></is></c></row>'
+)
+ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>好</t></is></c><c r="B2"><v>1</v></c></row>'
+
+
+def relations(**targets: str) -> str:
+    listed = "".join(
+        f'<Relationship Id="{id}" Type="{OFFICE}/{target.split("|")[0]}" Target="{target.split("|")[1]}"/>'
+        for id, target in targets.items()
+    )
+    return f'{HEAD}<Relationships xmlns="{RELS}">{listed}</Relationships>'
+
+
+def book(
+    *sheets: str,
+    strings: str = "",
+    styles: str = "",
+    names: tuple[str, ...] = ("One", "Two", "Three"),
+    states: tuple[str, ...] = ("visible",) * 3,
+    after: str = "",
+    ns: str = MAIN,
+    year: str = "",
+    more: dict[str, str | bytes] | None = None,
+) -> bytes:
+    """A workbook whose sheets have these rows."""
+    parts: dict[str, str | bytes] = {"_rels/.rels": relations(rId1="officeDocument|xl/workbook.xml")}
+    listed = "".join(
+        f'<sheet name="{name}" sheetId="{i}" r:id="s{i}" state="{state}"/>'
+        for i, (name, state, _) in enumerate(zip(names, states, sheets, strict=False), 1)
+    )
+    parts["xl/workbook.xml"] = (
+        f'{HEAD}<workbook xmlns="{ns}" xmlns:r="{OFFICE}"><workbookPr {year}/><sheets>{listed}</sheets></workbook>'
+    )
+    targets = {f"s{i}": f"worksheet|worksheets/sheet{i}.xml" for i in range(1, len(sheets) + 1)}
+    parts["xl/_rels/workbook.xml.rels"] = relations(
+        **targets, t="sharedStrings|/xl/sharedStrings.xml", f="styles|styles.xml"
+    )
+    parts["xl/sharedStrings.xml"] = f'{HEAD}<sst xmlns="{ns}">{strings}</sst>'
+    parts["xl/styles.xml"] = f'{HEAD}<styleSheet xmlns="{ns}">{styles}</styleSheet>'
+    for i, rows in enumerate(sheets, 1):
+        parts[f"xl/worksheets/sheet{i}.xml"] = (
+            f'{HEAD}<worksheet xmlns="{ns}"><sheetData>{rows}</sheetData>{after}</worksheet>'
+        )
+    return packed(parts | (more or {}))
+
+
+def packed(parts: dict[str, Any]) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, data in parts.items():
+            package.writestr(name, data)
+    return sink.getvalue()
+
+
+def table_of(data: bytes, **how: Any) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = from_xlsx(data, name="a.xlsx", **how)[0].to_pydict()
+    return found
+
+
+def one(cell: str, **how: Any) -> str | None:
+    """What a single cell becomes."""
+    rows = f'{HEADER}<row r="2"><c r="A2" t="inlineStr"><is><t>x</t></is></c>{cell}</row>'
+    found = table_of(book(rows, **how)).get("label")
+    return found[0] if found else None
+
+
+STYLES = (
+    '<numFmts><numFmt numFmtId="164" formatCode="yyyy&quot;年&quot;m&quot;月&quot;d&quot;日&quot;"/>'
+    '<numFmt numFmtId="165" formatCode="[h]:mm"/></numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs>'
+    + "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 164, 165, 22, 21, 10))
+    + "</cellXfs>"
+)
+STRINGS = (
+    "<si><t>plain</t></si><si><r><t xml:space='preserve'>rich </t></r><r><rPr/><t>text</t></r></si>"
+    "<si><t>東京</t><rPh sb='0' eb='2'><t>とうきょう</t></rPh></si><si><t>a_x000D_b_x005F_x</t></si><si/>"
+)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ('<c r="B2" t="s"><v>0</v></c>', "plain"),
+        ('<c r="B2" t="s"><v>1</v></c>', "rich text"),
+        ('<c r="B2" t="s"><v>2</v></c>', "東京"),
+        ('<c r="B2" t="s"><v>3</v></c>', "a\rb_x"),
+        ('<c r="B2" t="s"><v>4</v></c>', ""),
+        ('<c r="B2" t="inlineStr"><is><r><t>in</t></r><r><t>line</t></r><rPh><t>no</t></rPh></is></c>', "inline"),
+        ('<c t="str"><f>A1&amp;"x"</f><v>x</v></c>', "x"),
+        ('<c r="B2" t="str"><f>""</f><v></v></c>', ""),
+        ('<c r="B2"><v>1</v></c>', "1"),
+        ('<c r="B2"><v>0.10000000000000001</v></c>', "0.1"),
+        ('<c r="B2"><v>1.3800138E10</v></c>', "13800138000"),
+        ('<c r="B2"><v>-2.50</v></c>', "-2.5"),
+        ('<c r="B2"><v>007</v></c>', "007"),
+        ('<c r="B2" s="6"><v>0.125</v></c>', "0.125"),
+        ('<c r="B2"><f>1+1</f><v>2</v></c>', "2"),
+        ('<c r="B2" t="b"><v>1</v></c>', "true"),
+        ('<c r="B2" t="b"><v>0</v></c>', "false"),
+        ('<c r="B2" t="e"><v>#REF!</v></c>', "#REF!"),
+        ('<c r="B2" t="e"><v>#N/A</v></c>', None),
+        ('<c r="B2" t="d"><v>2024-02-29T00:00:00</v></c>', "2024-02-29T00:00:00"),
+        ('<c r="B2" s="1"/>', None),
+        ('<c r="B2" s="1"><v>45351</v></c>', "2024-02-29"),
+        ('<c r="B2" s="1"><v>45351.5</v></c>', "2024-02-29 12:00:00"),
+        ('<c r="B2" s="2"><v>45351</v></c>', "2024-02-29"),
+        ('<c r="B2" s="3"><v>1.5</v></c>', "36:00:00"),
+        ('<c r="B2" s="4"><v>45351</v></c>', "2024-02-29 00:00:00"),
+        ('<c r="B2" s="5"><v>0.999988425925926</v></c>', "23:59:59"),
+        ('<c r="B2" s="1"><v>-1</v></c>', "-1"),
+        ('<c r="B2" s="99"><v>3</v></c>', "3"),
+    ],
+)
+def test_cells(cell: str, expected: str | None) -> None:
+    assert one(cell, strings=STRINGS, styles=STYLES) == expected
+    assert one(cell, strings=STRINGS, styles=STYLES, ns=STRICT) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "in_1904", "expected"),
+    [
+        (1, "date", False, "1900-01-01"),
+        (59, "date", False, "1900-02-28"),
+        (61, "date", False, "1900-03-01"),
+        (0, "date", True, "1904-01-01"),
+        (0.25, "time", False, "06:00:00"),
+        (0.0000000116, "time", False, "00:00:00.001"),
+        (0.9999999999, "datetime", False, "1900-01-01 00:00:00"),
+        (3_000_000, "date", False, None),
+        (1, "", False, None),
+    ],
+)
+def test_days(number: float, kind: Any, in_1904: bool, expected: str | None) -> None:
+    assert as_date(number, kind=kind, in_1904=in_1904) == expected
+
+
+def test_a_workbook_that_starts_in_1904() -> None:
+    assert one('<c r="B2" s="1"><v>43889</v></c>', styles=STYLES, year='date1904="1"') == "2024-02-29"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("General", ""),
+        ("0.00%", ""),
+        ('#,##0 "days"', ""),
+        ("[Red]0.0;[Blue]-0.0", ""),
+        ("_-* #,##0_-", ""),
+        ("@", ""),
+        ("yyyy-mm-dd", "date"),
+        ("mmm", "date"),
+        ('[$-804]yyyy"年"m"月"d"日"', "date"),
+        ("d/m/yy h:mm AM/PM", "datetime"),
+        ("hh:mm:ss.000", "time"),
+        ("mm:ss", "time"),
+        ("[mm]:ss", "elapsed"),
+    ],
+)
+def test_number_formats(code: str, kind: str) -> None:
+    assert date_kind(code) == kind
+
+
+def test_numbers_and_letters() -> None:
+    assert [shortest(number) for number in (1e15, 0.1 + 0.2, 1e300, -0.0)] == [
+        "1000000000000000",
+        "0.30000000000000004",
+        "1e+300",
+        "0",
+    ]
+    assert [letters(place) for place in (1, 26, 27, 702, 703)] == ["A", "Z", "AA", "ZZ", "AAA"]
+
+
+def test_a_table_anywhere_in_the_sheet_with_empty_rows_and_a_nameless_column() -> None:
+    rows = (
+        '<row r="1"/><row r="3"><c r="C3" t="inlineStr"><is><t> text </t></is></c><c r="D3"/>'
+        '<c r="F3" t="inlineStr"><is><t>label</t></is></c></row>'
+        '<row r="4"><c r="C4"><v>1</v></c></row><row r="5"><c r="C5" t="inlineStr"><is><t> </t></is></c></row>'
+        '<row r="6"><c r="D6"><v>2</v></c></row>'
+    )
+    assert table_of(book(rows)) == {"text": ["1", None], "column_4": [None, "2"], "label": [None, None]}
+
+
+def test_sheets_are_chosen_by_name_and_hidden_ones_only_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(book("", HEADER + ROW, HEADER + ROW * 2, states=("hidden", "visible", "visible")))
+    raw = read_table(path)
+    assert (raw.table.num_rows, raw.format) == (1, "xlsx")
+    assert raw.notes == (
+        "Of a.xlsx the sheet 'Two' is read, not 'One', 'Three'; a sheet is chosen by its name behind a #, as in a.xlsx#One.",
+    )
+    three = read_table(tmp_path / "a.xlsx#three", name="a.xlsx#three")
+    assert (three.table.num_rows, three.name, three.notes) == (2, "a.xlsx#three", ())
+    with pytest.raises(DataError, match=r"must have the sheet 'Four' but has 'One', 'Two', 'Three'"):
+        read_table(tmp_path / "a.xlsx#Four")
+
+
+def test_merged_cells_below_the_header_are_told() -> None:
+    after = '<mergeCells><mergeCell ref="A2:A9"/></mergeCells>'
+    _, notes = from_xlsx(book(HEADER + ROW, after=after), name="a.xlsx")
+    assert notes == (
+        "In the sheet 'One' of a.xlsx 1 merged cells (such as A2:A9) have their value in the first cell only; the others are "
+        "missing.",
+    )
+
+
+DOCTYPE = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>'
+LAUGH = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]>'
+SHEET = "xl/worksheets/sheet1.xml"
+BAD = [
+    (b"", "must be a whole XLSX workbook but is damaged or cut off"),
+    (b"text,label\n", "must be a whole XLSX workbook but is damaged or cut off"),
+    (book(HEADER + ROW)[:-30], "must be a whole XLSX workbook but is damaged or cut off"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "encrypted with a password"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512, "in the format of Excel 97 (.xls)"),
+    (packed({"mimetype": "application/vnd.oasis", "content.xml": ""}), "but is an OpenDocument file"),
+    (packed({"a.csv": "text"}), "but is another kind of zip file"),
+    (packed({"_rels/.rels": relations(a="officeDocument|xl/workbook.bin")}), "but is a binary workbook (.xlsb)"),
+    (packed({"_rels/.rels": relations(a="officeDocument|word/document.xml")}), "but is another kind of Office file"),
+    (packed({"_rels/.rels": relations(a="officeDocument|xl/workbook.xml")}), "damaged: xl/workbook.xml is missing"),
+    (book(), "must have a sheet with cells but has none"),
+    (book(""), "The sheet 'One' of a.xlsx must have a header and rows but is empty."),
+    (book(HEADER.replace("label", "text") + ROW), "'text' names A and B"),
+    (book(HEADER + ROW, after='<mergeCells><mergeCell ref="A1:B1"/></mergeCells>'), "but A1:B1 is one merged cell"),
+    (
+        book(HEADER + '<row r="2"><c r="A2"><f>1+1</f></c></row>'),
+        "Cell A2 of the sheet 'One' of a.xlsx must have a value",
+    ),
+    (
+        book(HEADER + '<row r="7"><c r="B7"><f>1+1</f><v></v></c></row>'),
+        "Cell B7 of the sheet 'One' of a.xlsx must have",
+    ),
+    (book(HEADER + '<row r="2"><c r="A2" t="s"><v>5</v></c></row>'), "damaged: it has no text number 5"),
+    (book(HEADER + '<row r="2"><c r="A2"><v>1x</v></c></row>'), "damaged: it has a number '1x'"),
+    (book(HEADER + '<row r="2"><c r="é2"><v>1</v></c></row>'), "damaged: it has a cell 'é2'"),
+    (book(HEADER + '<row r="two"></row>'), "damaged: it has a number 'two'"),
+    (book(HEADER + "<row>"), "damaged: mismatched tag"),
+    (book(HEADER, more={SHEET: DOCTYPE + "<worksheet>&b;</worksheet>"}), "it declares a document type"),
+    (book(HEADER, more={SHEET: LAUGH + "<worksheet>&c;</worksheet>"}), "it declares a document type"),
+    (book(HEADER, more={SHEET: (LAUGH + "<worksheet/>").encode("utf-16")}), "it declares a document type"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(("data", "problem"), BAD, ids=[problem[:40] for _, problem in BAD])
+def test_a_workbook_that_can_not_be_read_gets_one_line(data: bytes, problem: str) -> None:
+    with pytest.raises(DataError) as caught:
+        from_xlsx(data, name="a.xlsx")
+    assert problem in caught.value.problem
+    assert caught.value.next_step
+    assert "\n" not in str(caught.value)
+
+
+def test_a_header_alone_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(book(HEADER))
+    with pytest.raises(DataError, match="must have rows but has only a header"):
+        read_table(tmp_path / "a.xlsx")
+
+
+def test_an_encrypted_part_a_bomb_and_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytearray(book(HEADER + ROW))
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1  # the flag of the last part, the sheet
+    with pytest.raises(DataError, match="must be readable but is encrypted"):
+        from_xlsx(bytes(data), name="a.xlsx")
+    monkeypatch.setattr(xlsx_module, "UNPACKED_BYTES", 100_000)
+    with pytest.raises(DataError, match=r"at most 100,000 bytes a part but xl/worksheets/sheet1.xml would have 2,"):
+        from_xlsx(book(HEADER + ROW + " " * 2_000_000), name="a.xlsx")
+    monkeypatch.setattr(xlsx_cells, "MOST_CELLS", 3)
+    with pytest.raises(DataError, match=r"at most 3 cells but the sheet 'One' of a.xlsx has 2 rows of 2"):
+        from_xlsx(book(HEADER + ROW + ROW), name="a.xlsx")
+
+
+def test_a_workbook_with_any_byte_changed_is_read_or_refused_in_one_line() -> None:
+    whole = book(HEADER + ROW + '<row r="3"><c r="A3" t="s"><v>1</v></c></row>', strings=STRINGS, styles=STYLES)
+    rng = random.Random(6)
+    refused = 0
+    for _ in range(2000):
+        data = bytearray(whole)
+        data[rng.randrange(len(data))] = rng.randrange(256)
+        try:
+            from_xlsx(bytes(data[: rng.choice([len(data), rng.randrange(len(data))])]), name="a.xlsx")
+        except DataError:
+            refused += 1
+    assert refused > 1000
