@@ -70,7 +70,15 @@ def test_a_label_called_none_is_a_class(table: Any, found: Any) -> None:
     two = table({"text": TEXTS, "label": ["none", "some"] * 5})
     assert "completeness.tokens" not in found(check, two)
     three = table({"text": TEXTS, "label": ["none", *"abcabcabc"]})
-    assert found(check, three)["completeness.tokens"].severity == "warning"
+    finding = found(check, three)["completeness.tokens"]
+    assert (finding.severity, finding.fix) == ("warning", "")
+
+
+def test_a_placeholder_that_is_a_label_elsewhere_stays(table: Any, found: Any) -> None:
+    data = table({"text": TEXTS, "label": ["-", "+"] * 5, "note": ["-", "n/a", *"abcdefgh"]})
+    missing = parse_recipe(found(check, data)["completeness.tokens"].fix, folder=".").data.missing
+    assert "n/a" in missing
+    assert "-" not in missing
 
 
 def test_the_map_of_missing_cells(table: Any) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from ratchet.checks.consistency import check
 from ratchet.config import CheckConfig, ColumnRule, Recipe
-from ratchet.recipe import parse_recipe
 
 PHONES = [f"138{i:08d}" for i in range(40)]
 
@@ -26,7 +25,7 @@ def test_a_kind_is_guessed_from_nine_tenths(table: Any, found: Any) -> None:
     assert (finding.severity, finding.rows, finding.share) == ("warning", 2, pytest.approx(2 / 42))
     assert finding.row_numbers["a.csv"].tolist() == [41, 42]
     assert finding.examples[0].text == "138*****67"
-    assert parse_recipe(finding.fix, folder=".").check.columns["cell"].kind == "phone"
+    assert finding.fix == ""
     assert not found(check, table(cells(*PHONES)))
     many = ["x"] * 10
     assert "consistency.phone" not in found(check, table(cells(*PHONES, *many)))

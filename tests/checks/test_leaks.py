@@ -70,17 +70,24 @@ def test_near_copies_leak_too(table: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "columns",
+    ("columns", "why"),
     [
-        {"text": [f"t {i}" for i in range(100)], "label": ["x"] * 100},
-        {"text": [f"t {i}" for i in range(20)], "label": ["x", "y"] * 10},
-        {"text": [f"t {i}" for i in range(100)]},
-        {"text": [None] * 5, "label": ["x"] * 5},
+        ({"text": [f"t {i}" for i in range(100)], "label": ["x"] * 100}, "there are fewer than two labels"),
+        ({"text": [f"t {i}" for i in range(20)], "label": ["x", "y"] * 10}, "there are only 20 different texts"),
+        ({"text": [f"t {i}" for i in range(100)]}, "there are fewer than two labels"),
+        ({"text": [None] * 5, "label": ["x"] * 5}, "there are fewer than two labels"),
+        (
+            {"text": [f"t {i}" for i in range(60)] + [None], "label": ["x"] * 60 + ["y"]},
+            "fewer than two labels with texts",
+        ),
+        ({"text": [f"t {i}" for i in range(400)], "label": [f"l {i}" for i in range(400)]}, "there are 400 labels"),
     ],
-    ids=["one class", "few rows", "no label", "no text"],
+    ids=["one class", "few rows", "no label", "no text", "one class with texts", "many labels"],
 )
-def test_where_nothing_can_be_fitted_there_is_no_score(table: Any, columns: Any) -> None:
-    assert naive_split(table(columns), seed=1).naive is None
+def test_where_nothing_can_be_fitted_there_is_no_score(table: Any, columns: Any, why: str) -> None:
+    split = naive_split(table(columns), seed=1)
+    assert split.naive is None
+    assert why in split.unscored
 
 
 def test_large_tables_are_sampled_by_whole_clusters(table: Any) -> None:

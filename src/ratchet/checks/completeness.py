@@ -141,16 +141,18 @@ def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
     counts = sorted(((entry["counts"].as_py(), entry["values"].as_py()) for entry in written), reverse=True)
     if name == context.dataset.roles.label and len(context.labels.values) <= len(counts) + 1:
         return  # a label called "none" beside one other is a class, not a gap
-    values = [value for _, value in counts]
+    role = name in (context.dataset.roles.text, context.dataset.roles.label)
+    # The list of the recipe holds for all columns: what is a label somewhere is not to become a gap.
+    values = [value for _, value in counts if value not in context.labels.values]
     yield context.finding(
         "completeness.tokens",
-        severity="warning" if name in (context.dataset.roles.text, context.dataset.roles.label) else "note",
+        severity="warning" if role else "note",
         message=f"{counted(len(where), 'cell')} of the column {name!r} look{'s' if len(where) == 1 else ''} missing but "
         f"count{'s' if len(where) == 1 else ''} as filled: {', '.join(f'{v!r} ({n:,})' for n, v in counts[:5])}.",
         why="A placeholder that counts as a value hides gaps and becomes a word or a class of its own.",
         positions=where,
         column=name,
-        fix=patch({"data": {"missing": [*context.recipe.data.missing, *values]}}),
+        fix=patch({"data": {"missing": [*context.recipe.data.missing, *values]}}) if values else "",
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Distinct, Mask, counted, percent
-from ratchet.checks.finding import Finding, Severity, patch
+from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.mask import hidden
 from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
 from ratchet.config import ColumnRule, Recipe
@@ -86,7 +86,6 @@ class _Column:
         message: str,
         why: str,
         severity: Severity,
-        fix: str = "",
         private: bool = False,
     ) -> Finding:
         """A finding about the rows whose cell is ``wrong``; rare cells are shown first."""
@@ -100,7 +99,6 @@ class _Column:
             positions=rows,
             of=self.filled,
             column=self.name,
-            fix=fix,
             shown=shown,
             show=hidden if private else None,
         )
@@ -179,7 +177,6 @@ def _guessed(column: _Column) -> Iterator[Finding]:
             message=f"{counted(rows, 'cell')} of the column {column.name!r} {'is' if rows == 1 else 'are'} no {kind.noun}, "
             f"unlike {percent(1 - column.cells.shares(wrong))} of it.",
             why="A cell that breaks the rule of its column is a slip of typing or of the export: it carries no or wrong news.",
-            fix=patch({"check": {"columns": {column.name: {"kind": kind.name}}}}),
             private=kind.private,
         )
     if kind.name == "date":

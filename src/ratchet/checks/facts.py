@@ -16,6 +16,7 @@ from ratchet.checks.leaks import NaiveSplit
 from ratchet.data.table import Rows
 from ratchet.models.baseline import guess_language
 
+CLASSES = 10_000
 _BINS = 24
 
 
@@ -68,7 +69,8 @@ class Facts:
         unique_rows: different texts as they are written.
         distinct_texts: different texts after normalisation (full width, case, white space): what prepare keeps at most.
         conflicting_texts: distinct texts that carry two labels or more.
-        classes: labels by falling number of rows.
+        labels: different labels.
+        classes: the labels by falling number of rows, ten thousand at most.
         lengths: of the texts.
         language: ``zh``, ``en`` or ``mixed``; empty without texts.
         missing: per column with missing cells, the missing share in up to 60 equal blocks of rows.
@@ -83,6 +85,7 @@ class Facts:
     unique_rows: int
     distinct_texts: int
     conflicting_texts: int
+    labels: int
     classes: tuple[Class, ...]
     lengths: Lengths | None
     language: str
@@ -106,6 +109,7 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
         unique_rows=len(texts.values),
         distinct_texts=len(np.unique(context.text_groups)),
         conflicting_texts=len(context.conflicting_groups),
+        labels=len(context.labels),
         classes=_classes(context),
         lengths=Lengths.of(context.characters.lengths[context.texts.member[context.texts.member >= 0]]),
         language=guess_language(texts.values) if texts.values else "",
@@ -118,7 +122,7 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
 
 def _classes(context: Context) -> tuple[Class, ...]:
     names, counts, texts = context.labels.values, context.labels.counts, class_texts(context)
-    order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
+    order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))[:CLASSES]
     return tuple(Class(name=names[i], rows=int(counts[i]), texts=int(texts[i])) for i in order)
 
 

@@ -20,8 +20,10 @@ _RARE = 0.02
 
 def check(context: Context) -> Iterator[Finding]:
     """The label column, the names of the labels, and texts with several of them."""
-    yield from _column(context)
-    yield from _variants(context)
+    column = list(_column(context))
+    yield from column
+    if not column:
+        yield from _variants(context)
     yield from _conflicts(context)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ratchet.checks.context import Context, Mask, percent
 from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
-from ratchet.checks.scores import Bench, Score
+from ratchet.checks.scores import Bench, Score, unfit
 from ratchet.config import Recipe
 from ratchet.data.table import Dataset, Rows
 
@@ -27,6 +27,7 @@ class NaiveSplit:
         leaked_rows: those whose text, normalised, is also in its train part.
         near_rows: further ones with a near-duplicate there.
         model: name of the baseline that was scored; the scores are ``None`` where none was.
+        unscored: why none was, in a few words.
         naive: accuracy on all test rows, which is what such a split would report.
         leaked: on the leaked ones.
         clean: on those with neither a copy nor a near-duplicate in train.
@@ -41,6 +42,7 @@ class NaiveSplit:
     leaked: Score | None = None
     clean: Score | None = None
     honest: Score | None = None
+    unscored: str = ""
 
     @property
     def leaked_share(self) -> float:
@@ -76,7 +78,12 @@ def of_context(context: Context, *, scored: bool) -> NaiveSplit:
     train, test = random_split(rows, seed=context.seed)
     copied = _seen(context.groups, train=train, test=test)
     near = _seen(context.clusters, train=train, test=test) & ~copied
-    plain = NaiveSplit(test_rows=len(test), leaked_rows=int(copied.sum()), near_rows=int(near.sum()))
+    plain = NaiveSplit(
+        test_rows=len(test),
+        leaked_rows=int(copied.sum()),
+        near_rows=int(near.sum()),
+        unscored=unfit(context) if scored else "no model was wanted",
+    )
     bench = context.bench if scored else None
     return plain if bench is None else _scored(context, bench, plain)
 
@@ -88,9 +95,9 @@ def check(context: Context) -> Iterator[Finding]:
         return
     overstated = found.overstated
     disjoint = found.naive is not None and found.honest is not None and found.naive.low > found.honest.high
-    claim = ""
+    claim = f" No model was scored: {found.unscored}." if found.unscored else ""
     if found.naive and found.honest:
-        claim = f" There {found.model} scores {_figure(found.naive)}"
+        claim += f" There {found.model} scores {_figure(found.naive)}"
         claim += f" ({_figure(found.leaked)} on rows with a copy in train" if found.leaked else " ("
         claim += f", {_figure(found.clean)} on clean rows)" if found.clean else ")"
         claim += f"; on texts that it has not seen, {_figure(found.honest)}."
@@ -124,17 +131,15 @@ def _scored(context: Context, bench: Bench, plain: NaiveSplit) -> NaiveSplit:
     places = np.arange(len(bench.rows))
     train, test = random_split(places, seed=context.seed)
     if len(np.unique(bench.truth[bench.pair[train]])) < 2:
-        return plain
+        return replace(plain, unscored="train has one label only")
     asked, back = np.unique(bench.pair[test], return_inverse=True)
     predicted = bench.fitted(bench.pair[train], asked=asked)[back]
     right = predicted == bench.truth[bench.pair[test]]
     groups, clusters = context.groups[bench.rows], context.clusters[bench.rows]
     copied = _seen(groups, train=train, test=test)
     near = _seen(clusters, train=train, test=test)
-    return NaiveSplit(
-        test_rows=plain.test_rows,
-        leaked_rows=plain.leaked_rows,
-        near_rows=plain.near_rows,
+    return replace(
+        plain,
         model=bench.spec.name,
         naive=Score.of(right),
         leaked=Score.of(right[copied]),

@@ -83,5 +83,4 @@ def _giant(context: Context, *, texts: int) -> Iterator[Finding]:
         why="Texts that are all made from one template are one example many times over: the score says how well it is known.",
         positions=rows,
         of=texts,
-        fix=patch({"split": {"near": True, "near_threshold": max(split.near_threshold, 0.9)}}),
     )

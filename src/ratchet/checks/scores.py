@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ratchet.models.logistic import Corpus
 
 FOLDS = 5
-LEAST_ROWS = 50
+LEAST_TEXTS = 50
+MOST_LABELS = 300
 Mask = npt.NDArray[np.bool_]
 
 
@@ -61,7 +62,9 @@ class Bench:
 
     @classmethod
     def of(cls, context: Context) -> Bench | None:
-        """``None`` where there is nothing to fit: fewer than two classes, or than fifty different texts."""
+        """``None`` where :func:`unfit` says why."""
+        if unfit(context):
+            return None
         rows = np.flatnonzero((context.groups >= 0) & (context.labels.member >= 0)).astype(np.int64)
         rows = _sampled(rows, context.clusters[rows], most=context.recipe.check.model_rows, seed=context.seed)
         width = max(len(context.labels.values), 1)
@@ -69,8 +72,6 @@ class Bench:
         _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
         first = rows[first]
         labels = tuple(context.labels.values[i] for i in context.labels.member[first])
-        if len(first) < LEAST_ROWS or len(set(labels)) < 2:
-            return None
         return cls(
             rows=rows,
             pair=pair.astype(np.int64),
@@ -128,6 +129,20 @@ class Bench:
         model = fit_rows(self.corpus, self.labels, names=self.names, rows=pairs, spec=self.spec, seed=self.seed)
         columns: Rows = model.predict([self.texts[pair] for pair in asked]).argmax(axis=1)
         return columns
+
+
+def unfit(context: Context) -> str:
+    """Why the baseline can not be fitted here, in a few words; empty where it can."""
+    labels = int(np.count_nonzero(context.labels.counts)) if len(context.labels) else 0
+    known = (context.groups >= 0) & (context.labels.member >= 0)
+    texts = len(np.unique(context.groups[known]))
+    if labels < 2:
+        return "there are fewer than two labels"
+    if labels > MOST_LABELS:
+        return f"there are {labels:,} labels, more than {MOST_LABELS}"
+    if texts < LEAST_TEXTS:
+        return f"there are only {texts} different texts with a label"
+    return "" if len(np.unique(context.labels.member[known])) > 1 else "there are fewer than two labels with texts"
 
 
 def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
