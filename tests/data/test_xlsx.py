@@ -259,7 +259,11 @@ BAD = [
     (book(HEADER + "<row>"), "damaged: mismatched tag"),
     (book(HEADER, more={SHEET: DOCTYPE + "<worksheet>&b;</worksheet>"}), "it declares a document type"),
     (book(HEADER, more={SHEET: LAUGH + "<worksheet>&c;</worksheet>"}), "it declares a document type"),
-    (book(HEADER, more={SHEET: (LAUGH + "<worksheet/>").encode("utf-16")}), "it declares a document type"),
+    (book(HEADER, more={SHEET: (LAUGH + "<worksheet/>").encode("utf-16")}), "a part of it is damaged"),
+    (
+        book(HEADER, more={SHEET: '<?xml version="1.0" encoding="UTF-7"?>' + "<worksheet/>"}),
+        "must have a header and rows",
+    ),
 ]
 
 

@@ -29,7 +29,8 @@ def from_arrow(data: bytes | pa.Buffer, *, name: str) -> pa.Table:
         reader = pa.ipc.open_file(buffer) if is_file else pa.ipc.open_stream(buffer)
         table = reader.read_all()
         table.validate(full=True)
-    except (pa.ArrowException, OSError, EOFError) as problem:
+        table.schema.to_string()  # names and types must be readable too
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as problem:
         raise DataError(
             f"{name} must be a whole Arrow file but is damaged: {str(problem).splitlines()[0]}",
             next_step="Copy it again, or save it again.",

@@ -161,7 +161,8 @@ class _Workbook:
                 f"{info.file_size:,}.",
                 next_step="If the table really is that large, save it as CSV or Parquet.",
             )
-        parser = XMLParser(target=_Target(handler))  # noqa: S314 - a document type is refused, so there are no entities
+        # All programs write UTF-8. A document type is refused, so there are no entities.
+        parser = XMLParser(target=_Target(handler), encoding="utf-8")  # noqa: S314
         for chunk in self._chunks(info):
             parser.feed(chunk)
         parser.close()
