@@ -12,6 +12,7 @@ from ratchet.data.sets import TINY, Sets, expand
 from ratchet.data.table import Rows
 
 _CHUNK = 1 << 20
+_PLACE_BITS = 30
 
 Chunks = Iterator[tuple[Rows, Rows]]
 
@@ -101,11 +102,14 @@ class Buckets:
     def of(cls, keys: npt.NDArray[np.uint32], *, texts: Rows, sides: npt.NDArray[np.int8]) -> Buckets:
         """Sort by key; within a bucket, texts of side 1 come first, then those of both sides, then those of side 2."""
         later = np.array([0, 0, 2, 1], np.uint64)[sides]
-        words = (keys.astype(np.uint64) << np.uint64(2)) | later
-        order = np.argsort(words, kind="stable")
-        words = words[order]
+        # Key, side and place in one word: sorting words is several times faster than sorting an index by them.
+        words = (keys.astype(np.uint64) << np.uint64(32)) | (later << np.uint64(_PLACE_BITS))
+        words |= np.arange(len(keys), dtype=np.uint64)
+        words.sort()
+        order = (words & np.uint64((1 << _PLACE_BITS) - 1)).astype(np.int64)
+        words >>= np.uint64(32)
         fresh = np.ones(len(words), bool)
-        np.not_equal(words[1:] >> np.uint64(2), words[:-1] >> np.uint64(2), out=fresh[1:])
+        np.not_equal(words[1:], words[:-1], out=fresh[1:])
         starts = np.flatnonzero(fresh)
         sizes = np.diff(np.append(starts, len(words)))
         first = np.repeat(starts, sizes)
@@ -124,7 +128,15 @@ class Buckets:
         for probe, place in Windows(starts=self.windows.starts, counts=counts).chunks():
             yield self.texts[probe], self.texts[place]
 
-    def overfull(self, *, largest: int) -> Iterator[tuple[Rows, int]]:
-        """The texts of each bucket that costs more, and its cost."""
-        for i in np.flatnonzero(self.costs > largest):
-            yield self.texts[self.starts[i] : self.starts[i] + self.sizes[i]], int(self.costs[i])
+    def overfull(self, *, largest: int) -> tuple[Rows, Rows, Rows]:
+        """The buckets that cost more: their texts side by side, the size and the cost of each."""
+        over = self.costs > largest
+        return self.texts[np.repeat(over, self.sizes)], self.sizes[over], self.costs[over]
+
+
+def most_pairs(keys: npt.NDArray[np.uint32]) -> int:
+    """How many pairs of texts have equal keys of this band, whatever their sides."""
+    ordered = np.sort(keys)
+    cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    sizes = np.diff(np.concatenate(([0], cuts, [len(ordered)])))
+    return int((sizes * (sizes - 1) // 2).sum())

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.config import PrepareConfig
-from ratchet.data.duplicates import exact_groups, normalise
+from ratchet.data.duplicates import exact_groups
 from ratchet.data.quarantine import Quarantine, removed
 from ratchet.data.table import Dataset, Rows
 from ratchet.errors import DataError
@@ -54,12 +54,11 @@ def prepare(dataset: Dataset, *, config: PrepareConfig) -> Prepared:
 
 def _judged(dataset: Dataset, *, config: PrepareConfig) -> tuple[Rows, Rows]:
     """For each row the number of its reason (-1: it stays) and the row that stands for it (-1: none)."""
-    plain = [normalise(text) for text in dataset.texts]
-    group = exact_groups(plain, form=str)
+    group = exact_groups(["", *dataset.texts])[1:]  # 0: nothing to see
     label = exact_groups(dataset.labels, form=str)
     reason = np.full(len(dataset), _KEPT, np.int64)
     kept = np.full(len(dataset), -1, np.int64)
-    reason[[not text for text in plain]] = REASONS.index("text.empty")
+    reason[group == 0] = REASONS.index("text.empty")
     if dataset.roles.label is not None:
         reason[(reason == _KEPT) & [not cell for cell in dataset.labels]] = REASONS.index("labels.missing")
     if config.conflicts != "keep":

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.candidates import Buckets, PrefixJoin, all_pairs
+from ratchet.data.candidates import Buckets, PrefixJoin, all_pairs, most_pairs
 from ratchet.data.minhash import Bands, band_keys
 from ratchet.data.sets import TINY, Sets
 from ratchet.data.table import Rows
@@ -18,6 +18,7 @@ ALL_PAIRS = 20_000_000
 PREFIX_PAIRS = 40_000_000
 BUCKET_PAIRS = 200_000_000
 _CENTRES = 16
+_REMEMBERED = 1 << 23
 
 Sides = npt.NDArray[np.int8]
 Method = Literal["exhaustive", "minhash"]
@@ -112,7 +113,8 @@ class _Search:
         codes = codes[~np.isin(codes, self._seen, assume_unique=True)]
         if not len(codes):
             return
-        self._seen = np.sort(np.concatenate([self._seen, codes]))
+        if len(self._seen) < _REMEMBERED:  # beyond, a pair may be verified again; the result drops it
+            self._seen = np.sort(np.concatenate([self._seen, codes]))
         left, right = codes // total, codes % total
         similarity = self.sets.jaccard(left, right)
         near = similarity >= self.threshold - TINY
@@ -124,42 +126,52 @@ class _Search:
         """Verify what meets in MinHash bands; overfull buckets get stars instead of all their pairs."""
         bands = Bands.for_threshold(self.threshold)
         texts = np.flatnonzero(self.sets.sizes)
-        keys = band_keys(self.sets.texts, alphabet=self.sets.alphabet, bands=bands)[:, texts]
-        costs = [Buckets.of(band, texts=texts, sides=self.sides[texts]).costs for band in keys]
-        largest = _largest_affordable(np.concatenate(costs))
+        filled = self.sets.texts if len(texts) == len(self.sets) else [self.sets.texts[i] for i in texts.tolist()]
+        keys = band_keys(filled, alphabet=self.sets.alphabet, bands=bands)
+        sides = self.sides[texts]
+        largest = 1 << 62
+        if sum(map(most_pairs, keys)) > BUCKET_PAIRS:
+            costs = [Buckets.of(band, texts=texts, sides=sides).costs for band in keys]
+            largest = _largest_affordable(np.concatenate([cost[cost > 0] for cost in costs]))
         for band in keys:
-            buckets = Buckets.of(band, texts=texts, sides=self.sides[texts])
+            buckets = Buckets.of(band, texts=texts, sides=sides)
             self.offer_all(buckets.pairs(largest=largest))
-            for bucket, cost in buckets.overfull(largest=largest):
-                self._offer_star(bucket, cost=cost)
+            self._offer_stars(*buckets.overfull(largest=largest))
 
-    def _offer_star(self, bucket: Rows, *, cost: int) -> None:
-        """Compare the texts of an overfull bucket with their neighbours in text order and with a few of themselves.
+    def _offer_stars(self, texts: Rows, sizes: Rows, costs: Rows) -> None:
+        """Compare the texts of overfull buckets with their neighbours in text order and with a few centres of the bucket.
 
         Texts that share a boilerplate connect through any of these, so a bucket of a million of them costs a few million
         comparisons instead of 5e11. What was not compared and is not connected either is counted as skipped.
         """
-        self.offer(bucket[1:], bucket[:-1])
-        compared = len(bucket) - 1
-        rest = bucket
+        if not len(texts):
+            return
+        bucket = np.repeat(np.arange(len(sizes)), sizes)
+        beside = bucket[1:] == bucket[:-1]
+        self.offer(texts[1:][beside], texts[:-1][beside])
+        compared = sizes - 1
+        rest, owner = texts, bucket
         for step in range(_CENTRES):
             if self.connect:  # one text of each component found so far stands for the others
-                rest = bucket[np.sort(np.unique(self.component[bucket], return_index=True)[1])]
-                if len(rest) == 1:
-                    return
-            centre = rest[step * (len(rest) - 1) // max(_CENTRES - 1, 1)]
-            self.offer(np.full(len(rest), centre), rest)
-            compared += len(rest) - 1
+                first = np.sort(np.unique(owner * len(self.sets) + self.component[rest], return_index=True)[1])
+                rest, owner = rest[first], owner[first]
+            left = np.bincount(owner, minlength=len(sizes))
+            centre = rest[(np.cumsum(left) - left + step * (left - 1) // max(_CENTRES - 1, 1)).clip(0, len(rest) - 1)]
+            self.offer(centre[owner], rest)
+            compared = compared + np.maximum(left - 1, 0)
         if self.connect:
-            _, inside = np.unique(self.component[bucket], return_counts=True)
-            cost = (len(bucket) ** 2 - int((inside**2).sum())) // 2
-        self.skipped += max(cost - compared, 0)
+            places = np.unique(bucket * len(self.sets) + self.component[texts], return_counts=True)
+            inside = np.bincount(
+                places[0] // len(self.sets), weights=places[1].astype(float) ** 2, minlength=len(sizes)
+            )
+            costs = (sizes**2 - inside.astype(np.int64)) // 2
+        self.skipped += int(np.maximum(costs - compared, 0).sum())
 
     def result(self, method: Method) -> NearPairs:
         """Everything found, sorted."""
         nothing = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
         left, right, jaccard = (np.concatenate(part) for part in zip(nothing, *self._found, strict=True))
-        order = np.lexsort((right, left))
+        order = np.unique(left * len(self.sets) + right, return_index=True)[1]
         return NearPairs(
             left=left[order], right=right[order], jaccard=jaccard[order], method=method, skipped=self.skipped
         )

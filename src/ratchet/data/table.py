@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Rows = npt.NDArray[np.int64]
+_BATCH = 1 << 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +67,23 @@ class Dataset:
     def take(self, rows: Rows | Sequence[int]) -> Dataset:
         """The given rows (0-based positions in this dataset), in that order."""
         index = np.asarray(rows, dtype=np.int64)
-        return replace(
+        taken = replace(
             self,
             table=self.table.take(pa.array(index)),
             file_index=self.file_index[index],
             origin=self.origin[index],
         )
+        if "texts" in self.__dict__:  # share the strings: a million reviews take 250 MB
+            texts = self.texts
+            taken.__dict__["texts"] = [texts[row] for row in index.tolist()]
+        return taken
 
     @cached_property
     def content_hash(self) -> str:
         """sha256 over roles, column names and every cell, in order; 64 hex digits."""
         digest = hashlib.sha256(repr((self.roles, self.table.column_names)).encode())
         for name in self.table.column_names:
-            for cell in self.table.column(name).to_pylist():
+            for cell in (cell for chunk in self.table.column(name).chunks for cell in chunk.to_pylist()):
                 data = b"\xff" if cell is None else cell.encode("utf-8", "surrogatepass")
                 digest.update(len(data).to_bytes(8, "little"))
                 digest.update(data)
@@ -100,13 +105,14 @@ def concat(first: Dataset, second: Dataset) -> Dataset:
 def row_digests(dataset: Dataset) -> list[bytes]:
     """A 32-byte blake2b of each row's column names and cells; equal exactly for equal rows."""
     names = sorted(dataset.table.column_names)
-    columns = [dataset.column(name) for name in names]
+    table = dataset.table.select(names)
     head = hashlib.blake2b(repr(names).encode(), digest_size=32)
     digests = []
-    for cells in zip(*columns, strict=True):
-        digest = head.copy()
-        for cell in cells:
-            data = b"\xff" if cell is None else cell.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "little") + data)
-        digests.append(digest.digest())
+    for batch in table.to_batches(max_chunksize=_BATCH):
+        for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            digest = head.copy()
+            for cell in cells:
+                data = b"\xff" if cell is None else cell.encode("utf-8", "surrogatepass")
+                digest.update(len(data).to_bytes(8, "little") + data)
+            digests.append(digest.digest())
     return digests

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratchet.config import SplitConfig
-from ratchet.data.duplicates import clusters, exact_groups, loose_ngram, renumbered, same_words
-from ratchet.data.near import components
+from ratchet.data.duplicates import (
+    NGRAM,
+    THRESHOLD,
+    exact_groups,
+    loose_ngram,
+    near_components,
+    renumbered,
+    same_words_of,
+    unique_texts,
+    united,
+)
 from ratchet.data.table import Dataset, Rows
 
 CHAIN_SHARE = 0.01
@@ -38,45 +47,36 @@ def units(dataset: Dataset, *, config: SplitConfig) -> Units:
     looser rule; when a chain ties more than 1 % of the different texts, the loose threshold rises in steps of .1 until it does
     not, and a note says so. A table that is one cluster even at .9 keeps the threshold it was given.
     """
-    texts = dataset.texts
-    ngram = loose_ngram(texts)
+    unique, _, member = unique_texts(dataset.texts)
+    ngram = loose_ngram(unique)
     threshold, notes = config.near_threshold, []
+    tied = exact_groups(unique, form=same_words_of)
     if config.near:
-        near, threshold = _loose(texts, ngram=ngram, threshold=threshold)
+        loose, threshold = _loose(unique, ngram=ngram, threshold=threshold)
+        tied = united(united(tied, loose), near_components(unique, ngram=NGRAM, threshold=THRESHOLD))
         if threshold != config.near_threshold:
             notes.append(
                 f"Chains of alike texts tie more than {CHAIN_SHARE:.0%} of the texts together at a similarity of "
                 f"{config.near_threshold:g}; texts stay in one part from {threshold:g} on instead."
             )
-        unit = _united(near, clusters(texts))
-    else:
-        unit = exact_groups(texts, form=same_words)
+    unit = tied[member]
     if dataset.roles.group is not None:
-        unit = _united(unit, _grouped(dataset.column(dataset.roles.group)))
+        unit = united(unit, _grouped(dataset.column(dataset.roles.group)))
     return Units(unit=renumbered(unit), ngram=ngram, threshold=threshold, notes=tuple(notes))
 
 
-def _loose(texts: list[str], *, ngram: int, threshold: float) -> tuple[Rows, float]:
-    """Clusters at the lowest threshold from the given one on at which no chain ties too many of the different texts."""
-    given = clusters(texts, ngram=ngram, threshold=threshold)
-    different = exact_groups(texts)
-    first = np.unique(different, return_index=True)[1]
-    found, at = given, threshold
-    while np.bincount(found[first]).max(initial=0) > max(CHAIN_SHARE * len(first), CHAIN_TEXTS):
+def _loose(unique: list[str], *, ngram: int, threshold: float) -> tuple[Rows, float]:
+    """Components at the lowest threshold from the given one on at which no chain ties too many texts."""
+    found = given = near_components(unique, ngram=ngram, threshold=threshold)
+    at = threshold
+    while np.bincount(found).max(initial=0) > max(CHAIN_SHARE * len(unique), CHAIN_TEXTS):
         at = round(at + _STEP, 10)
         if at > _LAST:
             return given, threshold
-        found = clusters(texts, ngram=ngram, threshold=at)
+        found = near_components(unique, ngram=ngram, threshold=at)
     return found, at
 
 
 def _grouped(values: list[str | None]) -> Rows:
     """A number for each row, equal for equal values; a missing value is a group of its own."""
     return exact_groups((f"\0{row}" if value is None else value for row, value in enumerate(values)), form=str)
-
-
-def _united(first: Rows, second: Rows) -> Rows:
-    """The finest grouping that keeps the groups of both together."""
-    width = int(first.max(initial=-1)) + 1
-    count = width + int(second.max(initial=-1)) + 1
-    return components(count, first, second + width)[first]
