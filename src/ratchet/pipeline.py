@@ -19,6 +19,7 @@ import numpy as np
 
 from ratchet.bundle import Bundle, write_bundle
 from ratchet.checks import run_checks
+from ratchet.checks.noise import write_queue
 from ratchet.config import BalanceSpec, BlendSpec, Challenger, EdaSpec, EncoderSpec, LinearSpec, Recipe
 from ratchet.contenders import (
     CARD,
@@ -158,8 +159,9 @@ def read(job: Job) -> Source:
         raise DataError("data.files must name at least one table but is empty.", next_step="Add it to the recipe.")
     with job.stage("read") as skipped:
         files, test_files = [Path(name) for name in config.files], [Path(name) for name in config.test_files]
-        train = read_dataset(files, config=config, base=base)
-        test = read_dataset(test_files, config=config, base=base) if test_files else None
+        tell = partial(job.screen.say, "read")
+        train = read_dataset(files, config=config, base=base, tell=tell)
+        test = read_dataset(test_files, config=config, base=base, tell=tell) if test_files else None
         require_apart(files, test_files, base=base)
         require_trainable(train)
         hashes = [source_bytes_hash(path) for path in [*files, *test_files]]
@@ -197,11 +199,15 @@ def check(job: Job, source: Source) -> Json:
                     progress=lambda title, done, total: advance(done, total, title),
                 )
             save_json(target / "health.json", found.to_dict())
+            if found.suspects:
+                write_queue(found.suspects, target / "review.csv")
 
         skipped.append(finished(folder, build))
         health: Json = load_json(folder / "health.json")
     for line in health_lines(health):
         job.screen.say("check", line)
+    if (folder / "review.csv").is_file():
+        job.screen.say("check", f"labels to look at again, the most doubtful first: {folder / 'review.csv'}")
     return health
 
 

@@ -17,7 +17,7 @@ from ratchet.recipe import commented_recipe
 from ratchet.workspace import write_atomic
 
 Ask = Callable[[str, str], str]
-_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx")
 
 
 def write_recipe(

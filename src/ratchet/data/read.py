@@ -7,7 +7,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -173,7 +173,9 @@ def dataset_of(raws: Sequence[RawTable], *, roles: Roles) -> Dataset:
     )
 
 
-def read_dataset(files: Sequence[Path], *, config: DataConfig, base: Path) -> Dataset:
+def read_dataset(
+    files: Sequence[Path], *, config: DataConfig, base: Path, tell: Callable[[str], None] | None = None
+) -> Dataset:
     """Read the files, in this order, as one dataset with the roles of the recipe.
 
     A cell of white space or one of ``config.missing`` becomes null. Rows without text or label are kept here: prepare
@@ -183,6 +185,7 @@ def read_dataset(files: Sequence[Path], *, config: DataConfig, base: Path) -> Da
         files: paths, relative to ``base``.
         config: columns, encoding and what counts as missing.
         base: folder of the recipe.
+        tell: called with each note about what of a source was not read.
 
     Raises:
         DataError: as :func:`read_table`; or a column of the recipe is not there, two roles share one, the files differ
@@ -197,6 +200,9 @@ def read_dataset(files: Sequence[Path], *, config: DataConfig, base: Path) -> Da
     raws = [read_table(base / file, encoding=config.encoding, name=str(file)) for file in files]
     for raw in raws:
         _require_columns(raw, config=config)
+        if tell is not None:
+            for note in raw.notes:
+                tell(note)
     roles = Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id)
     dataset = dataset_of(raws, roles=roles)
     del raws
