@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import ratchet
+from ratchet.cli_check import check, data
 from ratchet.errors import RatchetError
 from ratchet.screen import Screen, survive_any_locale
 
 if TYPE_CHECKING:
     from ratchet.config import Recipe
+    from ratchet.serve.formats import Format
     from ratchet.verdict import Kind
 
 EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}
@@ -193,9 +195,22 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
 @click.option("--text", help="Text column; default: as in training.")
 @click.option("--encoding", default="auto", show_default=True)
 @click.option("--each-label", is_flag=True, help="Also a column with the probability of each label.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "tsv", "jsonl", "parquet", "text"]),
+    help="What FILE is; default: by its extension, and plain lines for `-`.",
+)
 @_json_flag
 def predict(
-    bundle: Path, file: Path, out: Path | None, text: str | None, encoding: str, each_label: bool, as_json: bool
+    bundle: Path,
+    file: Path,
+    out: Path | None,
+    text: str | None,
+    encoding: str,
+    each_label: bool,
+    kind: Format | None,
+    as_json: bool,
 ) -> None:
     """Add the columns `prediction` and `probability` to FILE (a table, plain lines, or `-`)."""
     from ratchet.serve import predict_file
@@ -207,6 +222,7 @@ def predict(
             file,
             out,
             text=text,
+            format=kind,
             encoding=encoding,
             each_label=each_label,
             progress=lambda rows, share: advance(int(1000 * (share or 0)), 1000, f"{rows:,} rows"),
@@ -238,6 +254,10 @@ def serve(bundle: Path, host: str, port: int, workers: int) -> None:
     from ratchet.serve import serve as serve_bundle
 
     serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers))
+
+
+cli.add_command(check)
+cli.add_command(data)
 
 
 def _load(recipe: Path, overrides: tuple[str, ...]) -> Recipe:
