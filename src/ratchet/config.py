@@ -23,8 +23,7 @@ class DataConfig(Section):
     """Where the rows are and what their columns mean."""
 
     files: tuple[str, ...] = ()
-    """Tables, read in this order as one; paths are relative to the recipe. CSV, TSV, JSONL, Parquet, XLSX (``a.xlsx#Sheet2``)
-    and Arrow files, folders, data sets of Hugging Face (a folder, or ``hf://owner/name#train``), or - for standard input."""
+    """Files, folders, hf://owner/name#train or -, read in this order as one table; paths are relative to the recipe."""
     test_files: tuple[str, ...] = ()
     """Files whose rows are the sealed test part; empty: the test part is cut from ``files``."""
     text: str = "text"
