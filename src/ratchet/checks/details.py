@@ -13,6 +13,7 @@ from ratchet.checks.clusters import Clusters, find_clusters
 from ratchet.checks.context import Context, shown
 from ratchet.checks.matrix import LeakMatrix, between_files, of_random_split
 from ratchet.checks.target import Target
+from ratchet.checks.tell import short_names
 from ratchet.data.roles import ROLES
 from ratchet.data.table import Dataset
 
@@ -59,10 +60,11 @@ def details(found: Checkup) -> Details:
 
 
 def _files(target: Target) -> Iterator[tuple[str, Dataset]]:
+    names = short_names(target.files)
     for dataset in (target.dataset, target.test):
         if dataset is not None:
             for number, name in enumerate(dataset.files):
-                yield name, dataset.take(np.flatnonzero(dataset.file_index == number))
+                yield names[name], dataset.take(np.flatnonzero(dataset.file_index == number))
 
 
 def _columns(target: Target) -> Iterator[Column]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ WIDTH = 100
 """Columns where the output is no terminal."""
 WIDEST = 120
 """Columns on a wide terminal: longer lines are hard to read."""
+
+# Kana, Han, Hangul and full-width forms, which may stand at the end of any line; what closes stays with what is before it.
+_WIDE = "\u2e80-\u2fff\u3003-\u3007\u3012-\u30ff\u3100-\uabff\uac00-\ud7af\uf900-\ufaff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
+_CLOSING = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u201d\u2026"
+_WORD = re.compile(f"(?:[{_WIDE}]|[^{_WIDE}\\s]+|(?=\\s))[{_CLOSING}]*\\s*")
 
 Piece = tuple[str, str]
 """A text and its style; an empty style is plain."""
@@ -40,14 +46,19 @@ class Sheet:
         self._console.print(made, soft_wrap=True)
 
     def paragraph(self, *pieces: Piece | str, indent: int = 0, hang: int = 0) -> None:
-        """Text broken between words, or between Chinese characters; lines after the first stand ``hang`` further in."""
-        from rich.text import Text
+        """Text broken between words and between Chinese characters; lines after the first stand ``hang`` further in."""
+        from rich.cells import cell_len
 
-        whole = Text.assemble(*pieces)
-        lines = whole.wrap(self._console, max(20, self.width - indent - hang))
-        for number, one in enumerate(lines):
-            one.rstrip()
-            self._console.print(Text(" " * (indent + (hang if number else 0))) + one, soft_wrap=True)
+        line: list[Piece] = []
+        used, start = 0, indent
+        for text, style in _words(pieces):
+            wide = cell_len(text.rstrip())
+            if used and start + used + wide > self.width:
+                self.line(" " * start, *line)
+                line, used, start = [], 0, indent + hang
+            line.append((text, style))
+            used += cell_len(text)
+        self.line(" " * start, *line)
 
     def cells(self, rows: Sequence[Sequence[Piece | str]], *, indent: int = 0, flexible: int, gap: int = 2) -> None:
         """Rows of cells in columns as wide as their widest cell; the column ``flexible`` is cut to what is left."""
@@ -66,3 +77,10 @@ class Sheet:
                     shown = text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
                     pieces += [(shown, style), " " * (width - cell_len(shown) + gap)]
             self.line(*pieces)
+
+
+def _words(pieces: Sequence[Piece | str]) -> Iterator[Piece]:
+    """The words of styled texts, each with the spaces behind it; a Chinese character is a word, with its punctuation."""
+    for piece in pieces:
+        text, style = piece if isinstance(piece, tuple) else (piece, "")
+        yield from ((word, style) for word in _WORD.findall(text))

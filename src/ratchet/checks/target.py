@@ -51,6 +51,11 @@ class Target:
         return spoken(self.path) if self.path.exists() else self.dataset.files[0]
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Every file, those of the test rows last."""
+        return self.dataset.files + (self.test.files if self.test is not None else ())
+
+    @property
     def is_recipe(self) -> bool:
         """Whether a recipe was named, not a table."""
         return self.guess is None

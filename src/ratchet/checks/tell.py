@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import counted, percent
@@ -20,12 +21,18 @@ _SHORT_NOTE = 28
 def tell(found: Checkup, *, to: Sheet) -> None:
     """The whole check-up."""
     _head(found, to=to)
-    several = len(found.health.facts.files) > 1 or found.target.test is not None
+    files = found.target.files
     for finding in found.findings:
         to.line()
-        _finding(finding, several=several, to=to)
+        _finding(finding, names=short_names(files), to=to)
     to.line()
     _end(found, to=to)
+
+
+def short_names(files: Sequence[str]) -> dict[str, str]:
+    """The files by the last part of their path, unless two share it."""
+    short = {file: PurePath(file).name for file in files}
+    return short if len(set(short.values())) == len(short) else {file: file for file in files}
 
 
 def _head(found: Checkup, *, to: Sheet) -> None:
@@ -58,7 +65,7 @@ def _head(found: Checkup, *, to: Sheet) -> None:
         to.paragraph(("Not so? Name the columns: --text, --label, --group, --time, --id.", "dim"), indent=2)
 
 
-def _finding(finding: Finding, *, several: bool, to: Sheet) -> None:
+def _finding(finding: Finding, *, names: Mapping[str, str], to: Sheet) -> None:
     title: list[Piece | str] = [
         (f"{finding.severity:<{_INDENT}}", COLOURS[finding.severity]),
         (f"{finding.id:<24}", "bold"),
@@ -69,18 +76,18 @@ def _finding(finding: Finding, *, several: bool, to: Sheet) -> None:
             title.append(f"{percent(finding.share):>14}")
     to.line(*title)
     to.paragraph(finding.message, indent=_INDENT)
-    _examples(finding.examples, several=several, to=to)
+    _examples(finding.examples, names=names, to=to)
     to.paragraph(("why  ", "dim"), (finding.why, "dim"), indent=_INDENT, hang=5)
     if finding.fix:
         to.paragraph(("fix  ", "dim"), (one_line(finding.fix), "green"), indent=_INDENT, hang=5)
 
 
-def _examples(examples: Sequence[Example], *, several: bool, to: Sheet) -> None:
+def _examples(examples: Sequence[Example], *, names: Mapping[str, str], to: Sheet) -> None:
     """Cells below each other; what is said about one stands behind it where that is short for all, else below."""
     behind = all(len(example.note) <= _SHORT_NOTE for example in examples)
     rows: list[tuple[Piece | str, ...]] = []
     for example in examples:
-        place = f"{example.file}:{example.row}" if several else f"row {example.row}"
+        place = f"{names.get(example.file, example.file)}:{example.row}" if len(names) > 1 else f"row {example.row}"
         cell = example.text or ("(missing)", "dim")
         rows.append(((place, "dim"), cell, (example.note if behind else "", "dim")))
         if example.note and not behind:

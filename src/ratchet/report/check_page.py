@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import ratchet
@@ -10,6 +10,7 @@ from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import counted
 from ratchet.checks.details import Details, details
 from ratchet.checks.finding import Finding
+from ratchet.checks.tell import LANGUAGES, short_names
 from ratchet.report import check_pictures as draw
 from ratchet.report import content, figures, pictures
 from ratchet.report.content import Leak, Tile
@@ -18,14 +19,13 @@ from ratchet.report.story import NOTICEABLE, overstated
 
 LABELS, SUSPECTS = 30, 30
 """Labels whose vocabulary, and rows whose label, are listed at most."""
-LANGUAGES = {"zh": "Chinese", "en": "English", "mixed": "Chinese and English"}
 
 
 def render_check(found: Checkup) -> str:
     """The whole page as one string; every text of the table is escaped, whatever it holds."""
     facts, detail = found.health.facts, details(found)
     leak = draw.leak(facts.naive) if facts.naive else None
-    several = len(facts.files) > 1 or found.target.test is not None
+    names = short_names(found.target.files)
     shown = {
         "name": found.target.name,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -37,14 +37,14 @@ def render_check(found: Checkup) -> str:
         "test": found.target.test,
         "story": story(found, leak),
         "tiles": tiles(found),
-        "findings": [_finding(one, several=several) for one in found.findings],
+        "findings": [_finding(one, names=names) for one in found.findings],
         "naive": facts.naive,
         "leak": leak,
         "overstated": overstated(leak) if leak else None,
         "leak_picture": pictures.leak(leak, None, "") if leak else None,
         "suspects": found.health.suspects[:SUSPECTS],
         "doubted": len(found.health.suspects),
-        "labels": facts.diversity.labels[:LABELS] if facts.diversity else (),
+        "labels": sorted(facts.diversity.labels, key=lambda one: one.covered)[:LABELS] if facts.diversity else (),
         "unit": draw.UNITS.get(facts.diversity.unit, facts.diversity.unit) if facts.diversity else "",
         **_pictures(found, detail),
     }
@@ -54,10 +54,10 @@ def render_check(found: Checkup) -> str:
 def _pictures(found: Checkup, detail: Details) -> dict[str, object]:
     facts, clusters = found.health.facts, detail.clusters
     return {
-        "missing": draw.missing(facts),
+        "missing": draw.missing(facts, detail.columns),
         "classes": draw.classes(facts),
         "lengths": draw.lengths(facts),
-        "copies": draw.copies(facts, clusters) if clusters else None,
+        "copies": draw.copies(facts.rows, clusters) if clusters else None,
         "sizes": draw.cluster_sizes(clusters) if clusters else None,
         "largest": draw.largest_clusters(clusters) if clusters else None,
         "matrix": draw.matrix(detail.matrix) if detail.matrix else None,
@@ -125,7 +125,7 @@ def tiles(found: Checkup) -> Sequence[Tile]:
 _SEVERITIES = "errors / warnings / notes"
 
 
-def _finding(one: Finding, *, several: bool) -> content.Finding:
+def _finding(one: Finding, *, names: Mapping[str, str]) -> content.Finding:
     """A finding in the words of the report: its examples as lines."""
     return content.Finding(
         id=one.id if not one.column else f"{one.id}  {one.column}",
@@ -135,5 +135,8 @@ def _finding(one: Finding, *, several: bool) -> content.Finding:
         share=one.share,
         why=one.why,
         fix=one.fix,
-        examples=tuple(f"{example.file}, {example}" if several else str(example) for example in one.examples),
+        examples=tuple(
+            f"{names.get(example.file, example.file)}, {example}" if len(names) > 1 else str(example)
+            for example in one.examples
+        ),
     )

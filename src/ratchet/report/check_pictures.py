@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from ratchet.checks import Facts, NaiveSplit
 from ratchet.checks.clusters import Cluster, Clusters
 from ratchet.checks.context import counted
+from ratchet.checks.details import Column
 from ratchet.checks.diversity import Diversity
 from ratchet.checks.matrix import LeakMatrix
 from ratchet.checks.scores import Score as Measured
@@ -14,20 +16,22 @@ from ratchet.report import charts, figures, pictures
 from ratchet.report.charts import Bar
 from ratchet.report.content import Count, Leak, Lengths, Score
 from ratchet.report.leak_matrix import leak_matrix
-from ratchet.report.missing_map import MOST, missing_map
+from ratchet.report.missing_map import MOST, Strip, missing_map
 from ratchet.report.pictures import HALF, Picture, both
 from ratchet.report.plane import Shade, plane
 
 UNITS = {"word": "words", "pair": "pairs of characters"}
+_FEW = 20
+"""On fewer rows than this a score says nothing, and its interval would fill the picture."""
 _BUCKETS = ((2, 2), (3, 3), (4, 4), (5, 9), (10, 49), (50, 499), (500, None))
 
 
-def missing(facts: Facts) -> Picture | None:
+def missing(facts: Facts, columns: Sequence[Column]) -> Picture | None:
     """The map of missing cells, the columns with the most first; nothing where no cell is missing."""
-    if not facts.missing:
+    lacking = sorted((one for one in columns if one.name in facts.missing), key=lambda one: -one.missing)[:MOST]
+    if not lacking:
         return None
-    ranked = sorted(facts.missing, key=lambda name: -sum(facts.missing[name]))[:MOST]
-    strips = {name: facts.missing[name] for name in ranked}
+    strips = [Strip(name=one.name, share=one.missing / facts.rows, blocks=facts.missing[one.name]) for one in lacking]
     return both("missing", lambda k, w: missing_map(strips, rows=facts.rows, title="Missing cells", key=k, width=w))
 
 
@@ -57,12 +61,12 @@ def lengths(facts: Facts) -> Picture | None:
     )
 
 
-def copies(facts: Facts, found: Clusters) -> Picture | None:
-    """A hundred squares for the rows: filled ones say what an earlier row says."""
-    further = sum((rows - 1) * count for rows, count in found.sizes)
+def copies(rows: int, found: Clusters) -> Picture | None:
+    """A hundred squares for all rows of the table: filled ones say what an earlier row says."""
+    further = sum((size - 1) * count for size, count in found.sizes)
     if not further:
         return None
-    share = further / max(facts.rows, 1)
+    share = further / max(rows, 1)
     title = f"{figures.percent(share)} of the rows say what an earlier row says"
     return both("copies", lambda k, w: charts.waffle(share, title=title, key=k, width=w))
 
@@ -157,7 +161,7 @@ def leak(found: NaiveSplit) -> Leak | None:
         test_rows=found.test_rows,
         leaked_rows=found.leaked_rows,
         naive=naive,
-        leaked=_score(found.leaked),
+        leaked=_score(found.leaked) if found.leaked_rows >= _FEW else None,
         clean=_score(found.clean),
         honest=_score(found.honest),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
-from statistics import fmean
 
 from ratchet.report import figures
 from ratchet.report.charts import WIDE
@@ -14,29 +14,38 @@ MOST = 40
 """More columns than this are not drawn."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Strip:
+    """A column: its missing share, and that in equal blocks of rows from the first to the last."""
+
+    name: str
+    share: float
+    blocks: Sequence[float]
+
+
 def missing_map(
-    columns: Mapping[str, Sequence[float]], *, rows: int, title: str, key: str, desc: str = "", width: float = WIDE
+    columns: Sequence[Strip], *, rows: int, title: str, key: str, desc: str = "", width: float = WIDE
 ) -> str:
-    """Columns with their missing share in equal blocks of rows; the shade is the root of the share, so that a few show."""
+    """A strip a column; the shade is the root of the missing share, so that a few missing cells show."""
     stacked = width < 500
     tail = 58.0
-    left = 4.0 if stacked else min(width * 0.3, max((width_of(name) for name in columns), default=0) + 14)
+    left = 4.0 if stacked else min(width * 0.3, max((width_of(one.name) for one in columns), default=0) + 14)
     step, tall = (44.0, 18.0) if stacked else (26.0, 18.0)
     body: list[str] = []
-    for number, (name, blocks) in enumerate(columns.items()):
+    for number, one in enumerate(columns):
         y = number * step + (20 if stacked else 4)
         if stacked:
-            body.append(write(left, y - 6, name, class_="t1", room=width - 8))
+            body.append(write(left, y - 6, one.name, class_="t1", room=width - 8))
         else:
-            body.append(write(left - 10, y + tall - 5, name, class_="t1", anchor="end", room=left - 12))
-        body += _strip(blocks, rows=rows, x=left, y=y, wide=width - left - tail, tall=tall)
-        body.append(write(width, y + tall - 5, figures.percent(fmean(blocks)), class_="t2 num", anchor="end"))
+            body.append(write(left - 10, y + tall - 5, one.name, class_="t1", anchor="end", room=left - 12))
+        body += _strip(one.blocks, rows=rows, x=left, y=y, wide=width - left - tail, tall=tall)
+        body.append(write(width, y + tall - 5, figures.percent(one.share), class_="t2 num", anchor="end"))
     floor = len(columns) * step + 6
     right = width - tail
     body.append(line(left, floor, right, floor, "axis"))
     body.append(write(left, floor + 16, "row 1", class_="t3 num"))
     body.append(write(right, floor + 16, f"row {figures.count(rows)}", class_="t3 num", anchor="end"))
-    said = desc or "; ".join(f"{name}: {figures.percent(fmean(blocks))} missing" for name, blocks in columns.items())
+    said = desc or "; ".join(f"{one.name}: {figures.percent(one.share)} missing" for one in columns)
     return chart(body, width=width, height=floor + 22, title=title, desc=said, key=key)
 
 
