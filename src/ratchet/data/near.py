@@ -48,7 +48,7 @@ def similar_pairs(
     """Pairs of these texts with a Jaccard similarity of at least ``threshold``.
 
     The candidates of the exhaustive roads are counted first; when they are affordable nothing is missed. Else MinHash
-    bands find a pair at the threshold with probability .995, and more similar ones more surely. Every candidate is
+    bands find a pair at the threshold with probability .998, and more similar ones more surely. Every candidate is
     verified by its exact similarity, so neither road returns a pair below the threshold.
 
     Args:
