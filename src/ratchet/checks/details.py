@@ -19,6 +19,8 @@ from ratchet.data.table import Dataset
 
 FILES = 8
 """More files than this are not compared with each other."""
+ROWS = 500_000
+"""Of a larger table clusters and matrix are not drawn: near-duplicates would be searched a second time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +37,12 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Details:
-    """See the fields' types; ``None`` where it was not asked for."""
+    """See the fields' types; ``None`` where it was not looked for, and ``why`` says why."""
 
     columns: tuple[Column, ...]
     clusters: Clusters | None
     matrix: LeakMatrix | None
+    why: str = ""
 
 
 def details(found: Checkup) -> Details:
@@ -47,16 +50,24 @@ def details(found: Checkup) -> Details:
     target = found.target
     ran = {step.check.id for step in found.steps if not step.skipped}
     context = Context(dataset=target.dataset, recipe=target.recipe, seed=target.recipe.seed, scored=False)
-    copies = bool(ran & {"duplicates", "near"})
-    matrix = None
-    if ran & {"duplicates", "near", "parts", "leaks"}:
-        check = target.recipe.check
-        files = list(_files(target))
-        if 1 < len(files) <= FILES:
-            matrix = between_files(files, ngram=check.near_ngram, threshold=check.near_threshold)
-        elif len(files) == 1:
-            matrix = of_random_split(context)
-    return Details(columns=tuple(_columns(target)), clusters=find_clusters(context) if copies else None, matrix=matrix)
+    columns = tuple(_columns(target))
+    rows = len(target.dataset) + (len(target.test) if target.test is not None else 0)
+    if rows > ROWS:
+        return Details(columns=columns, clusters=None, matrix=None, why=f"Not drawn: more than {ROWS:,} rows.")
+    clusters = find_clusters(context) if ran & {"duplicates", "near"} else None
+    matrix = _matrix(target, context) if ran & {"duplicates", "near", "parts", "leaks"} else None
+    return Details(columns=columns, clusters=clusters, matrix=matrix, why="Not looked for.")
+
+
+def _matrix(target: Target, context: Context) -> LeakMatrix | None:
+    """Between the files of a target; of a single file, between the parts of a random split."""
+    files = list(_files(target))
+    if len(files) == 1:
+        return of_random_split(context)
+    if len(files) > FILES:
+        return None
+    check = target.recipe.check
+    return between_files(files, ngram=check.near_ngram, threshold=check.near_threshold)
 
 
 def _files(target: Target) -> Iterator[tuple[str, Dataset]]:
