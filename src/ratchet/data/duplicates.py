@@ -105,14 +105,17 @@ def clusters(texts: Sequence[str], *, ngram: int = NGRAM, threshold: float = THR
     those that a chain of these connects. Numbered from 0 by first appearance; the clusters do not depend on the order.
     """
     unique, _, member = unique_texts(texts)
-    near = near_components(unique, ngram=ngram, threshold=threshold)
+    near, _ = near_components(unique, ngram=ngram, threshold=threshold)
     return renumbered(united(near, exact_groups(unique, form=same_words_of))[member])
 
 
-def near_components(unique: Sequence[str], *, ngram: int, threshold: float) -> Rows:
-    """A number for each of these different, sorted, normalised texts, equal for those that near-duplicates connect."""
+def near_components(unique: Sequence[str], *, ngram: int, threshold: float) -> tuple[Rows, int]:
+    """A number for each of these different, sorted, normalised texts, equal for those that near-duplicates connect.
+
+    The second value is :attr:`ratchet.data.near.NearPairs.skipped`: candidates that stayed unverified.
+    """
     pairs = similar_pairs(unique, n=ngram, threshold=threshold, connect=True)
-    return components(len(unique), pairs.left, pairs.right)
+    return components(len(unique), pairs.left, pairs.right), pairs.skipped
 
 
 def united(first: Rows, second: Rows) -> Rows:

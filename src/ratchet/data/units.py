@@ -53,11 +53,17 @@ def units(dataset: Dataset, *, config: SplitConfig) -> Units:
     tied = exact_groups(unique, form=same_words_of)
     if config.near:
         loose, threshold = _loose(unique, ngram=ngram, threshold=threshold)
-        tied = united(united(tied, loose), near_components(unique, ngram=NGRAM, threshold=THRESHOLD))
+        strict, skipped = near_components(unique, ngram=NGRAM, threshold=THRESHOLD)
+        tied = united(united(tied, loose), strict)
         if threshold != config.near_threshold:
             notes.append(
                 f"Chains of alike texts tie more than {CHAIN_SHARE:.0%} of the texts together at a similarity of "
                 f"{config.near_threshold:g}; texts stay in one part from {threshold:g} on instead."
+            )
+        if skipped:
+            notes.append(
+                f"So many texts share a boilerplate that {skipped:,} pairs were not compared one by one; a few "
+                "near-duplicates among them may be in different parts."
             )
     unit = tied[member]
     if dataset.roles.group is not None:
@@ -67,13 +73,13 @@ def units(dataset: Dataset, *, config: SplitConfig) -> Units:
 
 def _loose(unique: list[str], *, ngram: int, threshold: float) -> tuple[Rows, float]:
     """Components at the lowest threshold from the given one on at which no chain ties too many texts."""
-    found = given = near_components(unique, ngram=ngram, threshold=threshold)
+    found = given = near_components(unique, ngram=ngram, threshold=threshold)[0]
     at = threshold
     while np.bincount(found).max(initial=0) > max(CHAIN_SHARE * len(unique), CHAIN_TEXTS):
         at = round(at + _STEP, 10)
         if at > _LAST:
             return given, threshold
-        found = near_components(unique, ngram=ngram, threshold=at)
+        found = near_components(unique, ngram=ngram, threshold=at)[0]
     return found, at
 
 
