@@ -9,12 +9,13 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ratchet.checks import Suspect
 from ratchet.cli import cli, main
 from ratchet.cli_check import check, data
 from ratchet.recipe import load_recipe
@@ -314,6 +315,31 @@ def test_nothing_to_fix(ratchet: Ratchet, tmp_path: Path) -> None:
     ended = ratchet("check", "t.csv", "--only", "balance", "--fix")
     assert "no recipe was written" in ended.out
     assert not (tmp_path / "t.ratchet.yaml").exists()
+
+
+def test_the_queue_of_doubted_labels_is_a_table(
+    ratchet: Ratchet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ratchet.checks import checkup
+
+    suspect = Suspect(
+        file="t.csv",
+        row=3,
+        text="=好",
+        label="好",
+        suggested="差",
+        probability=0.1,
+        suggested_probability=0.9,
+        copies=1,
+    )
+    real = checkup.run_checks
+    monkeypatch.setattr(checkup, "run_checks", lambda *a, **k: replace(real(*a, **k), suspects=(suspect,)))
+    write(tmp_path / "t.csv", SOUND)
+    ended = ratchet("check", "t.csv", "--only", "noise", "--queue", "queue.csv")
+    assert "Wrote queue.csv: 1 doubted label to look through." in ended.out
+    with (tmp_path / "queue.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["row"], row["text"], row["suggested"], row["decision"]) == ("3", "'=好", "差", "")
 
 
 BAD: list[tuple[list[str], str]] = [

@@ -222,10 +222,11 @@ def _rendered(found: Checkup, form: str, *, fail_on: Severity | None) -> bytes:
 
 
 def _write_queue(found: Checkup, queue: Path) -> str:
+    from ratchet.checks.context import counted
     from ratchet.checks.noise import write_queue
 
     write_queue(found.health.suspects, queue)
-    return f"Wrote {queue}: {len(found.health.suspects):,} doubted labels to look through."
+    return f"Wrote {queue}: {counted(len(found.health.suspects), 'doubted label')} to look through."
 
 
 def _json_bytes(value: dict[str, Any]) -> bytes:

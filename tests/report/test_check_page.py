@@ -9,12 +9,14 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from ratchet.checks import Suspect
 from ratchet.checks.checkup import check_up
 from ratchet.checks.clusters import Cluster, Clusters
 from ratchet.checks.target import open_target
@@ -153,6 +155,27 @@ def test_what_was_not_asked_for_is_said(make: Make) -> None:
 def test_a_model_that_was_asked_is_shown(make: Make) -> None:
     words = Page(make("t.csv", rows=96)).words
     assert "What a random split would have claimed" in words
+
+
+def test_doubted_labels_are_shown_and_counted(tmp_path: Path) -> None:
+    found = check_up(open_target(table(tmp_path / "t.csv", 60)), cost="cheap")
+    suspects = tuple(
+        Suspect(
+            file="t.csv",
+            row=row,
+            text=f"文本{row}",
+            label="好",
+            suggested="差",
+            probability=0.02,
+            suggested_probability=0.98,
+            copies=1,
+        )
+        for row in range(1, 41)
+    )
+    words = Page(render_check(replace(found, health=replace(found.health, suspects=suspects)))).words
+    assert "The first 30 of 40" in words
+    assert "文本30" in words
+    assert "文本31" not in words
 
 
 @pytest.mark.parametrize("width", [760.0, 340.0])
