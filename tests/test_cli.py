@@ -80,6 +80,7 @@ def test_an_ugly_table_is_one_line(
     ("recipe", "message"),
     [
         ("data: {files: [missing.csv]}", "missing.csv does not exist"),
+        ("data: {files: [missing.csv], origin: Ask Bob.}", "missing.csv does not exist. Ask Bob."),
         ("data: {files: [good.csv, good.csv]}", "given twice"),
         ("data: {files: [good.csv], label: text}", "two columns"),
         ("data: {files: [good.csv], tex: text}", "Did you mean text?"),

@@ -26,6 +26,8 @@ class DataConfig(Section):
     """Files, folders, hf://owner/name#train or -, read in this order as one table; paths are relative to the recipe."""
     test_files: tuple[str, ...] = ()
     """Files whose rows are the sealed test part; empty: the test part is cut from ``files``."""
+    origin: str = ""
+    """Where the files come from, for people; said when one of them is missing."""
     text: str = "text"
     """Column with the text."""
     label: str = "label"

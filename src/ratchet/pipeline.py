@@ -160,6 +160,9 @@ def read(job: Job) -> Source:
     with job.stage("read") as skipped:
         files, test_files = [Path(name) for name in config.files], [Path(name) for name in config.test_files]
         tell = partial(job.screen.say, "read")
+        missing = [path for path in [*files, *test_files] if config.origin and not path.exists()]
+        if missing:
+            raise DataError(f"{missing[0]} does not exist.", next_step=config.origin)
         train = read_dataset(files, config=config, base=base, tell=tell)
         test = read_dataset(test_files, config=config, base=base, tell=tell) if test_files else None
         require_apart(files, test_files, base=base)
