@@ -169,7 +169,7 @@ def read(job: Job) -> Source:
         require_trainable(train)
         hashes = [source_bytes_hash(path) for path in [*files, *test_files]]
         skipped.append(False)
-    columns = config.model_dump(mode="json", exclude={"files", "test_files"})
+    columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
     return Source(train=train, test=test, key=key_of(hashes, len(files), columns, job.code))
 
 

@@ -66,7 +66,7 @@ class Facts:
 
     Attributes:
         rows: rows of the table.
-        unique_rows: different texts as they are written.
+        unique_rows: different texts as they are written; a missing one counts as one.
         distinct_texts: different texts after normalisation (full width, case, white space): what prepare keeps at most.
         conflicting_texts: distinct texts that carry two labels or more.
         labels: different labels.
@@ -106,7 +106,7 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
         rows=len(context.dataset),
         columns=tuple(context.dataset.table.column_names),
         files=context.dataset.files,
-        unique_rows=len(texts.values),
+        unique_rows=len(texts.values) + bool((texts.member < 0).any()),
         distinct_texts=len(np.unique(context.text_groups)),
         conflicting_texts=len(context.conflicting_groups),
         labels=len(context.labels),
