@@ -242,6 +242,16 @@ def test_a_table_without_a_label_is_checked_too(ratchet: Ratchet, tmp_path: Path
     assert "none" in ended.out.splitlines()[2]
 
 
+def test_many_columns_with_the_same_finding_are_named_in_one_line(ratchet: Ratchet, tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(20)]
+    write(tmp_path / "t.csv", [[*HEAD, *names], *([*row, *[""] * 20] for row in reviews(40))])
+    ended = ratchet("check", "t.csv", "--only", "completeness.missing", "--json")
+    assert len(json.loads(ended.out)) == 20
+    told = ratchet("check", "t.csv", "--only", "completeness.missing").out
+    assert told.count("warning  completeness.missing") == 6
+    assert "15 more: c" in told
+
+
 def test_given_roles(ratchet: Ratchet, tmp_path: Path) -> None:
     write(tmp_path / "t.csv", [["a", "b", "c"], *([row[1], row[0], f"t{i % 3}"] for i, row in enumerate(reviews(60)))])
     guessed = ratchet("check", "t.csv", "--fast").out

@@ -14,6 +14,8 @@ from ratchet.data.roles import ROLES
 
 COLOURS: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 LANGUAGES = {"zh": "Chinese", "en": "English", "mixed": "Chinese and English"}
+ALIKE = 5
+"""Of more findings of one id, about one column each, the others are only named."""
 _INDENT = 9
 _SHORT_NOTE = 28
 
@@ -21,12 +23,30 @@ _SHORT_NOTE = 28
 def tell(found: Checkup, *, to: Sheet) -> None:
     """The whole check-up."""
     _head(found, to=to)
-    files = found.target.files
-    for finding in found.findings:
-        to.line()
-        _finding(finding, names=short_names(files), to=to)
+    names = short_names(found.target.files)
+    for alike in _by_id(found.findings):
+        for finding in alike[:ALIKE]:
+            to.line()
+            _finding(finding, names=names, to=to)
+        if more := alike[ALIKE:]:
+            columns = ", ".join(finding.column for finding in more if finding.column)
+            to.line()
+            to.paragraph(
+                (f"{more[0].severity:<{_INDENT}}", COLOURS[more[0].severity]),
+                (more[0].id, "bold"),
+                f"  {len(more):,} more: {columns}",
+                hang=_INDENT,
+            )
     to.line()
     _end(found, to=to)
+
+
+def _by_id(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings of one id and severity together, in the order of the first of each."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault((finding.severity, finding.id), []).append(finding)
+    return list(alike.values())
 
 
 def short_names(files: Sequence[str]) -> dict[str, str]:

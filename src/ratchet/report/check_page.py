@@ -15,6 +15,7 @@ from ratchet.report import check_pictures as draw
 from ratchet.report import content, figures, pictures
 from ratchet.report.content import Leak, Tile
 from ratchet.report.frame import render_page
+from ratchet.report.missing_map import MOST
 from ratchet.report.story import NOTICEABLE, overstated
 
 LABELS, SUSPECTS = 30, 30
@@ -54,6 +55,7 @@ def render_check(found: Checkup) -> str:
 def _pictures(found: Checkup, detail: Details) -> dict[str, object]:
     facts, clusters = found.health.facts, detail.clusters
     return {
+        "most": MOST,
         "missing": draw.missing(facts, detail.columns),
         "classes": draw.classes(facts),
         "lengths": draw.lengths(facts),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 from ratchet.report import figures
 from ratchet.report.charts import WIDE
-from ratchet.report.svg import chart, line, tag, tooltip, width_of, write
+from ratchet.report.svg import chart, line, number, tag, tooltip, width_of, write
 
 MOST = 40
 """More columns than this are not drawn."""
+_SHADES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +34,13 @@ def missing_map(
     left = 4.0 if stacked else min(width * 0.3, max((width_of(one.name) for one in columns), default=0) + 14)
     step, tall = (44.0, 18.0) if stacked else (26.0, 18.0)
     body: list[str] = []
-    for number, one in enumerate(columns):
-        y = number * step + (20 if stacked else 4)
+    for place, one in enumerate(columns):
+        y = place * step + (20 if stacked else 4)
         if stacked:
             body.append(write(left, y - 6, one.name, class_="t1", room=width - 8))
         else:
             body.append(write(left - 10, y + tall - 5, one.name, class_="t1", anchor="end", room=left - 12))
-        body += _strip(one.blocks, rows=rows, x=left, y=y, wide=width - left - tail, tall=tall)
+        body.append(_strip(one, x=left, y=y, wide=width - left - tail, tall=tall))
         body.append(write(width, y + tall - 5, figures.percent(one.share), class_="t2 num", anchor="end"))
     floor = len(columns) * step + 6
     right = width - tail
@@ -49,25 +51,17 @@ def missing_map(
     return chart(body, width=width, height=floor + 22, title=title, desc=said, key=key)
 
 
-def _strip(blocks: Sequence[float], *, rows: int, x: float, y: float, wide: float, tall: float) -> list[str]:
-    parts = [tag("rect", x=x, y=y, width=wide, height=tall, rx=2, class_="heat-none")]
-    each = wide / len(blocks)
-    for number, share in enumerate(blocks):
+def _strip(one: Strip, *, x: float, y: float, wide: float, tall: float) -> str:
+    """One path for each shade: two hundred columns stay small."""
+    each = wide / len(one.blocks)
+    shades: dict[int, list[str]] = defaultdict(list)
+    for block, share in enumerate(one.blocks):
         if share > 0:
-            first, last = number * rows // len(blocks) + 1, (number + 1) * rows // len(blocks)
-            tip = tooltip(f"rows {figures.count(first)} to {figures.count(last)}: {figures.percent(share)} missing")
-            shade = f"{0.15 + 0.85 * sqrt(share):.2f}"
-            at = x + number * each
-            parts.append(
-                tag(
-                    "rect",
-                    tip,
-                    x=at,
-                    y=y,
-                    width=each,
-                    height=tall,
-                    class_="fill-loss",
-                    fill_opacity=shade,
-                )
-            )
-    return parts
+            at, size = number(x + block * each), number(each)
+            shades[math.ceil(_SHADES * math.sqrt(share))].append(f"M{at} {number(y)}h{size}v{number(tall)}h-{size}z")
+    parts = [tooltip(f"{one.name}: {figures.percent(one.share)} missing")]
+    parts.append(tag("rect", x=x, y=y, width=wide, height=tall, rx=2, class_="heat-none"))
+    for shade, squares in sorted(shades.items()):
+        opacity = f"{0.1 + 0.9 * shade / _SHADES:.2f}"
+        parts.append(tag("path", d="".join(squares), class_="fill-loss", fill_opacity=opacity))
+    return tag("g", *parts)
