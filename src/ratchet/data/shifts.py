@@ -1,0 +1,285 @@
+"""Have distributions shifted? The tests of a diff, calibrated by dealing the compared rows anew, as one family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from ratchet.data.duplicates import exact_groups, renumbered, united
+from ratchet.data.permute import (
+    Deal,
+    Floats,
+    Mask,
+    Statistic,
+    chi_square,
+    divergence_terms,
+    holm,
+    jensen_shannon,
+    kolmogorov,
+    stability_index,
+)
+from ratchet.data.table import Dataset, Rows, concat, row_digests
+from ratchet.data.traits import Trait, traits
+from ratchet.data.vocabulary import Terms, count_terms
+
+Between = Literal["all", "added", "removed"]
+"""Which rows are compared: all of ``b`` with all of ``a``; those only in ``b`` with all of ``a``; or those of ``a`` that are
+gone with those that stayed."""
+Test = Literal["chi-square", "KS", "PSI", "JS"]
+
+DRAWS = 1_999
+LEAST = 10
+"""Units that a sample must have to be tested."""
+_TERMS = 1_000
+_UNITS = 10_000  # of each sample, where units must be moved one by one
+_PSI_BINS, _BARS = 10, 24
+_LISTED = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shift:
+    """One test of one trait.
+
+    Attributes:
+        trait: ``label``, ``length``, ``script``, ``vocabulary``, ``value`` or ``kind`` (missing, number, date, ...).
+        column: the column that it is about.
+        test: ``chi-square``, ``KS``, ``PSI`` or ``JS`` (Jensen-Shannon, in bits).
+        between: which rows are compared.
+        distance: the statistic; for chi-square Cramér's V, which is 0 to 1 as the others (PSI has no upper end).
+        p: by permutation.
+        p_adjusted: over all tests of the diff (Holm).
+        alarm: whether ``p_adjusted`` is at most the level of the diff.
+        words: what differs most, with figures.
+    """
+
+    trait: str
+    column: str
+    test: Test
+    between: Between
+    distance: float
+    p: float
+    p_adjusted: float
+    alarm: bool
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """A share of the old and of the new rows, 0 to 1."""
+
+    name: str
+    old: float
+    new: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The compared rows, for pictures.
+
+    Attributes:
+        old: number of old rows; ``new`` likewise.
+        edges: bounds of the bars of text length, in characters; longer texts are in the last bar.
+        lengths_old: texts in each bar; ``lengths_new`` likewise.
+        terms: the words or pairs of characters that differ most, by their shares of the texts.
+    """
+
+    between: Between
+    old: int
+    new: int
+    edges: tuple[float, ...]
+    lengths_old: tuple[int, ...]
+    lengths_new: tuple[int, ...]
+    terms: tuple[Share, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pool:
+    """Old and new rows in one table, the old ones first; ``unit`` numbers what is dealt together."""
+
+    between: Between
+    rows: Dataset
+    old: int
+    unit: Rows
+
+    @classmethod
+    def of(cls, old: Dataset, new: Dataset, *, between: Between) -> Pool:
+        """Rows of one group are a unit; so are as many copies of a row as repeated rows usually have (their median).
+
+        All copies of a row in one unit would make a greeting that a thousand people wrote a single event; each copy a unit of
+        its own would count a table that was written twice as double evidence.
+        """
+        rows = concat(old, new)
+        side = np.repeat([0, 1], [len(old), len(new)])
+        group = rows.roles.group if rows.roles.group in rows.table.column_names else None
+        unit = _bundles(rows, side)
+        if group is not None:
+            cells = rows.column(group)
+            named = (
+                f"{s}\0{row if cell is None else cell}" for row, (s, cell) in enumerate(zip(side, cells, strict=True))
+            )
+            unit = united(unit, exact_groups(named, form=str))
+        return cls(between=between, rows=rows, old=len(old), unit=renumbered(unit))
+
+    @property
+    def is_new(self) -> Mask:
+        """Which rows are of the new sample."""
+        return np.arange(len(self.rows)) >= self.old
+
+    @property
+    def least(self) -> int:
+        """Units of the smaller sample."""
+        return min(len(np.unique(self.unit[: self.old])), len(np.unique(self.unit[self.old :])))
+
+
+def compare_pools(
+    pools: Sequence[Pool], *, seed: int, alpha: float
+) -> tuple[tuple[Shift, ...], tuple[Sample, ...], int]:
+    """Run every test on every pool; the tests, what pictures show, and the number of deals.
+
+    The deals are at least a hundred times as many as the tests, so that the smallest p-value survives its adjustment.
+    """
+    found = [traits(pool.rows) for pool in pools]
+    tests = sum(2 if trait.values is not None else 1 for listed in found for trait in listed) + len(pools)
+    draws = max(DRAWS, 100 * tests - 1)
+    raw: list[Shift] = []
+    samples = []
+    for number, (pool, listed) in enumerate(zip(pools, found, strict=True)):
+        deal = Deal(new=pool.is_new, unit=pool.unit, draws=draws, seed=seed + number)
+        for trait in listed:
+            raw += _test(pool, trait, deal)
+        shift, terms = _vocabulary(pool, deal)
+        raw.append(shift)
+        samples.append(_sample(pool, terms))
+    adjusted = holm([shift.p for shift in raw])
+    shifts = [
+        Shift(**{**vars(shift), "p_adjusted": p, "alarm": p <= alpha}) for shift, p in zip(raw, adjusted, strict=True)
+    ]
+    return tuple(shifts), tuple(samples), draws
+
+
+def _test(pool: Pool, trait: Trait, deal: Deal) -> list[Shift]:
+    """The tests of one trait."""
+    width = trait.width
+    statistics: dict[Test, Statistic] = (
+        {"chi-square": chi_square}
+        if trait.values is None
+        else {"KS": kolmogorov, "PSI": partial(_binned, stability_index, _bins(trait))}
+    )
+    table = deal.table(trait.cells, width=width)
+    if (np.diff(table.indptr) > 1).any():
+        deal, rows = deal.thinned(_UNITS)
+        table = deal.table(trait.cells[rows], width=width)
+    made = []
+    words = _words(pool, trait)
+    counted = int((trait.cells >= 0).sum())
+    for name, (distance, p) in zip(statistics, deal.p_values(table, list(statistics.values())), strict=True):
+        size = float(np.sqrt(distance / max(counted, 1))) if name == "chi-square" else distance
+        made.append(_shift(pool, trait.kind, trait.column, name, size, p, words))
+    return made
+
+
+def _shift(pool: Pool, trait: str, column: str, test: Test, distance: float, p: float, words: str) -> Shift:
+    return Shift(
+        trait=trait,
+        column=column,
+        test=test,
+        between=pool.between,
+        distance=distance,
+        p=p,
+        p_adjusted=1.0,
+        alarm=False,
+        words=words,
+    )
+
+
+def _vocabulary(pool: Pool, deal: Deal) -> tuple[Shift, tuple[Share, ...]]:
+    """Jensen and Shannon's divergence of the term frequencies, and the terms that add most to it."""
+    from scipy.sparse import coo_array
+
+    deal, rows = deal.thinned(_UNITS)
+    terms = count_terms([pool.rows.texts[row] for row in rows.tolist()], most=_TERMS)
+    units = coo_array((np.ones(len(rows)), (deal.unit, np.arange(len(rows)))), shape=(len(deal.new_units), len(rows)))
+    ((distance, p),) = deal.p_values((units.tocsr() @ terms.counts).tocsr(), [jensen_shannon])
+    shares = _telling(terms, deal.new)
+    words = ", ".join(f"{share.name} {share.old:.1%} -> {share.new:.1%}" for share in shares[:3])
+    words = f"most: {words} of the texts" if words else "no term differs"
+    return _shift(pool, "vocabulary", pool.rows.roles.text, "JS", distance, p, words), shares
+
+
+def _telling(terms: Terms, is_new: Mask) -> tuple[Share, ...]:
+    """The terms that add most to the divergence, by their shares of the texts."""
+    sides = [terms.counts[np.flatnonzero(side)] for side in (~is_new, is_new)]
+    old, new = (np.asarray(side.sum(axis=0), float)[None] for side in sides)
+    added = divergence_terms(old, new)[0][:-1]
+    shares = [np.asarray((side > 0).sum(axis=0), float) / max(side.shape[0], 1) for side in sides]
+    order = np.argsort(-added, kind="stable")[:_LISTED]
+    return tuple(
+        Share(name=terms.names[place], old=float(shares[0][place]), new=float(shares[1][place]))
+        for place in order.tolist()
+        if added[place] > 0
+    )
+
+
+def _binned(statistic: Statistic, bins: Floats, old: Floats, new: Floats) -> Floats:
+    return statistic(old @ bins, new @ bins)
+
+
+def _bins(trait: Trait) -> Floats:
+    """Which cells share a bin of PSI: ten bins of about equally many rows of both samples together."""
+    counts = np.bincount(trait.cells[trait.cells >= 0], minlength=trait.width)
+    middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
+    bin_ = np.unique(np.minimum((middle * _PSI_BINS).astype(np.int64), _PSI_BINS - 1), return_inverse=True)[1]
+    return np.eye(int(bin_.max(initial=0)) + 1)[bin_]
+
+
+def _words(pool: Pool, trait: Trait) -> str:
+    """What differs most."""
+    new = pool.is_new
+    if trait.values is not None:
+        old_values, new_values = (trait.values[side & (trait.cells >= 0)] for side in (~new, new))
+        if not len(old_values) or not len(new_values):
+            return "one sample has none"
+        before, after = (float(np.median(values)) for values in (old_values, new_values))
+        if before != after:
+            return f"median {before:g} -> {after:g}"
+        return f"median {before:g} in both, mean {old_values.mean():.4g} -> {new_values.mean():.4g}"
+    sides = [np.bincount(trait.cells[side & (trait.cells >= 0)], minlength=trait.width) for side in (~new, new)]
+    before, after = (side / max(side.sum(), 1) for side in sides)
+    place = int(np.argmax(np.abs(after - before)))
+    return f"{trait.names[place]} {before[place]:.1%} -> {after[place]:.1%}"
+
+
+def _sample(pool: Pool, terms: tuple[Share, ...]) -> Sample:
+    lengths = np.fromiter(map(len, pool.rows.texts), np.int64, len(pool.rows))
+    top = int(np.quantile(lengths, 0.99, method="inverted_cdf")) if len(lengths) else 0
+    step = -(-(top + 1) // _BARS)
+    bars = -(-(top + 1) // step)
+    place = np.minimum(lengths // step, bars - 1)
+    old, new = (np.bincount(place[side], minlength=bars) for side in (~pool.is_new, pool.is_new))
+    return Sample(
+        between=pool.between,
+        old=pool.old,
+        new=len(pool.rows) - pool.old,
+        edges=tuple(float(step * bar) for bar in range(bars + 1)),
+        lengths_old=tuple(old.tolist()),
+        lengths_new=tuple(new.tolist()),
+        terms=terms,
+    )
+
+
+def _bundles(rows: Dataset, side: Rows) -> Rows:
+    """A number for each row, equal for the copies of a bundle."""
+    apart = {rows.roles.id, rows.roles.time}
+    names = [name for name in rows.table.column_names if name not in apart]
+    digests = row_digests(replace(rows, table=rows.table.select(names)))
+    content = exact_groups((f"{s}{digest.hex()}" for s, digest in zip(side.tolist(), digests, strict=True)), form=str)
+    many = np.bincount(content)
+    usual = int(np.median(many[many > 1])) if (many > 1).any() else 1
+    order = np.argsort(content, kind="stable")
+    rank = np.empty(len(content), np.int64)
+    rank[order] = np.arange(len(content)) - np.repeat(np.cumsum(many) - many, many)
+    return np.unique(np.stack([content, rank // usual], axis=1), axis=0, return_inverse=True)[1].ravel()
