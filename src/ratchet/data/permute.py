@@ -160,16 +160,10 @@ def jensen_shannon(old: Floats, new: Floats) -> Floats:
 
     Lin 1991, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 37.
     """
-    return _sums(divergence_terms(old, new))
-
-
-def divergence_terms(old: Floats, new: Floats) -> Floats:
-    """What each cell adds to `jensen_shannon`."""
     p, q = _shares(old), _shares(new)
-    middle = (p + q) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        parts = [np.where(side > 0, side * np.log2(side / middle), 0.0) for side in (p, q)]
-    return (parts[0] + parts[1]) / 2
+    middle = np.maximum((p + q) / 2, _TINY)
+    parts = [side * np.log2(np.maximum(side, _TINY) / middle) for side in (p, q)]
+    return _sums(parts[0] + parts[1]) / 2
 
 
 def _shares(counts: Floats) -> Floats:

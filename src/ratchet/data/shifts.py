@@ -16,7 +16,6 @@ from ratchet.data.permute import (
     Mask,
     Statistic,
     chi_square,
-    divergence_terms,
     holm,
     jensen_shannon,
     kolmogorov,
@@ -205,22 +204,23 @@ def _vocabulary(pool: Pool, deal: Deal) -> tuple[Shift, tuple[Share, ...]]:
     units = coo_array((np.ones(len(rows)), (deal.unit, np.arange(len(rows)))), shape=(len(deal.new_units), len(rows)))
     ((distance, p),) = deal.p_values((units.tocsr() @ terms.counts).tocsr(), [jensen_shannon])
     shares = _telling(terms, deal.new)
-    words = ", ".join(f"{share.name} {share.old:.1%} -> {share.new:.1%}" for share in shares[:3])
-    words = f"most: {words} of the texts" if words else "no term differs"
+    words = ", ".join(f"{share.name} {_percent(share.old)} -> {_percent(share.new)}" for share in shares[:3])
+    words = words or "no term differs"
     return _shift(pool, "vocabulary", pool.rows.roles.text, "JS", distance, p, words), shares
 
 
 def _telling(terms: Terms, is_new: Mask) -> tuple[Share, ...]:
-    """The terms that add most to the divergence, by their shares of the texts."""
-    sides = [terms.counts[np.flatnonzero(side)] for side in (~is_new, is_new)]
-    old, new = (np.asarray(side.sum(axis=0), float)[None] for side in sides)
-    added = divergence_terms(old, new)[0][:-1]
-    shares = [np.asarray((side > 0).sum(axis=0), float) / max(side.shape[0], 1) for side in sides]
-    order = np.argsort(-added, kind="stable")[:_LISTED]
+    """The terms whose shares of the texts differ most, in standard errors of the difference."""
+    sides = [terms.counts[np.flatnonzero(side)][:, :-1] for side in (~is_new, is_new)]
+    texts = [max(side.shape[0], 1) for side in sides]
+    old, new = (np.asarray(side.sum(axis=0), float) / many for side, many in zip(sides, texts, strict=True))
+    both = (old * texts[0] + new * texts[1]) / sum(texts)
+    score = np.abs(new - old) / np.sqrt(np.maximum(both * (1 - both) * (1 / texts[0] + 1 / texts[1]), 1e-12))
+    order = np.argsort(-score, kind="stable")[:_LISTED]
     return tuple(
-        Share(name=terms.names[place], old=float(shares[0][place]), new=float(shares[1][place]))
+        Share(name=terms.names[place], old=float(old[place]), new=float(new[place]))
         for place in order.tolist()
-        if added[place] > 0
+        if score[place] > 0
     )
 
 
@@ -246,11 +246,15 @@ def _words(pool: Pool, trait: Trait) -> str:
         before, after = (float(np.median(values)) for values in (old_values, new_values))
         if before != after:
             return f"median {before:g} -> {after:g}"
-        return f"median {before:g} in both, mean {old_values.mean():.4g} -> {new_values.mean():.4g}"
+        return f"mean {old_values.mean():.4g} -> {new_values.mean():.4g}"
     sides = [np.bincount(trait.cells[side & (trait.cells >= 0)], minlength=trait.width) for side in (~new, new)]
     before, after = (side / max(side.sum(), 1) for side in sides)
-    place = int(np.argmax(np.abs(after - before)))
-    return f"{trait.names[place]} {before[place]:.1%} -> {after[place]:.1%}"
+    place = int(np.argmax(np.abs(after - before).round(9)))  # of two that mirror each other, the first
+    return f"{trait.names[place]} {_percent(before[place])} -> {_percent(after[place])}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _sample(pool: Pool, terms: tuple[Share, ...]) -> Sample:

@@ -11,24 +11,24 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ratchet.data.hub import HUB
 from ratchet.data.objects import Objects, read_blocks
 from ratchet.data.read import read_table
-from ratchet.errors import DataError, WorkspaceError
+from ratchet.data.sources import STDIN, locate
+from ratchet.errors import DataError
 from ratchet.ledger import Ledger, Record
-from ratchet.workspace import Workspace, atomic_file, atomic_folder, sweep_beside
+from ratchet.workspace import Workspace
 
 Part = Literal["rows", "test"]
 VERSION, TAG = "data-version", "data-tag"
 LATEST = "latest"
 _ID, _LEAST = 20, 4
 _TAG = re.compile(r"\w[\w.-]{0,59}")
-REPAIR = "Bring the store back from a copy, or record the original files again: what is damaged is then stored anew."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,8 @@ class VersionFile:
     sha256: str
     object: str
     """Name of the object in the store that says which lines it has."""
+    source: str
+    """What the file was recorded as: itself, a sheet of it (``book.xlsx#May``), or a folder that it is in."""
     part: Part = "rows"
     """``test``: the file holds the sealed test part."""
 
@@ -71,59 +73,48 @@ class Version:
         return asdict(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Damage:
-    """An object of the store that is missing or has changed, and what can not be restored without it."""
-
-    object: str
-    trouble: str
-    lost: tuple[tuple[str, str], ...]
-    """(version id, path) of every file that needs it."""
-
-    def __str__(self) -> str:
-        files = ", ".join(f"{path} of version {version}" for version, path in self.lost[:3])
-        more = f" and {len(self.lost) - 3} more" if len(self.lost) > 3 else ""
-        return f"The object {self.object} ({files}{more}) must be whole but {self.trouble}."
-
-
 def record(
-    files: Sequence[str | Path],
+    sources: Sequence[str | Path],
     *,
     workspace: Workspace,
     message: str = "",
-    test_files: Sequence[str | Path] = (),
+    test_sources: Sequence[str | Path] = (),
     shape: tuple[int, Sequence[str]] | None = None,
 ) -> Version:
     """Record files as a version and return it; the newest version of these paths when nothing has changed since.
 
     Args:
-        files: any files; rows and columns are counted where they are tables.
+        sources: any files; folders and sheets of workbooks as tables are named elsewhere, for their files.
         workspace: made when it is not there.
         message: why, for the log.
-        test_files: files that hold the sealed test part.
+        test_sources: the same for the sealed test part.
         shape: rows and columns, where the caller has read the tables already.
 
     Raises:
-        DataError: a file is missing, unreadable or given twice.
+        DataError: a file is missing or unreadable, or a source is not on this disk.
         WorkspaceError: the disk is full, or the workspace is not writable; what was recorded before stays.
     """
-    wanted = {_named(Path(path), workspace): Path(path) for path in [*files, *test_files]}
-    if not wanted or len(wanted) < len(files) + len(test_files):
-        raise DataError("A version must be made of different files.", next_step="Name every file once.")
-    tests = {_named(Path(path), workspace) for path in test_files}
-    for path in wanted.values():
-        _sha256(path)  # all are there before the first is stored
+    wanted: dict[tuple[str, str], tuple[Path, Part]] = {}
+    parts: list[tuple[Part, Sequence[str | Path]]] = [("rows", sources), ("test", test_sources)]
+    for part, named in parts:
+        for source in map(Path, named):
+            name, files = _local(source, workspace)
+            for file in files:
+                wanted.setdefault((_named(file, workspace), name), (file, part))
+    if not wanted:
+        raise DataError("A version must have files but none was named.", next_step="Name the tables.")
     workspace.create()
-    known, objects = log(workspace), _objects(workspace)
+    known, objects = log(workspace), store(workspace)
     stored = tuple(
-        _stored(path, name, "test" if name in tests else "rows", known, objects) for name, path in wanted.items()
+        replace(_stored(path, known, objects), path=name, source=source, part=part)
+        for (name, source), (path, part) in wanted.items()
     )
-    identity = _identity(stored)
-    before = [version for version in known if wanted.keys() & version.paths]
-    same = [version for version in before if wanted.keys() == version.paths]
+    identity, paths = _identity(stored), {file.path for file in stored}
+    before = [version for version in known if paths & version.paths]
+    same = [version for version in before if paths == version.paths]
     if same and same[-1].id == identity and set(same[-1].files) == set(stored):
         return same[-1]
-    rows, columns = shape or _shape(list(wanted.values()))
+    rows, columns = shape or _shape([Path(source) for _, named in parts for source in named])
     body = {
         "version": identity,
         "message": message,
@@ -134,6 +125,25 @@ def record(
     }
     Ledger(workspace.ledger).append(VERSION, body)
     return next(version for version in reversed(log(workspace)) if version.id == identity)
+
+
+def record_inputs(
+    files: Sequence[str],
+    test_files: Sequence[str],
+    *,
+    workspace: Workspace,
+    message: str,
+    shape: tuple[int, Sequence[str]],
+) -> Version | None:
+    """Record what a run reads; standard input and data sets of the hub, which are not on this disk, are left out.
+
+    Returns:
+        The version; ``None`` where nothing is left.
+    """
+    here, tests = ([name for name in names if _is_local(Path(name))] for names in (files, test_files))
+    if not here and not tests:
+        return None
+    return record(here, workspace=workspace, message=message, test_sources=tests, shape=shape)
 
 
 def log(workspace: Workspace) -> tuple[Version, ...]:
@@ -200,61 +210,8 @@ def tag(name: str, version: Version, *, workspace: Workspace, move: bool = False
     Ledger(workspace.ledger).append(TAG, {"name": name, "version": version.id})
 
 
-def restore(
-    version: Version, target: Path | None = None, *, workspace: Workspace, force: bool = False
-) -> tuple[Path, ...]:
-    """Bring the files of a version back, byte for byte, and return those that were written.
-
-    Every file is whole at every moment, the old one or the new one; a new ``target`` folder appears complete. A restore
-    that was killed is finished by the next.
-
-    Args:
-        target: folder to restore into; the places where the files were recorded when absent.
-        force: also replace files whose content no version holds; it is recorded first.
-
-    Raises:
-        DataError: a file would be replaced whose content no version holds.
-        WorkspaceError: the store is damaged (with the object, the version and the file), or the disk is full.
-    """
-    known, objects = log(workspace), _objects(workspace)
-    sources = {file.path: _intact(file, version, known, objects) for file in version.files}
-    places = _places(version, target, workspace)
-    if target is not None and target not in places.values() and not target.exists():
-        with atomic_folder(target) as folder:
-            for name, place in places.items():
-                with atomic_file(folder / place.relative_to(target)) as write:
-                    _pour(objects, sources[name], write)
-        return tuple(places.values())
-    now = {place: _sha256(place) for place in places.values() if place.exists()}
-    held = {file.sha256 for other in known for file in other.files}
-    _keep([place for place, sha256 in now.items() if sha256 not in held], version, workspace, force=force)
-    due = {file.path: places[file.path] for file in version.files if now.get(places[file.path]) != file.sha256}
-    with ExitStack() as stack:
-        for name, place in due.items():
-            sweep_beside(place)
-            _pour(objects, sources[name], stack.enter_context(atomic_file(place)))
-    return tuple(due.values())
-
-
-def verify(workspace: Workspace) -> tuple[Damage, ...]:
-    """Read every object and put every recorded file together; return what is damaged.
-
-    Raises:
-        LedgerError: the log itself is damaged.
-    """
-    objects = _objects(workspace)
-    seen: dict[str, dict[str, str]] = {}
-    lost: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
-    for version in log(workspace):
-        for file in version.files:
-            if file.object not in seen:
-                seen[file.object] = objects.damage(file.object, deep=True)
-            for found in seen[file.object].items():
-                lost.setdefault(found, {})[version.id, file.path] = None
-    return tuple(Damage(object=name, trouble=trouble, lost=tuple(where)) for (name, trouble), where in lost.items())
-
-
-def _objects(workspace: Workspace) -> Objects:
+def store(workspace: Workspace) -> Objects:
+    """The objects of a workspace."""
     return Objects(workspace.data / "store")
 
 
@@ -274,47 +231,48 @@ def _version(found: Record, tags: Mapping[str, str]) -> Version:
 
 def _named(path: Path, workspace: Workspace) -> str:
     """The path as the log has it: relative to the folder of the workspace where it lies in that."""
-    place, folder = path.parent.resolve() / path.name, _folder(workspace)  # a link in the last place stays itself
+    place, folder = path.parent.resolve() / path.name, project(workspace)  # a link in the last place stays itself
     return (place.relative_to(folder) if place.is_relative_to(folder) else place).as_posix()
 
 
-def _folder(workspace: Workspace) -> Path:
+def project(workspace: Workspace) -> Path:
+    """The folder that the paths of versions are relative to."""
     return workspace.root.parent.resolve()
 
 
 def _identity(files: Iterable[VersionFile]) -> str:
-    facts = sorted((file.path, file.part, file.sha256) for file in files)
+    facts = sorted((file.path, file.source, file.part, file.sha256) for file in files)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:_ID]
 
 
-def _stored(path: Path, name: str, part: Part, known: Sequence[Version], objects: Objects) -> VersionFile:
+def _stored(path: Path, known: Sequence[Version], objects: Objects) -> VersionFile:
     """The file as the store has it; it is stored when no intact copy is there."""
-    sha256 = _sha256(path)
+    sha256 = file_hash(path)
     for file in dict.fromkeys(file for version in reversed(known) for file in version.files if file.sha256 == sha256):
         if not objects.damage(file.object):
-            return replace(file, path=name, part=part)
+            return file
     stored = objects.put(path)
-    return VersionFile(path=name, bytes=stored.bytes, sha256=stored.sha256, object=stored.name, part=part)
+    return VersionFile(path="", bytes=stored.bytes, sha256=stored.sha256, object=stored.name, source="")
 
 
-def _intact(file: VersionFile, version: Version, known: Sequence[Version], objects: Objects) -> str:
-    """An object from which the file can be put together: its own, or of a later copy of the same bytes."""
-    trouble = objects.damage(file.object)
-    copies = (other for later in reversed(known) for other in later.files if other.sha256 == file.sha256)
-    for name in dict.fromkeys([file.object, *(other.object for other in copies)] if trouble else [file.object]):
-        if not objects.damage(name):
-            return name
-    broken, what = next(iter(trouble.items()))
-    damage = Damage(object=broken, trouble=what, lost=((version.id, file.path),))
-    raise WorkspaceError(str(damage), next_step=REPAIR)
+def _is_local(source: Path) -> bool:
+    return source.exists() or (source.name != STDIN and HUB.search(source.as_posix()) is None)
 
 
-def _shape(paths: Sequence[Path]) -> tuple[int | None, tuple[str, ...]]:
-    """Rows of all files and their columns; no rows where one of them is no table."""
+def _local(source: Path, workspace: Workspace) -> tuple[str, Sequence[Path]]:
+    """The name of a source in the log, and its files."""
+    if not _is_local(source):
+        raise DataError(f"{source} must be on this disk to be recorded but is not.", next_step="Save it as a file.")
+    found = locate(source, name=str(source))
+    return _named(found.path, workspace) + (f"#{found.part}" if found.part else ""), found.files
+
+
+def _shape(sources: Sequence[Path]) -> tuple[int | None, tuple[str, ...]]:
+    """Rows of all sources and their columns; no rows where one of them is no table."""
     rows, columns = 0, dict[str, None]()
-    for path in paths:
+    for source in sources:
         try:
-            table = read_table(path).table
+            table = read_table(source).table
         except DataError:
             return None, ()
         rows += table.num_rows
@@ -322,46 +280,8 @@ def _shape(paths: Sequence[Path]) -> tuple[int | None, tuple[str, ...]]:
     return rows, tuple(columns)
 
 
-def _places(version: Version, target: Path | None, workspace: Workspace) -> dict[str, Path]:
-    """Where each file goes."""
-    if target is not None and len(version.files) == 1 and target.suffix and not target.is_dir():
-        return {version.files[0].path: target}
-    places = {}
-    for file in version.files:
-        path = Path(file.path)
-        folder = _folder(workspace) if target is None else target
-        places[file.path] = folder / (path.name if path.is_absolute() and target is not None else path)
-        if ".." in path.parts:
-            raise WorkspaceError(f"The path {file.path} of version {version.id} must not leave its folder.")
-    if len(set(places.values())) < len(places):
-        raise DataError(
-            f"The files of version {version.id} must have different names in one folder but two have the same.",
-            next_step="Restore them to where they were: leave the target out.",
-        )
-    return places
-
-
-def _keep(changed: Sequence[Path], version: Version, workspace: Workspace, *, force: bool) -> None:
-    """Record files that are about to be replaced, or refuse."""
-    if not changed:
-        return
-    if not force:
-        names = ", ".join(map(str, changed[:3]))
-        raise DataError(
-            f"{names} must be in a version before {'they are' if len(changed) > 1 else 'it is'} replaced but no version "
-            "holds what is there now.",
-            next_step="Record it with `ratchet data add`, or add --force, which records it, too.",
-        )
-    record(changed, workspace=workspace, message=f"before restoring {version.id}")
-
-
-def _pour(objects: Objects, name: str, write: Callable[[bytes], None]) -> None:
-    for data in objects.get(name):
-        write(data)
-
-
-def _sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
+def file_hash(path: Path) -> str:
+    """sha256 of a file's bytes, 64 hex digits."""
     digest = hashlib.sha256()
     for data in read_blocks(path):
         digest.update(data)

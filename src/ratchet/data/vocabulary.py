@@ -25,7 +25,10 @@ _PIECES = re.compile(rf"(?P<run>[{_SPACELESS}]+)|[^\W_{_SPACELESS}]+")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Terms:
-    """``counts[i, j]`` is how often term ``names[j]`` is in text ``i``; the last column counts all rarer terms together."""
+    """``counts[i, j]`` is 1 where term ``names[j]`` is in text ``i``; the last column counts the other terms of a text.
+
+    How often a text repeats a term is not counted: one text that says 非常不错 thirty times would outweigh thirty others.
+    """
 
     names: tuple[str, ...]
     counts: csr_array
@@ -46,31 +49,21 @@ def terms_of(text: str) -> Iterator[str]:
 
 
 def count_terms(texts: Sequence[str], *, most: int) -> Terms:
-    """Count the ``most`` terms that are in the most texts, ties by their spelling."""
+    """Look for the ``most`` terms that are in the most texts, ties by their spelling."""
     from scipy.sparse import csr_array
 
-    found = [Counter(terms_of(text)) for text in texts]
-    spread = Counter(term for counts in found for term in counts)
+    found = [set(terms_of(text)) for text in texts]
+    spread = Counter(term for terms in found for term in terms)
     names = tuple(sorted(sorted(spread), key=lambda term: -spread[term])[:most])
     column = {name: place for place, name in enumerate(names)}
     columns: list[int] = []
     values: list[int] = []
     bounds = [0]
-    for counts in found:
-        rest = 0
-        for term, many in counts.items():
-            place = column.get(term)
-            if place is None:
-                rest += many
-            else:
-                columns.append(place)
-                values.append(many)
-        if rest:
-            columns.append(len(names))
-            values.append(rest)
+    for terms in found:
+        places = sorted(column[term] for term in terms if term in column)
+        rest = len(terms) - len(places)
+        columns += [*places, len(names)] if rest else places
+        values += [1] * len(places) + ([rest] if rest else [])
         bounds.append(len(columns))
-    shape = (len(texts), len(names) + 1)
-    return Terms(
-        names=names,
-        counts=csr_array((np.array(values, float), np.array(columns, np.int64), np.array(bounds)), shape=shape),
-    )
+    parts = np.array(values, float), np.array(columns, np.int64), np.array(bounds)
+    return Terms(names=names, counts=csr_array(parts, shape=(len(texts), len(names) + 1)))

@@ -1,0 +1,159 @@
+"""What a diff compares: versions of the workspace, by tag or id, and tables on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ratchet.checks.target import spoken
+from ratchet.config import DataConfig
+from ratchet.data.read import RawTable, dataset_of, read_table, with_nulls
+from ratchet.data.restoring import place_of, restore
+from ratchet.data.roles import Guess, guess_roles
+from ratchet.data.table import Dataset, Roles
+from ratchet.data.versions import Version, find
+from ratchet.errors import DataError
+from ratchet.recipe import load_recipe
+from ratchet.workspace import Workspace
+
+RECIPE = Path("ratchet.yaml")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sides:
+    """Two tables in the same roles.
+
+    Attributes:
+        names: what people call them.
+        test: the sealed test rows, of the version or file that has some.
+        guess: how the columns have their roles; ``None`` where the recipe says so.
+        notes: what differs beside the rows.
+    """
+
+    names: tuple[str, str]
+    a: Dataset
+    b: Dataset
+    test: Dataset | None
+    guess: Guess | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Side:
+    name: str
+    rows: Sequence[RawTable]
+    test: Sequence[RawTable]
+    sealed: tuple[str, ...]
+    """Hashes of the test files."""
+
+
+def open_sides(
+    a: str,
+    b: str,
+    *,
+    workspace: Workspace,
+    test: Path | None = None,
+    given: Mapping[str, str | None] | None = None,
+    encoding: str = "auto",
+) -> Sides:
+    """Read both sides; each is a file where there is one of this name, else a version.
+
+    The columns have the roles of ``ratchet.yaml`` in this folder if both tables have its text column, else they are guessed
+    from the first table.
+
+    Args:
+        a: a file, a tag, an id or ``latest``; ``b`` likewise.
+        test: a table with the rows that models are measured on; else those of a version that has some.
+        given: roles that somebody named; see :func:`ratchet.data.roles.guess_roles`.
+        encoding: of files whose encoding can not be told.
+
+    Raises:
+        RatchetError: there is no such version or file, or it is no table.
+    """
+    config = _recipe()
+    encoding = config.encoding if encoding == "auto" else encoding
+    first, second = (_side(name, workspace=workspace, encoding=encoding) for name in (a, b))
+    tables = [
+        [replace(raw, table=with_nulls(raw.table, missing=config.missing)) for raw in side.rows]
+        for side in (first, second)
+    ]
+    guess, roles = _roles(tables, config=config, given=given)
+    tests = [read_table(test, encoding=encoding, name=spoken(test))] if test else list(second.test or first.test)
+    notes = []
+    if first.sealed and second.sealed and first.sealed != second.sealed:
+        notes.append("The sealed test part is another one, so scores on the two can not be compared.")
+    sealed = [replace(raw, table=with_nulls(raw.table, missing=config.missing)) for raw in tests]
+    return Sides(
+        names=(first.name, second.name),
+        a=dataset_of(tables[0], roles=roles),
+        b=dataset_of(tables[1], roles=_fitting(roles, tables[1])),
+        test=dataset_of(sealed, roles=_fitting(roles, sealed)) if sealed else None,
+        guess=guess,
+        notes=tuple(notes),
+    )
+
+
+def _recipe() -> DataConfig:
+    return load_recipe(RECIPE).data if RECIPE.is_file() else DataConfig()
+
+
+def _roles(
+    tables: Sequence[Sequence[RawTable]], *, config: DataConfig, given: Mapping[str, str | None] | None
+) -> tuple[Guess | None, Roles]:
+    """From the recipe where it fits, else guessed."""
+    named = {role: column for role, column in (given or {}).items() if column is not None}
+    everywhere = all(config.text in side[0].table.column_names for side in tables)
+    if RECIPE.is_file() and everywhere and not named:
+        wanted = Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id)
+        return None, _fitting(wanted, tables[0])
+    guess = guess_roles(tables[0][0].table, name=tables[0][0].name, given=given)
+    return guess, guess.roles
+
+
+def _fitting(roles: Roles, raws: Sequence[RawTable]) -> Roles:
+    """The roles whose columns are there; the text column is asked for by whoever needs it."""
+    names = raws[0].table.column_names
+    label, group, time, id = (
+        name if name in names else None for name in (roles.label, roles.group, roles.time, roles.id)
+    )
+    return Roles(text=roles.text, label=label, group=group, time=time, id=id)
+
+
+def _side(name: str, *, workspace: Workspace, encoding: str) -> _Side:
+    path = Path(name)
+    if path.exists() or not workspace.ledger.exists():
+        return _Side(name=name, rows=[read_table(path, encoding=encoding, name=spoken(path))], test=(), sealed=())
+    try:
+        version = find(name, workspace=workspace)
+    except DataError:
+        if path.suffix or "#" in name or "/" in name:  # it was meant to be a file
+            read_table(path, encoding=encoding, name=spoken(path))
+        raise
+    with _opened(version, workspace) as folder:
+        rows, test = ([*_tables(version, part, folder, encoding=encoding)] for part in ("rows", "test"))
+    if not rows:
+        raise DataError(f"Version {version.id} must have rows but holds only test files.", next_step="Name another.")
+    return _Side(
+        name=name if name in version.tags else f"{name} ({version.id[:8]})" if name != version.id else name,
+        rows=rows,
+        test=test,
+        sealed=tuple(sorted(file.sha256 for file in version.files if file.part == "test")),
+    )
+
+
+@contextmanager
+def _opened(version: Version, workspace: Workspace) -> Iterator[Path]:
+    """A folder with the files of a version, for as long as they are read."""
+    with TemporaryDirectory(prefix="ratchet-") as held:
+        folder = Path(held, "version")
+        restore(version, folder, workspace=workspace)
+        yield folder
+
+
+def _tables(version: Version, part: str, folder: Path, *, encoding: str) -> Iterator[RawTable]:
+    """The sources of one part of a version, as tables."""
+    for source in dict.fromkeys(file.source for file in version.files if file.part == part):
+        yield read_table(place_of(source, folder=folder), encoding=encoding, name=source)

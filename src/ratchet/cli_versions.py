@@ -1,0 +1,265 @@
+"""``ratchet data log``, ``add``, ``tag``, ``diff``, ``restore`` and ``verify``: arguments in, one call, and what it found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ratchet.errors import DataError
+
+if TYPE_CHECKING:
+    from ratchet.data.versions import Version
+    from ratchet.workspace import Workspace
+
+FOUND = 1
+"""Exit code of ``diff --fail-on-shift`` when something shifted, and of ``verify`` when something is damaged."""
+SHORT = 12
+"""Hex digits of an id that are shown."""
+
+_PATH = click.Path(path_type=Path)
+_workspace = click.option(
+    "--workspace", type=_PATH, default=".ratchet", show_default=True, help="Folder of the runs and versions."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-m", "--message", default="", help="Why: one line for the log.")
+@click.option("--test", "tests", multiple=True, help="File with the sealed test rows; may be given again.")
+@click.option("--tag", "name", help="Name the version, too.")
+@click.option("--dvc/--no-dvc", "dvc", default=None, help="Write FILE.dvc; default: in a DVC project.")
+@click.option("--dvc-stage", type=_PATH, metavar="RECIPE", help="Also write a dvc.yaml that runs this recipe.")
+@_workspace
+@_json
+def add(
+    files: tuple[str, ...],
+    message: str,
+    tests: tuple[str, ...],
+    name: str | None,
+    dvc: bool | None,
+    dvc_stage: Path | None,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Record what the files hold now as a version. Nothing happens when nothing has changed.
+
+    Equal lines are stored once, whatever the file and the version.
+    """
+    from ratchet.data.versions import record, tag
+
+    place = _open(workspace)
+    version = record(files, workspace=place, message=message, test_sources=tests)
+    if name is not None:
+        tag(name, version, workspace=place)
+        version = _newest(version.id, place)
+    said = _with_dvc([Path(file) for file in (*files, *tests)], dvc, dvc_stage)
+    if as_json:
+        _print_json(version.to_dict())
+    else:
+        click.echo(_line(version))
+    for line in said:
+        click.echo(line, err=as_json)
+
+
+@click.command()
+@_workspace
+@_json
+def log(workspace: Path, as_json: bool) -> None:
+    """List the versions of the data, the newest last."""
+    from ratchet.data.versions import log as log_of
+
+    versions = log_of(_open(workspace))
+    if as_json:
+        return _print_json([version.to_dict() for version in versions])
+    for version in versions:
+        click.echo(_line(version))
+    if not versions:
+        click.echo("No version yet. Record one: ratchet data add FILE")
+    return None
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version", default="latest")
+@click.option("--move", is_flag=True, help="Take the name from the version that has it.")
+@_workspace
+def tag(name: str, version: str, move: bool, workspace: Path) -> None:
+    """Name a version: VERSION is an id or the beginning of one, another tag, or `latest`."""
+    from ratchet.data.versions import find
+    from ratchet.data.versions import tag as tag_it
+
+    place = _open(workspace)
+    found = find(version, workspace=place)
+    tag_it(name, found, workspace=place, move=move)
+    click.echo(_line(_newest(found.id, place)))
+
+
+@click.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--text", help="Column with the text; without it, as in ratchet.yaml, or guessed.")
+@click.option("--label", help='Column with the label; "" means that there is none.')
+@click.option("--group", help="Column whose equal values belong together.")
+@click.option("--time", help="Column with a date or time; its values are not compared.")
+@click.option("--id", help="Column that names a row.")
+@click.option("--test", type=_PATH, help="Table with the test rows: which of them do the new rows give away?")
+@click.option("--encoding", default="auto", show_default=True)
+@click.option(
+    "--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True, help="Chance of any false alarm."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random deals.")
+@click.option("--html", type=_PATH, metavar="FILE", help="Also write a page with pictures.")
+@click.option("--fail-on-shift", is_flag=True, help="Exit 1 when a distribution has shifted.")
+@_workspace
+@_json
+def diff(
+    a: str,
+    b: str,
+    text: str | None,
+    label: str | None,
+    group: str | None,
+    time: str | None,
+    id: str | None,
+    test: Path | None,
+    encoding: str,
+    alpha: float,
+    seed: int,
+    html: Path | None,
+    fail_on_shift: bool,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """What changed from A to B: rows, columns, distributions, copies and leaks.
+
+    A and B are versions (an id, a tag or `latest`) or tables. Distributions are tested by dealing the rows anew at random; all
+    tests are one family, so that tables from one population raise an alarm in 5 % of diffs at most.
+    """
+    from ratchet.checks.layout import Sheet
+    from ratchet.checks.sides import open_sides
+    from ratchet.checks.tell_diff import tell_diff
+    from ratchet.data.drift import diff as compare
+
+    given = {"text": text, "label": label, "group": group, "time": time, "id": id}
+    sides = open_sides(a, b, workspace=_open(workspace), test=test, given=given, encoding=encoding)
+    found = compare(sides.a, sides.b, seed=seed, alpha=alpha, test=sides.test)
+    if as_json:
+        from ratchet.checks.changes import to_dict
+
+        _print_json(to_dict(found, sides))
+    else:
+        tell_diff(found, sides, to=Sheet(sys.stdout))
+    if html is not None:
+        from ratchet.report.diff_page import render_diff
+        from ratchet.workspace import write_atomic
+
+        write_atomic(html, render_diff(found, sides).encode())
+        click.echo(f"Wrote {html}.", err=as_json)
+    if fail_on_shift and found.alarms:
+        sys.exit(FOUND)
+
+
+@click.command()
+@click.argument("version")
+@click.option(
+    "--to", "target", type=_PATH, help="Folder, or file of a version with one; default: where the files were."
+)
+@click.option("--force", is_flag=True, help="Also replace files that no version holds; they are recorded first.")
+@_workspace
+def restore(version: str, target: Path | None, force: bool, workspace: Path) -> None:
+    """Bring the files of VERSION back, byte for byte."""
+    from ratchet.data.restoring import restore as restore_it
+    from ratchet.data.versions import find
+
+    place = _open(workspace)
+    found = find(version, workspace=place)
+    written = restore_it(found, target, workspace=place, force=force)
+    for path in written:
+        click.echo(f"Restored {path}")
+    if not written:
+        click.echo(f"The files are as in version {found.id[:SHORT]} already.")
+
+
+@click.command()
+@_workspace
+@_json
+def verify(workspace: Path, as_json: bool) -> None:
+    """Read every stored byte and name what is damaged. Exit code 0: all is well; 1: something is damaged."""
+    from dataclasses import asdict
+
+    from ratchet.data.restoring import REPAIR
+    from ratchet.data.restoring import verify as verify_it
+    from ratchet.data.versions import log as log_of
+
+    place = _open(workspace)
+    damaged = verify_it(place)
+    if as_json:
+        _print_json([asdict(damage) for damage in damaged])
+    elif damaged:
+        for damage in damaged:
+            click.echo(str(damage))
+        click.echo(REPAIR)
+    else:
+        click.echo(f"All files of {len({version.id for version in log_of(place)})} versions can be restored.")
+    if damaged:
+        sys.exit(FOUND)
+
+
+COMMANDS = (add, log, tag, diff, restore, verify)
+"""Commands of the group ``ratchet data``."""
+
+
+def _open(workspace: Path) -> Workspace:
+    from ratchet.workspace import Workspace
+
+    return Workspace(workspace)
+
+
+def _newest(id: str, workspace: Workspace) -> Version:
+    from ratchet.data.versions import find
+
+    return find(id, workspace=workspace)
+
+
+def _line(version: Version) -> str:
+    """A version in one line: id, time, rows, files, tags and message."""
+    rows = "" if version.rows is None else f"{version.rows:>9,} rows  "
+    files = list(dict.fromkeys(file.source for file in version.files))
+    named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+    tags = f"  [{', '.join(version.tags)}]" if version.tags else ""
+    message = f"  {' '.join(version.message.split())}" if version.message else ""
+    return f"{version.id[:SHORT]}  {version.time[:16].replace('T', ' ')}  {rows}{named}{tags}{message}"
+
+
+def _with_dvc(files: list[Path], wanted: bool | None, stage: Path | None) -> list[str]:
+    """Write DVC's files where they are wanted; what is to be said about it."""
+    from ratchet.data.dvc import dvc_root, track, write_stage
+
+    if wanted is None:
+        wanted = all(file.is_file() and dvc_root(file) is not None for file in files)
+    said = []
+    if wanted:
+        folders = [file for file in files if not file.is_file()]
+        if folders:
+            raise DataError(f"--dvc must go with files but {folders[0]} is none.", next_step="Track it with `dvc add`.")
+        tracked = track(files)
+        names = ", ".join(map(str, tracked.pointers))
+        said.append(
+            f"Wrote {names}; in DVC's cache, ready for `dvc push`."
+            if tracked.cached
+            else f"Wrote {names}. DVC is not installed: run `dvc commit` once it is, before `dvc push`."
+        )
+    if stage is not None:
+        said.append(f"Wrote {write_stage(stage, files=files)}.")
+    return said
+
+
+def _print_json(value: Any) -> None:
+    data = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
