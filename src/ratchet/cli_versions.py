@@ -113,6 +113,7 @@ def tag(name: str, version: str, move: bool, workspace: Path) -> None:
     "--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True, help="Chance of any false alarm."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random deals.")
+@click.option("--fast", is_flag=True, help="Do not look for near-duplicates.")
 @click.option("--html", type=_PATH, metavar="FILE", help="Also write a page with pictures.")
 @click.option("--fail-on-shift", is_flag=True, help="Exit 1 when a distribution has shifted.")
 @_workspace
@@ -129,6 +130,7 @@ def diff(
     encoding: str,
     alpha: float,
     seed: int,
+    fast: bool,
     html: Path | None,
     fail_on_shift: bool,
     workspace: Path,
@@ -143,10 +145,11 @@ def diff(
     from ratchet.checks.sides import open_sides
     from ratchet.checks.tell_diff import tell_diff
     from ratchet.data.drift import diff as compare
+    from ratchet.data.duplicates import THRESHOLD
 
     given = {"text": text, "label": label, "group": group, "time": time, "id": id}
     sides = open_sides(a, b, workspace=_open(workspace), test=test, given=given, encoding=encoding)
-    found = compare(sides.a, sides.b, seed=seed, alpha=alpha, test=sides.test)
+    found = compare(sides.a, sides.b, seed=seed, alpha=alpha, test=sides.test, near=None if fast else THRESHOLD)
     if as_json:
         from ratchet.checks.changes import to_dict
 

@@ -44,7 +44,7 @@ def examples(found: Diff, *, most: int = EXAMPLES) -> tuple[Change, ...]:
     new: list[tuple[Literal["added", "copy", "near-copy", "conflict", "leak"], Rows]] = [
         ("added", rows.added),
         ("copy", found.copies.exact),
-        ("near-copy", found.copies.near),
+        ("near-copy", np.zeros(0, np.int64) if found.copies.near is None else found.copies.near),
         ("conflict", found.copies.conflicts),
     ]
     if found.leaked is not None:
@@ -91,7 +91,7 @@ def to_dict(found: Diff, sides: Sides) -> dict[str, Any]:
             "old": copies.old,
             "new": copies.new,
             "brought_exact": len(copies.exact),
-            "brought_near": len(copies.near),
+            "brought_near": None if copies.near is None else len(copies.near),
             "conflicting_texts_old": copies.conflicts_old,
             "conflicting_texts_new": copies.conflicts_new,
             "brought_conflicts": len(copies.conflicts),

@@ -181,7 +181,7 @@ def _copies(found: Diff, shown: tuple[Change, ...], *, to: Sheet) -> None:
         ("rows that say what an earlier row says", f"{percent(copies.old / a)} -> {percent(copies.new / b)}"),
         ("texts with contradicting labels", f"{copies.conflicts_old:,} -> {copies.conflicts_new:,}"),
         ("new rows that copy another row", f"{len(copies.exact):,}"),
-        ("new rows that nearly copy another row", f"{len(copies.near):,}"),
+        ("new rows that nearly copy another row", "not looked for" if copies.near is None else f"{len(copies.near):,}"),
         ("new rows whose label contradicts a copy", f"{len(copies.conflicts):,}"),
     ]
     if leaked is not None:

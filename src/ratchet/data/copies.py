@@ -19,7 +19,7 @@ class Copies:
     Attributes:
         old: rows of the old table that say what an earlier row says; ``new`` likewise of the new table.
         exact: new rows that repeat an old row or an earlier new one.
-        near: new rows, not in ``exact``, that nearly repeat another row.
+        near: new rows, not in ``exact``, that nearly repeat another row; ``None`` where nobody looked.
         conflicts_old: texts with two labels or more; ``conflicts_new`` likewise.
         conflicts: new rows with a text whose labels contradict each other in the new table and did not in the old one.
     """
@@ -27,7 +27,7 @@ class Copies:
     old: int
     new: int
     exact: Rows
-    near: Rows
+    near: Rows | None
     conflicts_old: int
     conflicts_new: int
     conflicts: Rows
@@ -48,7 +48,7 @@ class Leaked:
     fresh: int
 
 
-def copies(a: Dataset, b: Dataset, fresh: Rows, *, near: float) -> Copies:
+def copies(a: Dataset, b: Dataset, fresh: Rows, *, near: float | None) -> Copies:
     """The copies in both tables, and those that the ``fresh`` rows of ``b`` bring."""
     texts = ["", *a.texts, *b.texts]
     groups = exact_groups(texts)[1:]  # group 0: no text
@@ -64,7 +64,7 @@ def copies(a: Dataset, b: Dataset, fresh: Rows, *, near: float) -> Copies:
         old=_repeats(here),
         new=_repeats(there),
         exact=exact,
-        near=np.setdiff1d(_near(b, fresh, threshold=near), exact),
+        near=None if near is None else np.setdiff1d(_near(b, fresh, threshold=near), exact),
         conflicts_old=len(old),
         conflicts_new=len(new),
         conflicts=np.flatnonzero(is_fresh & np.isin(there, np.setdiff1d(new, old))),

@@ -78,7 +78,7 @@ def diff(
     seed: int = 0,
     alpha: float = 0.05,
     test: Dataset | None = None,
-    near: float = THRESHOLD,
+    near: float | None = THRESHOLD,
 ) -> Diff:
     """Compare two tables.
 
@@ -96,7 +96,8 @@ def diff(
         seed: of the deals.
         alpha: chance of any false alarm.
         test: rows that models are measured on: which of them do the new rows give away?
-        near: Jaccard similarity of character trigrams from which texts are near-duplicates.
+        near: Jaccard similarity of character trigrams from which texts are near-duplicates; ``None``: do not look for them,
+            which is most of the time on a million rows.
 
     Raises:
         DataError: ``b`` has no column of the name of the text column.
@@ -117,7 +118,7 @@ def diff(
         shifts=shifts,
         samples=samples,
         copies=copies(a, b, fresh, near=near),
-        leaked=None if test is None else leaked(a, b, fresh, test, near=near),
+        leaked=None if test is None else leaked(a, b, fresh, test, near=near or THRESHOLD),
         alpha=alpha,
         draws=draws,
         notes=(*found.notes, *notes),

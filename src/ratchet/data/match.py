@@ -36,7 +36,7 @@ class Match:
     notes: tuple[str, ...] = ()
 
 
-def match(a: Dataset, b: Dataset, *, near: float = THRESHOLD) -> Match:
+def match(a: Dataset, b: Dataset, *, near: float | None = THRESHOLD) -> Match:
     """Match the rows of two tables by their common columns.
 
     By the id column where both have it without gaps or repeats (unless more rows are equal without it: then the ids were
@@ -44,7 +44,7 @@ def match(a: Dataset, b: Dataset, *, near: float = THRESHOLD) -> Match:
     whose texts are near-duplicates, the most similar first. The latter two are "changed".
 
     Args:
-        near: Jaccard similarity of character trigrams from which texts are near-duplicates.
+        near: Jaccard similarity of character trigrams from which texts are near-duplicates; ``None``: do not look for them.
     """
     notes: list[str] = []
     identifier = _identifier(a, b, notes)
@@ -62,9 +62,10 @@ def match(a: Dataset, b: Dataset, *, near: float = THRESHOLD) -> Match:
             f"Of the rows with the same {identifier!r}, {int(equal.sum()):,} are equal, but {len(kept[0]):,} are equal without "
             "it: the ids were given anew, and rows are matched by content."
         )
-    alike = _of_text(a, b, *_open(a, b, kept))
-    close = _of_near_text(a, b, *_open(a, b, kept, alike), threshold=near)
-    changed = np.concatenate([alike[0], close[0]]), np.concatenate([alike[1], close[1]])
+    changed = _of_text(a, b, *_open(a, b, kept))
+    if near is not None:
+        close = _of_near_text(a, b, *_open(a, b, kept, changed), threshold=near)
+        changed = np.concatenate([changed[0], close[0]]), np.concatenate([changed[1], close[1]])
     return _match(a, b, kept, changed, by="content", related=related, notes=notes)
 
 

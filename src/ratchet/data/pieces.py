@@ -15,12 +15,12 @@ LONGEST = 1 << 16
 BLOCK = 1 << 24
 
 
-def blocks(stream: Iterable[bytes], *, size: int = BLOCK) -> Iterator[bytes]:
-    """The same bytes in blocks of about ``size`` that end at a line end, wherever there is one."""
+def blocks(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in blocks of about 16 MiB that end at a line end, wherever there is one."""
     rest = b""
     for data in stream:
         rest = rest + data if rest else data
-        if len(rest) >= size:
+        if len(rest) >= BLOCK:
             end = rest.rfind(b"\n") + 1 or len(rest) // LONGEST * LONGEST
             if end:
                 yield rest[:end]

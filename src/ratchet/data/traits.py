@@ -61,7 +61,10 @@ class Trait:
 
 
 def traits(rows: Dataset) -> list[Trait]:
-    """Everything by which these rows can be compared, but for their vocabulary; what all rows share is left out."""
+    """Everything by which these rows can be compared, but for their vocabulary.
+
+    Left out is what all rows share, and what tells nothing of a distribution: groups, times, ids, and running numbers.
+    """
     roles = rows.roles
     known = {roles.text, roles.label, roles.group, roles.time, roles.id}
     found = [_length(rows), _script(rows)]
@@ -77,7 +80,8 @@ def traits(rows: Dataset) -> list[Trait]:
             filled = np.bincount(of_row, minlength=len(KINDS))
             if filled[1] and filled[1] >= _NUMERIC * filled[1:].sum():
                 numbers = np.array([_number(value) for value in values])
-                found.append(_ordered("value", name, np.append(numbers, np.nan)[member]))
+                if not _names_rows(numbers, rows=int(filled[1:].sum())):
+                    found.append(_ordered("value", name, np.append(numbers, np.nan)[member]))
             elif len(values) <= min(_MOST_VALUES, len(rows) // 2):
                 found.append(_categories("value", name, values, member))
     return [trait for trait in found if len(np.unique(trait.cells[trait.cells >= 0])) > 1]
@@ -94,6 +98,11 @@ def _kinds(values: Sequence[str], *, is_text: bool) -> Rows:
     if is_text:
         return np.full(len(values), KINDS.index("text"))
     return np.fromiter(map(_kind, values), np.int64, len(values))
+
+
+def _names_rows(numbers: npt.NDArray[np.float64], *, rows: int) -> bool:
+    """Whether these different numbers of a column look like names of rows: whole, and no two rows share one."""
+    return len(numbers) == rows and bool((numbers == np.floor(numbers)).all())
 
 
 def _length(rows: Dataset) -> Trait:

@@ -161,7 +161,11 @@ def _counts(found: Diff) -> list[tuple[str, str, str]]:
         ("Rows that say what an earlier row says", *shares),
         ("Texts with contradicting labels", *map(figures.count, (copies.conflicts_old, copies.conflicts_new))),
         ("New rows that copy another row", "", figures.count(len(copies.exact))),
-        ("New rows that nearly copy another row", "", figures.count(len(copies.near))),
+        (
+            "New rows that nearly copy another row",
+            "",
+            "not looked for" if copies.near is None else figures.count(len(copies.near)),
+        ),
         ("New rows whose label contradicts a copy", "", figures.count(len(copies.conflicts))),
     ]
     if leaked is not None:
