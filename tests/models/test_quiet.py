@@ -22,6 +22,17 @@ def test_everything_is_switched_off() -> None:
     assert {name: os.environ[name] for name in quiet.SILENT} == quiet.SILENT
 
 
+@pytest.mark.parametrize(("said", "wanted"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, wanted: str
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", said)
+    quiet.yield_cores()
+    assert os.environ["OMP_WAIT_POLICY"] == wanted
+
+
 def test_what_the_user_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     quiet.switch_off_telemetry()

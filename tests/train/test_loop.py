@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from ratchet.config import EncoderSpec
-from ratchet.errors import RatchetError
+from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.encoder import FittedEncoder
 from ratchet.train.loop import Progress, fit_encoder, read_history
 
@@ -187,3 +188,39 @@ def test_a_killed_process_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
         assert run("cut", step) == -signal.SIGKILL
     assert run("cut", 0) == 0
     assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+
+
+ENVIRONMENT = """
+import os, sys
+from ratchet.config import EncoderSpec
+from ratchet.train import loop
+class Stop(Exception): pass
+def stop(*_, **__):
+    assert "torch" not in sys.modules, "torch was imported before its environment was set"
+    raise Stop
+loop.locate = stop
+try:
+    rows = ["a", "b"], ["a", "b"], [], []
+    loop.fit_encoder(*rows, spec=EncoderSpec(), labels=["a", "b"], language="en", seed=1, threads=1, folder=None)
+except Stop:
+    print(os.environ["OMP_WAIT_POLICY"], os.environ["HF_HUB_OFFLINE"])
+"""
+
+
+def test_the_environment_is_set_before_torch_is_imported() -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "HF_HUB_OFFLINE")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", ENVIRONMENT],
+        capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
+    assert done.stdout.split() == ["PASSIVE", "1"]
+
+
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fit_tiny: Fit) -> None:
+    from ratchet.models import encoder as module
+
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(ExtraMissing, match=r"ratchetml\[train\]"):
+        fit_tiny(tmp_path)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ratchet.config import EncoderSpec
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.packing import by_length, padded, softmax
-from ratchet.models.quiet import quiet_transformers, switch_off_telemetry
+from ratchet.models.quiet import quiet_transformers, switch_off_telemetry, yield_cores
 from ratchet.models.sources import Pooling, Source, first_line, locate
 from ratchet.models.tokens import TextEncoder, train_tokenizer
 from ratchet.workspace import atomic_folder
@@ -117,7 +117,7 @@ def build_encoder(
         RatchetError: the source is not usable, or the spec asks for more than it has.
         ExtraMissing: torch, transformers or tokenizers is not installed.
     """
-    _require_extra()
+    require_torch()
     import torch
 
     from ratchet.models.network import freeze, layer_stack
@@ -149,7 +149,7 @@ def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
         RatchetError: the folder is not a saved encoder, or is damaged.
         ExtraMissing: torch, transformers or tokenizers is not installed.
     """
-    _require_extra()
+    require_torch()
     card = read_json(folder / CARD)
     if card.get("format") != FORMAT:
         raise RatchetError(f"{folder / CARD} must have the format {FORMAT} but got {card.get('format')!r}.")
@@ -171,8 +171,14 @@ def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
     )
 
 
-def _require_extra() -> None:
+def require_torch() -> None:
+    """Prepare the environment for the first import of torch.
+
+    Raises:
+        ExtraMissing: torch, transformers or tokenizers is not installed.
+    """
     switch_off_telemetry()
+    yield_cores()
     for package in ("torch", "transformers", "tokenizers"):
         if find_spec(package) is None:
             raise ExtraMissing(package, extra="train", why="An encoder")

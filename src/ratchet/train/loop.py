@@ -18,7 +18,7 @@ import numpy.typing as npt
 import ratchet
 from ratchet.config import EncoderSpec
 from ratchet.errors import RatchetError
-from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json
+from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json, require_torch
 from ratchet.models.packing import padded
 from ratchet.models.sources import Source, locate
 from ratchet.train.batches import Plan, plan_epoch
@@ -125,6 +125,7 @@ def fit_encoder(
         WorkspaceError: the disk is full or read-only.
         ExtraMissing: torch, transformers or tokenizers is not installed.
     """
+    require_torch()
     _require_rows(train_texts, train_labels, labels=labels)
     source = locate(spec.source, language=language)
     key = _key(
