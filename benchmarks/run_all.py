@@ -1,6 +1,6 @@
 """Run the benchmarks one after the other and write a dated result beside each: what `make bench` does.
 
-    python benchmarks/run_all.py [NAME ...]
+python benchmarks/run_all.py [NAME ...]
 """
 
 from __future__ import annotations

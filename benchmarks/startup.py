@@ -1,6 +1,6 @@
 """How long do `import ratchet` and `ratchet --help` take, as whole processes?
 
-    python benchmarks/startup.py
+python benchmarks/startup.py
 """
 
 from __future__ import annotations

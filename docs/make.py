@@ -52,7 +52,12 @@ def recipe() -> str:
 
 
 def _table(title: str, model: type[Section] | None, section: dict[str, Any], definitions: dict[str, Any]) -> str:
-    lines = [f"## {title}\n", f"{section.get('description', '')}\n", "| key | type | default | meaning |", "|---|---|---|---|"]
+    lines = [
+        f"## {title}\n",
+        f"{section.get('description', '')}\n",
+        "| key | type | default | meaning |",
+        "|---|---|---|---|",
+    ]
     for key, entry in section["properties"].items():
         if key == "kind":
             continue
@@ -82,7 +87,9 @@ def main() -> None:
         "recipe.md": recipe(),
         "recipe.schema.json": json.dumps(schema(), ensure_ascii=False, indent=1) + "\n",
     }
-    stale = [name for name, text in pages.items() if not (HERE / name).is_file() or (HERE / name).read_text("utf-8") != text]
+    stale = [
+        name for name, text in pages.items() if not (HERE / name).is_file() or (HERE / name).read_text("utf-8") != text
+    ]
     if "--check" in sys.argv:
         if stale:
             sys.exit(f"error: {', '.join(stale)} must be up to date but differ. Run: make docs")

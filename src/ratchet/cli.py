@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import ratchet
+from ratchet import cli_versions
 from ratchet.cli_check import check, data
 from ratchet.errors import RatchetError
 from ratchet.screen import Screen, survive_any_locale
@@ -258,6 +259,8 @@ def serve(bundle: Path, host: str, port: int, workers: int) -> None:
 
 cli.add_command(check)
 cli.add_command(data)
+for _versions in ("add", "log", "tag", "diff", "restore", "verify"):
+    data.add_command(getattr(cli_versions, _versions))
 
 
 def _load(recipe: Path, overrides: tuple[str, ...]) -> Recipe:

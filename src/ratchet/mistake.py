@@ -218,7 +218,9 @@ def _sections_at(location: tuple[int | str, ...]) -> list[type[Section]]:
         if named:
             named = False
         elif isinstance(step, str):
-            named = any(str(of.model_fields[step].annotation).startswith("dict") for of in found if step in of.model_fields)
+            named = any(
+                str(of.model_fields[step].annotation).startswith("dict") for of in found if step in of.model_fields
+            )
             of_kind = [kind for kind in found if len(found) > 1 and kind.model_fields["kind"].default == step]
             found = of_kind or [inner for section in found for inner in sections(section, step)]
     return found

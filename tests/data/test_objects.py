@@ -40,7 +40,7 @@ def size(folder: Path) -> int:
 
 def table(rows: int, *, seed: int = 0) -> list[bytes]:
     dice = random.Random(seed)
-    words = "房间 干净 服务 态度 很好 差 位置 方便 早餐 不错 电脑 性能 书 内容".split()
+    words = ["房间", "干净", "服务", "态度", "很好", "差", "位置", "方便", "早餐", "不错", "电脑", "性能", "书", "内容"]
     return [
         f"{i},{''.join(dice.choices(words, k=dice.randint(3, 30)))},{dice.choice('ab')}\n".encode() for i in range(rows)
     ]
