@@ -137,7 +137,7 @@ def _side(name: str, *, workspace: Workspace, encoding: str) -> _Side:
     if not rows:
         raise DataError(f"Version {version.id} must have rows but holds only test files.", next_step="Name another.")
     return _Side(
-        name=name if name in version.tags else f"{name} ({version.id[:8]})" if name != version.id else name,
+        name=name if name in version.tags or version.id.startswith(name) else f"{name} ({version.id[:8]})",
         rows=rows,
         test=test,
         sealed=tuple(sorted(file.sha256 for file in version.files if file.part == "test")),

@@ -16,6 +16,9 @@ from ratchet.data.table import Dataset, Roles, Rows
 from ratchet.data.traits import KINDS, cell_kinds
 from ratchet.errors import DataError
 
+NOTICEABLE = 0.0005
+"""Change of the share of a kind of cells from which it is listed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
@@ -165,7 +168,7 @@ def _schema(a: Dataset, b: Dataset) -> Schema:
     kinds = {}
     for name in (name for name in here if name in there):
         old, new = (cell_kinds(side, name) / max(len(side), 1) for side in (a, b))
-        if np.abs(old - new).max() > 0:
+        if np.abs(old - new).max() >= NOTICEABLE:
             shares = zip(KINDS, old.tolist(), new.tolist(), strict=True)
             kinds[name] = tuple(Share(name=kind, old=p, new=q) for kind, p, q in shares if p or q)
     return Schema(

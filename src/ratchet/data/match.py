@@ -37,7 +37,7 @@ class Match:
 
 
 def match(a: Dataset, b: Dataset, *, near: float | None = THRESHOLD) -> Match:
-    """Match the rows of two tables by their common columns.
+    """Match the rows of two tables by their common columns; what the id column says is no content.
 
     By the id column where both have it without gaps or repeats (unless more rows are equal without it: then the ids were
     given anew). Else by content: equal rows first, each used once; then rows of equal text after normalisation; then rows
@@ -48,7 +48,7 @@ def match(a: Dataset, b: Dataset, *, near: float | None = THRESHOLD) -> Match:
     """
     notes: list[str] = []
     identifier = _identifier(a, b, notes)
-    names = [name for name in a.table.column_names if name in b.table.column_names and name != identifier]
+    names = [name for name in a.table.column_names if name in b.table.column_names and name != a.roles.id]
     rows = _numbered(*(row_digests(replace(side, table=side.table.select(names))) for side in (a, b)))
     kept, related = _paired(*rows), _related(*rows)
     if identifier is not None:

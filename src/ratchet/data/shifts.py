@@ -37,6 +37,7 @@ _TERMS = 1_000
 _UNITS = 10_000  # of each sample, where units must be moved one by one
 _PSI_BINS, _BARS = 10, 24
 _LISTED = 12
+_BUNDLE = 2, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,7 @@ class Pool:
 
     @classmethod
     def of(cls, old: Dataset, new: Dataset, *, between: Between) -> Pool:
-        """Rows of one group are a unit; so are as many copies of a row as repeated rows usually have (their median).
+        """Rows of one group are a unit, and so are two copies of a row, or up to eight where most rows have more than two.
 
         All copies of a row in one unit would make a greeting that a thousand people wrote a single event; each copy a unit of
         its own would count a table that was written twice as double evidence.
@@ -282,8 +283,8 @@ def _bundles(rows: Dataset, side: Rows) -> Rows:
     digests = row_digests(replace(rows, table=rows.table.select(names)))
     content = exact_groups((f"{s}{digest.hex()}" for s, digest in zip(side.tolist(), digests, strict=True)), form=str)
     many = np.bincount(content)
-    usual = int(np.median(many[many > 1])) if (many > 1).any() else 1
+    bundle = int(np.clip(np.median(many), *_BUNDLE)) if len(many) else 1
     order = np.argsort(content, kind="stable")
     rank = np.empty(len(content), np.int64)
     rank[order] = np.arange(len(content)) - np.repeat(np.cumsum(many) - many, many)
-    return np.unique(np.stack([content, rank // usual], axis=1), axis=0, return_inverse=True)[1].ravel()
+    return np.unique(np.stack([content, rank // bundle], axis=1), axis=0, return_inverse=True)[1].ravel()
