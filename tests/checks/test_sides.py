@@ -77,6 +77,13 @@ def test_an_encoding_that_must_be_named(place: Workspace) -> None:
     assert "café" in open_sides("a.csv", "a.csv", workspace=place, encoding="latin-1").a.texts[0]
 
 
+def test_standard_input(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("a.csv", "text,label\n" + ROWS)
+    record(["a.csv"], workspace=place)
+    monkeypatch.setattr("ratchet.data.read.stdin_bytes", lambda: b"text,label\nfrom a pipe,p\n")
+    assert open_sides("latest", "-", workspace=place).b.texts == ["from a pipe"]
+
+
 @pytest.mark.parametrize(
     ("name", "recorded", "problem"),
     [

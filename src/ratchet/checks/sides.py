@@ -10,9 +10,11 @@ from tempfile import TemporaryDirectory
 
 from ratchet.checks.target import spoken
 from ratchet.config import DataConfig
+from ratchet.data.hub import HUB
 from ratchet.data.read import RawTable, dataset_of, read_table, with_nulls
 from ratchet.data.restoring import place_of, restore
 from ratchet.data.roles import Guess, guess_roles
+from ratchet.data.sources import STDIN
 from ratchet.data.table import Dataset, Roles
 from ratchet.data.versions import Version, find
 from ratchet.errors import DataError
@@ -124,12 +126,12 @@ def _fitting(roles: Roles, raws: Sequence[RawTable]) -> Roles:
 
 def _side(name: str, *, workspace: Workspace, encoding: str) -> _Side:
     path = Path(name)
-    if path.exists() or not workspace.ledger.exists():
+    if _is_table(name) or not workspace.ledger.exists():
         return _Side(name=name, rows=[read_table(path, encoding=encoding, name=spoken(path))], test=(), sealed=())
     try:
         version = find(name, workspace=workspace)
     except DataError:
-        if path.suffix or "#" in name or "/" in name:  # it was meant to be a file
+        if path.suffix or "/" in name:  # it was meant to be a file: say that it is not there
             read_table(path, encoding=encoding, name=spoken(path))
         raise
     with _opened(version, workspace) as folder:
@@ -142,6 +144,12 @@ def _side(name: str, *, workspace: Workspace, encoding: str) -> _Side:
         test=test,
         sealed=tuple(sorted(file.sha256 for file in version.files if file.part == "test")),
     )
+
+
+def _is_table(name: str) -> bool:
+    """Whether there is a file or folder of this name, or it is standard input, a sheet, or a data set of the hub."""
+    path = Path(name)
+    return path.exists() or path.name == STDIN or bool(HUB.search(name)) or Path(name.partition("#")[0]).is_file()
 
 
 @contextmanager
