@@ -37,7 +37,8 @@ def test_the_stability_index_is_that_of_the_books() -> None:
 
 
 @pytest.mark.parametrize("units", [None, [0, 0, 1, 2, 2, 3, 4, 4]])
-def test_p_values_are_those_of_every_possible_deal(units: list[int] | None) -> None:
+def test_p_values_are_those_of_every_possible_deal(units: list[int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratchet.data.permute.STAGE", 40_000)
     cells = np.array([0, 0, 1, 2, 1, 2, 2, 2])
     made = deal(5, 3, draws=40_000, unit=units)
     table = made.table(cells, width=3).toarray()
@@ -51,8 +52,9 @@ def test_p_values_are_those_of_every_possible_deal(units: list[int] | None) -> N
     assert p == pytest.approx(exact, abs=0.01)
 
 
-def test_both_ways_of_dealing_agree() -> None:
+def test_both_ways_of_dealing_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are interchangeable are drawn by kind, others are moved one by one."""
+    monkeypatch.setattr("ratchet.data.permute.STAGE", 20_000)
     random = np.random.default_rng(3)
     cells = random.integers(0, 3, 60)
     pure = deal(40, 20, draws=20_000)
@@ -64,6 +66,19 @@ def test_both_ways_of_dealing_agree() -> None:
 
     ((_, one_by_one),) = pure.p_values(moved, [without_last])
     assert by_kind == pytest.approx(one_by_one, abs=0.015)
+
+
+def test_only_small_p_values_are_told_apart_by_more_deals() -> None:
+    random = np.random.default_rng(2)
+    cells = np.repeat([0, 1, 2, 3, 0, 1, 2, 3], [90, 70, 70, 70, 30, 70, 80, 120])
+    same = random.integers(0, 4, 600)
+    few, more = deal(300, 300), deal(300, 300, draws=9_999)
+    small = [made.p_values(made.table(cells, width=4), [chi_square, kolmogorov]) for made in (few, more)]
+    assert [p for _, p in small[0]] == [1 / 2_000] * 2
+    assert [p for _, p in small[1]] == [1 / 10_000] * 2
+    assert few.p_values(few.table(same, width=4), [chi_square]) == more.p_values(
+        more.table(same, width=4), [chi_square]
+    )
 
 
 def test_p_is_never_zero_and_one_when_nothing_differs() -> None:

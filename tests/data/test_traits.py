@@ -112,8 +112,8 @@ def test_many_labels_and_many_lengths_share_cells() -> None:
     assert found["label", "label"].names[-1] == "others"
     assert found["label", "label"].width == 256
     length = found["length", "text"]
-    assert length.width <= 256
-    assert np.bincount(length.cells).max() <= 3 * count / 256
+    assert length.width <= 128
+    assert np.bincount(length.cells).max() <= 3 * count / 128
     order = np.argsort(length.values, kind="stable")
     assert (np.diff(length.cells[order]) >= 0).all()
 

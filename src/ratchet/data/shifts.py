@@ -11,6 +11,7 @@ import numpy as np
 
 from ratchet.data.duplicates import exact_groups, renumbered, united
 from ratchet.data.permute import (
+    STAGE,
     Deal,
     Floats,
     Mask,
@@ -30,7 +31,6 @@ Between = Literal["all", "added", "removed"]
 gone with those that stayed."""
 Test = Literal["chi-square", "KS", "PSI", "JS"]
 
-DRAWS = 1_999
 LEAST = 10
 """Units that a sample must have to be tested."""
 _TERMS = 1_000
@@ -140,11 +140,12 @@ def compare_pools(
 ) -> tuple[tuple[Shift, ...], tuple[Sample, ...], int]:
     """Run every test on every pool; the tests, what pictures show, and the number of deals.
 
-    The deals are at least a hundred times as many as the tests, so that the smallest p-value survives its adjustment.
+    The deals are a hundred times as many as the tests (of very many tests 25 times, at least 20,000), so that the smallest
+    p-value survives its adjustment.
     """
     found = [traits(pool.rows) for pool in pools]
     tests = sum(2 if trait.values is not None else 1 for listed in found for trait in listed) + len(pools)
-    draws = max(DRAWS, 100 * tests - 1)
+    draws = max(STAGE, min(100 * tests, max(20_000, 25 * tests)) - 1)
     raw: list[Shift] = []
     samples = []
     for number, (pool, listed) in enumerate(zip(pools, found, strict=True)):

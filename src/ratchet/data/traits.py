@@ -20,7 +20,7 @@ from ratchet.data.table import Dataset, Rows
 Kind = Literal["label", "length", "script", "value", "kind"]
 SCRIPTS = ("no letters", "Latin", "Chinese", "Japanese", "Korean", "Cyrillic", "Arabic", "other script")
 KINDS = ("missing", "number", "date", "true/false", "list or object", "text")
-_MOST_CELLS = 256
+_MOST_CATEGORIES, _MOST_STEPS = 256, 128
 _MOST_VALUES = 50
 _NUMERIC = 0.9
 _DATE = re.compile(r"(?:19|20)\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d\d.*")
@@ -111,11 +111,11 @@ def _length(rows: Dataset) -> Trait:
 
 
 def _ordered(kind: Kind, column: str, values: npt.NDArray[np.float64]) -> Trait:
-    """Numbers in at most 256 cells of about equally many rows; equal numbers share a cell."""
+    """Numbers in at most 128 cells of about equally many rows; equal numbers share a cell."""
     there = np.isfinite(values)
     edges = np.unique(values[there])
-    if len(edges) > _MOST_CELLS:
-        shares = np.linspace(0, 1, _MOST_CELLS + 1)[:-1]
+    if len(edges) > _MOST_STEPS:
+        shares = np.linspace(0, 1, _MOST_STEPS + 1)[:-1]
         edges = np.unique(np.quantile(values[there], shares, method="inverted_cdf"))
     cells = np.full(len(values), -1, np.int64)
     cells[there] = np.searchsorted(edges, values[there], side="right") - 1
@@ -126,7 +126,7 @@ def _categories(kind: Kind, column: str, values: Sequence[str], member: Rows) ->
     """A cell for each of the most frequent values, and one for all others together."""
     counts = np.bincount(member[member >= 0], minlength=len(values))
     order = sorted(range(len(values)), key=lambda place: (-counts[place], values[place]))
-    kept = order[: _MOST_CELLS - 1]
+    kept = order[: _MOST_CATEGORIES - 1]
     cell = np.full(len(values) + 1, len(kept), np.int64)
     cell[kept] = np.arange(len(kept))
     cell[-1] = -1
