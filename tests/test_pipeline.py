@@ -20,7 +20,7 @@ from ratchet.errors import BundleError, WorkspaceError
 from ratchet.history import compare_named, list_records, list_runs, load_summary
 from ratchet.ledger import CHALLENGE, Ledger
 from ratchet.pipeline import run
-from ratchet.recipe import parse_recipe
+from ratchet.recipe import load_recipe, parse_recipe
 from ratchet.serve import load_model
 from ratchet.workspace import Workspace
 
@@ -269,9 +269,9 @@ def _command(recipe: Path, *extra: str) -> list[str]:
     return [sys.executable, "-m", "ratchet", "run", str(recipe), *extra]
 
 
-def _recipe_file(table: Path) -> Path:
+def _recipe_file(table: Path, *, workspace: str = "w") -> Path:
     path = table.parent / "ratchet.yaml"
-    path.write_text(SMALL.format(table=table, workspace="w"), encoding="utf-8")
+    path.write_text(SMALL.format(table=table, workspace=workspace), encoding="utf-8")
     return path
 
 
@@ -288,25 +288,39 @@ def _killed(command: list[str], *, after: float, with_signal: int) -> subprocess
 
 
 def _survives_kills(table: Path, *, kills: int, seed: int) -> None:
-    """Kill a run at random moments, restarting it each time, then let it finish: nothing is lost, doubled or different."""
-    reference = run(small(table, workspace="reference"))
-    recipe, dice = _recipe_file(table), random.Random(seed)
+    """Kill runs at random moments and restart them: nothing is lost, doubled or different.
+
+    A run that comes through is followed by one in a new workspace, so that the kills hit work and not finished stages.
+    """
+    reference, dice = run(small(table, workspace="reference")), random.Random(seed)
     begun = time.perf_counter()
-    subprocess.run(_command(recipe, "--until", "check"), check=True, capture_output=True)
-    whole = 3 * (time.perf_counter() - begun)
-    workspace, seen = Workspace(table.parent / "w"), list[str]()
-    for _ in range(kills):
-        _killed(_command(recipe), after=dice.uniform(0.3, 1) * whole, with_signal=signal.SIGKILL)
-        hashes = [record.hash for record in Ledger(workspace.ledger).records()]
-        assert hashes[: len(seen)] == seen
-        seen = hashes
+    _whole_run(_recipe_file(table, workspace="timed"), reference, seen=[])
+    whole, left, rounds = time.perf_counter() - begun, kills, 0
+    while left:
+        recipe, seen, through = _recipe_file(table, workspace=f"w{rounds}"), list[str](), False
+        ledger = Ledger(Workspace(table.parent / f"w{rounds}").ledger)
+        while left and not through:
+            killed = _killed(_command(recipe), after=dice.uniform(0.2, 1) * whole, with_signal=signal.SIGKILL)
+            through = killed.returncode == 0
+            left -= not through
+            hashes = [record.hash for record in ledger.records()]
+            assert hashes[: len(seen)] == seen
+            seen = hashes
+        _whole_run(recipe, reference, seen=seen)
+        rounds += 1
+
+
+def _whole_run(recipe: Path, reference: dict[str, Any], *, seen: list[str]) -> None:
     last = subprocess.run(_command(recipe, "--json"), capture_output=True, text=True, check=True)
     summary = json.loads(last.stdout)
     assert summary["champion"] == reference["champion"]
     assert [(v["name"], v["estimate"], v["p"]) for v in summary["verdicts"]] == [
         (v["name"], v["estimate"], v["p"]) for v in reference["verdicts"]
     ]
-    keys = [record.key for record in Ledger(workspace.ledger).records() if record.key is not None]
+    workspace = Workspace(Path(load_recipe(recipe).workspace))
+    records = list(Ledger(workspace.ledger).records())
+    assert [record.hash for record in records][: len(seen)] == seen
+    keys = [record.key for record in records if record.key is not None]
     assert len(keys) == len(set(keys))
     assert Ledger(workspace.ledger).verify() >= len(seen)
     assert not [path for path in workspace.root.rglob("*") if path.name.startswith(".") and path.name != ".gitignore"]
