@@ -279,6 +279,15 @@ class ExportConfig(Section):
     """Largest share of rows whose predicted label may differ."""
 
 
+class EngineConfig(Section):
+    """Who does the work on long columns; the results are the same."""
+
+    kind: Literal["local", "ray"] = "local"
+    """``local``: the threads of this process; ``ray``: the workers of a Ray cluster."""
+    address: str = ""
+    """Where the cluster is: ``auto``, ``HOST:6379`` or ``ray://HOST:10001``; empty: one is started on this machine."""
+
+
 class ServeConfig(Section):
     """The server."""
 
@@ -309,6 +318,7 @@ class Recipe(Section):
     """Seed of everything random."""
     threads: int = Field(default=0, ge=0)
     """Threads for training and ONNX Runtime; 0: all cores."""
+    engine: EngineConfig = EngineConfig()
     data: DataConfig = DataConfig()
     check: CheckConfig = CheckConfig()
     prepare: PrepareConfig = PrepareConfig()

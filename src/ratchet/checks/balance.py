@@ -40,10 +40,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def class_texts(context: Context) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Different texts of each label, in the order of ``context.labels.values``."""
-    labels = max(len(context.labels.values), 1)
-    known = (context.groups >= 0) & (context.labels.member >= 0)
-    pairs = np.unique(context.groups[known] * labels + context.labels.member[known])
-    return np.bincount(pairs % labels, minlength=labels)
+    return np.bincount(context.group_labels[1], minlength=max(len(context.labels), 1))
 
 
 def _rare(context: Context, texts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Finding]:

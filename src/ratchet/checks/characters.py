@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from ratchet.data.ngrams import blocks
+from ratchet.data.engine import LOCAL, Engine
+from ratchet.data.strings import blocks
 from ratchet.data.table import Rows
 
-_BLOCK = 1 << 17
 # Later ranges overwrite earlier ones.
 _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
     ("latin", ((0x41, 0x5A), (0x61, 0x7A), (0x100, 0x24F), (0x1E00, 0x1EFF), (0x2C60, 0x2C7F))),
@@ -38,6 +38,8 @@ _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
         ((0xAD, 0xAD), (0x200B, 0x200B), (0x200E, 0x200F), (0x202A, 0x202E), (0x2060, 0x2069), (0xFEFF, 0xFEFF)),
     ),
     ("replacement", ((0xFFFD, 0xFFFD),)),
+    ("markup", ((0x26, 0x26), (0x3C, 0x3C))),
+    ("at", ((0x40, 0x40),)),
 )
 KINDS = ("other", *(name for name, _ in _RANGES))
 SCRIPTS = ("latin", "han", "kana", "hangul", "cyrillic", "greek", "arabic", "hebrew", "indic", "thai")
@@ -51,17 +53,9 @@ class Characters:
     counts: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Characters:
-        """Count, a block of texts at a time."""
-        table, kinds = _kinds(), len(KINDS)
-        counts = np.zeros((len(texts), kinds), np.int32)
-        for start, end in blocks(texts, characters=_BLOCK):
-            block = texts[start:end]
-            lengths = np.fromiter(map(len, block), np.int64, end - start)
-            points = np.frombuffer("".join(block).encode("utf-32-le", "surrogatepass"), np.uint32)
-            cells = np.repeat(np.arange(end - start) * kinds, lengths) + table[points]
-            counts[start:end] = np.bincount(cells, minlength=(end - start) * kinds).reshape(-1, kinds)
-        return cls(counts=counts)
+    def of(cls, texts: pa.Array, *, engine: Engine = LOCAL) -> Characters:
+        """Count; none of the texts may be missing."""
+        return cls(counts=engine.map(_counts, texts))
 
     def of_kind(self, *kinds: str) -> Rows:
         """Characters of any of these kinds in each text."""
@@ -85,6 +79,15 @@ class Characters:
         for alphabet in ("cyrillic", "greek", "arabic", "hebrew", "indic"):
             letters[:, SCRIPTS.index(alphabet)] //= 3
         return letters
+
+
+def _counts(texts: pa.Array) -> npt.NDArray[np.int32]:
+    table, kinds = _kinds(), len(KINDS)
+    counts = np.zeros((len(texts), kinds), np.int32)
+    for start, end, points, lengths in blocks(texts):
+        cells = np.repeat(np.arange(end - start) * kinds, lengths) + table[points]
+        counts[start:end] = np.bincount(cells, minlength=(end - start) * kinds).reshape(-1, kinds)
+    return counts
 
 
 @cache

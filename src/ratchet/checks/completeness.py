@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,6 +55,7 @@ GIVES = (
     "completeness.tokens",
 )
 _BLOCKS = 60
+_LONGEST = 48  # bytes
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -66,7 +68,7 @@ def check(context: Context) -> Iterator[Finding]:
                 yield _missing_role(context, name, role="text" if name == roles.text else "label")
             else:
                 yield _missing(context, name)
-        elif name not in (roles.text, roles.label) and len(table) > 1 and _constant(column):
+        elif name not in (roles.text, roles.label) and len(table) > 1 and len(context.cells(name)) == 1:
             yield context.finding(
                 "completeness.constant",
                 severity="note",
@@ -130,16 +132,19 @@ def _missing_role(context: Context, name: str, *, role: str) -> Finding:
 
 def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
     """Short cells that are a known way to write nothing."""
-    column = context.dataset.table.column(name)
-    short = pc.less_equal(pc.utf8_length(column), 16)
-    folded = pc.utf8_lower(pc.utf8_trim_whitespace(pc.if_else(short, column, pa.scalar(None, column.type))))
-    hit = pc.fill_null(pc.is_in(folded, value_set=pa.array(_LOOKS_MISSING, column.type)), False)
-    where = np.flatnonzero(hit.to_numpy()).astype(np.int64)
-    if not len(where):
+    cells = context.cells(name)
+    short = np.flatnonzero(pc.binary_length(cells.array).to_numpy(zero_copy_only=False) <= _LONGEST)
+    trimmed = pc.utf8_trim_whitespace(cells.array.take(pa.array(short)))
+    found = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(_LOOKS_MISSING, trimmed.type))
+    odd = short[found.to_numpy(zero_copy_only=False)]
+    if not len(odd):
         return
-    written = pc.utf8_trim_whitespace(column.take(pa.array(where))).value_counts()
-    counts = sorted(((entry["counts"].as_py(), entry["values"].as_py()) for entry in written), reverse=True)
-    if name == context.dataset.roles.label and len(context.labels.values) <= len(counts) + 1:
+    where = cells.rows(np.isin(np.arange(len(cells)), odd))
+    written: Counter[str] = Counter()
+    for value, count in zip(trimmed.filter(found).to_pylist(), cells.counts[odd].tolist(), strict=True):
+        written[value] += count
+    counts = sorted(((count, value) for value, count in written.items()), reverse=True)
+    if name == context.dataset.roles.label and len(context.labels) <= len(counts) + 1:
         return  # a label called "none" beside one other is a class, not a gap
     role = name in (context.dataset.roles.text, context.dataset.roles.label)
     # The list of the recipe holds for all columns: what is a label somewhere is not to become a gap.
@@ -158,10 +163,6 @@ def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
 
 def _nulls(context: Context, name: str) -> Rows:
     return np.flatnonzero(pc.is_null(context.dataset.table.column(name)).to_numpy()).astype(np.int64)
-
-
-def _constant(column: pa.ChunkedArray) -> bool:
-    return bool(pc.all(pc.equal(column, column[0])).as_py())
 
 
 def _drop(context: Context, name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, Distinct, Mask, counted, percent
+from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.mask import hidden
 from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
@@ -74,7 +74,7 @@ class _Column:
 
     def __init__(self, context: Context, name: str) -> None:
         self.context, self.name = context, name
-        self.cells = Distinct.of(context.dataset.table.column(name))
+        self.cells = context.cells(name)
         self.values = self.cells.array
         self.filled = int(self.cells.counts.sum())
 
@@ -285,7 +285,7 @@ def _types(column: _Column) -> Iterator[Finding]:
 
 def _variants(column: _Column) -> Iterator[Finding]:
     """Categories that differ in case, spaces or width only."""
-    if not 2 <= len(column.cells.values) <= min(CATEGORIES, column.filled // 3):
+    if not 2 <= len(column.cells) <= min(CATEGORIES, column.filled // 3):
         return
     first: dict[str, int] = {}
     odd = np.zeros(len(column.values), bool)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from ratchet.checks.mask import mask
 from ratchet.checks.same import Fingerprints
 from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise
+from ratchet.data.engine import LOCAL, Engine, engine_of
 from ratchet.data.table import Dataset, Rows
 
 if TYPE_CHECKING:
@@ -41,22 +43,29 @@ class Distinct:
 
     array: pa.Array
     member: Rows
+    engine: Engine = LOCAL
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray) -> Distinct:
+    def of(cls, column: pa.ChunkedArray, *, engine: Engine = LOCAL) -> Distinct:
         """Of a column of strings; numbered by first appearance."""
         if column.nbytes >= _SMALL:
             column = column.cast(pa.large_string())
         if not len(column):
-            return cls(array=pa.array([], column.type), member=np.zeros(0, np.int64))
+            return cls(array=pa.array([], column.type), member=np.zeros(0, np.int64), engine=engine)
         coded = column.dictionary_encode()  # all chunks have the same dictionary
         indices = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in coded.chunks]
-        return cls(array=coded.chunk(coded.num_chunks - 1).dictionary, member=np.concatenate(indices).astype(np.int64))
+        member = np.concatenate(indices).astype(np.int64)
+        return cls(array=coded.chunk(coded.num_chunks - 1).dictionary, member=member, engine=engine)
 
     @cached_property
     def values(self) -> tuple[str, ...]:
         """The values as strings."""
         return tuple(self.array.to_pylist())
+
+    def some(self, which: Rows | Sequence[int]) -> list[str]:
+        """The values of these numbers as strings."""
+        found: list[str] = self.array.take(pa.array(which, pa.int64())).to_pylist()
+        return found
 
     def __len__(self) -> int:
         return len(self.array)
@@ -66,9 +75,20 @@ class Distinct:
         """Rows with each value."""
         return np.bincount(self.member[self.member >= 0], minlength=len(self))
 
-    def matching(self, pattern: str) -> Mask:
-        """Which values have a match of this pattern of RE2 in them."""
-        return np.asarray(pc.match_substring_regex(self.array, pattern).to_numpy(zero_copy_only=False), bool)
+    def matching(self, pattern: str, *, among: Mask | None = None) -> Mask:
+        """Which values, or which ``among`` them, have a match of this pattern of RE2 in them."""
+        if among is None or among.all():
+            found: Mask = self.engine.map(partial(_matching, pattern), self.array)
+            return found
+        found = np.zeros(len(self), bool)
+        some = np.flatnonzero(among)
+        found[some] = self.engine.map(partial(_matching, pattern), self.array.take(pa.array(some)))
+        return found
+
+    def holding(self, word: str) -> Mask:
+        """Which values have these characters in them."""
+        found: Mask = self.engine.map(partial(_holding, word), self.array)
+        return found
 
     def rows(self, which: Mask) -> Rows:
         """Positions of the rows whose value is one of these."""
@@ -91,21 +111,37 @@ class Context:
     """Whether models may be fitted."""
 
     @cached_property
+    def engine(self) -> Engine:
+        """Who does the work on long columns."""
+        return engine_of(self.recipe.engine)
+
+    @cached_property
+    def _columns(self) -> dict[str, Distinct]:
+        names = self.dataset.table.column_names
+        with ThreadPoolExecutor() as pool:
+            columns = pool.map(lambda name: Distinct.of(self.dataset.table.column(name), engine=self.engine), names)
+            return dict(zip(names, columns, strict=True))
+
+    def cells(self, name: str) -> Distinct:
+        """The different cells of a column."""
+        return self._columns[name]
+
+    @property
     def texts(self) -> Distinct:
         """The different texts."""
-        return Distinct.of(self.dataset.table.column(self.dataset.roles.text))
+        return self.cells(self.dataset.roles.text)
 
     @cached_property
     def characters(self) -> Characters:
         """Of each different text its characters by kind."""
-        return Characters.of(self.texts.values)
+        return Characters.of(self.texts.array, engine=self.engine)
 
     @cached_property
     def labels(self) -> Distinct:
         """The different labels; every row is -1 where the table has no labels."""
         if self.dataset.roles.label is None:
             return Distinct(array=pa.array([], pa.string()), member=np.full(len(self.dataset), -1))
-        return Distinct.of(self.dataset.table.column(self.dataset.roles.label))
+        return self.cells(self.dataset.roles.label)
 
     @cached_property
     def text_groups(self) -> Rows:
@@ -115,12 +151,19 @@ class Context:
     @cached_property
     def prints(self) -> Fingerprints:
         """The fingerprints of the different texts."""
-        return Fingerprints.of(self.texts.values)
+        return Fingerprints.of(self.texts.array, engine=self.engine)
 
     @cached_property
     def groups(self) -> Rows:
         """Of each row the number of its group of copies; -1 where the text is missing."""
         return _spread(self.text_groups, self.texts.member)
+
+    @cached_property
+    def group_labels(self) -> tuple[Rows, Rows]:
+        """Each group of copies with each label that one of its rows has: (groups, labels), ascending."""
+        known, width = (self.groups >= 0) & (self.labels.member >= 0), max(len(self.labels), 1)
+        keys, _ = tallied(self.groups[known] * width + self.labels.member[known])
+        return keys // width, keys % width
 
     @cached_property
     def text_clusters(self) -> Rows:
@@ -136,9 +179,7 @@ class Context:
     @cached_property
     def conflicting_groups(self) -> Rows:
         """Groups of copies that carry two labels or more."""
-        known = (self.groups >= 0) & (self.labels.member >= 0)
-        pairs = np.unique(self.groups[known] * max(len(self.labels.values), 1) + self.labels.member[known])
-        group, labels = np.unique(pairs // max(len(self.labels.values), 1), return_counts=True)
+        group, labels = tallied(self.group_labels[0])
         return group[labels > 1]
 
     @cached_property
@@ -239,7 +280,7 @@ class Context:
         """The 1-based data rows at these positions, by file."""
         owner = self.dataset.file_index[positions]
         found = {}
-        for number in np.unique(owner).tolist():
+        for number in np.flatnonzero(np.bincount(owner)).tolist():
             found[self.dataset.files[number]] = np.sort(self.dataset.origin[positions[owner == number]])
         return found
 
@@ -251,6 +292,29 @@ def shown(cell: str | None, *, show: Callable[[str], str] | None = None) -> str:
     text = (show or mask)(cell[: 5 * SHOWN])
     text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return "".join(c if c.isprintable() else _ESCAPES.get(c) or f"\\u{ord(c):04x}" for c in text)
+
+
+def first_rows(groups: Rows) -> Rows:
+    """The first row of each group, in the order of the groups' numbers; -1 is no group."""
+    rows = np.flatnonzero(groups >= 0)[::-1]
+    first = np.full(int(groups.max(initial=-1)) + 1, -1, np.int64)
+    first[groups[rows]] = rows  # of the rows of a group the one that is written last stays: the first
+    return first[first >= 0]
+
+
+def tallied(keys: Rows) -> tuple[Rows, Rows]:
+    """The different keys, ascending, and how often each is there: a sort, which beats a hash on long arrays."""
+    keys = np.sort(keys)
+    begins = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.zeros(0, np.int64)
+    return keys[begins], np.diff(np.append(begins, len(keys)))
+
+
+def _matching(pattern: str, cells: pa.Array) -> Mask:
+    return np.asarray(pc.match_substring_regex(cells, pattern).to_numpy(zero_copy_only=False), bool)
+
+
+def _holding(word: str, cells: pa.Array) -> Mask:
+    return np.asarray(pc.match_substring(cells, word).to_numpy(zero_copy_only=False), bool)
 
 
 _ESCAPES = {"\n": "⏎", "\t": "\\t", "\r": "\\r", "\u3000": "\u3000"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ratchet.checks.context import Context, Mask, counted, percent
+from ratchet.checks.context import Context, Mask, counted, first_rows, percent
 from ratchet.checks.finding import Finding, patch
 from ratchet.data.duplicates import wording
 from ratchet.data.table import Rows
@@ -64,10 +64,8 @@ def random_split(rows: Rows, *, seed: int) -> tuple[Rows, Rows]:
 
 def is_further(groups: Rows) -> Mask:
     """Which rows are of a group that an earlier row is of; -1 is no group."""
-    inside = groups >= 0
-    first = np.unique(groups, return_index=True)[1]
-    result = inside.copy()
-    result[first] = False
+    result = groups >= 0
+    result[first_rows(groups)] = False
     return result
 
 

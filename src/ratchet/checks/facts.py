@@ -18,6 +18,7 @@ from ratchet.models.baseline import guess_language
 
 CLASSES = 10_000
 _BINS = 24
+_SAMPLE = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +107,15 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
         rows=len(context.dataset),
         columns=tuple(context.dataset.table.column_names),
         files=context.dataset.files,
-        unique_rows=len(texts.values) + bool((texts.member < 0).any()),
-        distinct_texts=len(np.unique(context.text_groups)),
+        unique_rows=len(texts) + bool((texts.member < 0).any()),
+        distinct_texts=int(context.text_groups.max(initial=-1)) + 1,
         conflicting_texts=len(context.conflicting_groups),
         labels=len(context.labels),
         classes=_classes(context),
         lengths=Lengths.of(context.characters.lengths[context.texts.member[context.texts.member >= 0]]),
-        language=guess_language(texts.values) if texts.values else "",
+        language=guess_language(texts.some(np.arange(0, len(texts), max(len(texts) // _SAMPLE, 1))))
+        if len(texts)
+        else "",
         missing=missing_map(context),
         near_clusters=_near_clusters(context) if pairs else None,
         naive=context.naive if naive else None,
@@ -128,6 +131,6 @@ def _classes(context: Context) -> tuple[Class, ...]:
 
 def _near_clusters(context: Context) -> tuple[int, ...]:
     """Sizes in distinct texts of the fifty largest clusters with two or more."""
-    pairs = np.unique(context.text_clusters * max(len(context.texts.values), 1) + context.text_groups)
-    sizes = np.bincount(pairs // max(len(context.texts.values), 1))
+    pairs = np.unique(context.text_clusters * max(len(context.texts), 1) + context.text_groups)
+    sizes = np.bincount(pairs // max(len(context.texts), 1))
     return tuple(np.sort(sizes[sizes > 1])[::-1][:50].tolist())

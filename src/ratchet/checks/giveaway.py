@@ -70,8 +70,8 @@ def _names(context: Context, terms: Terms) -> dict[int, Mark]:
     """Labels whose name stands in their texts; an underscore counts as a space."""
     some = np.unique(np.linspace(0, len(terms.rows) - 1, min(_SAMPLE, len(terms.rows))).astype(np.int64))
     label = terms.label[some]
-    values = context.texts.values
-    texts = pa.array([normalise(values[i]) for i in context.texts.member[terms.rows[some]].tolist()], pa.large_string())
+    shown = context.texts.some(context.texts.member[terms.rows[some]])
+    texts = pa.array(map(normalise, shown), pa.large_string())
     found: dict[int, Mark] = {}
     for number, name in enumerate(terms.labels):
         own = label == number
@@ -88,5 +88,5 @@ def _names(context: Context, terms: Terms) -> dict[int, Mark]:
 def _with_mark(context: Context, terms: Terms, *, label: int, mark: str) -> int:
     """The first text of the label that holds the mark."""
     rows = terms.rows[terms.label == label]
-    values = context.texts.values
-    return next((int(row) for row in rows if mark in normalise(values[context.texts.member[row]])), int(rows[0]))
+    texts = context.texts.some(context.texts.member[rows])
+    return next((int(row) for row, text in zip(rows, texts, strict=True) if mark in normalise(text)), int(rows[0]))

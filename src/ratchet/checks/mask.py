@@ -34,8 +34,10 @@ _DIGITS = re.compile(r"\d")
 class Kind:
     """A kind of personal data.
 
-    ``pattern`` finds it with Python's engine, ``coarse`` finds every text that may hold it with RE2 (no look-around);
-    ``sound`` is asked about each match, and ``mask`` hides one.
+    ``pattern`` finds it with Python's engine, ``coarse`` finds every text that may hold it with RE2 (no look-around), and no
+    other where ``coarse_is_exact``; such a text has at least so many ASCII ``digits``
+    (or, where that is 0, an @). ``sound`` is asked about each match,
+    and ``mask`` hides one.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Kind:
     coarse: str
     mask: Callable[[str], str]
     sound: Callable[[str], bool] = bool
+    digits: int = 0
+    coarse_is_exact: bool = False
 
 
 def luhn(number: str) -> bool:
@@ -100,6 +104,7 @@ KINDS: tuple[Kind, ...] = (
         title="ID card numbers",
         pattern=re.compile(r"(?<![0-9A-Za-z])[1-9][0-9]{16}[0-9Xx](?![0-9A-Za-z])"),
         coarse=r"[0-9]{17}[0-9Xx]",
+        digits=17,
         mask=lambda text: _middle(text, head=6, tail=2),
         sound=id_card,
     ),
@@ -108,6 +113,7 @@ KINDS: tuple[Kind, ...] = (
         title="bank card numbers",
         pattern=re.compile(r"(?<![0-9A-Za-z.-])[2-6](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])"),
         coarse=r"[2-6](?:[ -]?[0-9]){12}",
+        digits=13,
         mask=lambda text: _middle(text, head=4, tail=4),
         sound=_card,
     ),
@@ -115,7 +121,9 @@ KINDS: tuple[Kind, ...] = (
         name="phone",
         title="mainland mobile numbers",
         pattern=re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?![0-9A-Za-z])"),
-        coarse=r"1[3-9][0-9][- ]?[0-9]{4}[- ]?[0-9]{4}",
+        coarse=r"(?:^|[^0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?:$|[^0-9A-Za-z])",
+        coarse_is_exact=True,
+        digits=11,
         mask=lambda text: _middle(text, head=len(_DIGITS.findall(text)) - 8, tail=4),
     ),
     Kind(
@@ -128,6 +136,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         coarse=rf"(?:{_WAYS_ZH}).{{0,10}}[0-9](?:{_DOORS_ZH})|[0-9] [A-Z].{{1,60}} (?:{_WAYS_EN})",
         mask=lambda text: _middle(text, head=3, tail=0),
+        digits=1,
     ),
 )
 """The order is that of masking: what an earlier kind has masked, a later one no longer sees."""

@@ -23,7 +23,7 @@ _MARKS = "".join(
 )
 _WIDE = "[\u0080-\uffff]"
 COARSE = (
-    f"[{_BYTES}]{{2}}|[\u0080-\u009f]|[{_MARKS}]{_WIDE}{{1,4}}[{_MARKS}]|"
+    f"[\u00a0-\u00ff][{_BYTES}]|[{_BYTES}][\u00a0-\u00ff]|[\u0080-\u009f]|[{_MARKS}]{_WIDE}{{1,4}}[{_MARKS}]|"
     f"(?:^|[\0-\x7f])[{_MARKS}]{_WIDE}{{1,5}}(?:[\0-\x7f]|$)"
 )
 """RE2 pattern of every text that may be mojibake."""

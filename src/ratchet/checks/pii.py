@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Distinct, Mask, counted, percent
 from ratchet.checks.finding import Finding, patch
@@ -14,15 +15,16 @@ GIVES = tuple(f"pii.{kind.name}" for kind in KINDS)
 WHOLE = 0.5
 CHANCE = 0.3
 _LEAST = 10
+_SHORTEST = 6  # bytes: a@b.cn
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Cells that hold personal data, by column and kind; every example is masked."""
     roles = context.dataset.roles
     for name in context.dataset.table.column_names:
-        cells = context.texts if name == roles.text else Distinct.of(context.dataset.table.column(name))
+        cells = context.cells(name)
         for kind in KINDS:
-            found = _holding(cells, kind)
+            found = _holding(cells, kind, among=_possible(context, name, kind))
             rows = cells.rows(found)
             if not len(rows):
                 continue
@@ -46,18 +48,29 @@ def check(context: Context) -> Iterator[Finding]:
                 if share >= WHOLE and not needed
                 else "",
                 shown=shown,
-                notes={row: kind.mask(matches(cells.values[cells.member[row]], kind)[0]) for row in shown},
+                notes={row: kind.mask(matches(cells.some([cells.member[row]])[0], kind)[0]) for row in shown},
             )
 
 
-def _holding(cells: Distinct, kind: Kind) -> Mask:
-    """Which values hold this kind; none where check digits fit no more often than chance lets them."""
-    found = cells.matching(kind.coarse)
-    looked = np.flatnonzero(found).tolist()
+def _possible(context: Context, name: str, kind: Kind) -> Mask:
+    """Which different cells have the characters that this kind needs."""
+    if name != context.dataset.roles.text:
+        lengths = pc.binary_length(context.cells(name).array).to_numpy(zero_copy_only=False)
+        return np.asarray(lengths >= max(kind.digits, _SHORTEST), bool)
+    characters = context.characters
+    return np.asarray(characters.of_kind("digit") >= kind.digits if kind.digits else characters.of_kind("at") > 0)
+
+
+def _holding(cells: Distinct, kind: Kind, *, among: Mask) -> Mask:
+    """Which of these values hold this kind; none where check digits fit no more often than chance lets them."""
+    found = cells.matching(kind.coarse, among=among)
+    if kind.coarse_is_exact:
+        return found
+    looked = np.flatnonzero(found)
     candidates = 0
-    for i in looked:
-        candidates += kind.pattern.search(cells.values[i]) is not None
-        found[i] = bool(matches(cells.values[i], kind))
+    for i, text in zip(looked.tolist(), cells.some(looked), strict=True):
+        candidates += kind.pattern.search(text) is not None
+        found[i] = bool(matches(text, kind))
     # A tenth of all numbers pass Luhn's test: a column of order numbers is no column of bank cards.
     if kind.name == "card" and candidates >= _LEAST and found.sum() < CHANCE * candidates:
         found[:] = False

@@ -8,18 +8,20 @@ are. Texts of different fingerprints can not be the same; only those that share 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from ratchet.data.duplicates import normalise, renumbered
-from ratchet.data.ngrams import blocks
+from ratchet.data.engine import LOCAL, Engine
+from ratchet.data.strings import Points, blocks, code_points
 from ratchet.data.table import Rows
 
-Words = npt.NDArray[np.uint64]
+Words = npt.NDArray[np.uint32]
 
 _STABLE = ((0x30, 0x39), (0x61, 0x7A), (0x3041, 0x3096), (0x30A1, 0x30FA), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3))
 # Looked at one by one; what is neither in these nor known to be harmless sends its text to the slow road.
@@ -27,27 +29,26 @@ _LOOKED_AT = ((0x80, 0x33FF), (0xA4D0, 0xABFF), (0xF900, 0xFFFF), (0x1D400, 0x1D
 _HARMLESS = ((0x0, 0x7F), (0x3400, 0x4DBF), (0xA000, 0xA4CF), (0xE000, 0xF8FF), (0x1F300, 0x1FAFF))
 # Conjoining Hangul letters: two of them become one syllable.
 _JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF))
-_BLOCK = 1 << 17  # characters: what is computed from them stays in the second-level cache
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_OTHER = np.uint64(0xD6E8FEB86659FD93)
+_PLACES = 1 << 16
+_SEED = 20_261_124
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fingerprints:
     """Texts of which only ``shared`` (positions) have a fingerprint that another text has too."""
 
-    texts: Sequence[str]
+    texts: pa.Array
     shared: Rows
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Fingerprints:
-        """Take the fingerprints, a block of texts at a time."""
-        prints = np.zeros(len(texts), np.uint64)
-        for start, end in blocks(texts, characters=_BLOCK):
-            prints[start:end] = _prints(texts[start:end])
+    def of(cls, texts: pa.Array, *, engine: Engine = LOCAL) -> Fingerprints:
+        """Take the fingerprints; none of the texts may be missing."""
+        prints = engine.map(_prints, texts)
         order = np.argsort(prints, kind="stable")
         same = np.flatnonzero(prints[order[1:]] == prints[order[:-1]])
-        return cls(texts=texts, shared=np.unique(order[np.concatenate([same, same + 1])]).astype(np.int64))
+        shared = np.zeros(len(texts), bool)
+        shared[order[same]] = shared[order[same + 1]] = True
+        return cls(texts=texts, shared=np.flatnonzero(shared).astype(np.int64))
 
     def groups(self, form: Callable[[str], str] = normalise) -> Rows:
         """As :func:`ratchet.data.duplicates.exact_groups`: a number for each text, equal for texts with equal ``form``.
@@ -56,42 +57,48 @@ class Fingerprints:
         """
         first: dict[str, int] = {}
         group = np.arange(len(self.texts), dtype=np.int64)
-        for position in self.shared.tolist():
-            group[position] = first.setdefault(form(self.texts[position]), position)
+        texts = self.texts.take(pa.array(self.shared)).to_pylist()
+        for position, text in zip(self.shared.tolist(), texts, strict=True):
+            group[position] = first.setdefault(form(text), position)
         return renumbered(group)
 
 
-def _prints(texts: Sequence[str]) -> Words:
-    stable, risky = _tables()
-    points, lengths = _points(texts)
-    odd = np.flatnonzero(_sums(risky[points].astype(np.uint64), lengths))
-    if len(odd):
-        texts = list(texts)
-        for position in odd.tolist():
-            texts[position] = normalise(texts[position])
-        points, lengths = _points(texts)
-    letters = stable[points]
-    place = np.cumsum(letters > 0)
+def _prints(texts: pa.Array) -> Words:
+    prints = np.zeros(len(texts), np.uint32)
+    risky = _tables()[1]
+    for start, end, points, lengths in blocks(texts):
+        prints[start:end] = _of_points(points, lengths)
+        where = np.flatnonzero(risky[points])
+        if len(where):
+            odd = start + np.unique(np.searchsorted(np.cumsum(lengths), where, side="right"))
+            plain = [normalise(text) for text in texts.take(pa.array(odd)).to_pylist()]
+            prints[odd] = _of_points(*code_points(pa.array(plain, texts.type)))
+    return prints
+
+
+def _of_points(points: Points, lengths: Rows) -> Words:
+    letters = _tables()[0][points]
+    place = np.cumsum(letters > 0, dtype=np.uint32)
     bounds = np.concatenate(([0], np.cumsum(lengths)))
-    before = np.concatenate(([0], place))[bounds[:-1]]
-    words = letters.astype(np.uint64) | ((place - np.repeat(before, lengths)).astype(np.uint64) << np.uint64(16))
-    words *= _ODD
-    words ^= words >> np.uint64(29)
-    words *= _OTHER
-    words[letters == 0] = 0
+    before = np.concatenate((np.zeros(1, np.uint32), place))[bounds[:-1]]
+    place -= np.repeat(before, lengths)
+    place &= np.uint32(_PLACES - 1)
+    words = _factors()[place]
+    words *= letters
     return _sums(words, lengths)
 
 
-def _points(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], Rows]:
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32), lengths
-
-
-def _sums(words: Words, lengths: Rows) -> Words:
-    """The sum of each text's words, modulo 2^64."""
-    total = np.concatenate((np.zeros(1, np.uint64), np.cumsum(words, dtype=np.uint64)))
+def _sums(words: npt.NDArray[np.generic], lengths: Rows) -> Words:
+    """The sum of each text's words, modulo 2^32."""
+    total = np.concatenate((np.zeros(1, np.uint32), np.cumsum(words, dtype=np.uint32)))
     ends = np.cumsum(lengths)
     return np.asarray(total[ends] - total[ends - lengths])
+
+
+@cache
+def _factors() -> Words:
+    """A random odd factor for each place: a text's fingerprint is the sum of its characters times those of their places."""
+    return np.random.default_rng(_SEED).integers(0, 2**32, _PLACES, dtype=np.uint32) | np.uint32(1)
 
 
 @cache

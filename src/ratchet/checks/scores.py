@@ -67,7 +67,7 @@ class Bench:
             return None
         rows = np.flatnonzero((context.groups >= 0) & (context.labels.member >= 0)).astype(np.int64)
         rows = _sampled(rows, context.clusters[rows], most=context.recipe.check.model_rows, seed=context.seed)
-        width = max(len(context.labels.values), 1)
+        width = max(len(context.labels), 1)
         keys = context.groups[rows] * width + context.labels.member[rows]
         _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
         first = rows[first]

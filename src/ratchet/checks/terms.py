@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.checks.context import Context
+from ratchet.checks.context import Context, first_rows, tallied
 from ratchet.data.table import Rows
 from ratchet.models.baseline import guess_language
 from ratchet.models.ngrams import normalise, split_tokens
@@ -66,18 +66,15 @@ class Terms:
     @classmethod
     def of(cls, context: Context, *, most: int = MOST) -> Terms:
         """The terms of up to ``most`` different texts, drawn at random where there are more."""
-        known = np.flatnonzero(context.groups >= 0)
-        first = known[np.unique(context.groups[known], return_index=True)[1]]
+        first = first_rows(context.groups)
         if len(first) > most:
             first = np.sort(np.random.default_rng(context.seed).choice(first, most, replace=False))
-        texts = [context.texts.values[i] for i in context.texts.member[first].tolist()]
+        texts = context.texts.some(context.texts.member[first])
         pairs = bool(texts) and guess_language(texts) == "zh"
         stream = _stream(texts, unit="char" if pairs else "word")
         codes, owner = _neighbours(stream)
-        different, _ = _counted(codes)
-        term, text = (
-            (stream.token, stream.text) if not pairs else (np.searchsorted(different, codes).astype(np.int32), owner)
-        )
+        different, number = _numbered(codes)
+        term, text = (number, owner) if pairs else (stream.token, stream.text)
         width = max(len(stream.names), 1)
         return cls(
             unit="pair" if pairs else "word",
@@ -100,7 +97,7 @@ class Terms:
     def documents(self) -> tuple[Ids, Ids]:
         """Each term once a text: (texts, terms), sorted by text."""
         width = max(len(self.names), 1)
-        keys, _ = _counted(self.text.astype(np.int64) * width + self.term)
+        keys, _ = tallied(self.text.astype(np.int64) * width + self.term)
         return (keys // width).astype(np.int32), (keys % width).astype(np.int32)
 
     @cached_property
@@ -118,9 +115,9 @@ class Terms:
         """(where each label begins, terms, texts of that label with the term, its occurrences there)."""
         width = max(len(self.names), 1)
         owner = self.label[self.text].astype(np.int64)
-        keys, occurrences = _counted(owner * width + self.term)
+        keys, occurrences = tallied(owner * width + self.term)
         text, term = self.documents
-        _, texts = _counted(self.label[text] * width + term)
+        _, texts = tallied(self.label[text] * width + term)
         begins = np.searchsorted(keys, np.arange(len(self.labels) + 1) * width)
         return begins, keys % width, texts, occurrences
 
@@ -173,8 +170,11 @@ def _neighbours(stream: Stream) -> tuple[Rows, Ids]:
     return codes, stream.text[left]
 
 
-def _counted(keys: Rows) -> tuple[Rows, Rows]:
-    """The different keys, ascending, and how often each is there: a sort, which beats a hash on long arrays."""
-    keys = np.sort(keys)
-    begins = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.zeros(0, np.int64)
-    return keys[begins], np.diff(np.append(begins, len(keys)))
+def _numbered(keys: Rows) -> tuple[Rows, Ids]:
+    """The different keys, ascending, and of each key its number among them."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    begins = np.append(True, ordered[1:] != ordered[:-1])[: len(keys)]
+    number = np.empty(len(keys), np.int32)
+    number[order] = np.cumsum(begins) - 1
+    return ordered[begins], number

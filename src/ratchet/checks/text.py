@@ -36,7 +36,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufe
 
 def check(context: Context) -> Iterator[Finding]:
     """What is wrong with the characters of the texts."""
-    if not context.texts.values:
+    if not len(context.texts):
         return
     yield from _mojibake(context)
     yield from _unseen(context)
@@ -61,11 +61,11 @@ def visible(text: str) -> str:
 
 
 def _mojibake(context: Context) -> Iterator[Finding]:
-    values = context.texts.values
-    found = context.texts.matching(COARSE)
-    repairs = {i: repair for i in np.flatnonzero(found).tolist() if (repair := repaired(values[i]))}
+    found = np.flatnonzero(context.texts.matching(COARSE))
+    odd = zip(found.tolist(), context.texts.some(found), strict=True)
+    repairs = {i: repair for i, text in odd if (repair := repaired(text))}
     if repairs:
-        rows = context.texts.rows(np.isin(np.arange(len(values)), list(repairs)))
+        rows = context.texts.rows(np.isin(np.arange(len(context.texts)), list(repairs)))
         ways = Counter(repairs[value].misread for value in context.texts.member[rows].tolist())
         listed = ", ".join(f"{way} ({count:,})" for way, count in ways.most_common())
         share = len(rows) / len(context.dataset)
@@ -81,7 +81,8 @@ def _mojibake(context: Context) -> Iterator[Finding]:
             shown=shown,
             notes={row: "meant: " + repairs[context.texts.member[row]].text[:60] for row in shown},
         )
-    rows = context.texts.rows(context.texts.matching("锟斤拷|\ufffd"))
+    lost = (context.characters.of_kind("replacement") > 0) | context.texts.holding("锟斤拷")
+    rows = context.texts.rows(lost)
     if len(rows):
         yield _of_rows(
             context,
@@ -143,7 +144,8 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _html(context: Context) -> Iterator[Finding]:
-    rows = context.texts.rows(context.texts.matching(f"{_TAG}|{_ENTITY}"))
+    marked = context.characters.of_kind("markup") > 0
+    rows = context.texts.rows(context.texts.matching(f"{_TAG}|{_ENTITY}", among=marked))
     if len(rows):
         yield _of_rows(
             context,
@@ -261,7 +263,7 @@ def _of_rows(
         of=int((context.texts.member >= 0).sum()),
         fix=fix,
         shown=shown,
-        notes={row: note(context.texts.values[context.texts.member[row]]) for row in shown} if note else None,
+        notes={row: note(context.texts.some([context.texts.member[row]])[0]) for row in shown} if note else None,
     )
 
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -80,12 +81,13 @@ def from_jsonl(data: bytes, *, name: str) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
-def from_parquet(data: bytes, *, name: str) -> pa.Table:
+def from_parquet(file: bytes | Path, *, name: str) -> pa.Table:
     """A Parquet file as :func:`as_strings`; class numbers that the library ``datasets`` stored become their names."""
-    import pyarrow.parquet as pq
+    from pyarrow.parquet import ParquetFile
 
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        with ParquetFile(file if isinstance(file, Path) else pa.BufferReader(file)) as opened:
+            table = opened.read()
     except (pa.ArrowInvalid, OSError) as problem:
         raise DataError(
             f"{name} must be a Parquet file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."

@@ -20,6 +20,7 @@ from ratchet.data.encoding import to_utf8
 from ratchet.data.folders import read_texts
 from ratchet.data.parse import as_strings, from_csv, from_jsonl, from_parquet, with_header
 from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
+from ratchet.data.strings import holds_nul, short_or_padded
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import DataError
 
@@ -99,7 +100,7 @@ def _read_file(source: Source, *, encoding: str, columns: Sequence[str], format:
     kind, data = _opened(source, headless=bool(columns), format=format)
     used = "utf-8"
     if kind == "parquet":
-        table = from_parquet(data, name=name)
+        table = from_parquet(data or source.path, name=name)
     elif kind == "arrow":
         table = as_strings(with_names(from_arrow(data, name=name), name=name), name=name)
     elif kind == "xlsx":
@@ -215,7 +216,9 @@ def require_apart(train: Sequence[Path], test: Sequence[Path], *, base: Path) ->
 
 
 def _opened(source: Source, *, headless: bool, format: str) -> tuple[str, bytes]:
-    """The format of the file (empty: to be told by its first row) and its bytes, unpacked."""
+    """The format of the file (empty: to be told by its first row) and its bytes, unpacked; none of a Parquet file on disk,
+    which is read a part at a time.
+    """
     path, name = source.path, source.name
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes[-1:] == [".gz"]
@@ -243,6 +246,9 @@ def _opened(source: Source, *, headless: bool, format: str) -> tuple[str, bytes]
     if source.kind == "stdin":
         return kind, data
     try:
+        if kind == "parquet" and not packed and path.stat().st_size:
+            path.open("rb").close()
+            return kind, b""
         data = path.read_bytes()
         return kind, _unpacked(data, name=name) if packed else data
     except OSError as error:
@@ -317,7 +323,9 @@ def _require_sound_cells(table: pa.Table, *, name: str) -> None:
 
     for column in table.column_names:
         cells = table.column(column)
-        if pc.any(nul := pc.match_substring(cells, "\0")).as_py() or "\0" in column:
+        if ("\0" in column or any(map(holds_nul, cells.chunks))) and (
+            pc.any(nul := pc.match_substring(cells, "\0")).as_py() or "\0" in column
+        ):
             where = f"Row {pc.index(nul, True).as_py() + 1}" if "\0" not in column else "The header"
             raise DataError(f"{where} of {name} must be text but holds a NUL byte.", next_step="Export the file again.")
         lengths = pc.binary_length(cells)
@@ -335,8 +343,18 @@ def with_nulls(table: pa.Table, *, missing: Sequence[str]) -> pa.Table:
     import pyarrow.compute as pc
 
     values = pa.array(sorted({"", *(value.strip() for value in missing)}), pa.string())
+    longest = pc.max(pc.binary_length(values)).as_py()
+
+    def nulled(chunk: pa.Array) -> pa.Array:
+        maybe = pa.array(np.flatnonzero(short_or_padded(chunk, longest=longest)))
+        gone = pc.is_in(pc.utf8_trim_whitespace(chunk.take(maybe)), value_set=values.cast(chunk.type))
+        if not pc.any(gone).as_py():
+            return chunk
+        mask = np.zeros(len(chunk), bool)
+        mask[maybe.filter(gone).to_numpy()] = True
+        return pc.if_else(pa.array(mask), pa.scalar(None, chunk.type), chunk)
+
     columns = [
-        pc.if_else(pc.is_in(pc.utf8_trim_whitespace(column), value_set=values), pa.scalar(None, pa.string()), column)
-        for column in table.columns
+        pa.chunked_array([nulled(chunk) for chunk in column.chunks], type=column.type) for column in table.columns
     ]
     return pa.table(dict(zip(table.column_names, columns, strict=True)))

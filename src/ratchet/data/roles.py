@@ -150,7 +150,7 @@ class _Column:
         self.words = tuple(word.casefold() for word in _WORDS.findall(name))
         self._column = column
         places = np.unique(np.linspace(0, max(len(column) - 1, 0), _SAMPLE).astype(np.int64))
-        cells = column.take(pa.array(places)).to_pylist() if len(column) else []
+        cells = [column[place].as_py() for place in places.tolist()] if len(column) else []
         self.cells: list[str] = [cell.strip() for cell in cells if cell and cell.strip()]
 
     @cached_property
@@ -259,12 +259,13 @@ def _time(columns: list[_Column]) -> tuple[str, str] | None:
 
 
 def _id(columns: list[_Column]) -> tuple[str, str] | None:
-    unique = [column for column in columns if column.complete and column.distinct == column.filled > 1]
-    found = _by_name((column for column in unique if not column.is_decimal), _ID)
+    called = [column for column in columns if column.is_called(_ID, exactly=False) and not column.is_decimal]
+    found = _by_name([column for column in called if column.complete and column.distinct == column.filled > 1], _ID)
     return (found.name, "by its name, and no value comes twice") if found else None
 
 
 def _group(columns: list[_Column]) -> tuple[str, str] | None:
-    repeated = [column for column in columns if 2 <= column.distinct < 0.95 * column.filled and not column.is_decimal]
-    found = _by_name((column for column in repeated if column.length <= 2 * _LONGEST_LABEL), _GROUP)
+    called = [column for column in columns if column.is_called(_GROUP, exactly=False) and not column.is_decimal]
+    short = [column for column in called if column.length <= 2 * _LONGEST_LABEL]
+    found = _by_name([column for column in short if 2 <= column.distinct < 0.95 * column.filled], _GROUP)
     return (found.name, f"by its name; {found.distinct:,} different values") if found else None

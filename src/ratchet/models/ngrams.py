@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from ratchet.forms import nfkc
 
 Unit = Literal["char", "word"]
 Ints = npt.NDArray[np.int64]
@@ -28,7 +29,7 @@ _SPACES = re.compile(r"\s+")
 def normalise(text: str) -> str:
     """NFKC (full-width forms become plain), lower case, runs of white space as one space, lone surrogates as U+FFFD."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", _SURROGATE.sub("\ufffd", text))
+        text = nfkc(_SURROGATE.sub("\ufffd", text))
     return _SPACES.sub(" ", text.lower()).strip()
 
 

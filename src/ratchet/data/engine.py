@@ -1,0 +1,164 @@
+"""Where work on many strings is done: on the threads of this process, or by the workers of a Ray cluster.
+
+Work is a function of a piece of a column that looks at one string at a time; the pieces' results, one behind the other, are
+then the same wherever the cuts are and whoever did it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ratchet.config import EngineConfig
+from ratchet.data.strings import pieces
+from ratchet.errors import ExtraMissing, RatchetError
+from ratchet.offline import switch_off_telemetry
+
+Work = Callable[[pa.Array], npt.NDArray[Any]]
+_AHEAD = 4  # pieces that wait for each worker: enough to keep it busy, few enough to hold in memory
+
+
+class Engine(Protocol):
+    """Does work on columns of strings."""
+
+    def map(self, work: Work, column: pa.Array) -> npt.NDArray[Any]:
+        """What ``work`` gives for each piece, one behind the other along the first axis.
+
+        Args:
+            work: can be pickled; its result for a piece has a row for each string.
+            column: strings, none missing.
+        """
+
+
+class Threads:
+    """The threads of this process: Arrow and NumPy let go of the interpreter while they work."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def map(self, work: Work, column: pa.Array) -> npt.NDArray[Any]:
+        """As :meth:`Engine.map`."""
+        parts = pieces(column) or [column]
+        if self.count == 1 or len(parts) == 1:
+            return np.concatenate([work(part) for part in parts])
+        with ThreadPoolExecutor(self.count) as pool:
+            return np.concatenate(list(pool.map(work, parts)))
+
+
+class OnRay:
+    """The workers of a Ray cluster, each with the same Ratchet installed."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            switch_off_telemetry()
+            import ray
+        except ImportError:
+            raise ExtraMissing("ray", extra="ray", why="engine.kind 'ray'") from None
+        self._ray = ray
+        if not ray.is_initialized():
+            _join(ray, address)
+        self._task = ray.remote(_on_worker)
+        self._require_same_code()
+
+    def map(self, work: Work, column: pa.Array) -> npt.NDArray[Any]:
+        """As :meth:`Engine.map`."""
+        ray = self._ray
+        open_: dict[Any, int] = {}
+        done: dict[int, npt.NDArray[Any]] = {}
+        ahead = _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        parts = pieces(column) or [column]
+        try:
+            for number, part in enumerate(parts):
+                if len(open_) >= ahead:
+                    self._collect(open_, done)
+                open_[self._task.remote(work, _packed(part))] = number
+            while open_:
+                self._collect(open_, done)
+        except ray.exceptions.RayError as problem:
+            raise RatchetError(
+                f"The workers of the Ray cluster must do the work but failed: {_first_line(problem)}",
+                next_step="See their log, or leave out the engine: the results are the same.",
+            ) from problem
+        return np.concatenate([done[number] for number in range(len(parts))])
+
+    def _collect(self, open_: dict[Any, int], done: dict[int, npt.NDArray[Any]]) -> None:
+        ready, _ = self._ray.wait(list(open_), num_returns=1)
+        for reference in ready:
+            done[open_.pop(reference)] = self._ray.get(reference)
+
+    def _require_same_code(self) -> None:
+        """Refuse a cluster with another Ratchet: its results could be others."""
+        from ratchet.reproduce import code_version
+
+        here = code_version()
+        try:
+            there = self._ray.get(self._ray.remote(_code_of_worker).remote())
+        except self._ray.exceptions.RayError as problem:
+            raise RatchetError(
+                f"The workers of the Ray cluster must have ratchetml but failed: {_first_line(problem)}",
+                next_step="Install the same version there.",
+            ) from problem
+        if there != here:
+            raise RatchetError(
+                f"The workers of the Ray cluster must have this Ratchet ({here}) but have another ({there}).",
+                next_step="Install the same version there.",
+            )
+
+
+def engine_of(config: EngineConfig) -> Engine:
+    """The engine that the recipe asks for; one cluster is joined once.
+
+    Raises:
+        RatchetError: ``ray`` is not installed, no cluster answers, or its workers have another Ratchet.
+    """
+    return _ray_at(config.address) if config.kind == "ray" else LOCAL
+
+
+@cache
+def _ray_at(address: str) -> OnRay:
+    return OnRay(address)
+
+
+LOCAL: Engine = Threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def _join(ray: Any, address: str) -> None:
+    """Join the cluster at this address; start one on this machine where it is empty."""
+    try:
+        ray.init(address=address or None, include_dashboard=False if not address else None, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError) as problem:
+        raise RatchetError(
+            f"A Ray cluster must answer at engine.address {address!r} but does not: {_first_line(problem)}",
+            next_step="Start it with `ray start --head`, or leave engine.address empty for one on this machine.",
+        ) from problem
+
+
+def _packed(part: pa.Array) -> bytes:
+    """The bytes of this slice alone; Arrow's own pickling would send the whole column with each slice."""
+    sink = pa.BufferOutputStream()
+    batch = pa.record_batch([part], names=["cells"])
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _on_worker(work: Work, packed: bytes) -> npt.NDArray[Any]:
+    return work(pa.ipc.open_stream(packed).read_all().column("cells").chunk(0))
+
+
+def _code_of_worker() -> str:
+    from ratchet.reproduce import code_version
+
+    return code_version()
+
+
+def _first_line(problem: Exception) -> str:
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(problem).__name__)[:200]

@@ -1,0 +1,95 @@
+"""Strings as Arrow holds them: cut into pieces, and read as code points without making Python strings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ratchet.data.table import Rows
+
+_PIECE = 1 << 22  # bytes
+_BLOCK = (
+    3 << 17
+)  # bytes, some 130,000 Chinese characters: what is computed from a block stays in the second-level cache
+
+Points = npt.NDArray[np.uint32]
+
+
+def pieces(array: pa.Array, *, size: int = _PIECE) -> list[pa.Array]:
+    """The array in consecutive slices of about ``size`` bytes; a longer string is a slice of its own."""
+    return [array.slice(start, end - start) for start, end in _cuts(array, size)]
+
+
+def blocks(array: pa.Array, *, size: int = _BLOCK) -> Iterator[tuple[int, int, Points, Rows]]:
+    """Consecutive ranges (start, end) of about ``size`` bytes, with the code points of their strings one after the other
+    and the characters of each.
+    """
+    for start, end in _cuts(array, size):
+        part = array.slice(start, end - start)
+        yield start, end, *code_points(part)
+
+
+def code_points(array: pa.Array) -> tuple[Points, Rows]:
+    """The code points of all strings, one after the other, and the characters of each; none may be missing."""
+    joined = _data(array).tobytes().decode()
+    lengths = pc.utf8_length(array).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.frombuffer(joined.encode("utf-32-le"), np.uint32), lengths
+
+
+def holds_nul(array: pa.Array) -> bool:
+    """Whether there may be a NUL byte in a string: there is one in the data between the first and the last."""
+    data = _data(array)
+    return bool(len(data)) and not data.min()
+
+
+def short_or_padded(array: pa.Array, *, longest: int) -> npt.NDArray[np.bool_]:
+    """Which strings have at most ``longest`` bytes or may begin or end with white space; a missing one does not."""
+    ends, data = _offsets(array), _data(array)
+    lengths = np.diff(ends)
+    found = lengths <= longest
+    if len(data):
+        first = (ends[:-1] - ends[0]).clip(max=len(data) - 1)
+        found |= _MAY_BE_SPACE[data[first]] | _MAY_BE_SPACE[data[first + np.maximum(lengths, 1) - 1]]
+    return found & array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else found
+
+
+def _may_be_space() -> npt.NDArray[np.bool_]:
+    """Which bytes a white-space character begins or ends with in UTF-8."""
+    spaces = [chr(point) for point in range(0x3001) if chr(point).isspace()]
+    found = np.zeros(256, bool)
+    found[[byte for space in spaces for byte in (space.encode()[0], space.encode()[-1])]] = True
+    return found
+
+
+_MAY_BE_SPACE = _may_be_space()
+
+
+def _data(array: pa.Array) -> npt.NDArray[np.uint8]:
+    """The bytes of all strings, one after the other."""
+    buffer = array.buffers()[2] if len(array) else None
+    if buffer is None:
+        return np.zeros(0, np.uint8)
+    ends = _offsets(array)
+    return np.frombuffer(buffer, np.uint8)[int(ends[0]) : int(ends[-1])]
+
+
+def _cuts(array: pa.Array, size: int) -> Iterator[tuple[int, int]]:
+    ends = _offsets(array)
+    start = 0
+    while start < len(array):
+        end = max(start + 1, int(np.searchsorted(ends, int(ends[start]) + size, side="right")) - 1)
+        yield start, end
+        start = end
+
+
+def _offsets(array: pa.Array) -> npt.NDArray[np.signedinteger]:
+    """Where each string begins in the data, and where the last one ends."""
+    if not len(array):
+        return np.zeros(1, np.int64)
+    kind = np.dtype(np.int64 if pa.types.is_large_string(array.type) else np.int32)
+    ends: npt.NDArray[np.signedinteger] = np.frombuffer(array.buffers()[1], kind)
+    return ends[array.offset : array.offset + len(array) + 1]
