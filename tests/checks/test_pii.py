@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ratchet.checks.mask import luhn
 from ratchet.checks.pii import check
+from ratchet.data.mask import luhn
 from ratchet.recipe import parse_recipe
 
 SECRETS = {
