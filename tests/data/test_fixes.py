@@ -65,6 +65,9 @@ def test_every_changed_cell_has_its_reason_and_what_it_was(tmp_path: Path) -> No
         '"a.csv",3,"labels.renamed","label","Pos ","pos"',
     ]
     assert restore(prepared.dataset, prepared.quarantine).content_hash == dataset(ROWS).content_hash
+    changes_path(tmp_path / "q.csv").write_text("file,row\na.csv,1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="must have the columns file, row, reason"):
+        read_quarantine(tmp_path / "q.csv", like=prepared.dataset)
 
 
 def test_nothing_changes_by_itself() -> None:

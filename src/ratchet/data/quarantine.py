@@ -135,7 +135,7 @@ def read_quarantine(path: Path, *, like: Dataset) -> Quarantine:
         rows=rows,
         records=records,
         dropped=_read(dropped, like=like)[1] if dropped.exists() else None,
-        changes=_cells(changes).cast(SCHEMA) if changes.exists() else SCHEMA.empty_table(),
+        changes=_changes(changes) if changes.exists() else SCHEMA.empty_table(),
     )
 
 
@@ -196,6 +196,16 @@ def _cells(path: Path) -> pa.Table:
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
             f"{path} must be a quarantine file but can not be read: {str(error).splitlines()[0]}",
+            next_step="Prepare the data again.",
+        ) from None
+
+
+def _changes(path: Path) -> pa.Table:
+    try:
+        return _cells(path).cast(SCHEMA)
+    except (ValueError, pa.ArrowInvalid):
+        raise DataError(
+            f"{path} must have the columns {', '.join(SCHEMA.names)} with a number as its row but has not.",
             next_step="Prepare the data again.",
         ) from None
 
