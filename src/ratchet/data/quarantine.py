@@ -211,7 +211,8 @@ def _changes(path: Path) -> pa.Table:
 
 
 def _with_columns(dataset: Dataset, dropped: Dataset) -> Dataset:
-    """The dataset with its dropped columns put back, found by file and row."""
-    columns = dropped.table.take(pa.array(dropped.find(dataset.file_index, dataset.origin)))
+    """The dataset with its dropped columns put back, found by file and row; null where a row had none."""
+    found = dropped.find(dataset.file_index, dataset.origin)
+    columns = dropped.table.take(pa.array(found, mask=found < 0))
     named = dict(zip(dataset.table.column_names, dataset.table.columns, strict=True))
     return replace(dataset, table=pa.table(named | dict(zip(columns.column_names, columns.columns, strict=True))))
