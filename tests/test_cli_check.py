@@ -320,6 +320,24 @@ def test_fix_of_a_recipe_keeps_its_keys(ratchet: Ratchet, tmp_path: Path) -> Non
     assert (tmp_path / "r.yaml").read_text(encoding="utf-8") == recipe
 
 
+def test_fix_mends_texts_and_labels_and_masks_only_on_request(ratchet: Ratchet, tmp_path: Path) -> None:
+    rows = [["<b>" + text + "</b>" if i < 5 else text + " 13812345678" if i < 9 else text, label] for i, (text, label) in
+            enumerate(reviews(80))]  # fmt: skip
+    rows[20][1] += " "
+    write(tmp_path / "t.csv", [HEAD, *rows])
+    recipe = "data: {files: [t.csv]}\nprepare: {text: [invisible]}\n"
+    (tmp_path / "r.yaml").write_text(recipe, encoding="utf-8")
+    ended = ratchet("check", "r.yaml", "--fast", "--fix")
+    assert ended.code == 0
+    assert "masked only on request (pii.phone): add mask to prepare.text" in ended.out
+    fixed = load_recipe(tmp_path / "r.fixed.yaml")
+    assert fixed.prepare.text == ("invisible", "html")
+    assert fixed.prepare.labels == {rows[20][1]: rows[20][1].strip()}
+    assert "pii.phone              prepare: {text: [invisible, mask]}" in (tmp_path / "r.fixed.yaml").read_text("utf-8")
+    only = ratchet("check", "r.yaml", "--only", "pii", "--fix", "--force")
+    assert "no recipe was written" in only.out
+
+
 def test_nothing_to_fix(ratchet: Ratchet, tmp_path: Path) -> None:
     write(tmp_path / "t.csv", SOUND)
     ended = ratchet("check", "t.csv", "--only", "balance", "--fix")

@@ -16,7 +16,9 @@ import pytest
 
 from ratchet.bundle import Bundle
 from ratchet.config import Recipe
-from ratchet.errors import BundleError, WorkspaceError
+from ratchet.data.quarantine import read_quarantine, restore
+from ratchet.data.saved import load_dataset
+from ratchet.errors import BundleError, DataError, WorkspaceError
 from ratchet.history import compare_named, list_records, list_runs, load_summary
 from ratchet.ledger import CHALLENGE, Ledger
 from ratchet.pipeline import run
@@ -243,6 +245,70 @@ def test_a_given_test_table_is_the_test_part(make_reviews: Callable[..., Path]) 
     folder = next(Path(train.parent, "w", "data").glob("rows-*"))
     quarantine = (folder / "quarantine.csv").read_text(encoding="utf-8")
     assert quarantine.count("parts.leak") >= 3
+
+
+def test_fixes_reach_every_part_and_the_served_model(make_reviews: Callable[..., Path]) -> None:
+    train, test = make_reviews(500), make_reviews(150, name="test.csv", seed=1)
+    for path in (train, test):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        lines[2] = "<p>" + lines[2].replace(",", "，电话13812345678,")
+        lines[3:20] = [line.replace("好评", "POS").replace("差评", "NEG") for line in lines[3:20]]
+        path.write_text("\n".join([*lines, "？！……,差评"]), encoding="utf-8")
+    fixes = ("prepare.text=[mask, html]", "prepare.labels={POS: 好评, NEG: 差评}", "prepare.remove=[text.wordless]")
+    recipe = small(train, f"data.test_files=[{test}]", "challengers=[]", "compress.methods=[]", *fixes)
+    summary = run(recipe)
+    assert summary["data"]["changed"] == {"labels.renamed": 34, "text.html": 2, "text.mask": 2}
+    assert summary["data"]["removed"]["text.wordless"] == 1  # test rows stay
+    report = json.loads((Workspace(recipe.workspace).runs / summary["run"] / "report.json").read_bytes())
+    assert {"name": "text.mask", "rows": 2} in report["data"]["changed"]
+    (folder,) = Path(train.parent, "w", "data").glob("rows-*")
+    prepared = load_dataset(folder)
+    assert sum("电话138****5678" in text for text in prepared.texts) == 2
+    assert not any("<p>" in text for text in prepared.texts)
+    assert set(prepared.labels) == {"好评", "差评"}
+    back = restore(prepared, read_quarantine(folder / "quarantine.csv", like=prepared))
+    assert sorted(back.texts) == sorted(row[0] for path in (train, test) for row in list(read_rows(path))[1:])
+    assert {"POS", "NEG"} < set(back.labels)
+    bundle = Bundle.open(summary["bundle"]["path"])
+    assert bundle.manifest.fixes == ("mask", "html")
+    assert "Texts are fixed first, as in training: mask, html" in (bundle.path / "README.md").read_text("utf-8")
+    model = load_model(bundle)
+    raw, clean = model.predict(["<p>房间干净</p>13812345678", "\n房间干净\n138****5678"])
+    assert raw.tolist() == clean.tolist()
+
+
+def test_a_review_is_taken_back(make_reviews: Callable[..., Path]) -> None:
+    table = make_reviews(400)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    swap = str.maketrans("好差", "差好")
+    lines[10:50:10] = [text + "," + label.translate(swap) for text, label in csv.reader(lines[10:50:10])]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    recipe = small(table)
+    run(recipe, until="check")
+    (queue,) = Path(recipe.workspace, "data").glob("check-*/review.csv")
+    head, *rows = read_rows(queue)
+    place = {name: at for at, name in enumerate(head)}
+    assert len(rows) >= 3
+    rows[0][place["decision"]], rows[1][place["decision"]] = rows[0][place["suggested"]], "drop"
+    with (table.parent / "answers.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+    answered = small(table, "prepare.review=answers.csv")
+    summary = run(answered, until="prepare")
+    assert summary["data"]["changed"] == {"labels.review": int(rows[0][place["copies"]])}
+    assert summary["data"]["removed"]["labels.review"] == int(rows[1][place["copies"]])
+    prepared = [load_dataset(folder) for folder in Path(recipe.workspace, "data").glob("rows-*")]
+    assert (
+        dict(zip(prepared[0].texts, prepared[0].labels, strict=True))[rows[0][place["text"]]]
+        == rows[0][place["suggested"]]
+    )
+    table.write_text(table.read_text(encoding="utf-8").replace(rows[1][place["text"]], "改过了"), encoding="utf-8")
+    with pytest.raises(DataError, match="another text by now"):
+        run(answered, until="prepare")
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
 
 
 @pytest.mark.parametrize("method", ["under", "over", "weights"])

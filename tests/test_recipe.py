@@ -303,12 +303,20 @@ def test_paths_are_relative_to_the_recipe_and_not_to_where_one_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "r.yaml").write_text("data: {files: [a.csv], test_files: [../t.csv]}\nworkspace: w\n")
+    (tmp_path / "sub" / "r.yaml").write_text(
+        "data: {files: [a.csv], test_files: [../t.csv]}\nworkspace: w\nprepare: {review: q.csv}\n"
+    )
     monkeypatch.chdir(tmp_path)
     recipe = load_recipe("sub/r.yaml")
     assert recipe.data.files == (str(tmp_path / "sub" / "a.csv"),)
     assert recipe.data.test_files == (str(tmp_path / "t.csv"),)
     assert recipe.workspace == str(tmp_path / "sub" / "w")
+    assert recipe.prepare.review == str(tmp_path / "sub" / "q.csv")
+
+
+def test_labels_may_be_renamed_that_look_like_numbers() -> None:
+    text = 'prepare: {labels: {0: bad, "1": good, "no": "x"}}'
+    assert parse(text).prepare.labels == {"0": "bad", "1": "good", "no": "x"}
 
 
 LABELS = st.one_of(
@@ -337,6 +345,7 @@ def test_a_dumped_recipe_loads_back_equal(text: str, missing: list[str], specs: 
         seed=seed,
         workspace="/w",
         data=config.DataConfig(text=text, group=text, missing=tuple(missing), files=("/a.csv",)),
+        prepare=config.PrepareConfig(labels=dict.fromkeys(missing, text)),
         challengers=None if specs is None else tuple(specs),
     )
     assert parse(dump_recipe(recipe)) == recipe

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 import ratchet
-from ratchet.config import Section
+from ratchet.config import Section, TextFix
 from ratchet.errors import BundleError
 from ratchet.workspace import atomic_folder
 
@@ -65,6 +65,8 @@ class Manifest(Section):
     scores: dict[str, Any]
     environment: dict[str, Any]
     files: tuple[FileEntry, ...]
+    fixes: tuple[TextFix, ...] = ()
+    """What is done to every text before the model sees it, as to the training texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +137,7 @@ def write_bundle(
     task: str = "classification",
     language: str = "mixed",
     text_column: str = "text",
+    fixes: Sequence[TextFix] = (),
     license: str = LICENSE_NOTE,
     model: Facts | None = None,
     data_version: str = "",
@@ -155,6 +158,7 @@ def write_bundle(
         task: what the model does.
         language: language of the training texts.
         text_column: name of the text column in the training table.
+        fixes: what is done to every text before the model sees it.
         license: a note on the rights to the model.
         model: facts about the model, as JSON values.
         data_version: content hash of the training table.
@@ -177,6 +181,7 @@ def write_bundle(
         "labels": list(labels),
         "language": language,
         "text_column": text_column,
+        "fixes": list(fixes),
         "license": license,
         "model": dict(model or {}),
         "data_version": data_version,
@@ -329,6 +334,7 @@ def _card(facts: Facts) -> str:
         "",
         f"- Labels: {', '.join(facts['labels'])}",
         f"- Data version: {facts['data_version'] or 'not recorded'}",
+        *([f"- Texts are fixed first, as in training: {', '.join(facts['fixes'])}"] if facts["fixes"] else []),
         *(f"- {key}: {_plain(value)}" for key, value in sorted(facts["model"].items())),
         "",
         "## Scores",

@@ -15,6 +15,7 @@ from ratchet.screen import Screen
 if TYPE_CHECKING:
     from ratchet.checks.checkup import Checkup
     from ratchet.checks.finding import Severity
+    from ratchet.checks.fixes import Fixed
 
 FORMATS = ("text", "json", "sarif", "junit", "html")
 FOUND = 1
@@ -104,12 +105,7 @@ def check(
     if queue is not None:
         said.append(_write_queue(found, queue))
     if fix:
-        written = write_fixes(opened, found.findings)
-        said.append(
-            "No finding has a fix that a recipe can hold: no recipe was written."
-            if written is None
-            else f"Wrote {written.path} with the fixes of {', '.join(written.mended)}. Next: ratchet run {written.path}"
-        )
+        said += _write_fixes(write_fixes(opened, found.findings))
     for line in said:
         click.echo(line, err=out is None and form in ("json", "sarif", "junit"))
     if fail_on is not None and found.fails(fail_on):
@@ -227,6 +223,14 @@ def _write_queue(found: Checkup, queue: Path) -> str:
 
     write_queue(found.health.suspects, queue)
     return f"Wrote {queue}: {counted(len(found.health.suspects), 'doubted label')} to look through."
+
+
+def _write_fixes(written: Fixed | None) -> list[str]:
+    if written is None:
+        return ["No finding has a fix that --fix applies: no recipe was written."]
+    said = f"Wrote {written.path} with the fixes of {', '.join(written.mended)}. Next: ratchet run {written.path}"
+    left = f"Texts are masked only on request ({', '.join(written.left)}): add mask to prepare.text."
+    return [said, left] if written.left else [said]
 
 
 def _json_bytes(value: dict[str, Any]) -> bytes:

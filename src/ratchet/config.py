@@ -95,9 +95,20 @@ class CheckConfig(Section):
     """Rows, in whole clusters of duplicates, on which the check fits the baseline."""
 
 
-class PrepareConfig(Section):
-    """Which fixes are applied before the split; every removed row goes to the quarantine file with its reason."""
+TextFix = Literal["mojibake", "html", "invisible", "mask"]
 
+
+class PrepareConfig(Section):
+    """Which fixes are applied before the split; every changed cell and removed row is kept, with its reason."""
+
+    text: tuple[TextFix, ...] = ()
+    """Repair mojibake, take out HTML or invisible characters, mask personal data: in all parts and before each prediction."""
+    labels: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    """New names of labels, such as ``{"Pos ": pos, positive: pos}``."""
+    review: str = ""
+    """Queue of ``ratchet check --queue`` whose column ``decision`` somebody filled in: keep, drop or the right label."""
+    remove: tuple[Literal["text.wordless", "text.replacement", "text.language"], ...] = ()
+    """Findings whose rows are taken out: no letter or digit, lost characters, another script than most rows."""
     duplicates: Literal["drop", "keep"] = "drop"
     """Further copies of the same text with the same label."""
     conflicts: Literal["drop", "majority", "keep"] = "drop"

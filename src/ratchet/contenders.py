@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -51,6 +51,10 @@ class PartedRows:
     language: Language
     seal: str
     key: str
+    removed: Mapping[str, int] = field(default_factory=dict)
+    """Rows taken out, by reason."""
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """Texts and labels changed, by reason; a text may have several."""
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

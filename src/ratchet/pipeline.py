@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ratchet.bundle import Bundle, write_bundle
-from ratchet.checks import run_checks
+from ratchet.checks import Context, run_checks
 from ratchet.checks.noise import write_queue
+from ratchet.checks.text import check as find_in_texts
 from ratchet.config import BalanceSpec, BlendSpec, Challenger, EdaSpec, EncoderSpec, LinearSpec, Recipe
 from ratchet.contenders import (
     CARD,
@@ -34,15 +37,18 @@ from ratchet.contenders import (
     train_encoder,
     train_linear,
 )
+from ratchet.data.changes import reasons
 from ratchet.data.clean import prepare as clean
+from ratchet.data.fixes import fix, require_labels
 from ratchet.data.labels import require_trainable
 from ratchet.data.leaks import remove_leaks
-from ratchet.data.quarantine import write_quarantine
+from ratchet.data.quarantine import changes_path, write_quarantine
 from ratchet.data.read import read_dataset, require_apart
+from ratchet.data.review import Answers, read_answers
 from ratchet.data.saved import load_dataset, save_dataset
 from ratchet.data.sources import source_bytes_hash
 from ratchet.data.split import Parts, seal, split
-from ratchet.data.table import Dataset, concat
+from ratchet.data.table import Dataset, Rows, concat
 from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
 from ratchet.ledger import CHALLENGE, Ledger
 from ratchet.metrics import Evidence, score
@@ -53,7 +59,7 @@ from ratchet.reproduce import code_version, environment
 from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_array, load_json, save_array, save_json
-from ratchet.summary import Recorded, health_lines, summarise, write_report
+from ratchet.summary import Recorded, changed_lines, health_lines, summarise, write_report
 from ratchet.verdict import Claim, Verdict, compare
 from ratchet.workspace import Workspace, write_atomic
 
@@ -149,6 +155,8 @@ class Source:
 
     train: Dataset
     test: Dataset | None
+    answers: Answers | None
+    """What was decided about doubted labels of ``train``."""
     key: str
 
 
@@ -166,11 +174,15 @@ def read(job: Job) -> Source:
         train = read_dataset(files, config=config, base=base, tell=tell)
         test = read_dataset(test_files, config=config, base=base, tell=tell) if test_files else None
         require_apart(files, test_files, base=base)
-        require_trainable(train)
+        prepare = job.recipe.prepare
+        require_labels(prepare, [train] if test is None else [train, test])
+        answers = read_answers(Path(prepare.review), train, labels=prepare.labels) if prepare.review else None
+        renamed = prepare.model_copy(update={"text": ()})
+        require_trainable(fix(train, config=renamed, answers=answers).dataset)
         hashes = [source_bytes_hash(path) for path in [*files, *test_files]]
         skipped.append(False)
     columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
-    return Source(train=train, test=test, key=key_of(hashes, len(files), columns, job.code))
+    return Source(train=train, test=test, answers=answers, key=key_of(hashes, len(files), columns, job.code))
 
 
 def start(job: Job, source: Source) -> None:
@@ -219,12 +231,26 @@ def prepare(job: Job, source: Source) -> PartedRows:
     recipe = job.recipe
     with job.stage("prepare") as skipped:
         near = {"ngram": recipe.check.near_ngram, "threshold": recipe.check.near_threshold}
-        key = key_of("prepare", source.key, recipe.prepare, recipe.split, near, recipe.seed)
+        fixes = recipe.prepare.model_dump(mode="json", exclude={"review"})
+        review = source_bytes_hash(Path(recipe.prepare.review)) if recipe.prepare.review else ""
+        key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed)
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near)))
         facts, dataset = load_json(folder / "facts.json"), load_dataset(folder)
         parts = Parts(fold=load_array(folder / "fold.npy"), hash=facts["hash"], notes=tuple(facts["notes"]))
-    rows = PartedRows(dataset=dataset, parts=parts, language=facts["language"], seal=facts["seal"], key=key)
+    rows = PartedRows(
+        dataset=dataset,
+        parts=parts,
+        language=facts["language"],
+        seal=facts["seal"],
+        key=key,
+        removed=facts["removed"],
+        changed=facts["changed"],
+    )
+    for line in changed_lines(facts):
+        job.screen.say("prepare", line)
+    if facts["changed"]:
+        job.screen.say("prepare", f"what they were: {changes_path(folder / 'quarantine.csv')}")
     removed = ", ".join(f"{count:,} {reason}" for reason, count in facts["removed"].items())
     where = f"; {sum(facts['removed'].values()):,} in {folder / 'quarantine.csv'} ({removed})" if removed else ""
     job.screen.say("prepare", f"{len(dataset):,} rows stay{where}")
@@ -236,11 +262,14 @@ def prepare(job: Job, source: Source) -> PartedRows:
 
 
 def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None:
-    cleaned = clean(source.train, config=recipe.prepare)
-    dataset, quarantine, test = cleaned.dataset, cleaned.quarantine, source.test
+    config, test = recipe.prepare, source.test
+    cleaned = clean(source.train, config=config, answers=source.answers, find=partial(_found, recipe=recipe))
+    dataset, quarantine = cleaned.dataset, cleaned.quarantine
     if test is not None:
+        fixed = fix(test, config=config)
+        test = fixed.dataset
         dataset, leaking = remove_leaks(dataset, test, **near)
-        quarantine = quarantine.plus(leaking)
+        quarantine = replace(quarantine.plus(leaking), changes=pa.concat_tables([quarantine.changes, fixed.changes]))
     parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test)
     whole = dataset if test is None else concat(dataset, test)
     language = recipe.data.language
@@ -251,10 +280,26 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
         "hash": parts.hash,
         "notes": list(parts.notes),
         "seal": seal(parts, whole),
+        "read": len(source.train) + (0 if test is None else len(test)),
         "removed": quarantine.counts,
+        "changed": reasons(quarantine.changes),
+        "changed_texts": pc.sum(pc.equal(quarantine.changes.column("column"), whole.roles.text)).as_py() or 0,
         "language": guess_language(whole.texts) if language == "auto" else language,
     }
     save_json(target / "facts.json", facts)
+
+
+def _found(dataset: Dataset, *, recipe: Recipe) -> dict[str, Rows]:
+    """The positions of the rows of each finding that the recipe removes."""
+    wanted: dict[str, Rows] = {name: np.zeros(0, np.int64) for name in recipe.prepare.remove}
+    for finding in find_in_texts(Context(dataset=dataset, recipe=recipe, seed=recipe.seed, scored=False)):
+        if finding.id in wanted:
+            number = {file: i for i, file in enumerate(dataset.files)}
+            places = [
+                dataset.find(np.full(len(rows), number[file]), rows) for file, rows in finding.row_numbers.items()
+            ]
+            wanted[finding.id] = np.concatenate(places)
+    return wanted
 
 
 def baseline(job: Job, rows: PartedRows) -> None:
@@ -432,6 +477,7 @@ def export(job: Job, rows: PartedRows) -> Bundle:
                 labels=rows.labels,
                 language=rows.language,
                 text_column=job.recipe.data.text,
+                fixes=job.recipe.prepare.text,
                 model={
                     "kind": best.ref.kind,
                     "bytes": best.ref.bytes,

@@ -223,6 +223,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
         update={
             "workspace": path(recipe.workspace),
             "data": recipe.data.model_copy(update=data),
+            "prepare": recipe.prepare.model_copy(update={"review": path(recipe.prepare.review)}),
             "train": spec(recipe.train),
             "challengers": challengers,
         }

@@ -96,6 +96,8 @@ def summarise(
             "unique_rows": facts["unique_rows"],
             "conflicting_texts": facts["conflicting_texts"],
             "naive_leak_share": naive["leaked_rows"] / naive["test_rows"] if naive and naive["test_rows"] else None,
+            "removed": None if rows is None else dict(rows.removed),
+            "changed": None if rows is None else dict(rows.changed),
         },
         "scores": {
             "naive": naive["naive"] if naive else None,
@@ -212,6 +214,18 @@ def health_lines(health: Json) -> list[str]:
     return lines
 
 
+def changed_lines(facts: Json) -> list[str]:
+    """What preparing changed, for people: texts and labels with their reasons, out of all rows that were read."""
+    lines = []
+    texts = {reason: count for reason, count in facts["changed"].items() if reason.startswith("text.")}
+    labels = {reason: count for reason, count in facts["changed"].items() if reason not in texts}
+    for noun, rows, reasons in (("text", facts["changed_texts"], texts), ("label", sum(labels.values()), labels)):
+        if rows:
+            listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+            lines.append(f"{rows:,} {noun if rows == 1 else noun + 's'} changed ({rows / facts['read']:.1%}: {listed})")
+    return lines
+
+
 def _figures(found: Json) -> str:
     return f"{found['value']:.1%} [{found['low']:.1%}, {found['high']:.1%}]"
 
@@ -251,6 +265,8 @@ def _health(health: Json, rows: PartedRows | None) -> DataHealth:
             )
             for finding in health["findings"]
         ),
+        removed=() if rows is None else tuple(Count(name=name, rows=n) for name, n in rows.removed.items()),
+        changed=() if rows is None else tuple(Count(name=name, rows=n) for name, n in rows.changed.items()),
         parts=parts,
     )
 

@@ -9,7 +9,7 @@ import pytest
 from ratchet.checks import Context
 from ratchet.checks.balance import check as balance
 from ratchet.checks.labels import check
-from ratchet.config import CheckConfig, Recipe
+from ratchet.config import CheckConfig, PrepareConfig, Recipe
 from ratchet.recipe import parse_recipe
 
 
@@ -38,6 +38,15 @@ def test_variants_name_the_most_frequent_spelling_first(table: Any, found: Any) 
     finding = found(check, data)["labels.variants"]
     assert (finding.severity, finding.rows) == ("error", 3)
     assert "'Spam' (5) = 'spam ' (2) = 'ＳＰＡＭ' (1)" in finding.message
+    assert parse_recipe(finding.fix, folder=".").prepare.labels == {"spam ": "Spam", "ＳＰＡＭ": "Spam"}
+    named = Recipe(prepare=PrepareConfig(labels={"Spam": "junk", "ham": "ok"}))
+    again = found(check, data, recipe=named)["labels.variants"]
+    assert parse_recipe(again.fix, folder=".").prepare.labels == {
+        "spam ": "junk",
+        "ＳＰＡＭ": "junk",
+        "Spam": "junk",
+        "ham": "ok",
+    }
 
 
 @pytest.mark.parametrize(

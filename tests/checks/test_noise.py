@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ratchet.checks import Context, Suspect, doubts, write_queue
+from ratchet.checks import Context, Suspect, doubts, run_checks, write_queue
 from ratchet.checks.noise import check
 from ratchet.config import Recipe
 from ratchet.data import Dataset
@@ -52,6 +52,8 @@ def test_planted_errors_are_found(english: Dataset, table: Any, found: Any) -> N
     assert set(flipped) <= rows
     assert len(rows) <= 10
     assert "looks like" in finding.examples[0].note
+    assert len(run_checks(data, only=["noise"]).suspects) == len(rows)
+    assert run_checks(data, only=["labels"]).suspects == ()
 
 
 def test_texts_with_two_labels_are_left_to_the_other_check(chinese: Dataset) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ratchet.checks.mask import luhn
 from ratchet.checks.pii import check
+from ratchet.data.mask import luhn
 from ratchet.recipe import parse_recipe
 
 SECRETS = {
@@ -30,6 +30,7 @@ def test_every_kind_is_found_and_masked(table: Any, found: Any, kind: str) -> No
     assert SECRETS[kind] not in json.dumps(finding.to_dict(), ensure_ascii=False)
     assert "*" in finding.examples[0].text
     assert "*" in finding.examples[0].note
+    assert parse_recipe(finding.fix, folder=".").prepare.text == ("mask",)
 
 
 def test_a_column_of_personal_data_is_to_be_dropped(table: Any, found: Any) -> None:

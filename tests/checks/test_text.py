@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ratchet.checks import plain, visible
+from ratchet.checks import merged, plain, visible
 from ratchet.checks.characters import KINDS, Characters
 from ratchet.checks.text import check
-from ratchet.config import DataConfig, EncoderSpec, Recipe
+from ratchet.config import DataConfig, EncoderSpec, PrepareConfig, Recipe
 from ratchet.recipe import parse_recipe
 
 FINE = [f"一段很普通的文字，第{i}号" for i in range(100)]
@@ -58,10 +58,19 @@ def test_the_repair_is_offered(table: Any, found: Any) -> None:
     assert finding.severity == "error"
     assert finding.examples[0].note == f"meant: {meant}"
     assert "GBK read as Latin-1 (3)" in finding.message
-    assert finding.fix == ""
+    assert parse_recipe(finding.fix, folder=".").prepare.text == ("mojibake",)
     asked = Recipe(data=DataConfig(encoding="latin-1"))
     again = found(check, table({"text": [meant.encode("gbk").decode("latin-1")] * 3}), recipe=asked)["text.mojibake"]
     assert parse_recipe(again.fix, folder=".").data.encoding == "gb18030"
+
+
+def test_fixes_of_texts_add_up(table: Any, found: Any) -> None:
+    data = table({"text": ["<b>好</b>", "差\u200b", "cafÃ©", "ＡＢＣ"]})
+    findings = found(check, data, recipe=Recipe(prepare=PrepareConfig(text=("mask",))))
+    assert parse_recipe(findings["text.html"].fix, folder=".").prepare.text == ("mask", "html")
+    assert findings["text.fullwidth"].fix == ""
+    everything = merged(finding.fix for finding in findings.values())
+    assert set(parse_recipe(everything, folder=".").prepare.text) == {"mask", "html", "invisible", "mojibake"}
 
 
 def test_lengths_are_judged_against_the_encoder(table: Any, found: Any) -> None:

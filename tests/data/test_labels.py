@@ -37,7 +37,11 @@ def test_two_rows_of_two_labels_are_enough(labels: list[str | None]) -> None:
         (["x", "x", "y"], None, "Every label must have at least 2 rows but 'y' has 1 (row 3 of a.csv). Add rows"),
         (["x", "y", "z"], None, "but 3 of 3 have 1: 'x', 'y', 'z'. Is 'label' the label?"),
         ([*"xxxyzabc"], None, "but 5 of 6 have 1: 'a', 'b', 'c' and others. Is 'label' the label?"),
-        (["x", "x", "y", "y", "Y "], None, "but 'Y ' has 1 (row 5 of a.csv). Write 'Y ' and 'y' the same way."),
+        (
+            ["x", "x", "y", "y", "Y "],
+            None,
+            "but 'Y ' has 1 (row 5 of a.csv). Write 'Y ' and 'y' the same way, here or with",
+        ),
         (["x", "x", "y", "y"], ["a", "b", "c", None], "but 'y' has 1 (row 3 of a.csv)"),
     ],
 )

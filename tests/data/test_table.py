@@ -29,6 +29,13 @@ def test_concat_keeps_the_shared_columns_and_the_places() -> None:
     assert (both.texts, both.labels) == (["a", "b", ""], ["x", "y", ""])
 
 
+def test_rows_are_found_by_where_they_came_from() -> None:
+    both = concat(dataset("a.csv", text=["a", "b"]), dataset("b.csv", text=["c"])).take([2, 0, 1])
+    found = both.find(np.array([0, 1, 1, -1, 0, 0]), np.array([2, 1, 2, 1, 99, -1]))
+    assert found.tolist() == [2, 0, -1, -1, -1, -1]
+    assert both.take([]).find(np.array([0]), np.array([1])).tolist() == [-1]
+
+
 def test_row_digests_tell_cells_columns_and_nulls_apart() -> None:
     rows = row_digests(dataset("a.csv", text=["ab", "a", "ab", "ab"], label=["c", "bc", None, "c"]))
     assert rows[0] == rows[3]

@@ -191,6 +191,7 @@ def reviews() -> ReportData:
             lengths=_lengths(),
             findings=FINDINGS,
             removed=(Count(name="exact copies", rows=17666), Count(name="texts with two labels", rows=94)),
+            changed=(Count(name="text.html", rows=5252),),
             parts=(Count(name="train", rows=11892), Count(name="valid", rows=2971), Count(name="test", rows=2500)),
         ),
         leak=Leak(

@@ -199,6 +199,7 @@ def test_the_reviews_tell_their_story(reviews: ReportData) -> None:
         "41,200",
         "Opened once, at 2026-11-24 04:17 UTC",
         "35,124, of which 17,411 are unique (49.6 %)",
+        "5,252 text.html",
         "47 texts carry both labels.",
         "<script>alert('1')</script> 好评",
         "neg.txt row 812",

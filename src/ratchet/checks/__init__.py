@@ -4,12 +4,12 @@ from ratchet.checks.context import Context
 from ratchet.checks.facts import Class, Facts, Lengths
 from ratchet.checks.finding import Example, Finding, merged
 from ratchet.checks.leaks import NaiveSplit, naive_split
-from ratchet.checks.mask import mask
-from ratchet.checks.mojibake import repaired
 from ratchet.checks.noise import Suspect, doubts, write_queue
 from ratchet.checks.registry import CHECKS, Check, Health, checks, run_checks
 from ratchet.checks.scores import Score
-from ratchet.checks.text import plain, visible
+from ratchet.data.mask import mask
+from ratchet.data.mend import plain, visible
+from ratchet.data.mojibake import repaired
 
 __all__ = [
     "CHECKS",

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.checks.mask import hidden
 from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
 from ratchet.config import ColumnRule, Recipe
 from ratchet.data.duplicates import normalise
+from ratchet.data.mask import hidden
 from ratchet.data.table import Dataset, Rows
 from ratchet.errors import RecipeError
 

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 
 from ratchet.checks.characters import Characters
 from ratchet.checks.finding import Example, Finding, Severity
-from ratchet.checks.mask import mask
 from ratchet.checks.same import Fingerprints
 from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise
 from ratchet.data.engine import LOCAL, Engine, engine_of
+from ratchet.data.mask import mask
 from ratchet.data.table import Dataset, Rows
 
 if TYPE_CHECKING:

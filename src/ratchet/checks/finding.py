@@ -84,6 +84,11 @@ def patch(values: Mapping[str, Any]) -> str:
     return write_yaml(dict(values))
 
 
+def mending(step: str, *, already: Iterable[str] = ()) -> str:
+    """The patch that adds a fix of texts to those that a recipe has already."""
+    return patch({"prepare": {"text": list(dict.fromkeys([*already, step]))}})
+
+
 def merged(fixes: Iterable[str]) -> str:
     """All patches as one: lists are united in order, of two different values the later one stays."""
     total: dict[str, Any] = {}

@@ -18,10 +18,11 @@ from ratchet.yaml12 import read_yaml, write_yaml
 
 @dataclass(frozen=True, kw_only=True)
 class Fixed:
-    """A recipe that was written, and the findings that it mends."""
+    """A recipe that was written, the findings that it mends, and those whose fix is left to the user."""
 
     path: Path
     mended: tuple[str, ...]
+    left: tuple[str, ...]
 
 
 def one_line(fix: str) -> str:
@@ -64,13 +65,16 @@ def require_place(target: Target, *, force: bool = False) -> None:
 def write_fixes(target: Target, findings: Sequence[Finding]) -> Fixed | None:
     """Write the recipe, or what a table's recipe would be, with the fixes of these findings; nothing when there is none.
 
-    The new file keeps every key of the old one and loses its comments; the old one is left as it is. A file of the same
-    name is replaced: ask :func:`require_place` first.
+    The new file keeps every key of the old one and loses its comments; the old one is left as it is. Masking is only named
+    in a comment: it changes what texts say, so somebody must ask for it. A file of the same name is replaced: ask
+    :func:`require_place` first.
 
     Raises:
         WorkspaceError: the folder can not be written.
     """
-    mending = [finding for finding in findings if finding.fix]
+    fixes = [finding for finding in findings if finding.fix]
+    asking = [finding for finding in fixes if _masks(finding)]
+    mending = [finding for finding in fixes if not _masks(finding)]
     if not mending:
         return None
     path = fixed_path(target)
@@ -82,8 +86,17 @@ def write_fixes(target: Target, findings: Sequence[Finding]) -> Fixed | None:
         f"# Written by `ratchet check {spoken(Path(target.path.name))} --fix`. Read it before you run it: it mends"
     ]
     lines += [f"#   {finding.id:<22} {one_line(finding.fix)}" for finding in mending]
+    if asking:
+        lines.append("# Only if you want it, for it changes what the texts say:")
+        lines += [f"#   {finding.id:<22} {one_line(finding.fix)}" for finding in asking]
     write_atomic(path, ("\n".join(lines) + "\n" + body).encode())
-    return Fixed(path=path, mended=mended)
+    return Fixed(path=path, mended=mended, left=tuple(dict.fromkeys(finding.id for finding in asking)))
+
+
+def _masks(finding: Finding) -> bool:
+    """Whether the fix is to mask personal data in the texts."""
+    values = read_yaml(finding.fix, name="a fix").value or {}
+    return finding.id.startswith("pii.") and "text" in values.get("prepare", {})
 
 
 def _text(recipe: Path) -> str:

@@ -63,11 +63,14 @@ def _variants(context: Context) -> Iterator[Finding]:
         spellings[normalise(name)].append(number)
     odd: list[int] = []
     parts: list[str] = []
+    already = context.recipe.prepare.labels
+    renamed: dict[str, str] = {}
     for same in spellings.values():
         if len(same) > 1:
             order = sorted(same, key=lambda number: (-counts[number], names[number]))
             parts.append(" = ".join(f"{names[number]!r} ({counts[number]:,})" for number in order))
             odd += order[1:]
+            renamed |= {names[number]: already.get(names[order[0]], names[order[0]]) for number in order[1:]}
     if odd:
         rows = np.flatnonzero(np.isin(context.labels.member, odd)).astype(np.int64)
         yield context.finding(
@@ -78,6 +81,7 @@ def _variants(context: Context) -> Iterator[Finding]:
             why="One class becomes two: the model must guess the spelling, and is scored as wrong on every second guess.",
             positions=rows,
             column=context.dataset.roles.label,
+            fix=patch({"prepare": {"labels": {**renamed, **already}}}),
         )
     yield from _misspelled(context)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Distinct, Mask, counted, percent
-from ratchet.checks.finding import Finding, patch
-from ratchet.checks.mask import KINDS, Kind, matches
+from ratchet.checks.finding import Finding, mending, patch
+from ratchet.data.mask import KINDS, Kind, matches
 
 GIVES = tuple(f"pii.{kind.name}" for kind in KINDS)
 WHOLE = 0.5
@@ -44,12 +44,18 @@ def check(context: Context) -> Iterator[Finding]:
                 positions=rows,
                 of=int(cells.counts.sum()),
                 column=name,
-                fix=patch({"prepare": {"drop_columns": [*context.recipe.prepare.drop_columns, name]}})
-                if share >= WHOLE and not needed
-                else "",
+                fix=_fix(context, name, drop=share >= WHOLE and not needed),
                 shown=shown,
                 notes={row: kind.mask(matches(cells.some([cells.member[row]])[0], kind)[0]) for row in shown},
             )
+
+
+def _fix(context: Context, name: str, *, drop: bool) -> str:
+    """Mask the texts, or leave the column out; where it has a role or holds little of the kind a person must decide."""
+    already = context.recipe.prepare
+    if name == context.dataset.roles.text:
+        return mending("mask", already=already.text)
+    return patch({"prepare": {"drop_columns": [*already.drop_columns, name]}}) if drop else ""
 
 
 def _possible(context: Context, name: str, kind: Kind) -> Mask:

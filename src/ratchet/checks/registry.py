@@ -122,7 +122,9 @@ def run_checks(
     facts = gather(context, pairs="pairs" in dear or "model" in dear, naive="leaks" in ran, terms="diversity" in ran)
     order = {severity: rank for rank, severity in enumerate(SEVERITIES)}
     return Health(
-        findings=tuple(sorted(findings, key=lambda f: (order[f.severity], -f.rows, f.id, f.column))), facts=facts
+        findings=tuple(sorted(findings, key=lambda f: (order[f.severity], -f.rows, f.id, f.column))),
+        facts=facts,
+        suspects=context.suspects if any(finding.id in noise.GIVES for finding in findings) else (),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,8 +11,9 @@ import numpy as np
 
 from ratchet.checks.characters import SCRIPTS
 from ratchet.checks.context import Context, counted, percent
-from ratchet.checks.finding import Finding, Severity, patch
-from ratchet.checks.mojibake import COARSE, repaired
+from ratchet.checks.finding import Finding, Severity, mending, patch
+from ratchet.data.mend import CONTROLS, HTML, INVISIBLE, plain
+from ratchet.data.mojibake import COARSE, repaired
 from ratchet.data.table import Rows
 
 GIVES = (
@@ -21,17 +21,7 @@ GIVES = (
     *("text.wordless", "text.length", "text.language"),
 )
 MANY = 0.01
-_TAG = (
-    r"(?i)</?(?:p|br|div|span|a|img|table|tr|td|th|li|ul|ol|b|i|u|strong|em|font|script|style|h[1-6]|input|iframe|center|hr|"
-    r"meta|link|html|body|head|blockquote|pre|code|svg|video|button|form)(?:\s[^<>]*)?/?>|<!--"
-)
-_NAMED = "nbsp|amp|lt|gt|quot|apos|ldquo|rdquo|lsquo|rsquo|hellip|middot|mdash|ndash|copy"
-_ENTITY = rf"&(?:{_NAMED}|#[0-9]{{2,7}}|#[xX][0-9a-fA-F]{{2,6}});"
-_TAGS = re.compile(_TAG + r"(?:(?s:.*?)-->)?")
-_BREAK = re.compile(r"(?i)</?(?:p|br|div|tr|li|h[1-6]|table|ul|ol|hr)\b")
-_CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
 _WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -43,21 +33,6 @@ def check(context: Context) -> Iterator[Finding]:
     yield from _html(context)
     yield from _lengths(context)
     yield from _language(context)
-
-
-def plain(text: str) -> str:
-    """The text without HTML: tags go, those that break a line leave one, entities become what they stand for.
-
-    >>> plain("good<br>value &amp; <b>clean</b>")
-    'good\\nvalue & clean'
-    """
-    text = _TAGS.sub(lambda match: "\n" if _BREAK.match(match[0]) else "", text)
-    return html.unescape(text).replace("\xa0", " ")
-
-
-def visible(text: str) -> str:
-    """The text without control characters and characters that have no width."""
-    return _INVISIBLE.sub("", _CONTROLS.sub("", text))
 
 
 def _mojibake(context: Context) -> Iterator[Finding]:
@@ -95,12 +70,14 @@ def _mojibake(context: Context) -> Iterator[Finding]:
 
 
 def _encoding(context: Context, way: str, *, share: float) -> str:
-    """A recipe patch, where the recipe itself asked for the wrong encoding."""
+    """A recipe patch: the right encoding where the recipe itself asked for the wrong one, else the repair of the texts."""
     asked = context.recipe.data.encoding
     right = {"UTF-8 read as Latin-1": "utf-8", "GBK read as Latin-1": "gb18030", "UTF-8 read as GBK": "utf-8"}.get(
         way, asked
     )
-    return patch({"data": {"encoding": right}}) if asked not in ("auto", right) and share >= 0.5 else ""
+    if asked not in ("auto", right) and share >= 0.5:
+        return patch({"data": {"encoding": right}})
+    return mending("mojibake", already=context.recipe.prepare.text)
 
 
 def _unseen(context: Context) -> Iterator[Finding]:
@@ -109,7 +86,7 @@ def _unseen(context: Context) -> Iterator[Finding]:
         (
             "text.control",
             "control",
-            _CONTROLS,
+            CONTROLS,
             "warning",
             "hold control characters, which no one can see",
             "They are left by broken exports; they split words, and some programs stop reading at them.",
@@ -117,7 +94,7 @@ def _unseen(context: Context) -> Iterator[Finding]:
         (
             "text.invisible",
             "invisible",
-            _INVISIBLE,
+            INVISIBLE,
             "note",
             "hold characters without width, such as zero-width spaces or direction marks",
             "Two texts look alike and are different; they are also used to hide words from filters.",
@@ -134,7 +111,14 @@ def _unseen(context: Context) -> Iterator[Finding]:
         rows = context.texts.rows(characters.of_kind(kind) > 0)
         if len(rows):
             yield _of_rows(
-                context, id, rows, severity=_severity(severity), what=what, why=why, note=partial(_first, pattern)
+                context,
+                id,
+                rows,
+                severity=_severity(severity),
+                what=what,
+                why=why,
+                fix="" if kind == "fullwidth" else mending("invisible", already=context.recipe.prepare.text),
+                note=partial(_first, pattern),
             )
 
 
@@ -145,7 +129,7 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
 
 def _html(context: Context) -> Iterator[Finding]:
     marked = context.characters.of_kind("markup") > 0
-    rows = context.texts.rows(context.texts.matching(f"{_TAG}|{_ENTITY}", among=marked))
+    rows = context.texts.rows(context.texts.matching(HTML, among=marked))
     if len(rows):
         yield _of_rows(
             context,
@@ -154,6 +138,7 @@ def _html(context: Context) -> Iterator[Finding]:
             severity="warning" if len(rows) >= MANY * len(context.dataset) else "note",
             what="hold HTML tags or entities",
             why="A model learns from where a text was scraped, not from what it says.",
+            fix=mending("html", already=context.recipe.prepare.text),
             note=lambda text: "meant: " + " ".join(plain(text).split())[:60],
         )
 

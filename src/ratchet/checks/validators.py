@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.checks.context import Mask
-from ratchet.checks.mask import id_card
+from ratchet.data.mask import id_card
 from ratchet.errors import RecipeError
 
 Floats = npt.NDArray[np.float64]

@@ -1,8 +1,9 @@
-"""Preparing a table: rows that would mislead training go to the quarantine, each with its reason."""
+"""Preparing a table: texts and labels are fixed, and rows that would mislead training go to the quarantine."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,41 +11,58 @@ import numpy.typing as npt
 
 from ratchet.config import PrepareConfig
 from ratchet.data.duplicates import exact_groups
+from ratchet.data.fixes import REVIEWED, fix
 from ratchet.data.quarantine import Quarantine, removed
+from ratchet.data.review import Answers
 from ratchet.data.table import Dataset, Rows
 from ratchet.errors import DataError
 
-REASONS = ("text.empty", "labels.missing", "labels.conflict", "duplicates.exact")
 _KEPT = -1
+Find = Callable[[Dataset], Mapping[str, Rows]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prepared:
-    """The rows that stay, and the quarantine of the others."""
+    """The rows that stay, and the quarantine of the others and of changed cells."""
 
     dataset: Dataset
     quarantine: Quarantine
 
 
-def prepare(dataset: Dataset, *, config: PrepareConfig) -> Prepared:
-    """Take out rows without text or label, texts with contradicting labels, and further copies.
+def prepare(
+    dataset: Dataset, *, config: PrepareConfig, answers: Answers | None = None, find: Find | None = None
+) -> Prepared:
+    """Fix texts and labels; then take out rows without text or label, texts with contradicting labels, and further copies.
 
     A copy is a text that :func:`ratchet.data.duplicates.normalise` makes equal; the first one stays. The reasons are
-    ``text.empty``, ``labels.missing``, ``labels.conflict`` and ``duplicates.exact``; each row has the first that holds.
-    :func:`ratchet.data.quarantine.restore` undoes it.
+    ``text.empty``, ``labels.missing``, ``labels.review``, the findings of ``config.remove``, ``labels.conflict`` and
+    ``duplicates.exact``; each row has the first that holds. Changed cells have the reasons of
+    :func:`ratchet.data.fixes.fix`. :func:`ratchet.data.quarantine.restore` undoes it all.
+
+    Args:
+        dataset: the rows as they were read.
+        config: what to do.
+        answers: what was decided about doubted labels.
+        find: the positions of the rows of each finding of ``config.remove``, asked for the fixed rows.
 
     Raises:
         DataError: a column to drop does not exist or has a role, or no row would stay.
     """
     _require_droppable(dataset, config.drop_columns)
-    reason, kept = _judged(dataset, config=config)
-    out = np.flatnonzero(reason != _KEPT)
-    if len(out) == len(dataset):
+    fixed = fix(dataset, config=config, answers=answers)
+    dataset = fixed.dataset
+    out: dict[str, Rows] = {} if answers is None else {REVIEWED: answers.dropped}
+    out |= find(dataset) if find is not None and config.remove else {}
+    reasons = ("text.empty", "labels.missing", *out, "labels.conflict", "duplicates.exact")
+    reason, kept = _judged(dataset, config=config, out=out, reasons=reasons)
+    gone = np.flatnonzero(reason != _KEPT)
+    if len(gone) == len(dataset):
         raise DataError(
             f"Some rows must stay but preparing takes out all {len(dataset):,}.",
             next_step="See the texts and labels of the table, or set prepare.conflicts to keep or majority.",
         )
-    quarantine = removed(dataset, out, reasons=[REASONS[i] for i in reason[out].tolist()], kept=kept[out])
+    quarantine = removed(dataset, gone, reasons=[reasons[i] for i in reason[gone].tolist()], kept=kept[gone])
+    quarantine = replace(quarantine, changes=fixed.changes)
     left = dataset.take(np.flatnonzero(reason == _KEPT))
     if config.drop_columns:
         quarantine = replace(quarantine, dropped=replace(left, table=left.table.select(list(config.drop_columns))))
@@ -52,27 +70,31 @@ def prepare(dataset: Dataset, *, config: PrepareConfig) -> Prepared:
     return Prepared(dataset=left, quarantine=quarantine)
 
 
-def _judged(dataset: Dataset, *, config: PrepareConfig) -> tuple[Rows, Rows]:
+def _judged(
+    dataset: Dataset, *, config: PrepareConfig, out: Mapping[str, Rows], reasons: Sequence[str]
+) -> tuple[Rows, Rows]:
     """For each row the number of its reason (-1: it stays) and the row that stands for it (-1: none)."""
     group = exact_groups(["", *dataset.texts])[1:]  # 0: nothing to see
     label = exact_groups(dataset.labels, form=str)
     reason = np.full(len(dataset), _KEPT, np.int64)
     kept = np.full(len(dataset), -1, np.int64)
-    reason[group == 0] = REASONS.index("text.empty")
+    reason[group == 0] = reasons.index("text.empty")
     if dataset.roles.label is not None:
-        reason[(reason == _KEPT) & [not cell for cell in dataset.labels]] = REASONS.index("labels.missing")
+        reason[(reason == _KEPT) & [not cell for cell in dataset.labels]] = reasons.index("labels.missing")
+    for name, rows in out.items():
+        reason[rows[reason[rows] == _KEPT]] = reasons.index(name)
     if config.conflicts != "keep":
         rows = np.flatnonzero(reason == _KEPT)
-        out, stand_in = _conflicts(group[rows], label[rows], majority=config.conflicts == "majority")
-        reason[rows[out]] = REASONS.index("labels.conflict")
-        kept[rows[out]] = np.where(stand_in[out] >= 0, rows[stand_in[out]], -1)
+        against, stand_in = _conflicts(group[rows], label[rows], majority=config.conflicts == "majority")
+        reason[rows[against]] = reasons.index("labels.conflict")
+        kept[rows[against]] = np.where(stand_in[against] >= 0, rows[stand_in[against]], -1)
     if config.duplicates == "drop":
         rows = np.flatnonzero(reason == _KEPT)
         _, first, member = np.unique(
             group[rows] * (label.max() + 1) + label[rows], return_index=True, return_inverse=True
         )
         further = first[member] != np.arange(len(rows))
-        reason[rows[further]] = REASONS.index("duplicates.exact")
+        reason[rows[further]] = reasons.index("duplicates.exact")
         kept[rows[further]] = rows[first[member][further]]
     return reason, kept
 

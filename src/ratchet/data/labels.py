@@ -61,7 +61,7 @@ def _require_two_rows(dataset: Dataset, counts: Counter[str]) -> None:
     step = "Add rows to it, merge it with another label, or take it out."
     alike = next((group for group in label_variants(dataset) if single[0] in group), None)
     if alike:
-        step = f"Write {' and '.join(map(repr, alike))} the same way."
+        step = f"Write {' and '.join(map(repr, alike))} the same way, here or with prepare.labels."
     elif 2 * len(single) > len(counts):
         step = f"Is {dataset.roles.label!r} the label? It looks like a column of names or free text."
     raise DataError(problem, next_step=step)

@@ -1,15 +1,16 @@
-"""The quarantine: every row that was taken out, whole, with the reason; nothing is removed without a way back."""
+"""The quarantine: every row that was taken out and every cell that was changed, with the reason and the way back."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from ratchet.data.changes import SCHEMA, undone
 from ratchet.data.table import Dataset, Rows
 from ratchet.errors import DataError
 from ratchet.workspace import write_atomic
@@ -35,11 +36,15 @@ class Removed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Quarantine:
-    """The rows that were taken out, in full, each with its record; and the columns that were dropped from the others."""
+    """What preparing took away: rows in full, each with its record; columns of the others; and what cells held before.
+
+    ``changes`` has the columns of :data:`ratchet.data.changes.SCHEMA`; the rows are as they were after these changes.
+    """
 
     rows: Dataset
     records: tuple[Removed, ...]
     dropped: Dataset | None = None
+    changes: pa.Table = field(default_factory=SCHEMA.empty_table)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -88,7 +93,7 @@ def removed(
 
 
 def restore(dataset: Dataset, quarantine: Quarantine) -> Dataset:
-    """The dataset as it was before its rows went to the quarantine, row for row in the order of the files."""
+    """The dataset as it was before it was prepared, row for row in the order of the files and cell for cell."""
     kept = dataset if quarantine.dropped is None else _with_columns(dataset, quarantine.dropped)
     names = quarantine.rows.table.column_names
     file_index = np.concatenate([kept.file_index, quarantine.rows.file_index])
@@ -99,17 +104,19 @@ def restore(dataset: Dataset, quarantine: Quarantine) -> Dataset:
         file_index=file_index,
         origin=origin,
     )
-    return whole.take(np.lexsort((origin, file_index)))
+    return undone(whole.take(np.lexsort((origin, file_index))), quarantine.changes)
 
 
 def write_quarantine(path: Path, quarantine: Quarantine) -> None:
-    """Write the rows with their reasons as UTF-8 CSV; dropped columns go to a second file beside it.
+    """Write the rows with their reasons as UTF-8 CSV; dropped columns and changed cells go to files beside it.
 
     The columns ``ratchet.file``, ``ratchet.row``, ``ratchet.reason``, ``ratchet.kept_file`` and ``ratchet.kept_row`` come
     first. A missing cell is empty, an empty one is ``""``. The file is replaced in one step.
     """
     if quarantine.dropped is not None:
         write_atomic(columns_path(path), _csv(_keys(quarantine.dropped), quarantine.dropped.table))
+    if len(quarantine.changes):
+        write_atomic(changes_path(path), _csv({}, quarantine.changes))
     records = quarantine.records
     keys = {name: pa.array([str(getattr(record, name)) for record in records], pa.string()) for name in _OWN}
     write_atomic(path, _csv(keys, quarantine.rows.table))
@@ -123,13 +130,23 @@ def read_quarantine(path: Path, *, like: Dataset) -> Quarantine:
         Removed(file=file, row=int(row), reason=reason, kept_file=kept_file or "", kept_row=int(kept_row or 0))
         for file, row, reason, kept_file, kept_row in zip(*columns, strict=True)
     )
-    beside = columns_path(path)
-    return Quarantine(rows=rows, records=records, dropped=_read(beside, like=like)[1] if beside.exists() else None)
+    dropped, changes = columns_path(path), changes_path(path)
+    return Quarantine(
+        rows=rows,
+        records=records,
+        dropped=_read(dropped, like=like)[1] if dropped.exists() else None,
+        changes=_changes(changes) if changes.exists() else SCHEMA.empty_table(),
+    )
 
 
 def columns_path(path: Path) -> Path:
     """Where the dropped columns of a quarantine file are."""
     return path.with_name(f"{path.stem}.columns{path.suffix}")
+
+
+def changes_path(path: Path) -> Path:
+    """Where the changed cells of a quarantine file are: file, row, reason, column, what was there, and what is now."""
+    return path.with_name(f"{path.stem}.changes{path.suffix}")
 
 
 def _keys(dataset: Dataset) -> dict[str, pa.Array]:
@@ -148,19 +165,8 @@ def _csv(keys: dict[str, pa.Array], table: pa.Table) -> bytes:
 
 
 def _read(path: Path, *, like: Dataset) -> tuple[dict[str, list[str]], Dataset]:
-    from pyarrow import csv
-
-    try:
-        head = csv.open_csv(path).schema.names
-        options = csv.ConvertOptions(
-            column_types=dict.fromkeys(head, pa.string()), strings_can_be_null=True, quoted_strings_can_be_null=False
-        )
-        table = csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(
-            f"{path} must be a quarantine file but can not be read: {str(error).splitlines()[0]}",
-            next_step="Prepare the data again.",
-        ) from None
+    table = _cells(path)
+    head = table.column_names
     own = [name for name in head if name.startswith(_PREFIX)]
     keys = {name.removeprefix(_PREFIX): table.column(name).to_pylist() for name in own}
     number = {file: i for i, file in enumerate(like.files)}
@@ -178,12 +184,35 @@ def _read(path: Path, *, like: Dataset) -> tuple[dict[str, list[str]], Dataset]:
     )
 
 
+def _cells(path: Path) -> pa.Table:
+    from pyarrow import csv
+
+    try:
+        head = csv.open_csv(path).schema.names
+        options = csv.ConvertOptions(
+            column_types=dict.fromkeys(head, pa.string()), strings_can_be_null=True, quoted_strings_can_be_null=False
+        )
+        return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(
+            f"{path} must be a quarantine file but can not be read: {str(error).splitlines()[0]}",
+            next_step="Prepare the data again.",
+        ) from None
+
+
+def _changes(path: Path) -> pa.Table:
+    try:
+        return _cells(path).cast(SCHEMA)
+    except (ValueError, pa.ArrowInvalid):
+        raise DataError(
+            f"{path} must have the columns {', '.join(SCHEMA.names)} with a number as its row but has not.",
+            next_step="Prepare the data again.",
+        ) from None
+
+
 def _with_columns(dataset: Dataset, dropped: Dataset) -> Dataset:
-    """The dataset with its dropped columns put back, found by file and row."""
-    order = np.lexsort((dropped.origin, dropped.file_index))
-    width = int(max(dropped.origin.max(initial=0), dataset.origin.max(initial=0))) + 1
-    places = dropped.file_index[order] * width + dropped.origin[order]
-    found = np.searchsorted(places, dataset.file_index * width + dataset.origin)
-    columns = dropped.table.take(pa.array(order[found]))
+    """The dataset with its dropped columns put back, found by file and row; null where a row had none."""
+    found = dropped.find(dataset.file_index, dataset.origin)
+    columns = dropped.table.take(pa.array(found, mask=found < 0))
     named = dict(zip(dataset.table.column_names, dataset.table.columns, strict=True))
     return replace(dataset, table=pa.table(named | dict(zip(columns.column_names, columns.columns, strict=True))))

@@ -146,7 +146,7 @@ def _require_known_labels(dataset: Dataset, test: Dataset) -> None:
         rows = test.labels.count(unknown[0])
         raise DataError(
             f"Every label of the test rows must occur in the training rows but {unknown[0]!r} ({rows:,} test rows) does not.",
-            next_step="Add training rows of this label, or write it the same way in both files.",
+            next_step="Add training rows of this label, or rename it with prepare.labels.",
         )
 
 

@@ -64,6 +64,16 @@ class Dataset:
         """Where a row of this dataset came from, as messages say it: ``row 7 of train.csv``."""
         return f"row {self.origin[row]} of {self.files[self.file_index[row]]}"
 
+    def find(self, file_index: Rows, origin: Rows) -> Rows:
+        """Positions of the rows that came from there, -1 where this dataset has none."""
+        if not len(self):
+            return np.full(len(origin), -1, np.int64)
+        width = int(max(self.origin.max(), origin.max(initial=0))) + 1
+        places, wanted = self.file_index * width + self.origin, file_index * width + origin
+        order = np.argsort(places, kind="stable")
+        at = order[np.minimum(np.searchsorted(places, wanted, sorter=order), len(self) - 1)]
+        return np.where((places[at] == wanted) & (origin >= 0) & (file_index >= 0), at, -1)
+
     def take(self, rows: Rows | Sequence[int]) -> Dataset:
         """The given rows (0-based positions in this dataset), in that order."""
         index = np.asarray(rows, dtype=np.int64)

@@ -165,15 +165,19 @@ def _scripts() -> npt.NDArray[np.uint8]:
     return table
 
 
-def _distinct(column: pa.ChunkedArray) -> tuple[list[str], Rows]:
+def coded(column: pa.ChunkedArray) -> tuple[pa.Array, Rows]:
     """The different values of a column, and of each row the place of its value, -1 where it is missing."""
-    coded = pa.chunked_array([chunk.cast(pa.large_string()) for chunk in column.chunks], pa.large_string())
-    coded = coded.combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):  # older Arrow returns a column of no rows so
-        coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else pa.array([], pa.large_string())
-    coded = coded.dictionary_encode()
-    member = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return coded.dictionary.to_pylist(), member
+    whole = pa.chunked_array([chunk.cast(pa.large_string()) for chunk in column.chunks], pa.large_string())
+    whole = whole.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):  # older Arrow returns a column of no rows so
+        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.large_string())
+    found = whole.dictionary_encode()
+    return found.dictionary, found.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _distinct(column: pa.ChunkedArray) -> tuple[list[str], Rows]:
+    values, member = coded(column)
+    return values.to_pylist(), member
 
 
 def _kind(value: str) -> int:

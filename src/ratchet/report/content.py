@@ -109,7 +109,7 @@ class Lengths:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class DataHealth:
-    """The table as it came, and what was taken out of it."""
+    """The table as it came, what was taken out of it and what was changed in it."""
 
     rows: int
     unique_rows: int | None = None
@@ -121,6 +121,7 @@ class DataHealth:
     lengths: Lengths | None = None
     findings: tuple[Finding, ...] = ()
     removed: tuple[Count, ...] = ()
+    changed: tuple[Count, ...] = ()
     parts: tuple[Count, ...] = ()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bundle import Bundle
-from ratchet.config import ExportConfig
+from ratchet.config import ExportConfig, TextFix
 from ratchet.errors import BundleError, ExtraMissing
 
 TIE = 2e-5
@@ -32,7 +32,7 @@ class Predictor(Protocol):
 
 
 def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
-    """The model of a bundle, ready to predict; no torch is imported.
+    """The model of a bundle, ready to predict: texts are fixed first, as those it was trained on; no torch is imported.
 
     Args:
         bundle: an opened bundle, or its folder (which is verified first).
@@ -50,7 +50,25 @@ def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
             f"but the manifest has {list(opened.labels)}.",
             next_step="Copy or export the bundle again.",
         )
-    return model
+    return Mending(model, opened.manifest.fixes) if opened.manifest.fixes else model
+
+
+class Mending:
+    """A model that sees every text with these fixes (``prepare.text``)."""
+
+    def __init__(self, model: Predictor, fixes: Sequence[TextFix]) -> None:
+        from ratchet.data.mend import mended
+
+        self._model, self._mended, self._fixes = model, mended, fixes
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names in the order of the columns."""
+        return self._model.labels
+
+    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+        """Probabilities, shape (n texts, k labels)."""
+        return self._model.predict([self._mended(text, self._fixes)[0] for text in texts])
 
 
 def _load(bundle: Bundle, *, threads: int) -> Predictor:

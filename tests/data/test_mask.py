@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ratchet.checks.mask import KINDS, hidden, id_card, luhn, mask, matches
+from ratchet.data.mask import KINDS, hidden, id_card, luhn, mask, matches
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet.checks.mojibake import COARSE, repaired
+from ratchet.data.mojibake import COARSE, repaired
 
 CHINESE = "这家酒店的服务很好，房间也干净，下次还会来住。"
 

@@ -1,0 +1,69 @@
+"""Mending texts: what each fix does, what it leaves alone, and that a mended text stays as it is."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ratchet.config import TextFix
+from ratchet.data.mend import STEPS, mended, plain
+
+ALL: tuple[TextFix, ...] = ("mojibake", "html", "invisible", "mask")
+GBK = "这家酒店的服务很好".encode("gbk").decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "steps"),
+    [
+        (GBK, "这家酒店的服务很好", ("mojibake",)),
+        ("<p>不错&amp;便宜</p>", "\n不错&便宜\n", ("html",)),
+        ("好\u200b评\x01", "好评", ("invisible",)),
+        ("请打13812345678", "请打138****5678", ("mask",)),
+        ("&lt;b&gt;好&lt;/b&gt;", "好", ("html",)),  # escaped once too often
+        ("138\u200b12345678", "138****5678", ("invisible", "mask")),
+        ("caf&Atilde;&copy; <b>", "café ", ("mojibake", "html")),  # mojibake that was escaped
+        ("5 < 6 & R&D，房间很大", "5 < 6 & R&D，房间很大", ()),
+        ("👨‍👩‍👧 I ❤️ 这个", "👨‍👩‍👧 I ❤️ 这个", ()),
+    ],
+)
+def test_what_the_fixes_do(text: str, after: str, steps: tuple[str, ...]) -> None:
+    assert mended(text, ALL) == (after, steps)
+
+
+def test_only_what_was_asked_for() -> None:
+    assert mended("<b>13812345678</b>", ()) == ("<b>13812345678</b>", ())
+    assert mended("<b>13812345678</b>", ("html",)) == ("13812345678", ("html",))
+    assert mended("<b>13812345678</b>", ("mask",)) == ("<b>138****5678</b>", ("mask",))
+
+
+def test_comments_in_html() -> None:
+    assert plain("a<!-- x\ny -->b<!-- open") == "ab open"
+
+
+PIECES = (
+    *("&", "amp;", "lt;", "#60;", "<", "b>", "/b>", "<!--", "-->", "\u200b", "\x01", "Ã", "©", GBK, "好", "1", " "),
+    *(
+        "a@b.cn",
+        "13812345678",
+        "11010519491231002X",
+        "4111111111111111",
+        "浙江省杭州市西湖区文三路",
+        "478号",
+        "\x92",
+        "涓枃",
+    ),
+)
+
+
+@settings(max_examples=400, derandomize=True, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), st.sets(st.sampled_from(ALL)))
+def test_a_mended_text_stays_and_the_coarse_patterns_miss_none(text: str, fixes: set[TextFix]) -> None:
+    after, steps = mended(text, fixes)
+    assert mended(after, fixes) == (after, ())
+    assert bool(steps) >= (after != text)
+    if after != text:
+        asked = [step.coarse for step in STEPS if step.name in fixes]
+        assert any(pc.match_substring_regex(pa.array([text]), coarse)[0].as_py() for coarse in asked)
