@@ -109,7 +109,11 @@ def _ruled(column: _Column, rule: ColumnRule) -> Iterator[Finding]:
     kind = next((kind for kind in KINDS if kind.name == rule.kind), None)
     if kind is not None:
         yield from _broken(
-            column, kind.name, ~kind.judge(column.values), f"be {_article(kind.noun)} {kind.noun}", private=kind.private
+            column,
+            kind.name,
+            ~column.cells.judged(kind.judge),
+            f"be {_article(kind.noun)} {kind.noun}",
+            private=kind.private,
         )
     if rule.pattern:
         key = f"check.columns.{column.name}.pattern"
@@ -197,7 +201,7 @@ def _kind(column: _Column) -> tuple[CellKind | None, Mask]:
         needed = HINTED if hinted else column.context.recipe.check.guess
         if not (kind.guessed or hinted) or not _likely(kind, some, weights, least=0.8 * needed):
             continue
-        sound = kind.judge(column.values)
+        sound = column.cells.judged(kind.judge)
         if column.cells.shares(sound) >= needed:
             return kind, sound
     return None, np.zeros(total, bool)

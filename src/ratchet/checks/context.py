@@ -90,6 +90,11 @@ class Distinct:
         found: Mask = self.engine.map(partial(_holding, word), self.array)
         return found
 
+    def judged(self, judge: Callable[[pa.Array], Mask]) -> Mask:
+        """Which values this says are right; it looks at one at a time."""
+        found: Mask = self.engine.map(judge, self.array)
+        return found
+
     def rows(self, which: Mask) -> Rows:
         """Positions of the rows whose value is one of these."""
         return np.flatnonzero(np.append(which, False)[self.member]).astype(np.int64)
@@ -117,9 +122,9 @@ class Context:
 
     @cached_property
     def _columns(self) -> dict[str, Distinct]:
-        names = self.dataset.table.column_names
+        names, engine = self.dataset.table.column_names, self.engine
         with ThreadPoolExecutor() as pool:
-            columns = pool.map(lambda name: Distinct.of(self.dataset.table.column(name), engine=self.engine), names)
+            columns = pool.map(lambda name: Distinct.of(self.dataset.table.column(name), engine=engine), names)
             return dict(zip(names, columns, strict=True))
 
     def cells(self, name: str) -> Distinct:

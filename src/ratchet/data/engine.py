@@ -6,7 +6,10 @@ then the same wherever the cuts are and whoever did it.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -17,11 +20,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ratchet.config import EngineConfig
-from ratchet.data.strings import pieces
+from ratchet.data.strings import PIECE, pieces
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.offline import switch_off_telemetry
+from ratchet.reproduce import code_version
 
 Work = Callable[[pa.Array], npt.NDArray[Any]]
+_PLACE = re.compile(r"(?:ray://)?(?P<host>[^:/]+):(?P<port>\d{1,5})")
+_PATIENCE = 5.0  # seconds
 _AHEAD = 4  # pieces that wait for each worker: enough to keep it busy, few enough to hold in memory
 
 
@@ -40,12 +46,12 @@ class Engine(Protocol):
 class Threads:
     """The threads of this process: Arrow and NumPy let go of the interpreter while they work."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, *, piece: int = PIECE) -> None:
+        self.count, self.piece = count, piece
 
     def map(self, work: Work, column: pa.Array) -> npt.NDArray[Any]:
         """As :meth:`Engine.map`."""
-        parts = pieces(column) or [column]
+        parts = pieces(column, size=self.piece) or [column]
         if self.count == 1 or len(parts) == 1:
             return np.concatenate([work(part) for part in parts])
         with ThreadPoolExecutor(self.count) as pool:
@@ -95,8 +101,6 @@ class OnRay:
 
     def _require_same_code(self) -> None:
         """Refuse a cluster with another Ratchet: its results could be others."""
-        from ratchet.reproduce import code_version
-
         here = code_version()
         try:
             there = self._ray.get(self._ray.remote(_code_of_worker).remote())
@@ -107,7 +111,7 @@ class OnRay:
             ) from problem
         if there != here:
             raise RatchetError(
-                f"The workers of the Ray cluster must have this Ratchet ({here}) but have another ({there}).",
+                f"The workers of the Ray cluster must have this Ratchet ({here[:12]}) but have another ({there[:12]}).",
                 next_step="Install the same version there.",
             )
 
@@ -131,9 +135,12 @@ LOCAL: Engine = Threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaf
 
 def _join(ray: Any, address: str) -> None:
     """Join the cluster at this address; start one on this machine where it is empty."""
+    options = {"include_dashboard": False} if not address else {}
     try:
-        ray.init(address=address or None, include_dashboard=False if not address else None, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as problem:
+        if (place := _PLACE.fullmatch(address)) is not None:  # Ray itself would try for minutes
+            socket.create_connection((place["host"], int(place["port"])), timeout=_PATIENCE).close()
+        ray.init(address=address or None, log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (OSError, ValueError, RuntimeError) as problem:
         raise RatchetError(
             f"A Ray cluster must answer at engine.address {address!r} but does not: {_first_line(problem)}",
             next_step="Start it with `ray start --head`, or leave engine.address empty for one on this machine.",
@@ -154,8 +161,6 @@ def _on_worker(work: Work, packed: bytes) -> npt.NDArray[Any]:
 
 
 def _code_of_worker() -> str:
-    from ratchet.reproduce import code_version
-
     return code_version()
 
 

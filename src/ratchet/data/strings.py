@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ratchet.data.table import Rows
 
-_PIECE = 1 << 22  # bytes
+PIECE = 1 << 22  # bytes
 _BLOCK = (
     3 << 17
 )  # bytes, some 130,000 Chinese characters: what is computed from a block stays in the second-level cache
@@ -19,7 +19,7 @@ _BLOCK = (
 Points = npt.NDArray[np.uint32]
 
 
-def pieces(array: pa.Array, *, size: int = _PIECE) -> list[pa.Array]:
+def pieces(array: pa.Array, *, size: int = PIECE) -> list[pa.Array]:
     """The array in consecutive slices of about ``size`` bytes; a longer string is a slice of its own."""
     return [array.slice(start, end - start) for start, end in _cuts(array, size)]
 
