@@ -105,8 +105,11 @@ def runs(workspace: Path, as_json: bool) -> None:
     found = list_runs(workspace)
     if as_json:
         return _print_json(found)
-    rows = [tuple(str(run[key]) for key in ("run", "name", "status", "champion", "test", "seconds")) for run in found]
-    Screen(sys.stdout).table("Runs", ("run", "recipe", "status", "champion", "sealed test", "seconds"), rows)
+    rows = [
+        tuple(str(run[key]) for key in ("run", "name", "data", "status", "champion", "test", "seconds"))
+        for run in found
+    ]
+    Screen(sys.stdout).table("Runs", ("run", "recipe", "data", "status", "champion", "sealed test", "seconds"), rows)
     if not rows:
         click.echo("No run yet.")
     return None

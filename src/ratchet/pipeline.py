@@ -37,12 +37,15 @@ from ratchet.contenders import (
 from ratchet.data.clean import prepare as clean
 from ratchet.data.labels import require_trainable
 from ratchet.data.leaks import remove_leaks
+from ratchet.data.ordered import split_by_time
+from ratchet.data.parts import Parts, seal
 from ratchet.data.quarantine import write_quarantine
 from ratchet.data.read import read_dataset, require_apart
 from ratchet.data.saved import load_dataset, save_dataset
 from ratchet.data.sources import source_bytes_hash
-from ratchet.data.split import Parts, seal, split
+from ratchet.data.split import split
 from ratchet.data.table import Dataset, concat
+from ratchet.data.versions import is_local, record_inputs
 from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
 from ratchet.ledger import CHALLENGE, Ledger
 from ratchet.metrics import Evidence, score
@@ -53,7 +56,7 @@ from ratchet.reproduce import code_version, environment
 from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_array, load_json, save_array, save_json
-from ratchet.summary import Recorded, health_lines, summarise, write_report
+from ratchet.summary import Recorded, health_lines, summarise, told, write_report
 from ratchet.verdict import Claim, Verdict, compare
 from ratchet.workspace import Workspace, write_atomic
 
@@ -145,11 +148,12 @@ def road(job: Job, source: Source, *, until: str | None = None) -> Json:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """The rows as they came, and the key of everything that depends on them."""
+    """The rows as they came, the key of everything that depends on them, and the sha256 of what each file held."""
 
     train: Dataset
     test: Dataset | None
     key: str
+    hashes: Mapping[Path, str]
 
 
 def read(job: Job) -> Source:
@@ -167,23 +171,53 @@ def read(job: Job) -> Source:
         test = read_dataset(test_files, config=config, base=base, tell=tell) if test_files else None
         require_apart(files, test_files, base=base)
         require_trainable(train)
-        hashes = [source_bytes_hash(path) for path in [*files, *test_files]]
+        hashes = {path: source_bytes_hash(path) for path in [*files, *test_files]}
         skipped.append(False)
     columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
-    return Source(train=train, test=test, key=key_of(hashes, len(files), columns, job.code))
+    key = key_of([*hashes.values()], len(files), columns, job.code)
+    return Source(train=train, test=test, key=key, hashes=hashes)
 
 
 def start(job: Job, source: Source) -> None:
-    """Heal what a killed run left, and record the recipe and the environment."""
+    """Heal what a killed run left, and record the recipe, the environment and the data."""
     for torn in job.ledger.recover():
         job.screen.say("ledger", f"a record torn by a killed run was moved to {torn}")
     job.folder.mkdir(parents=True)
     seeds = {"run": job.recipe.seed}
     write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
-    record = environment(seeds=seeds, folder=Path.cwd())
+    data = version_of(job, source)
+    record = environment(seeds=seeds, folder=Path.cwd()) | {"data": data}
     write_atomic(job.folder / "environment.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
-    job.ledger.note("run-started", {"run": job.run, "name": job.recipe.name, "data": source.key, "code": job.code})
+    body = {"run": job.run, "name": job.recipe.name, "data": source.key, "version": data["version"], "code": job.code}
+    job.ledger.note("run-started", body)
     job.screen.say("run", f"{job.run}  {job.recipe.name}  (workspace {job.workspace.root})")
+    if data["version"] is not None:
+        job.screen.say("run", f"data version {told(data)}")
+
+
+def version_of(job: Job, source: Source) -> Json:
+    """The version of the data that this run reads, recorded unless it is the newest one already.
+
+    Raises:
+        DataError: a file was changed after it was read.
+    """
+    config = job.recipe.data
+    tables = [source.train, *([] if source.test is None else [source.test])]
+    columns = dict.fromkeys(name for table in tables for name in table.table.column_names)
+    version = record_inputs(
+        config.files,
+        config.test_files,
+        workspace=job.workspace,
+        message=f"run {job.run}",
+        shape=(sum(map(len, tables)), [*columns]),
+    )
+    for path, known in source.hashes.items():
+        if is_local(path) and source_bytes_hash(path) != known:
+            raise DataError(f"{path} must stay as it is during a run but was changed.", next_step="Run again.")
+    if version is None:
+        return {"key": source.key, "version": None, "tags": [], "files": []}
+    files = [{"path": file.path, "bytes": file.bytes, "sha256": file.sha256} for file in version.files]
+    return {"key": source.key, "version": version.id, "tags": [*version.tags], "files": files}
 
 
 def check(job: Job, source: Source) -> Json:
@@ -223,13 +257,15 @@ def prepare(job: Job, source: Source) -> PartedRows:
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near)))
         facts, dataset = load_json(folder / "facts.json"), load_dataset(folder)
-        parts = Parts(fold=load_array(folder / "fold.npy"), hash=facts["hash"], notes=tuple(facts["notes"]))
+        fold = load_array(folder / "fold.npy")
+        parts = Parts(fold=fold, hash=facts["hash"], notes=tuple(facts["notes"]), order=facts["order"])
     rows = PartedRows(dataset=dataset, parts=parts, language=facts["language"], seal=facts["seal"], key=key)
     removed = ", ".join(f"{count:,} {reason}" for reason, count in facts["removed"].items())
     where = f"; {sum(facts['removed'].values()):,} in {folder / 'quarantine.csv'} ({removed})" if removed else ""
     job.screen.say("prepare", f"{len(dataset):,} rows stay{where}")
     sizes = f"train {len(parts.train):,}, valid {len(parts.valid):,}, test {len(parts.test):,} (sealed)"
-    job.screen.say("prepare", f"{sizes}; {parts.fold.max() + 1} folds; no copy or near-copy crosses a part")
+    how = f"{parts.folds} folds" if parts.order == "random" else "in time order"
+    job.screen.say("prepare", f"{sizes}; {how}; no copy or near-copy crosses a part")
     for note in parts.notes:
         job.screen.say("prepare", note)
     return rows
@@ -241,8 +277,12 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
     if test is not None:
         dataset, leaking = remove_leaks(dataset, test, **near)
         quarantine = quarantine.plus(leaking)
-    parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test)
-    whole = dataset if test is None else concat(dataset, test)
+    if recipe.split.order == "time":
+        ordered = split_by_time(dataset, config=recipe.split, test=test)
+        whole, parts, quarantine = ordered.dataset, ordered.parts, quarantine.plus(ordered.quarantine)
+    else:
+        parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test)
+        whole = dataset if test is None else concat(dataset, test)
     language = recipe.data.language
     save_dataset(target, whole)
     save_array(target / "fold.npy", parts.fold)
@@ -250,6 +290,7 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
     facts = {
         "hash": parts.hash,
         "notes": list(parts.notes),
+        "order": parts.order,
         "seal": seal(parts, whole),
         "removed": quarantine.counts,
         "language": guess_language(whole.texts) if language == "auto" else language,
@@ -505,6 +546,7 @@ def finish(
     summary = summarise(
         run=job.run,
         recipe=job.recipe,
+        data=load_json(job.folder / "environment.json")["data"],
         health=health,
         rows=rows,
         contenders=contenders,

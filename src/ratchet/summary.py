@@ -47,6 +47,7 @@ from ratchet.workspace import write_atomic
 Json = dict[str, Any]
 MISTAKES = 10
 SHOWN = 4_000
+SHORT = 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,6 +67,7 @@ def summarise(
     *,
     run: str,
     recipe: Recipe,
+    data: Json,
     health: Json,
     rows: PartedRows | None,
     contenders: Sequence[Contender],
@@ -96,6 +98,8 @@ def summarise(
             "unique_rows": facts["unique_rows"],
             "conflicting_texts": facts["conflicting_texts"],
             "naive_leak_share": naive["leaked_rows"] / naive["test_rows"] if naive and naive["test_rows"] else None,
+            "version": data["version"],
+            "tags": data["tags"],
         },
         "scores": {
             "naive": naive["naive"] if naive else None,
@@ -125,6 +129,12 @@ def summarise(
         },
         "seconds": round(sum(seconds for seconds, _ in stages.values()), 2),
     }
+
+
+def told(data: Mapping[str, Any]) -> str:
+    """A version of the data for people, as `ratchet data log` has it: "15f3f25fa6e3 [raw]"; empty where there is none."""
+    tags = "".join(f" [{tag}]" for tag in data["tags"])
+    return "" if data["version"] is None else data["version"][:SHORT] + tags
 
 
 def _plain(record: Record) -> Json:
@@ -391,6 +401,7 @@ def _environment(folder: Path, summary: Json) -> Environment:
         recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
         git_commit=git.get("commit") or "",
         git_dirty=git.get("dirty"),
+        data_version=told(record["data"]),
         ledger_records=summary["ledger"]["records"],
         ledger_head=summary["ledger"]["head"],
         stages=tuple(
