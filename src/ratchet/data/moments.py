@@ -76,7 +76,7 @@ def _order(values: Sequence[str]) -> Order:
     day = month = ""
     for value in values:
         found = _YEAR_LAST.match(value)
-        if found is None:
+        if found is None or min(int(found["a"]), int(found["b"])) > 12:
             continue
         if int(found["a"]) > 12:
             day = value
