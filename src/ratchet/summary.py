@@ -210,12 +210,12 @@ def health_lines(health: Json) -> list[str]:
         lines.append(f"a random split puts a copy of {share:.1%} of its test rows into its train rows")
     if naive and naive["naive"] and naive["honest"]:
         lines.append(f"it would promise {_figures(naive['naive'])}; without leaks: {_figures(naive['honest'])}")
-        if naive["ordered"]:
-            lines.append(f"on the latest fifth, by a fit on the earlier rows: {_figures(naive['ordered'])}")
         if naive["leaked"] and naive["clean"]:
             lines.append(
                 f"(rows with a copy in train {_figures(naive['leaked'])}, clean rows {_figures(naive['clean'])})"
             )
+    if naive and naive["ordered"]:
+        lines.append(f"on the latest fifth of the texts, by a fit on the earlier ones: {_figures(naive['ordered'])}")
     words = {"error": "would make a model or its score lie", "warning": "warnings", "note": "notes"}
     for severity, word in words.items():
         ids = [finding["id"] for finding in health["findings"] if finding["severity"] == severity]
