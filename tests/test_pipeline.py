@@ -480,7 +480,7 @@ def test_a_run_names_the_version_of_its_data(make_reviews: Callable[..., Path]) 
     assert len(log(place)) == 1
     assert (again["data"]["version"], again["data"]["tags"]) == (version.id, ["v1"])
     record = json.loads((place.runs / again["run"] / "environment.json").read_bytes())["data"]
-    assert record["files"] == [{"path": table.name, "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}]
+    assert record["sources"] == {str(table): hashlib.sha256(raw).hexdigest()}
     report = json.loads((place.runs / again["run"] / "report.json").read_bytes())
     assert report["environment"]["data_version"] == f"{version.id[:12]} [v1]"
     table.write_bytes(raw.replace("好评".encode(), "赞".encode()))

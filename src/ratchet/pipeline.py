@@ -37,7 +37,7 @@ from ratchet.contenders import (
 from ratchet.data.clean import prepare as clean
 from ratchet.data.labels import require_trainable
 from ratchet.data.leaks import remove_leaks
-from ratchet.data.ordered import split_by_time
+from ratchet.data.ordered import split_by_time, times
 from ratchet.data.parts import Parts, seal
 from ratchet.data.quarantine import write_quarantine
 from ratchet.data.read import read_dataset, require_apart
@@ -148,7 +148,7 @@ def road(job: Job, source: Source, *, until: str | None = None) -> Json:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """The rows as they came, the key of everything that depends on them, and the sha256 of what each file held."""
+    """The rows as they came, the key of everything that depends on them, and the sha256 of each source's bytes."""
 
     train: Dataset
     test: Dataset | None
@@ -171,6 +171,8 @@ def read(job: Job) -> Source:
         test = read_dataset(test_files, config=config, base=base, tell=tell) if test_files else None
         require_apart(files, test_files, base=base)
         require_trainable(train)
+        if job.recipe.split.order == "time":
+            times(*((train,) if test is None else (train, test)))
         hashes = {path: source_bytes_hash(path) for path in [*files, *test_files]}
         skipped.append(False)
     columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
@@ -214,10 +216,11 @@ def version_of(job: Job, source: Source) -> Json:
     for path, known in source.hashes.items():
         if is_local(path) and source_bytes_hash(path) != known:
             raise DataError(f"{path} must stay as it is during a run but was changed.", next_step="Run again.")
-    if version is None:
-        return {"key": source.key, "version": None, "tags": [], "files": []}
-    files = [{"path": file.path, "bytes": file.bytes, "sha256": file.sha256} for file in version.files]
-    return {"key": source.key, "version": version.id, "tags": [*version.tags], "files": files}
+    return {
+        "version": None if version is None else version.id,
+        "tags": [] if version is None else [*version.tags],
+        "sources": {str(path): sha256 for path, sha256 in source.hashes.items()},
+    }
 
 
 def check(job: Job, source: Source) -> Json:

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ratchet.config import SplitConfig
-from ratchet.data import Dataset, Roles, exact_groups, restore, seal, split_by_time
+from ratchet.data import Dataset, Roles, exact_groups, restore, seal, split, split_by_time
 from ratchet.data.ordered import Ordered, times
 from ratchet.data.units import units
 from ratchet.errors import DataError
@@ -112,6 +112,14 @@ def test_a_time_that_can_not_be_read_is_named(cell: str) -> None:
     ) as caught:
         split_by_time(table_of(times=cells), config=TIME)
     assert "empty it" in caught.value.next_step
+
+
+def test_a_column_without_times_is_another_column() -> None:
+    with pytest.raises(DataError, match=r"row 1 of a\.csv has") as caught:
+        split_by_time(table_of(times=sentences(100)), config=TIME)
+    assert caught.value.next_step == "Set data.time to another column."
+    with pytest.raises(DataError, match="must be random for a draw but is time"):
+        split(table_of(), config=TIME, seed=1)
 
 
 def test_rows_without_a_time_go_to_the_quarantine_and_come_back() -> None:

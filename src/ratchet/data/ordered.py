@@ -100,7 +100,9 @@ def times(*tables: Dataset) -> list[Floats]:
         raise DataError(
             f"Every cell of the time column {tables[which].roles.time!r} must be a date, a time or seconds since 1970 but "
             f"{tables[which].place(row)} has {columns[which][row].as_py()!r}.",
-            next_step="Correct the cell, or empty it: a row without a time goes to the quarantine.",
+            next_step="Set data.time to another column."
+            if 2 * len(found.unreadable) > starts[-1]
+            else "Correct the cell, or empty it: a row without a time goes to the quarantine.",
         )
     return np.split(found.seconds, starts[1:-1])
 

@@ -34,10 +34,11 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
         test: rows that are the test part as they are; the parts are then those of ``concat(dataset, test)``.
 
     Raises:
-        DataError: a row without text or label, a label whose rows all belong together or that only ``test`` has, or too
-            few units for the parts.
+        DataError: ``config.order`` is not ``random``, a row without text or label, a label whose rows all belong together
+            or that only ``test`` has, or too few units for the parts.
     """
-    assert config.order == "random"
+    if config.order != "random":
+        raise DataError(f"split.order must be random for a draw but is {config.order}.", next_step="Use split_by_time.")
     for table in (dataset,) if test is None else (dataset, test):
         require_complete(table)
     tied = units(dataset, config=config)
