@@ -357,6 +357,20 @@ def test_a_changed_ledger_stops_the_run(done: tuple[Recipe, dict[str, Any]]) -> 
         run(recipe)
 
 
+def test_where_the_majority_stands_nothing_is_augmented_or_balanced(make_reviews: Callable[..., Path]) -> None:
+    table = make_reviews(300)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    dice = random.Random(1)
+    lines[1:] = [f"{line.split(',')[0]},{dice.choice(['好评', '差评', '好评'])}" for line in dict.fromkeys(lines[1:])]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    said = io.StringIO()
+    summary = run(small(table, "challengers=[{kind: eda, name: eda}, {kind: balance, name: bal}]"), screen=Screen(said))
+    assert summary["champion"] == "majority"
+    plain = " ".join(said.getvalue().split())
+    for name in ("eda", "bal"):
+        assert f"{name}: skipped. The champion is the majority model, which learns nothing" in plain
+
+
 def dated(table: Path, days: int, *, first: int = 0) -> Path:
     """The table with a column of dates, rising with the rows."""
     with table.open(encoding="utf-8", newline="") as file:

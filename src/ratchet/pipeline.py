@@ -335,10 +335,7 @@ def incumbent(job: Job, rows: PartedRows) -> None:
             except DataError as error:
                 reason = error.problem
         if reason:
-            job.ledger.note(
-                "skipped", {"run": job.run, "name": name, "reason": reason}, key=f"skipped:{job.run}:{name}"
-            )
-            job.screen.say("challenge", f"{name}: skipped, {reason}")
+            _skip(job, name, reason)
 
 
 def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
@@ -365,11 +362,10 @@ def challenge(job: Job, rows: PartedRows, spec: Challenger) -> None:
             return
         missing = next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
         if isinstance(spec, EncoderSpec) and missing is not None:
-            reason = str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}"))
-            job.ledger.note(
-                "skipped", {"run": job.run, "name": name, "reason": reason}, key=f"skipped:{job.run}:{name}"
-            )
-            job.screen.say("challenge", f"{name}: skipped. {reason}")
+            _skip(job, name, str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}")))
+            return
+        if isinstance(spec, EdaSpec | BalanceSpec) and champion(job, rows).spec() is None:
+            _skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
             return
         training = job.workspace.models / f"{key}.training"
         with job.screen.bar(name) as advance:

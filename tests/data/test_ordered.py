@@ -168,6 +168,19 @@ def test_a_label_that_comes_up_later_is_named() -> None:
         split_by_time(table_of(texts=texts, labels=labels), config=TIME)
 
 
+@pytest.mark.parametrize(
+    ("labels", "part"),
+    [
+        (["好", "差"] * 30 + ["好"] * 40, r"valid part .* all its 17 rows"),
+        (["好", "差"] * 40 + ["好"] * 20, r"test part .* all its 15 rows"),
+        (["好"] * 100, r"train part .* all its 68 rows"),
+    ],
+)
+def test_a_part_of_one_label_is_an_error(labels: list[str], part: str) -> None:
+    with pytest.raises(DataError, match=rf"The {part} are '好'"):
+        split_by_time(table_of(labels=labels), config=TIME)
+
+
 def test_a_label_that_is_gone_is_a_note() -> None:
     found = split_by_time(table_of(labels=["旧"] * 20 + ["好", "差"] * 40), config=TIME)
     assert "1 of 3 labels have no row in the test part: '旧'." in found.parts.notes
@@ -227,8 +240,7 @@ TABLES = st.lists(
         st.sampled_from([None, None, None, "g1", "g2", "g3"]),
         st.one_of(st.none(), st.integers(0, 8), st.integers(0, 400)),  # day
     ),
-    min_size=12,
-    max_size=60,
+    max_size=50,
 )
 
 
@@ -239,6 +251,8 @@ def test_neither_time_nor_what_belongs_together_is_ever_divided(
 ) -> None:
     told = random.Random(1)
     sentence = ["".join(told.choices(CHARACTERS, k=3 + 2 * i)) for i in range(12)]
+    rows = rows + [(i, "", "xy"[i % 2], None, 13 * i) for i in range(12, 42)]  # enough others for parts of two labels
+    sentence += sentences(30)
     texts = [sentence[i][: len(edit)] + edit + sentence[i][2 * len(edit) :] for i, edit, *_ in rows]
     day = [None if row[4] is None else date(2024, 1, 1) + timedelta(days=row[4]) for row in rows]
     cells = [None if day[i] is None else (FORMS[0], *FORMS[2:4])[i % 3](day[i]) for i in range(len(rows))]
@@ -277,7 +291,12 @@ def test_neither_time_nor_what_belongs_together_is_ever_divided(
 @given(st.lists(st.integers(0, 20), min_size=3, max_size=40), st.sampled_from([0.1, 0.25, 0.5]), st.integers(2, 6))
 def test_the_cuts_are_as_near_to_the_shares_as_times_allow(when: list[int], share: float, folds: int) -> None:
     assume(len(set(when)) >= 3)
-    table = dataset(CHARACTERS[: len(when)], ["x"] * len(when), [str(1_700_000_000 + 60 * t) for t in when])
+    when = [time for time in when for _ in "xy"]
+    table = dataset(
+        CHARACTERS[: len(when)],
+        ["x", "y"] * (len(when) // 2),
+        [str(1_700_000_000 + 60 * t) for t in when],
+    )
     parts = split_by_time(table, config=SplitConfig(order="time", test=share, folds=folds)).parts
     assert len(np.unique(exact_groups(table.texts))) == len(when)
 

@@ -48,7 +48,7 @@ def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None
 
     Raises:
         DataError: a row without text or label, a time that can not be read, fewer different times than parts, a part from
-            which everything was purged, or a label that is not in train.
+            which everything was purged or in which one label is left, or a label that is not in train.
     """
     for table in (dataset,) if test is None else (dataset, test):
         require_complete(table)
@@ -64,6 +64,7 @@ def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None
     quarantine = quarantine.plus(removed(present, out, reasons=[LEAK] * len(out), kept=stands[out]))
     _require_rows(fold, stay=stay, given=test is not None)
     _require_labels(present, test=test, fold=fold, stay=stay, seconds=seconds)
+    _require_two_labels(present.take(stay), fold=fold[stay])
     notes = [
         _order_note(present, fold=fold, seconds=seconds),
         *_size_notes(fold, config=config, given=test is not None),
@@ -165,6 +166,18 @@ def _require_labels(present: Dataset, *, test: Dataset | None, fold: Rows, stay:
         f"({count:,} rows, the first is {place}{why}).",
         next_step="Take these rows out, merge the label with another, or set split.order to random.",
     )
+
+
+def _require_two_labels(dataset: Dataset, *, fold: Rows) -> None:
+    """No part of one label: whoever always answers it would be perfect there."""
+    labels = np.array(dataset.labels, dtype=object)
+    for part in sorted(set(fold.tolist()), reverse=True):
+        rows = np.flatnonzero(fold == part)
+        if len(set(labels[rows])) < 2:
+            raise DataError(
+                f"The {_NAMES[part]} part must have at least 2 labels but all its {len(rows):,} rows are {labels[rows[0]]!r}.",
+                next_step="Set split.order to random, or other shares in split.test and split.folds.",
+            )
 
 
 def _order_note(present: Dataset, *, fold: Rows, seconds: Floats) -> str:
