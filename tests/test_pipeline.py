@@ -1,6 +1,8 @@
 """The road end to end on a small table: what it leaves, what it skips, and what it survives."""
 
 import csv
+import hashlib
+import io
 import json
 import os
 import random
@@ -8,21 +10,28 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ratchet.bundle import Bundle
 from ratchet.config import Recipe
+from ratchet.data.ordered import times
 from ratchet.data.quarantine import read_quarantine, restore
+from ratchet.data.restoring import restore as restore_version
 from ratchet.data.saved import load_dataset
-from ratchet.errors import BundleError, DataError, WorkspaceError
+from ratchet.data.versions import log, record_inputs, tag
+from ratchet.errors import BundleError, DataError, RecipeError, WorkspaceError
 from ratchet.history import compare_named, list_records, list_runs, load_summary
 from ratchet.ledger import CHALLENGE, Ledger
 from ratchet.pipeline import run
 from ratchet.recipe import load_recipe, parse_recipe
+from ratchet.screen import Screen
 from ratchet.serve import load_model
 from ratchet.workspace import Workspace
 
@@ -425,3 +434,166 @@ def test_a_changed_ledger_stops_the_run(done: tuple[Recipe, dict[str, Any]]) -> 
     path.write_bytes(path.read_bytes().replace(b'"outcome":"better"', b'"outcome":"worse!"', 1))
     with pytest.raises(WorkspaceError, match=r"[Rr]ecord \d"):
         run(recipe)
+
+
+def test_where_the_majority_stands_nothing_is_augmented_or_balanced(make_reviews: Callable[..., Path]) -> None:
+    table = make_reviews(300)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    dice = random.Random(1)
+    lines[1:] = [f"{line.split(',')[0]},{dice.choice(['好评', '差评', '好评'])}" for line in dict.fromkeys(lines[1:])]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    said = io.StringIO()
+    summary = run(small(table, "challengers=[{kind: eda, name: eda}, {kind: balance, name: bal}]"), screen=Screen(said))
+    assert summary["champion"] == "majority"
+    plain = " ".join(said.getvalue().split())
+    for name in ("eda", "bal"):
+        assert f"{name}: skipped. The champion is the majority model, which learns nothing" in plain
+
+
+def dated(table: Path, days: int, *, first: int = 0) -> Path:
+    """The table with a column of dates, rising with the rows."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    rows[0].append("date")
+    for number, row in enumerate(rows[1:]):
+        day = date(2024, 1, 1) + timedelta(days=first + number * days // (len(rows) - 1))
+        row.append(f"{day.year}年{day.month}月{day.day}日" if number % 2 else str(day))
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return table
+
+
+def card_of(recipe: Recipe, name: str) -> tuple[Path, dict[str, Any]]:
+    for path in Path(recipe.workspace, "models").glob("*/contender.json"):
+        card: dict[str, Any] = json.loads(path.read_bytes())
+        if card["name"] == name:
+            return path.parent, card
+    raise AssertionError(name)
+
+
+def test_in_time_order_every_verdict_is_made_on_the_valid_part(make_reviews: Callable[..., Path]) -> None:
+    table = dated(make_reviews(), 200)
+    balance = "{kind: balance, name: bal, ratio: 1}"
+    order = ("data.time=date", "split.order=time")
+    recipe = small(table, *order, f"challengers=[{{kind: eda, name: eda}}, {balance}]")
+    said = io.StringIO()
+    summary = run(recipe, screen=Screen(said))
+    rows = load_dataset(next(Path(recipe.workspace, "data").glob("rows-*")))
+    fold = np.load(next(Path(recipe.workspace, "data").glob("rows-*/fold.npy")))
+    (seconds,) = times(rows)
+    assert seconds[fold == 1].max() < seconds[fold == 0].min() <= seconds[fold == 0].max() < seconds[fold == -1].min()
+    assert [verdict["name"] for verdict in summary["verdicts"]][:3] == ["tfidf-lr", "eda", "bal"]
+    assert {verdict["n"] for verdict in summary["verdicts"]} == {(fold == 0).sum()}
+    records = Ledger(Workspace(recipe.workspace).ledger).records()
+    verdicts = [record.body["verdict"] for record in records if record.kind == CHALLENGE]
+    assert {finding["inflation"] for verdict in verdicts for finding in verdict["findings"]} == {1.0}
+    folder, _ = card_of(recipe, "tfidf-lr")
+    assert not (folder / "folds").exists()
+    assert np.load(folder / "rows.npy").tolist() == np.flatnonzero(fold == 0).tolist()
+    plain = " ".join(said.getvalue().split())
+    assert "(sealed); in time order; no copy" in plain
+    assert "Every verdict is made on the valid part alone" in plain
+    report = json.loads((Workspace(recipe.workspace).runs / summary["run"] / "report.json").read_bytes())
+    assert any("valid begins at" in note for note in report["notes"])
+    assert report["confusion"]["part"] == "valid part"
+    for name in ("tfidf-lr", "majority"):
+        assert (
+            compare_named(
+                name,
+                "majority",
+                workspace=Path(recipe.workspace),
+                metrics=["accuracy"],
+                kind="superior",
+                margin=0.01,
+                label="",
+            )
+            .findings[0]
+            .n
+            == (fold == 0).sum()
+        )
+
+
+def test_the_model_served_in_time_order_saw_the_train_part_alone(make_reviews: Callable[..., Path]) -> None:
+    table = dated(make_reviews(), 200)
+    settings = ("data.time=date", "split.order=time", "challengers=[]", "compress.methods=[]")
+    recipe = small(table, *settings)
+    run(recipe)
+    before = {path.name: path.read_bytes() for path in (card_of(recipe, "tfidf-lr")[0] / "model").iterdir()}
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    once = Counter(line.split(",")[0] for line in lines)
+    flip = {"好评": "差评", "差评": "好评"}
+    for number, line in enumerate(lines[480:], 480):
+        text, label, day = line.split(",")
+        if once[text] == 1:
+            lines[number] = f"{text},{flip[label]},{day}"
+    table.write_text("".join(lines), encoding="utf-8")
+    other = small(table, *settings, workspace="two")
+    assert run(other)["scores"]["honest"]["value"] < 0.8
+    after = {path.name: path.read_bytes() for path in (card_of(other, "tfidf-lr")[0] / "model").iterdir()}
+    assert before == after
+
+
+@pytest.mark.parametrize("order", ["time", "random"])
+def test_in_time_order_the_old_champion_is_asked_about_later_rows_only(
+    make_reviews: Callable[..., Path], order: str
+) -> None:
+    table = dated(make_reviews(), 100)
+    settings = ("data.time=date", "challengers=[]", "compress.methods=[]")
+    run(small(table, *settings, f"split.order={order}"))
+    more = dated(make_reviews(500, name="more.csv", seed=5), 100, first=60)
+    with table.open("a", encoding="utf-8") as file:
+        file.writelines(more.read_text(encoding="utf-8").splitlines(keepends=True)[1:])
+    recipe = small(table, *settings, "split.order=time")
+    summary = run(recipe)
+    old = {verdict["name"]: verdict for verdict in summary["verdicts"]}["tfidf-lr (before)"]
+    folder, _ = card_of(recipe, "tfidf-lr (before)")
+    rows = load_dataset(Path(recipe.workspace, "data", f"rows-{card_of(recipe, 'tfidf-lr (before)')[1]['rows']}"))
+    asked = times(rows)[0][np.load(folder / "rows.npy")]
+    last = datetime(2024, 4, 10, tzinfo=UTC).timestamp() if order == "random" else 0
+    assert asked.min() >= last
+    assert old["n"] == len(asked)
+
+
+def test_a_time_column_is_needed_for_time_order(make_reviews: Callable[..., Path]) -> None:
+    with pytest.raises(RecipeError, match=r"data.time .*must name the time column when split.order is time"):
+        small(make_reviews(), "split.order=time")
+
+
+def test_a_run_names_the_version_of_its_data(make_reviews: Callable[..., Path]) -> None:
+    table = make_reviews(300)
+    recipe = small(table)
+    place = Workspace(recipe.workspace)
+    raw = table.read_bytes()
+    first = run(recipe, until="check")
+    (version,) = log(place)
+    assert (version.rows, version.message) == (300, f"run {first['run']}")
+    assert (first["data"]["version"], first["data"]["tags"]) == (version.id, [])
+    tag("v1", version, workspace=place)
+    again = run(recipe, until="check")
+    assert len(log(place)) == 1
+    assert (again["data"]["version"], again["data"]["tags"]) == (version.id, ["v1"])
+    record = json.loads((place.runs / again["run"] / "environment.json").read_bytes())["data"]
+    assert record["sources"] == {str(table): hashlib.sha256(raw).hexdigest()}
+    report = json.loads((place.runs / again["run"] / "report.json").read_bytes())
+    assert report["environment"]["data_version"] == f"{version.id[:12]} [v1]"
+    table.write_bytes(raw.replace("好评".encode(), "赞".encode()))
+    changed = run(recipe, until="check")["data"]["version"]
+    assert [found["version"] for found in list_runs(place.root)] == [version.id, version.id, changed]
+    assert [found["tags"] for found in list_runs(place.root)] == [["v1"], ["v1"], []]
+    restore_version(version, workspace=place)
+    assert table.read_bytes() == raw
+    assert run(recipe, until="check")["stages"]["check"]["status"] == "skipped"
+
+
+def test_a_file_that_changes_while_it_is_read_stops_the_run(
+    make_reviews: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = make_reviews(100)
+
+    def slow(*given: Any, **named: Any) -> Any:
+        table.write_bytes(table.read_bytes() + "又一条,好评\n".encode())
+        return record_inputs(*given, **named)
+
+    monkeypatch.setattr("ratchet.pipeline.record_inputs", slow)
+    with pytest.raises(DataError, match="must stay as it is during a run but was changed"):
+        run(small(table), until="check")

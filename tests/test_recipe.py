@@ -90,7 +90,7 @@ def test_a_whole_recipe() -> None:
         ("near_threshold: .3", "", "Did you mean check.near_threshold or split.near_threshold?"),
         ("lr: .3", "", "Did you mean train.lr"),
         ("tarin: {lr: .3}", "tarin (ratchet.yaml, line 1)", "Did you mean train?"),
-        ("split: {q: 1}", "split.q (", "The keys are test, folds, near, near_threshold."),
+        ("split: {q: 1}", "split.q (", "The keys are order, test, folds, near, near_threshold."),
         (
             "data:\n  text: 2024",
             "data.text (ratchet.yaml, line 2) must be text but got 2024.",

@@ -101,12 +101,14 @@ def schema() -> None:
 def runs(workspace: Path, as_json: bool) -> None:
     """List the runs of a workspace, the newest last."""
     from ratchet.history import list_runs
+    from ratchet.summary import told
 
     found = list_runs(workspace)
     if as_json:
         return _print_json(found)
-    rows = [tuple(str(run[key]) for key in ("run", "name", "status", "champion", "test", "seconds")) for run in found]
-    Screen(sys.stdout).table("Runs", ("run", "recipe", "status", "champion", "sealed test", "seconds"), rows)
+    keys = ("run", "name", "data", "status", "champion", "test", "seconds")
+    rows = [tuple(str(run[key]) for key in keys) for run in (known | {"data": told(known)} for known in found)]
+    Screen(sys.stdout).table("Runs", ("run", "recipe", "data", "status", "champion", "sealed test", "seconds"), rows)
     if not rows:
         click.echo("No run yet.")
     return None

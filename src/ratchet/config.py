@@ -35,7 +35,7 @@ class DataConfig(Section):
     group: str | None = None
     """Column whose equal values must stay in one part (a customer, a document)."""
     time: str | None = None
-    """Column with a date or time; kept for reports."""
+    """Column with a date, a time or seconds since 1970; ``split.order: time`` divides by it."""
     id: str | None = None
     """Column that names a row."""
     encoding: str = "auto"
@@ -120,10 +120,12 @@ class PrepareConfig(Section):
 class SplitConfig(Section):
     """How the rows are divided."""
 
+    order: Literal["random", "time"] = "random"
+    """random: every label has its share of every part; time: the latest rows are test, the latest of the rest valid."""
     test: float = Field(default=0.15, gt=0, lt=1)
     """Share of the rows in the sealed test part."""
     folds: int = Field(default=5, ge=2, le=20)
-    """Folds of the other rows; fold 0 is the valid part, the others are the train part."""
+    """Folds of the other rows; fold 0 is the valid part, the others are train. In time order valid is one in so many."""
     near: bool = True
     """Keep near-duplicates in one part."""
     near_threshold: float = Field(default=0.5, gt=0, le=1)
@@ -343,6 +345,12 @@ class Recipe(Section):
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
     serve: ServeConfig = ServeConfig()
+
+    @model_validator(mode="after")
+    def _timed(self) -> Self:
+        if self.split.order == "time" and self.data.time is None:
+            raise ValueError("data.time must name the time column when split.order is time but is absent.")
+        return self
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:

@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 from ratchet.config import BalanceSpec, BlendSpec, EdaSpec, EncoderSpec, LinearSpec
 from ratchet.data.balance import rebalance
 from ratchet.data.leaks import leaks
-from ratchet.data.split import Parts
+from ratchet.data.ordered import times
+from ratchet.data.parts import Parts
 from ratchet.data.table import Dataset
 from ratchet.errors import DataError, WorkspaceError
 from ratchet.ledger import ContenderRef
@@ -222,14 +223,14 @@ def train_linear(
     sample: Sample | None = None,
     facts: Callable[[], Mapping[str, Any]] | None = None,
 ) -> None:
-    """Fit a linear contender on every fold's complement; fold 0's model is the one to be served."""
+    """Fit a linear contender on every fold's complement; fold 0's model is to be served, and in time order the only one."""
     dev = rows.parts.dev
+    held = np.isin(dev, rows.parts.compared)
     resolved = spec
     if spec != "majority":
         resolved = resolve(spec, language=rows.language, n_rows=len(dev), n_labels=len(rows.labels))
-    fit = fit_folds(
-        rows.corpus, rows.names(dev), rows.parts.fold[dev], spec=resolved, seed=seed, augment=augment, sample=sample
-    )
+    fold = np.where(held, rows.parts.fold[dev], -1)
+    fit = fit_folds(rows.corpus, rows.names(dev), fold, spec=resolved, seed=seed, augment=augment, sample=sample)
     save_models(folder, fit.models)
     plain = None if resolved == "majority" else resolved
     finish(
@@ -239,8 +240,8 @@ def train_linear(
         kind=kind or ("majority" if plain is None else plain.kind),
         runtime="linear",
         spec=plain,
-        predicted=dev,
-        probability=fit.probability,
+        predicted=dev[held],
+        probability=fit.probability[held],
         seconds=fit.seconds,
         facts={"features": fit.artefact.features, "converged": fit.artefact.converged, **(facts() if facts else {})},
     )
@@ -488,18 +489,26 @@ def shrink(folder: Path, rows: PartedRows, *, name: str, of: Contender, threads:
 
 
 def defend(folder: Path, rows: PartedRows, *, name: str, of: Contender, trained_on: Dataset) -> None:
-    """The champion of other rows as it is, scored on the dev rows that it cannot know.
+    """The champion of other rows as it is, scored on the rows of the comparison that it cannot know.
 
-    A row is left out when it is a copy or a near-copy of one that the model was trained on, or of its group.
+    A row is left out when it is a copy or a near-copy of one that the model was trained on, or of its group; in time order
+    also when it is not later than all of those.
 
     Raises:
         DataError: it knows every row.
     """
     begun = time.perf_counter()
-    dev = rows.parts.dev
-    unknown = dev[~leaks(trained_on, rows.dataset.take(dev)).right_rows]
+    asked = rows.parts.compared
+    known = leaks(trained_on, rows.dataset.take(asked)).right_rows
+    if rows.parts.order == "time":
+        seen, seconds = times(trained_on, rows.dataset)
+        known |= ~(seconds[asked] > np.max(seen))  # a time that is missing may be any
+    unknown = asked[~known]
     if not len(unknown):
-        raise DataError(f"{of.name!r} was trained on copies of all {len(dev):,} rows, so it cannot be scored on them.")
+        later = " or on later ones" if rows.parts.order == "time" else ""
+        raise DataError(
+            f"{of.name!r} was trained on copies of all {len(asked):,} rows{later}, so it cannot be scored on them."
+        )
     with writing(folder):
         shutil.copytree(of.folder / MODEL, folder / MODEL)
     finish(
@@ -512,7 +521,7 @@ def defend(folder: Path, rows: PartedRows, *, name: str, of: Contender, trained_
         predicted=unknown,
         probability=of.model().predict(rows.texts(unknown)),
         seconds=time.perf_counter() - begun,
-        facts={"of": of.name, "left_out": len(dev) - len(unknown)},
+        facts={"of": of.name, "left_out": len(asked) - len(unknown)},
     )
 
 

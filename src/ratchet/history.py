@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from ratchet.contenders import Contender, PartedRows
+from ratchet.data.parts import Parts
 from ratchet.data.read import read_table
 from ratchet.data.saved import ROWS, load_dataset
-from ratchet.data.split import Parts
+from ratchet.data.versions import log
 from ratchet.errors import DataError, WorkspaceError
 from ratchet.ledger import CHALLENGE, ROOT, Ledger, Record
 from ratchet.metrics import Evidence
 from ratchet.report import ReportData, save
 from ratchet.screen import Screen
 from ratchet.store import load_array, load_json
+from ratchet.summary import SHORT, told
 from ratchet.verdict import Claim, Kind, Verdict, compare
 from ratchet.workspace import Workspace
 
@@ -27,6 +29,7 @@ Json = dict[str, Any]
 def list_runs(root: Path) -> list[Json]:
     """Every run that the ledger knows, oldest first; one that was killed has no end."""
     workspace = _workspace(root)
+    tags = {version.id: version.tags for version in log(workspace)}
     runs: dict[str, Json] = {}
     for record in Ledger(workspace.ledger).records():
         body = record.body
@@ -36,6 +39,8 @@ def list_runs(root: Path) -> list[Json]:
                 "name": body["name"],
                 "status": "unfinished",
                 "started": record.time,
+                "version": body.get("version"),
+                "tags": list(tags.get(body.get("version", ""), ())),
                 "champion": "",
                 "test": "",
                 "seconds": "",
@@ -70,6 +75,8 @@ def tell(summary: Json, *, screen: Screen) -> None:
     """A run for people: the figures, then the staircase."""
     data, scores = summary["data"], summary["scores"]
     screen.say("run", f"{summary['run']}  {summary['name']}  {summary['seconds']:.0f} s")
+    if data.get("version"):
+        screen.say("data", f"version {told(data)}; `ratchet data restore {data['version'][:SHORT]}` brings it back")
     screen.say(
         "data",
         f"{data['rows']:,} rows, {data['unique_rows']:,} different texts, {data['conflicting_texts']:,} with two labels",
@@ -179,7 +186,12 @@ def _rows_of(workspace: Workspace, family: str) -> PartedRows:
     for folder in sorted(workspace.data.glob("rows-*")):
         facts = load_json(folder / "facts.json")
         if family == f"rows-{facts['hash'][:16]}" and (folder / ROWS).is_file():
-            parts = Parts(fold=load_array(folder / "fold.npy"), hash=facts["hash"], notes=tuple(facts["notes"]))
+            parts = Parts(
+                fold=load_array(folder / "fold.npy"),
+                hash=facts["hash"],
+                notes=tuple(facts["notes"]),
+                order=facts.get("order", "random"),
+            )
             return PartedRows(
                 dataset=load_dataset(folder),
                 parts=parts,

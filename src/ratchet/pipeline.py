@@ -42,13 +42,16 @@ from ratchet.data.clean import prepare as clean
 from ratchet.data.fixes import fix, require_labels
 from ratchet.data.labels import require_trainable
 from ratchet.data.leaks import remove_leaks
+from ratchet.data.ordered import split_by_time, times
+from ratchet.data.parts import Parts, seal
 from ratchet.data.quarantine import changes_path, write_quarantine
 from ratchet.data.read import read_dataset, require_apart
 from ratchet.data.review import Answers, read_answers
 from ratchet.data.saved import load_dataset, save_dataset
 from ratchet.data.sources import source_bytes_hash
-from ratchet.data.split import Parts, seal, split
+from ratchet.data.split import split
 from ratchet.data.table import Dataset, Rows, concat
+from ratchet.data.versions import is_local, record_inputs
 from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
 from ratchet.ledger import CHALLENGE, Ledger
 from ratchet.metrics import Evidence, score
@@ -59,7 +62,7 @@ from ratchet.reproduce import code_version, environment
 from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_array, load_json, save_array, save_json
-from ratchet.summary import Recorded, changed_lines, health_lines, summarise, write_report
+from ratchet.summary import Recorded, changed_lines, health_lines, summarise, told, write_report
 from ratchet.verdict import Claim, Verdict, compare
 from ratchet.workspace import Workspace, write_atomic
 
@@ -151,13 +154,14 @@ def road(job: Job, source: Source, *, until: str | None = None) -> Json:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """The rows as they came, and the key of everything that depends on them."""
+    """The rows as they came, the key of everything that depends on them, and the sha256 of each source's bytes."""
 
     train: Dataset
     test: Dataset | None
     answers: Answers | None
     """What was decided about doubted labels of ``train``."""
     key: str
+    hashes: Mapping[Path, str]
 
 
 def read(job: Job) -> Source:
@@ -179,23 +183,56 @@ def read(job: Job) -> Source:
         answers = read_answers(Path(prepare.review), train, labels=prepare.labels) if prepare.review else None
         renamed = prepare.model_copy(update={"text": ()})
         require_trainable(fix(train, config=renamed, answers=answers).dataset)
-        hashes = [source_bytes_hash(path) for path in [*files, *test_files]]
+        if job.recipe.split.order == "time":
+            times(*((train,) if test is None else (train, test)))
+        hashes = {path: source_bytes_hash(path) for path in [*files, *test_files]}
         skipped.append(False)
     columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
-    return Source(train=train, test=test, answers=answers, key=key_of(hashes, len(files), columns, job.code))
+    key = key_of([*hashes.values()], len(files), columns, job.code)
+    return Source(train=train, test=test, answers=answers, key=key, hashes=hashes)
 
 
 def start(job: Job, source: Source) -> None:
-    """Heal what a killed run left, and record the recipe and the environment."""
+    """Heal what a killed run left, and record the recipe, the environment and the data."""
     for torn in job.ledger.recover():
         job.screen.say("ledger", f"a record torn by a killed run was moved to {torn}")
     job.folder.mkdir(parents=True)
     seeds = {"run": job.recipe.seed}
     write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
-    record = environment(seeds=seeds, folder=Path.cwd())
+    data = version_of(job, source)
+    record = environment(seeds=seeds, folder=Path.cwd()) | {"data": data}
     write_atomic(job.folder / "environment.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
-    job.ledger.note("run-started", {"run": job.run, "name": job.recipe.name, "data": source.key, "code": job.code})
+    body = {"run": job.run, "name": job.recipe.name, "data": source.key, "version": data["version"], "code": job.code}
+    job.ledger.note("run-started", body)
     job.screen.say("run", f"{job.run}  {job.recipe.name}  (workspace {job.workspace.root})")
+    if data["version"] is not None:
+        job.screen.say("run", f"data version {told(data)}")
+
+
+def version_of(job: Job, source: Source) -> Json:
+    """The version of the data that this run reads, recorded unless it is the newest one already.
+
+    Raises:
+        DataError: a file was changed after it was read.
+    """
+    config = job.recipe.data
+    tables = [source.train, *([] if source.test is None else [source.test])]
+    columns = dict.fromkeys(name for table in tables for name in table.table.column_names)
+    version = record_inputs(
+        config.files,
+        config.test_files,
+        workspace=job.workspace,
+        message=f"run {job.run}",
+        shape=(sum(map(len, tables)), [*columns]),
+    )
+    for path, known in source.hashes.items():
+        if is_local(path) and source_bytes_hash(path) != known:
+            raise DataError(f"{path} must stay as it is during a run but was changed.", next_step="Run again.")
+    return {
+        "version": None if version is None else version.id,
+        "tags": [] if version is None else [*version.tags],
+        "sources": {str(path): sha256 for path, sha256 in source.hashes.items()},
+    }
 
 
 def check(job: Job, source: Source) -> Json:
@@ -237,7 +274,8 @@ def prepare(job: Job, source: Source) -> PartedRows:
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near)))
         facts, dataset = load_json(folder / "facts.json"), load_dataset(folder)
-        parts = Parts(fold=load_array(folder / "fold.npy"), hash=facts["hash"], notes=tuple(facts["notes"]))
+        fold = load_array(folder / "fold.npy")
+        parts = Parts(fold=fold, hash=facts["hash"], notes=tuple(facts["notes"]), order=facts["order"])
     rows = PartedRows(
         dataset=dataset,
         parts=parts,
@@ -255,7 +293,8 @@ def prepare(job: Job, source: Source) -> PartedRows:
     where = f"; {sum(facts['removed'].values()):,} in {folder / 'quarantine.csv'} ({removed})" if removed else ""
     job.screen.say("prepare", f"{len(dataset):,} rows stay{where}")
     sizes = f"train {len(parts.train):,}, valid {len(parts.valid):,}, test {len(parts.test):,} (sealed)"
-    job.screen.say("prepare", f"{sizes}; {parts.fold.max() + 1} folds; no copy or near-copy crosses a part")
+    how = f"{parts.folds} folds" if parts.order == "random" else "in time order"
+    job.screen.say("prepare", f"{sizes}; {how}; no copy or near-copy crosses a part")
     for note in parts.notes:
         job.screen.say("prepare", note)
     return rows
@@ -270,8 +309,12 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
         test = fixed.dataset
         dataset, leaking = remove_leaks(dataset, test, **near)
         quarantine = replace(quarantine.plus(leaking), changes=pa.concat_tables([quarantine.changes, fixed.changes]))
-    parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test)
-    whole = dataset if test is None else concat(dataset, test)
+    if recipe.split.order == "time":
+        ordered = split_by_time(dataset, config=recipe.split, test=test)
+        whole, parts, quarantine = ordered.dataset, ordered.parts, quarantine.plus(ordered.quarantine)
+    else:
+        parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test)
+        whole = dataset if test is None else concat(dataset, test)
     language = recipe.data.language
     save_dataset(target, whole)
     save_array(target / "fold.npy", parts.fold)
@@ -279,6 +322,7 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
     facts = {
         "hash": parts.hash,
         "notes": list(parts.notes),
+        "order": parts.order,
         "seal": seal(parts, whole),
         "read": len(source.train) + (0 if test is None else len(test)),
         "removed": quarantine.counts,
@@ -336,10 +380,7 @@ def incumbent(job: Job, rows: PartedRows) -> None:
             except DataError as error:
                 reason = error.problem
         if reason:
-            job.ledger.note(
-                "skipped", {"run": job.run, "name": name, "reason": reason}, key=f"skipped:{job.run}:{name}"
-            )
-            job.screen.say("challenge", f"{name}: skipped, {reason}")
+            _skip(job, name, reason)
 
 
 def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
@@ -366,11 +407,10 @@ def challenge(job: Job, rows: PartedRows, spec: Challenger) -> None:
             return
         missing = next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
         if isinstance(spec, EncoderSpec) and missing is not None:
-            reason = str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}"))
-            job.ledger.note(
-                "skipped", {"run": job.run, "name": name, "reason": reason}, key=f"skipped:{job.run}:{name}"
-            )
-            job.screen.say("challenge", f"{name}: skipped. {reason}")
+            _skip(job, name, str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}")))
+            return
+        if isinstance(spec, EdaSpec | BalanceSpec) and champion(job, rows).spec() is None:
+            _skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
             return
         training = job.workspace.models / f"{key}.training"
         with job.screen.bar(name) as advance:
@@ -551,6 +591,7 @@ def finish(
     summary = summarise(
         run=job.run,
         recipe=job.recipe,
+        data=load_json(job.folder / "environment.json")["data"],
         health=health,
         rows=rows,
         contenders=contenders,

@@ -47,6 +47,7 @@ from ratchet.workspace import write_atomic
 Json = dict[str, Any]
 MISTAKES = 10
 SHOWN = 4_000
+SHORT = 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,6 +67,7 @@ def summarise(
     *,
     run: str,
     recipe: Recipe,
+    data: Json,
     health: Json,
     rows: PartedRows | None,
     contenders: Sequence[Contender],
@@ -98,6 +100,8 @@ def summarise(
             "naive_leak_share": naive["leaked_rows"] / naive["test_rows"] if naive and naive["test_rows"] else None,
             "removed": None if rows is None else dict(rows.removed),
             "changed": None if rows is None else dict(rows.changed),
+            "version": data["version"],
+            "tags": data["tags"],
         },
         "scores": {
             "naive": naive["naive"] if naive else None,
@@ -127,6 +131,12 @@ def summarise(
         },
         "seconds": round(sum(seconds for seconds, _ in stages.values()), 2),
     }
+
+
+def told(data: Mapping[str, Any]) -> str:
+    """A version of the data for people, as `ratchet data log` has it: "15f3f25fa6e3 [raw]"; empty where there is none."""
+    tags = "".join(f" [{tag}]" for tag in data["tags"])
+    return "" if data["version"] is None else data["version"][:SHORT] + tags
 
 
 def _plain(record: Record) -> Json:
@@ -206,6 +216,8 @@ def health_lines(health: Json) -> list[str]:
             lines.append(
                 f"(rows with a copy in train {_figures(naive['leaked'])}, clean rows {_figures(naive['clean'])})"
             )
+    if naive and naive["ordered"]:
+        lines.append(f"on the latest fifth of the texts, by a fit on the earlier ones: {_figures(naive['ordered'])}")
     words = {"error": "would make a model or its score lie", "warning": "warnings", "note": "notes"}
     for severity, word in words.items():
         ids = [finding["id"] for finding in health["findings"] if finding["severity"] == severity]
@@ -407,6 +419,7 @@ def _environment(folder: Path, summary: Json) -> Environment:
         recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
         git_commit=git.get("commit") or "",
         git_dirty=git.get("dirty"),
+        data_version=told(record["data"]),
         ledger_records=summary["ledger"]["records"],
         ledger_head=summary["ledger"]["head"],
         stages=tuple(

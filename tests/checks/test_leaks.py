@@ -140,3 +140,29 @@ def test_scores_have_wilson_intervals() -> None:
     assert (score.value, score.n) == (0.8, 10)
     assert (round(score.low, 3), round(score.high, 3)) == (0.49, 0.943)
     assert Score.of(np.zeros(0, bool)) is None
+
+
+def test_in_time_order_it_tells_what_the_latest_rows_would_score(table: Any) -> None:
+    rng = random.Random(4)
+    texts, labels, days = [], [], []
+    for row in range(300):
+        good = rng.random() < 0.5
+        late = row >= 230  # the word means the contrary from then on
+        texts.append("".join(rng.choices(HAN, k=12)) + ("好评推荐" if good != late else "差评退货"))
+        labels.append("正面" if good else "负面")
+        days.append(f"2024年{1 + row // 25}月{1 + row % 25}日")
+    texts[:20], labels[:20] = texts[100:120], labels[100:120]
+    order = np.random.default_rng(1).permutation(300).tolist()
+    columns = {"text": texts, "label": labels, "date": days}
+    shuffled = table({name: [cells[row] for row in order] for name, cells in columns.items()}, time="date")
+    config = Recipe.model_validate({"data": {"time": "date"}, "split": {"order": "time"}})
+    split = naive_split(shuffled, seed=1, config=config)
+    assert split.ordered
+    assert split.naive
+    assert split.ordered.n == 56  # a fifth of the different texts
+    assert split.ordered.value < 0.1 < 0.5 < split.naive.value
+    (finding,) = check(Context(dataset=shuffled, recipe=config, seed=1))
+    assert "on the latest fifth, fitted on the earlier ones, " in finding.message
+    assert naive_split(shuffled, seed=1).ordered is None
+    one_day = table({**columns, "date": ["2024-01-01"] * 300}, time="date")
+    assert naive_split(one_day, seed=1, config=config).ordered is None

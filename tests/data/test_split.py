@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -142,6 +144,64 @@ def test_no_pair_that_belongs_together_is_divided_in_any_order(
     again = split(table.take(order), config=config, seed=seed)
     assert (again.fold == fold[order]).all()
     assert (again.hash, seal(again, table.take(order))) == (parts.hash, seal(parts, table))
+
+
+def plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def alike(one: str, other: str, *, n: int) -> float:
+    """Jaccard similarity of character n-grams, by hand."""
+    left, right = ({t[i : i + n] for i in range(max(len(t) - n + 1, 1))} for t in (plain(one), plain(other)))
+    return len(left & right) / len(left | right)
+
+
+def divided(table: Dataset, part: list[int], *, loose: float) -> list[tuple[int, int]]:
+    """Pairs of rows that belong together and are in different parts, by comparing every row with every other."""
+    texts, groups = table.texts, table.column("group")
+    found = []
+    for i, j in itertools.combinations(range(len(table)), 2):
+        if part[i] != part[j] and (
+            plain(texts[i]) == plain(texts[j])
+            or (groups[i] is not None and groups[i] == groups[j])
+            or alike(texts[i], texts[j], n=2) >= loose
+            or alike(texts[i], texts[j], n=3) >= 0.7
+        ):
+            found.append((i, j))
+    return found
+
+
+@settings(max_examples=80, derandomize=True, deadline=None)
+@given(TABLES, st.sampled_from([0.3, 0.5, 0.8]), st.integers(0, 3))
+def test_no_pair_that_belongs_together_is_divided_by_brute_force(
+    rows: list[tuple[int, str, str, str | None]], threshold: float, seed: int
+) -> None:
+    table, config = drawn(rows), SplitConfig(near_threshold=threshold, folds=2)
+    try:
+        parts = split(table, config=config, seed=seed)
+    except DataError:
+        assume(False)
+    assert divided(table, parts.fold.tolist(), loose=units(table, config=config).threshold) == []
+
+
+@settings(max_examples=80, derandomize=True, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.integers(2, 60), min_size=1),
+    st.integers(1, 3),
+    st.sampled_from([(0.15, 5), (0.3, 2), (0.1, 10), (0.5, 3)]),
+    st.integers(0, 9),
+)
+def test_classes_have_their_shares_to_a_row_or_two(
+    counts: dict[str, int], copies: int, sizes: tuple[float, int], seed: int
+) -> None:
+    table, config = labelled(counts, copies=copies), SplitConfig(test=sizes[0], folds=sizes[1])
+    try:
+        parts = split(table, config=config, seed=seed)
+    except DataError:
+        assume(False)
+    rows = by_label(parts, table)
+    assert np.abs(rows - rows.sum(axis=1, keepdims=True) * shares(config)).max() <= 2 * copies
+    assert {table.labels[row] for row in parts.train} == set(table.labels)
 
 
 def test_another_seed_gives_other_parts_and_other_contents_another_hash() -> None:

@@ -46,7 +46,7 @@ def class_texts(context: Context) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 def _rare(context: Context, texts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Finding]:
     """Classes with fewer different texts than there are parts to be in."""
     names = context.labels.values
-    parts = context.recipe.split.folds + 1
+    parts = 3 if context.recipe.split.order == "time" else context.recipe.split.folds + 1
     few = np.flatnonzero(texts < parts)
     if not len(few):
         return

@@ -12,10 +12,12 @@ from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.scores import Bench, Score, unfit
 from ratchet.config import Recipe
+from ratchet.data.moments import moments
 from ratchet.data.table import Dataset, Rows
 
 GIVES = ("leaks.naive_split",)
 LEAK_WARNING = 0.01
+LATEST = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class NaiveSplit:
         leaked: on the leaked ones.
         clean: on those with neither a copy nor a near-duplicate in train.
         honest: of the same model on the different texts of the table, each predicted by a fit on other clusters.
+        ordered: of the same model on the latest fifth of them, fitted on earlier ones of other clusters; only where the
+            recipe divides in time order.
     """
 
     test_rows: int
@@ -42,6 +46,7 @@ class NaiveSplit:
     leaked: Score | None = None
     clean: Score | None = None
     honest: Score | None = None
+    ordered: Score | None = None
     unscored: str = ""
 
     @property
@@ -100,7 +105,12 @@ def check(context: Context) -> Iterator[Finding]:
         claim += f" There {found.model} scores {_figure(found.naive)}"
         claim += f" ({_figure(found.leaked)} on rows with a copy in train" if found.leaked else " ("
         claim += f", {_figure(found.clean)} on clean rows)" if found.clean else ")"
-        claim += f"; on texts that it has not seen, {_figure(found.honest)}."
+        claim += f"; on texts that it has not seen, {_figure(found.honest)}"
+        claim += (
+            f", and on the latest fifth, fitted on the earlier ones, {_figure(found.ordered)}."
+            if found.ordered
+            else "."
+        )
     yield context.finding(
         "leaks.naive_split",
         severity="error" if disjoint else "warning" if found.near_share >= LEAK_WARNING else "note",
@@ -145,4 +155,22 @@ def _scored(context: Context, bench: Bench, plain: NaiveSplit) -> NaiveSplit:
         leaked=Score.of(right[copied]),
         clean=Score.of(right[~near]),
         honest=Score.of(bench.out_of_fold.argmax(axis=1) == bench.truth),
+        ordered=_in_order(context, bench) if context.recipe.split.order == "time" else None,
     )
+
+
+def _in_order(context: Context, bench: Bench) -> Score | None:
+    """The score on the latest fifth of the pairs; ``None`` where there are not enough times or labels for one."""
+    time = context.dataset.roles.time
+    if time is None:
+        return None
+    seconds = moments(context.dataset.table.column(time)).seconds[bench.first]
+    known = np.flatnonzero(~np.isnan(seconds))
+    if not len(known):
+        return None
+    late = seconds[known] > np.quantile(seconds[known], LATEST)
+    earlier, latest = known[~late], known[late]
+    earlier = earlier[~np.isin(bench.unit[earlier], bench.unit[latest])]
+    if not len(latest) or len(np.unique(bench.truth[earlier])) < 2:
+        return None
+    return Score.of(bench.fitted(earlier, asked=latest) == bench.truth[latest])

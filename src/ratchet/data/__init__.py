@@ -5,15 +5,18 @@ from ratchet.data.duplicates import clusters, exact_groups, near_pairs, normalis
 from ratchet.data.labels import label_variants, require_trainable
 from ratchet.data.leaks import Leaks, leaks, remove_leaks
 from ratchet.data.near import NearPairs
+from ratchet.data.ordered import Ordered, split_by_time
+from ratchet.data.parts import Parts, seal
 from ratchet.data.quarantine import Quarantine, Removed, read_quarantine, restore, write_quarantine
 from ratchet.data.read import RawTable, read_dataset, read_table, require_apart
-from ratchet.data.split import Parts, seal, split
+from ratchet.data.split import split
 from ratchet.data.table import Dataset, Roles, concat
 
 __all__ = [
     "Dataset",
     "Leaks",
     "NearPairs",
+    "Ordered",
     "Parts",
     "Prepared",
     "Quarantine",
@@ -38,6 +41,7 @@ __all__ = [
     "restore",
     "seal",
     "split",
+    "split_by_time",
     "wording",
     "write_quarantine",
 ]

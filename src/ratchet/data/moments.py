@@ -30,6 +30,8 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _MILLISECONDS = 1e11
 """Numbers from here on are milliseconds: as seconds they would be after the year 5000."""
+_SMALL = 1e8
+"""Numbers below this (as seconds before March 1973) are no times beside others that are: a year, a serial day, a 0 for none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +50,7 @@ def moments(column: pa.ChunkedArray) -> Moments:
     """Read dates and times: ISO 8601, with slashes or points, 2024年3月5日, 5 Mar 2024, 20240305, seconds or milliseconds.
 
     A time without a zone counts as UTC. Whether day or month comes first in "03/04/2024" is told by the other cells of the
-    column: one with a second number above 12 makes all month first.
+    column: one with a second number above 12 makes all month first. Small numbers count as times only where all are small.
 
     Args:
         column: strings.
@@ -63,6 +65,7 @@ def moments(column: pa.ChunkedArray) -> Moments:
     values = [unicodedata.normalize("NFKC", value).strip() for value in coded.dictionary.to_pylist()]
     used = _order(values)
     seconds = np.array([_seconds(value, order=used) for value in values] + [np.nan])
+    _drop_small(seconds, values)
     member = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     found = seconds[member]
     filled = np.asarray(pc.is_valid(coded).to_numpy(zero_copy_only=False), bool)
@@ -73,7 +76,7 @@ def _order(values: Sequence[str]) -> Order:
     day = month = ""
     for value in values:
         found = _YEAR_LAST.match(value)
-        if found is None:
+        if found is None or min(int(found["a"]), int(found["b"])) > 12:
             continue
         if int(found["a"]) > 12:
             day = value
@@ -85,6 +88,14 @@ def _order(values: Sequence[str]) -> Order:
                 next_step="Write them as 2024-01-31.",
             )
     return "month" if month else "day"
+
+
+def _drop_small(seconds: npt.NDArray[np.float64], values: Sequence[str]) -> None:
+    """Make small numbers NaN where others are times."""
+    if (np.abs(seconds) >= _SMALL).any():
+        for place in np.flatnonzero(np.abs(seconds) < _SMALL).tolist():
+            if _NUMBER.fullmatch(values[place]) and not _COMPACT.fullmatch(values[place]):
+                seconds[place] = np.nan
 
 
 def _seconds(value: str, *, order: Order) -> float:

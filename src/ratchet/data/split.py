@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,57 +11,12 @@ import numpy.typing as npt
 from ratchet.config import SplitConfig
 from ratchet.data.assign import assign
 from ratchet.data.duplicates import normalise
-from ratchet.data.table import Dataset, Rows, concat, row_digests
+from ratchet.data.parts import TEST, VALID, Parts, parts_of, require_complete
+from ratchet.data.table import Dataset, Rows, concat
 from ratchet.data.units import CHAIN_TEXTS, Units, units
 from ratchet.errors import DataError
 
-TEST = -1
-VALID = 0
 _BIG_UNIT = 0.1
-_NAMED = 3
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Parts:
-    """The part of each row: ``fold`` is -1 in test, 0 in valid, 1 and up in train; dev is everything but test.
-
-    ``hash`` is a sha256 over the rows' contents and their parts, whatever their order. ``notes`` say, in sentences, what
-    the data did to the parts.
-    """
-
-    fold: Rows
-    hash: str
-    notes: tuple[str, ...] = ()
-
-    @property
-    def test(self) -> Rows:
-        """Positions of the test rows."""
-        return np.flatnonzero(self.fold == TEST)
-
-    @property
-    def valid(self) -> Rows:
-        """Positions of the rows that models are compared on while the test part is sealed."""
-        return np.flatnonzero(self.fold == VALID)
-
-    @property
-    def train(self) -> Rows:
-        """Positions of the rows that models are trained on."""
-        return np.flatnonzero(self.fold > VALID)
-
-    @property
-    def dev(self) -> Rows:
-        """Positions of the train and valid rows."""
-        return np.flatnonzero(self.fold >= VALID)
-
-    @property
-    def folds(self) -> int:
-        """Number of folds of dev."""
-        return int(self.fold.max(initial=-1)) + 1
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Rows of each part."""
-        return {"train": len(self.train), "valid": len(self.valid), "test": len(self.test)}
 
 
 def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | None = None) -> Parts:
@@ -75,16 +29,18 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
 
     Args:
         dataset: rows with text and label, as :func:`ratchet.data.clean.prepare` leaves them.
-        config: shares and similarity.
+        config: shares and similarity; :func:`ratchet.data.ordered.split_by_time` divides where ``order`` is ``time``.
         seed: another seed, other parts.
         test: rows that are the test part as they are; the parts are then those of ``concat(dataset, test)``.
 
     Raises:
-        DataError: a row without text or label, a label whose rows all belong together or that only ``test`` has, or too
-            few units for the parts.
+        DataError: ``config.order`` is not ``random``, a row without text or label, a label whose rows all belong together
+            or that only ``test`` has, or too few units for the parts.
     """
+    if config.order != "random":
+        raise DataError(f"split.order must be random for a draw but is {config.order}.", next_step="Use split_by_time.")
     for table in (dataset,) if test is None else (dataset, test):
-        _require_complete(table)
+        require_complete(table)
     tied = units(dataset, config=config)
     label = _numbered(dataset.labels)
     _require_units(dataset, tied=tied, label=label, parts=config.folds + (test is None))
@@ -99,23 +55,7 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
         _require_known_labels(dataset, test)
         whole = concat(dataset, test)
         fold = np.concatenate([fold, np.full(len(test), TEST)])
-    notes += _label_notes(whole, fold=fold)
-    return Parts(fold=fold, hash=_hash(row_digests(whole), fold), notes=tuple(notes))
-
-
-def seal(parts: Parts, dataset: Dataset) -> str:
-    """sha256 of the contents of the test rows, whatever their order: the name under which their opening is recorded."""
-    rows = sorted(row_digests(dataset.take(parts.test)))
-    return hashlib.sha256(b"".join(rows)).hexdigest()
-
-
-def _require_complete(dataset: Dataset) -> None:
-    for role, cells in (("text", dataset.texts), ("label", dataset.labels)):
-        if not all(cells):
-            raise DataError(
-                f"Every row to be split must have a {role} but {dataset.place(cells.index(''))} has none.",
-                next_step="Fill the cell or take the row out; for training rows prepare does that.",
-            )
+    return parts_of(whole, fold, notes=notes)
 
 
 def _require_units(dataset: Dataset, *, tied: Units, label: Rows, parts: int) -> None:
@@ -177,25 +117,7 @@ def _unit_notes(dataset: Dataset, *, tied: Units, fold: Rows) -> list[str]:
     ]
 
 
-def _label_notes(dataset: Dataset, *, fold: Rows) -> list[str]:
-    """Labels that a part lacks: nothing is measured about them there."""
-    every = set(dataset.labels)
-    notes = []
-    for name, part in (("test", TEST), ("valid", VALID)):
-        rows = np.flatnonzero(fold == part)
-        lacking = sorted(every - {dataset.labels[row] for row in rows.tolist()})
-        if lacking:
-            shown = ", ".join(map(repr, lacking[:_NAMED])) + (" and others" if len(lacking) > _NAMED else "")
-            notes.append(f"{len(lacking):,} of {len(every):,} labels have no row in the {name} part: {shown}.")
-    return notes
-
-
 def _numbered(labels: Sequence[str]) -> Rows:
     """Numbers in the order of the sorted labels, so that they do not depend on the order of the rows."""
     number = {label: i for i, label in enumerate(sorted(set(labels)))}
     return np.fromiter((number[label] for label in labels), np.int64, len(labels))
-
-
-def _hash(rows: list[bytes], fold: Rows) -> str:
-    entries = sorted(row + int(part).to_bytes(2, "little", signed=True) for row, part in zip(rows, fold, strict=True))
-    return hashlib.sha256(b"".join(entries)).hexdigest()

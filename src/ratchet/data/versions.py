@@ -140,7 +140,7 @@ def record_inputs(
     Returns:
         The version; ``None`` where nothing is left.
     """
-    here, tests = ([name for name in names if _is_local(Path(name))] for names in (files, test_files))
+    here, tests = ([name for name in names if is_local(Path(name))] for names in (files, test_files))
     if not here and not tests:
         return None
     return record(here, workspace=workspace, message=message, test_sources=tests, shape=shape)
@@ -255,13 +255,14 @@ def _stored(path: Path, known: Sequence[Version], objects: Objects) -> VersionFi
     return VersionFile(path="", bytes=stored.bytes, sha256=stored.sha256, object=stored.name, source="")
 
 
-def _is_local(source: Path) -> bool:
+def is_local(source: Path) -> bool:
+    """Whether a source is on this disk, and neither standard input nor a data set of the hub."""
     return source.exists() or (source.name != STDIN and HUB.search(source.as_posix()) is None)
 
 
 def _local(source: Path, workspace: Workspace) -> tuple[str, Sequence[Path]]:
     """The name of a source in the log, and its files."""
-    if not _is_local(source):
+    if not is_local(source):
         raise DataError(f"{source} must be on this disk to be recorded but is not.", next_step="Save it as a file.")
     found = locate(source, name=str(source))
     return _named(found.path, workspace) + (f"#{found.part}" if found.part else ""), found.files

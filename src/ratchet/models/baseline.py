@@ -41,7 +41,7 @@ class FoldFit:
     models: tuple[LinearModel, ...]
     """Model ``f`` was fitted on the rows outside fold ``f``."""
     probability: Floats
-    """(n, labels) each row predicted by the model that did not see it."""
+    """(n, labels) each row predicted by the model that did not see it; zero for rows of no fold."""
     seconds: float
     """Wall time of all fits and predictions."""
 
@@ -70,7 +70,7 @@ def fit_folds(
     Args:
         texts: n texts, or a :class:`~ratchet.models.logistic.Corpus`, which counts n-grams once for several contenders.
         labels: n labels.
-        fold: (n,) fold of each row, 0 to K - 1, each at least once.
+        fold: (n,) fold of each row, 0 to K - 1, each at least once; -1 for rows that are trained on and never predicted.
         spec: resolved settings, or ``majority`` for the model without features.
         seed: order in which the solver visits the rows.
         augment: makes extra training rows for one fold.

@@ -312,6 +312,7 @@ class Environment:
     recipe: str = ""
     git_commit: str = ""
     git_dirty: bool | None = None
+    data_version: str = ""
     stages: tuple[Stage, ...] = ()
     ledger_records: int | None = None
     ledger_head: str = ""
