@@ -25,8 +25,9 @@ demo-en: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(STAMP)
-	$(BIN)/python -m pytest
+test-all: $(STAMP) requirements-all.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-all.lock
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
 
 check: $(STAMP)
 	$(BIN)/ruff format --check src tests benchmarks recipes
