@@ -114,11 +114,11 @@ def test_characters_are_counted_by_kind() -> None:
     assert found.of_kind("digit", "space").tolist() == [3, 0, 0, 0, 0]
     assert found.of_kind("han").tolist() == [0, 2, 0, 0, 0]
     assert (
-        found.counts[3, [KINDS.index(kind) for kind in ("latin1", "control", "invisible", "replacement")]].tolist()
+        found.counts[[KINDS.index(kind) for kind in ("latin1", "control", "invisible", "replacement")], 3].tolist()
         == [1] * 4
     )
     assert found.of_kind("kana", "hangul").tolist() == [0, 0, 0, 0, 4]
     assert found.tokens.tolist() == [1, 3, 0, 1, 4]
-    assert Characters.of(pa.array([], pa.string())).counts.shape == (0, len(KINDS))
+    assert Characters.of(pa.array([], pa.string())).counts.shape == (len(KINDS), 0)
     many = ["中文" * 1000, "x" * 5000] * 600  # more than one block
     assert np.array_equal(Characters.of(pa.array(many)).lengths, [2000, 5000] * 600)

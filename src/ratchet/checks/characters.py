@@ -48,23 +48,23 @@ SCRIPTS = ("latin", "han", "kana", "hangul", "cyrillic", "greek", "arabic", "heb
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Characters:
-    """Characters of each kind in each text: ``counts`` has the shape (texts, kinds)."""
+    """Characters of each kind in each text: ``counts`` has the shape (kinds, texts)."""
 
     counts: npt.NDArray[np.int32]
 
     @classmethod
     def of(cls, texts: pa.Array, *, engine: Engine = LOCAL) -> Characters:
         """Count; none of the texts may be missing."""
-        return cls(counts=engine.map(_counts, texts))
+        return cls(counts=engine.map(_counts, texts, axis=1))
 
     def of_kind(self, *kinds: str) -> Rows:
         """Characters of any of these kinds in each text."""
-        return np.asarray(self.counts[:, [KINDS.index(kind) for kind in kinds]].sum(axis=1, dtype=np.int64))
+        return np.asarray(sum(self.counts[KINDS.index(kind)] for kind in kinds), np.int64)
 
     @property
     def lengths(self) -> Rows:
         """Characters of each text."""
-        return np.asarray(self.counts.sum(axis=1, dtype=np.int64))
+        return self.of_kind(*KINDS)
 
     @property
     def tokens(self) -> Rows:
@@ -83,17 +83,19 @@ class Characters:
 
 def _counts(texts: pa.Array) -> npt.NDArray[np.int32]:
     table, kinds = _kinds(), len(KINDS)
-    counts = np.zeros((len(texts), kinds), np.int32)
+    counts = np.zeros((kinds, len(texts)), np.int32)
     for start, end, points, lengths in blocks(texts):
-        cells = np.repeat(np.arange(end - start) * kinds, lengths) + table[points]
-        counts[start:end] = np.bincount(cells, minlength=(end - start) * kinds).reshape(-1, kinds)
+        count = end - start
+        cells = table[points] * np.int32(count)
+        cells += np.repeat(np.arange(count, dtype=np.int32), lengths)
+        counts[:, start:end] = np.bincount(cells, minlength=kinds * count).reshape(kinds, count)
     return counts
 
 
 @cache
-def _kinds() -> npt.NDArray[np.uint8]:
+def _kinds() -> npt.NDArray[np.int32]:
     """The number of each code point's kind."""
-    table = np.zeros(0x110000, np.uint8)
+    table = np.zeros(0x110000, np.int32)
     for number, (_, ranges) in enumerate(_RANGES, 1):
         for low, high in ranges:
             table[low : high + 1] = number

@@ -34,12 +34,13 @@ _AHEAD = 4  # pieces that wait for each worker: enough to keep it busy, few enou
 class Engine(Protocol):
     """Does work on columns of strings."""
 
-    def map(self, work: Work, column: pa.Array) -> npt.NDArray[Any]:
-        """What ``work`` gives for each piece, one behind the other along the first axis.
+    def map(self, work: Work, column: pa.Array, *, axis: int = 0) -> npt.NDArray[Any]:
+        """What ``work`` gives for each piece, one behind the other along an axis.
 
         Args:
-            work: can be pickled; its result for a piece has a row for each string.
+            work: can be pickled; its result for a piece has an entry for each string along this axis.
             column: strings, none missing.
+            axis: of the result.
         """
 
 
@@ -49,13 +50,13 @@ class Threads:
     def __init__(self, count: int, *, piece: int = PIECE) -> None:
         self.count, self.piece = count, piece
 
-    def map(self, work: Work, column: pa.Array) -> npt.NDArray[Any]:
+    def map(self, work: Work, column: pa.Array, *, axis: int = 0) -> npt.NDArray[Any]:
         """As :meth:`Engine.map`."""
         parts = pieces(column, size=self.piece) or [column]
         if self.count == 1 or len(parts) == 1:
-            return np.concatenate([work(part) for part in parts])
+            return np.concatenate([work(part) for part in parts], axis)
         with ThreadPoolExecutor(self.count) as pool:
-            return np.concatenate(list(pool.map(work, parts)))
+            return np.concatenate(list(pool.map(work, parts)), axis)
 
 
 class OnRay:
@@ -73,7 +74,7 @@ class OnRay:
         self._task = ray.remote(_on_worker)
         self._require_same_code()
 
-    def map(self, work: Work, column: pa.Array) -> npt.NDArray[Any]:
+    def map(self, work: Work, column: pa.Array, *, axis: int = 0) -> npt.NDArray[Any]:
         """As :meth:`Engine.map`."""
         ray = self._ray
         open_: dict[Any, int] = {}
@@ -92,7 +93,7 @@ class OnRay:
                 f"The workers of the Ray cluster must do the work but failed: {_first_line(problem)}",
                 next_step="See their log, or leave out the engine: the results are the same.",
             ) from problem
-        return np.concatenate([done[number] for number in range(len(parts))])
+        return np.concatenate([done[number] for number in range(len(parts))], axis)
 
     def _collect(self, open_: dict[Any, int], done: dict[int, npt.NDArray[Any]]) -> None:
         ready, _ = self._ray.wait(list(open_), num_returns=1)
