@@ -78,6 +78,8 @@ def test_lengths_are_judged_against_the_encoder(table: Any, found: Any) -> None:
     finding = found(check, data)["text.length"]
     assert finding.row_numbers["a.csv"].tolist() == [1]
     assert parse_recipe(finding.fix, folder=".").train.max_tokens == 320
+    rare = found(check, table({"text": ["字" * 300, *(f"短{i}" for i in range(200))]}))["text.length"]
+    assert (rare.rows, rare.fix) == (1, "")  # the limit suits 99 of 100 texts: none to raise
     wide = Recipe(train=EncoderSpec(max_tokens=512))
     assert "text.length" not in found(check, data, recipe=wide)
 

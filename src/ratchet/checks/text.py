@@ -159,6 +159,7 @@ def _lengths(context: Context) -> Iterator[Finding]:
     long = context.texts.rows(tokens > limit)
     if len(long):
         longest = int(tokens.max())
+        better = min(_rounded_up(float(np.quantile(tokens, 0.99))), 512)
         yield _of_rows(
             context,
             "text.length",
@@ -166,9 +167,7 @@ def _lengths(context: Context) -> Iterator[Finding]:
             severity="note",
             what=f"are longer than the encoder's {limit} tokens (train.max_tokens), by about {longest - limit:,} at most",
             why="What stands behind the limit is cut off before an encoder reads it.",
-            fix=patch({"train": {"max_tokens": min(_rounded_up(float(np.quantile(tokens, 0.99))), 512)}})
-            if limit < 512
-            else "",
+            fix=patch({"train": {"max_tokens": better}}) if better > limit else "",
         )
 
 
