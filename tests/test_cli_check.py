@@ -427,6 +427,26 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert message in ended.err
 
 
+def test_a_check_up_that_can_not_be_written_is_told_all_the_same(ratchet: Ratchet, tmp_path: Path) -> None:
+    write(tmp_path / "good.csv", SOUND)
+    (tmp_path / "taken").mkdir()
+    ended = ratchet("check", "good.csv", "--only", "balance", "--json", "--out", "taken")
+    assert ended.code == 2
+    assert "good.csv: " in ended.out
+    assert "taken must be a file but is a folder" in ended.err
+
+
+def test_leaks_on_a_narrow_terminal_are_told_in_full(
+    ratchet: Ratchet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    write(tmp_path / "train.csv", [["text", "label"], *ROWS])
+    write(tmp_path / "test.csv", [["text", "label"], *ROWS[:3]])
+    said = ratchet("data", "leaks", "train.csv", "test.csv").out
+    assert "test rows in the words of a training row" in " ".join(said.split())
+    assert max(map(len, said.splitlines())) <= 40
+
+
 ROWS = reviews(60)
 TRAIN = [
     ["text", "label", "user", "day"],

@@ -195,8 +195,8 @@ def _write(found: Checkup, form: str, out: Path | None, *, fail_on: Severity | N
     if out is None:
         _print_bytes(written)
         return []
-    write_atomic(out, written)
     tell(found, to=Sheet(sys.stdout))
+    write_atomic(out, written)
     return [f"Wrote {out}."]
 
 
