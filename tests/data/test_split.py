@@ -197,6 +197,14 @@ def test_a_giant_cluster_goes_to_train_and_says_what_it_does() -> None:
     assert parts.counts["test"] == pytest.approx(11, abs=1)  # its share of the other 60 rows
 
 
+def test_parts_that_large_groups_make_too_small_are_told() -> None:
+    groups = [f"customer {i // 11}" for i in range(55)] + [None] * 5
+    table = dataset(CHARACTERS[:60], ["a", "b"] * 30, groups=groups)
+    parts = split(table, config=SplitConfig(), seed=1)
+    assert parts.counts["test"] < 5
+    assert f"The test part has {parts.counts['test']} rows where 9 were asked for" in "\n".join(parts.notes)
+
+
 def test_a_chain_of_merely_alike_sentences_raises_the_loose_threshold() -> None:
     rng = random.Random(0)
     long = sentence(rng, 400)
