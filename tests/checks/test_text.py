@@ -62,6 +62,9 @@ def test_the_repair_is_offered(table: Any, found: Any) -> None:
     asked = Recipe(data=DataConfig(encoding="latin-1"))
     again = found(check, table({"text": [meant.encode("gbk").decode("latin-1")] * 3}), recipe=asked)["text.mojibake"]
     assert parse_recipe(again.fix, folder=".").data.encoding == "gb18030"
+    sure = Recipe(data=DataConfig(encoding="utf-8"))  # whose bytes are UTF-8: it was written like this
+    third = found(check, table({"text": [meant.encode("gbk").decode("latin-1")] * 3}), recipe=sure)["text.mojibake"]
+    assert parse_recipe(third.fix, folder=".").prepare.text == ("mojibake",)
 
 
 def test_fixes_of_texts_add_up(table: Any, found: Any) -> None:
