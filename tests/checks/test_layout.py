@@ -50,9 +50,7 @@ def test_paragraphs_hang_and_never_pass_the_edge(sheet: Sheet) -> None:
 
 
 @pytest.mark.parametrize("text", ["a share of 10.1 %, or", "(lost: U+FFFD or 锟斤拷). Then"])
-def test_a_line_does_not_begin_with_what_belongs_to_the_line_before(
-    text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_does_not_begin_with_what_belongs_to_the_line_before(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for length in range(30, 60):
         monkeypatch.setenv("COLUMNS", "60")
         sheet = Sheet(StringIO())

@@ -71,8 +71,9 @@ class Chat:
 def recognised(dataset: Dataset) -> Chat | None:
     """The conversations of a table, if it has any.
 
-    A column holds conversations when half of a sample of its cells are lists of messages, whatever it is called: what is
-    wrong with the others is to be found, not to hide the column. Prompts and answers are told by the usual names of both columns, unless one of them is the label.
+    A column holds conversations when half of a sample of its cells are lists of messages, whatever it is called: broken rows
+    are to be found, not to hide the column. Prompts and answers are told by the usual names of both columns, unless one of
+    them is the label.
     """
     table, roles = dataset.table, dataset.roles
     for name in table.column_names:
