@@ -239,7 +239,7 @@ def test_a_table_without_a_label_is_checked_too(ratchet: Ratchet, tmp_path: Path
     write(tmp_path / "u.csv", SOUND)
     ended = ratchet("check", "u.csv", "--label", "")
     assert ended.code == 0
-    assert "none" in ended.out.splitlines()[2]
+    assert "none  as you said" in ended.out.splitlines()[2]
 
 
 def test_many_columns_with_the_same_finding_are_named_in_one_line(ratchet: Ratchet, tmp_path: Path) -> None:
@@ -491,6 +491,8 @@ def test_no_leaks_is_exit_code_0(ratchet: Ratchet, tmp_path: Path) -> None:
     ended = ratchet("data", "leaks", "train.csv", "test.csv")
     assert ended.code == 0
     assert "The training rows give no test row away." in ended.out
+    assert "text 'text', label 'label' (guessed where you did not name them)" in ended.out
+    assert "test.csv has no column 'text': its texts are taken from 'body'." in ended.out
     found = json.loads(ratchet("data", "leaks", "train.csv", "test.csv", "--json").out)
     assert [found[kind] for kind in ("exact", "near", "group", "time")] == [0, 0, 0, 0]
     assert found["pairs"] == []

@@ -156,7 +156,7 @@ def leaks(
         _print_bytes(_json_bytes(found.to_dict()))
     else:
         unseen = pair.train.roles.time if time is None and pair.test.roles.time is not None else None
-        tell_between(found, to=Sheet(sys.stdout), unseen_time=unseen)
+        tell_between(found, to=Sheet(sys.stdout), notes=pair.notes, unseen_time=unseen)
     if found.any:
         sys.exit(FOUND)
 

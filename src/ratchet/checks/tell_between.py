@@ -17,10 +17,19 @@ _SAYS = {
 }
 
 
-def tell_between(found: Between, *, to: Sheet, unseen_time: str | None = None) -> None:
-    """The counts, up to ten pairs of each kind, and the sum; ``unseen_time`` is a time column that was guessed only."""
+def tell_between(found: Between, *, to: Sheet, notes: Sequence[str] = (), unseen_time: str | None = None) -> None:
+    """The counts, up to ten pairs of each kind, and the sum.
+
+    Args:
+        found: what is told.
+        to: where it is told.
+        notes: said about the tables before anything is counted.
+        unseen_time: a time column that was guessed only.
+    """
     train, test = counted(found.train_rows, "training row"), counted(found.test_rows, "test row")
     to.paragraph((found.train, "bold"), f": {train}; ", (found.test, "bold"), f": {test}")
+    for note in notes:
+        to.paragraph((note, "dim"))
     unasked = {kind for kind, column in (("group", found.group), ("time", found.time)) if column is None}
     for kind in KINDS:
         count = found.counts[kind]
