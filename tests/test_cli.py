@@ -220,3 +220,9 @@ def test_commands_and_flags_are_known() -> None:
     assert flags["run"] == ["--json", "--set", "--until", "--wait"]
     assert flags["compare"] == ["--claim", "--json", "--label", "--margin", "--metric", "--workspace"]
     assert flags["serve"] == ["--host", "--port", "--workers"]
+
+
+def test_what_the_system_refuses_is_one_line(ratchet: Callable[..., Ended]) -> None:
+    ended = ratchet("check", "x" * 300 + ".csv")
+    assert ended.code == 2
+    assert ended.err == f"error: {'x' * 300}.csv: File name too long. Check the path; --debug shows where it came up.\n"

@@ -239,7 +239,7 @@ def test_a_table_without_a_label_is_checked_too(ratchet: Ratchet, tmp_path: Path
     write(tmp_path / "u.csv", SOUND)
     ended = ratchet("check", "u.csv", "--label", "")
     assert ended.code == 0
-    assert "none" in ended.out.splitlines()[2]
+    assert "none  as you said" in ended.out.splitlines()[2]
 
 
 def test_many_columns_with_the_same_finding_are_named_in_one_line(ratchet: Ratchet, tmp_path: Path) -> None:
@@ -427,6 +427,26 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert message in ended.err
 
 
+def test_a_check_up_that_can_not_be_written_is_told_all_the_same(ratchet: Ratchet, tmp_path: Path) -> None:
+    write(tmp_path / "good.csv", SOUND)
+    (tmp_path / "taken").mkdir()
+    ended = ratchet("check", "good.csv", "--only", "balance", "--json", "--out", "taken")
+    assert ended.code == 2
+    assert "good.csv: " in ended.out
+    assert "taken must be a file but is a folder" in ended.err
+
+
+def test_leaks_on_a_narrow_terminal_are_told_in_full(
+    ratchet: Ratchet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    write(tmp_path / "train.csv", [["text", "label"], *ROWS])
+    write(tmp_path / "test.csv", [["text", "label"], *ROWS[:3]])
+    said = ratchet("data", "leaks", "train.csv", "test.csv").out
+    assert "test rows in the words of a training row" in " ".join(said.split())
+    assert max(map(len, said.splitlines())) <= 40
+
+
 ROWS = reviews(60)
 TRAIN = [
     ["text", "label", "user", "day"],
@@ -471,6 +491,8 @@ def test_no_leaks_is_exit_code_0(ratchet: Ratchet, tmp_path: Path) -> None:
     ended = ratchet("data", "leaks", "train.csv", "test.csv")
     assert ended.code == 0
     assert "The training rows give no test row away." in ended.out
+    assert "text 'text', label 'label' (guessed where you did not name them)" in ended.out
+    assert "test.csv has no column 'text': its texts are taken from 'body'." in ended.out
     found = json.loads(ratchet("data", "leaks", "train.csv", "test.csv", "--json").out)
     assert [found[kind] for kind in ("exact", "near", "group", "time")] == [0, 0, 0, 0]
     assert found["pairs"] == []

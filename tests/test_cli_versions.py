@@ -177,3 +177,10 @@ def test_mistakes_are_one_line(ratchet: Run, arguments: tuple[str, ...]) -> None
     assert code == 2
     assert len(err.splitlines()) == 1
     assert err.startswith("error: ")
+
+
+def test_what_can_not_be_read_as_a_table_is_kept_and_called_so(ratchet: Run) -> None:
+    Path("r.csv").write_bytes(table(30) + b"one cell\n")
+    code, out, _ = ratchet("add", "r.csv")
+    assert code == 0
+    assert "no table  r.csv" in out

@@ -238,14 +238,15 @@ def failure(number: int | None, filename: str | Path | None = None, text: str = 
 @pytest.mark.parametrize(
     ("error", "problem", "next_step"),
     [
-        (failure(errno.ENOSPC), "/w/f must fit on the disk but no space is left.", "df -h /w"),
+        (failure(errno.ENOSPC), "/w/f must fit on the disk but no space is left.", "df -h /`"),
         (failure(None, text="10 requested and 0 written"), "/w/f must fit on the disk", "Free some space"),
-        (failure(errno.ENOSPC, "/other/x"), "/other/x must fit on the disk", "df -h /other"),
-        (failure(errno.ENOSPC, b"/other/x"), "/other/x must fit on the disk", "df -h /other"),
+        (failure(errno.ENOSPC, "/other/x"), "/other/x must fit on the disk", "df -h /`"),
+        (failure(errno.ENOSPC, b"/other/x"), "/other/x must fit on the disk", "df -h /`"),
+        (failure(errno.ENOSPC, "/w/.f.new-0123abcd/x/y"), "/w/f/x/y must fit on the disk", "df -h /`"),
         (failure(errno.EDQUOT), "the disk quota", "raise the quota"),
         (failure(errno.EFBIG), "limit for the size of a file", "ulimit -f"),
         (failure(errno.EROFS), "/w/f must be writable but the file system is read-only.", "`workspace:`"),
-        (failure(errno.EACCES, "/w/sub/g"), "/w/sub/g must be writable but the permission is denied.", "/w/sub"),
+        (failure(errno.EACCES, "/w/sub/g"), "/w/sub/g must be writable but the permission is denied.", "Make /"),
         (failure(errno.EACCES, "/w"), "/w must be writable", "`workspace:`"),
         (failure(errno.EPERM), "not permitted", "`workspace:`"),
         (failure(errno.EIO), "input/output error", "Check the disk"),
@@ -283,6 +284,12 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
         Workspace(tmp_path / "w" / "deeper").create()
     with pytest.raises(WorkspaceError, match="must be a folder but is a file"):
         Workspace(tmp_path / "w").lock().__enter__()
+
+
+def test_a_folder_where_the_file_should_be(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(WorkspaceError, match=f"^{tmp_path}/x must be a file but is a folder"):
+        write_atomic(tmp_path / "x", b"")
 
 
 def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:

@@ -302,3 +302,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:  # what no command foresees: a name too long, a disk that fails while it is read
+        if debug:
+            raise
+        what = f"{error.filename}: " if error.filename is not None else ""
+        click.echo(f"error: {what}{error.strerror or error}. Check the path; --debug shows where it came up.", err=True)
+        sys.exit(2)

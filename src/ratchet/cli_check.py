@@ -156,7 +156,7 @@ def leaks(
         _print_bytes(_json_bytes(found.to_dict()))
     else:
         unseen = pair.train.roles.time if time is None and pair.test.roles.time is not None else None
-        tell_between(found, to=Sheet(sys.stdout), unseen_time=unseen)
+        tell_between(found, to=Sheet(sys.stdout), notes=pair.notes, unseen_time=unseen)
     if found.any:
         sys.exit(FOUND)
 
@@ -195,8 +195,8 @@ def _write(found: Checkup, form: str, out: Path | None, *, fail_on: Severity | N
     if out is None:
         _print_bytes(written)
         return []
-    write_atomic(out, written)
     tell(found, to=Sheet(sys.stdout))
+    write_atomic(out, written)
     return [f"Wrote {out}."]
 
 

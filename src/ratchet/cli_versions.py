@@ -230,7 +230,7 @@ def _newest(id: str, workspace: Workspace) -> Version:
 
 def _line(version: Version) -> str:
     """A version in one line: id, time, rows, files, tags and message."""
-    rows = "" if version.rows is None else f"{version.rows:>9,} rows  "
+    rows = f"{'no table':>14}  " if version.rows is None else f"{version.rows:>9,} rows  "
     files = list(dict.fromkeys(file.source for file in version.files))
     named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
     tags = f"  [{', '.join(version.tags)}]" if version.tags else ""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bundle import Bundle
+from ratchet.checks.context import counted
 from ratchet.config import Recipe
 from ratchet.contenders import Contender, PartedRows
 from ratchet.ledger import Record
@@ -204,8 +205,9 @@ def health_lines(health: Json) -> list[str]:
     """The check for people: the table, what a random split would have claimed, and what must be mended."""
     facts, naive = health["facts"], health["facts"]["naive"]
     lines = [
-        f"{facts['rows']:,} rows, {facts['unique_rows']:,} different texts, {facts['conflicting_texts']:,} texts with two "
-        f"labels or more; {len(facts['classes'])} labels; {facts['language']}"
+        f"{facts['rows']:,} rows, {facts['unique_rows']:,} different texts, "
+        f"{counted(facts['conflicting_texts'], 'text')} with two labels or more; {counted(facts['labels'], 'label')}; "
+        f"{facts['language']}"
     ]
     if naive and naive["test_rows"]:
         share = naive["leaked_rows"] / naive["test_rows"]
@@ -218,11 +220,11 @@ def health_lines(health: Json) -> list[str]:
             )
     if naive and naive["ordered"]:
         lines.append(f"on the latest fifth of the texts, by a fit on the earlier ones: {_figures(naive['ordered'])}")
-    words = {"error": "would make a model or its score lie", "warning": "warnings", "note": "notes"}
-    for severity, word in words.items():
+    for severity in ("error", "warning", "note"):
         ids = [finding["id"] for finding in health["findings"] if finding["severity"] == severity]
+        said = f"{len(ids)} would make a model or its score lie" if severity == "error" else counted(len(ids), severity)
         if ids:
-            lines.append(f"{len(ids)} {word}: {', '.join(dict.fromkeys(ids))}")
+            lines.append(f"{said}: {', '.join(dict.fromkeys(ids))}")
     return lines
 
 

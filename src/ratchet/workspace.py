@@ -248,14 +248,16 @@ def _explain(error: OSError, path: Path) -> WorkspaceError | None:
     number = error.errno
     if number is None and str(error).endswith("written"):
         number = errno.ENOSPC  # NumPy reports a short write ("8 requested and 0 written") without a number
-    where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+    named = error.filename2 or error.filename  # of a rename, the place that refused
+    where = _meant(Path(os.fsdecode(named))) if isinstance(named, str | bytes) else path
     if number in _NOT_ONLY_WRITING and not _related(where, path):
         return None
-    elsewhere = f"Make {where.parent} writable, or choose another `workspace:` in the recipe."
+    folder = next(parent for parent in (*where.parents, Path()) if parent.exists())
+    elsewhere = f"Make {folder} writable, or write to another place (for a run: `workspace:` in the recipe)."
     reasons = {
         errno.ENOSPC: (
             "must fit on the disk but no space is left",
-            f"Free some space (see `df -h {where.parent}`) and run again: finished work is kept.",
+            f"Free some space (see `df -h {folder}`) and run again: finished work is kept.",
         ),
         errno.EDQUOT: (
             "must fit into the disk quota but the quota is used up",
@@ -282,6 +284,11 @@ def _explain(error: OSError, path: Path) -> WorkspaceError | None:
         return None
     problem, next_step = reasons[number]
     return WorkspaceError(f"{where} {problem}.", next_step=next_step)
+
+
+def _meant(path: Path) -> Path:
+    """The path as it will be called when it is whole."""
+    return Path(*(found["name"] if (found := _LEFTOVER.fullmatch(part)) else part for part in path.parts))
 
 
 def _related(where: Path, path: Path) -> bool:

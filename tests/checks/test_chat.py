@@ -167,6 +167,12 @@ def test_what_looks_like_a_fault_and_is_none(cell: str, table: Any, found: Any) 
     assert faulty(table, found, cell) == {}
 
 
+def test_broken_rows_do_not_hide_the_conversations(table: Any, found: Any) -> None:
+    cells = ["hello", "[]", "[1, 2]", '[{"content": "no role"}]', *GOOD[:5]]
+    finding = found(chat.check, table({"m": cells}, text="m"))["chat.roles"]
+    assert finding.row_numbers["a.csv"].tolist() == [1, 2, 3, 4]
+
+
 def test_a_single_fault_among_many_rows_is_a_warning(table: Any, found: Any) -> None:
     cells = [*GOOD * 10, messages((U, "Hi"))]
     finding = found(chat.check, table({"m": cells}, text="m"))["chat.roles"]

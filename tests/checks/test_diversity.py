@@ -76,6 +76,11 @@ def test_the_measures(table: Any) -> None:
     assert measure(context(table({"text": [None]}))) is None
 
 
+def test_a_table_of_one_word(table: Any) -> None:
+    found = measure(context(table({"text": ["a", "a", None], "label": ["x", "x", "y"]})))
+    assert [label.top for label in found.labels] == [(), ()]
+
+
 def test_a_thin_label(table: Any, found: Any) -> None:
     rng = random.Random(0)
     texts = ["".join(rng.choices(HAN[:30], k=40)) for _ in range(60)]

@@ -9,7 +9,7 @@ import pytest
 from ratchet.checks import Context
 from ratchet.checks.balance import check as balance
 from ratchet.checks.labels import check
-from ratchet.config import CheckConfig, PrepareConfig, Recipe
+from ratchet.config import CheckConfig, DataConfig, PrepareConfig, Recipe
 from ratchet.recipe import parse_recipe
 
 
@@ -47,6 +47,20 @@ def test_variants_name_the_most_frequent_spelling_first(table: Any, found: Any) 
         "Spam": "junk",
         "ham": "ok",
     }
+
+
+@pytest.mark.parametrize(("written", "read"), [("gbk", "latin-1"), ("utf-8", "latin-1"), ("utf-8", "gb18030")])
+def test_labels_in_mojibake_get_their_names_back(written: str, read: str, table: Any, found: Any) -> None:
+    garbled = "好评".encode(written).decode(read)
+    data = table({"text": [f"t{i}" for i in range(12)], "label": [garbled] * 4 + ["好评", "naïve café"] * 4})
+    finding = found(check, data)["labels.mojibake"]
+    assert (finding.severity, finding.rows) == ("error", 4)
+    assert parse_recipe(finding.fix, folder=".").prepare.labels == {garbled: "好评"}
+    named = Recipe(prepare=PrepareConfig(labels={"好评": "good"}))
+    again = found(check, data, recipe=named)["labels.mojibake"]
+    assert parse_recipe(again.fix, folder=".").prepare.labels == {garbled: "good", "好评": "good"}
+    forced = Recipe(data=DataConfig(encoding="latin-1"))
+    assert found(check, data, recipe=forced)["labels.mojibake"].fix == ""
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,15 @@ def test_paragraphs_hang_and_never_pass_the_edge(sheet: Sheet) -> None:
     assert "".join(found).replace(" ", "").startswith("why一个模型如果见过测试文本，分数就只是记忆。")
 
 
+@pytest.mark.parametrize("text", ["a share of 10.1 %, or", "(lost: U+FFFD or 锟斤拷). Then"])
+def test_a_line_does_not_begin_with_what_belongs_to_the_line_before(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for length in range(30, 60):
+        monkeypatch.setenv("COLUMNS", "60")
+        sheet = Sheet(StringIO())
+        sheet.paragraph("x" * length + " " + text)
+        assert not any(line.startswith(("%", ")")) for line in lines(sheet))
+
+
 def test_markup_is_text(sheet: Sheet) -> None:
     sheet.line("[red]x[/red] :smile:", " \x07")
     assert lines(sheet)[0].startswith("[red]x[/red] :smile:")

@@ -89,7 +89,8 @@ def test_standard_input(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> No
     [
         ("nothing.csv", True, "does not exist"),
         ("nothing", True, "must be a tag"),
-        ("nothing", False, "does not exist"),
+        ("nothing", False, "has no version yet"),
+        ("nothing.csv", False, "nothing.csv does not exist"),
     ],
 )
 def test_what_is_neither_a_version_nor_a_file(place: Workspace, name: str, recorded: bool, problem: str) -> None:

@@ -62,6 +62,9 @@ def test_the_repair_is_offered(table: Any, found: Any) -> None:
     asked = Recipe(data=DataConfig(encoding="latin-1"))
     again = found(check, table({"text": [meant.encode("gbk").decode("latin-1")] * 3}), recipe=asked)["text.mojibake"]
     assert parse_recipe(again.fix, folder=".").data.encoding == "gb18030"
+    sure = Recipe(data=DataConfig(encoding="utf-8"))  # whose bytes are UTF-8: it was written like this
+    third = found(check, table({"text": [meant.encode("gbk").decode("latin-1")] * 3}), recipe=sure)["text.mojibake"]
+    assert parse_recipe(third.fix, folder=".").prepare.text == ("mojibake",)
 
 
 def test_fixes_of_texts_add_up(table: Any, found: Any) -> None:
@@ -78,6 +81,8 @@ def test_lengths_are_judged_against_the_encoder(table: Any, found: Any) -> None:
     finding = found(check, data)["text.length"]
     assert finding.row_numbers["a.csv"].tolist() == [1]
     assert parse_recipe(finding.fix, folder=".").train.max_tokens == 320
+    rare = found(check, table({"text": ["字" * 300, *(f"短{i}" for i in range(200))]}))["text.length"]
+    assert (rare.rows, rare.fix) == (1, "")  # the limit suits 99 of 100 texts: none to raise
     wide = Recipe(train=EncoderSpec(max_tokens=512))
     assert "text.length" not in found(check, data, recipe=wide)
 

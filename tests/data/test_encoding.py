@@ -41,6 +41,12 @@ def test_blocks_may_end_inside_a_character(monkeypatch: pytest.MonkeyPatch) -> N
         assert to_utf8(SIMPLIFIED.encode(encoding), encoding="auto", name="x") == (SIMPLIFIED.encode(), encoding)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ["文本,标签\n很好,正面\n", "text,label\ngood,a\n"])
+def test_utf16_without_a_mark_is_read_when_it_is_asked_for(text: str, encoding: str) -> None:
+    assert to_utf8(text.encode(encoding), encoding="utf-16", name="x") == (text.encode(), "utf-16")
+
+
 @pytest.mark.parametrize(
     ("data", "encoding", "problem"),
     [

@@ -43,6 +43,7 @@ def read(folder: Path, *names: str, **config: object) -> Dataset:
         ("a.csv.gz", gzip.compress(CSV.encode()), "utf-8"),
         ("a.csv", SEMICOLONS.encode(), "utf-8"),
         ("a.csv", TABS.encode(), "utf-8"),
+        ("a.csv", SEMICOLONS.replace(";", "|").encode(), "utf-8"),
         ("a.tsv", TABS.encode(), "utf-8"),
         ("a.jsonl", JSONL.encode(), "utf-8"),
         ("a.ndjson", JSONL.encode("gb18030"), "utf-8"),
@@ -178,6 +179,8 @@ BAD_FILES = [
     ("list.jsonl", b'{"a": 1}\n[1]\n', "Line 2 of list.jsonl must be a JSON object but is list."),
     ("comma.jsonl", b'{"a": 1},\n', "Line 1 of comma.jsonl must be one JSON object but is not"),
     ("key.jsonl", b'{"a": 1, "a": 2}\n', "the key 'a' occurs twice"),
+    ("deep.jsonl", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+     "Line 1 of deep.jsonl must be one JSON object but is not: it is nested too deeply."),
     ("half.jsonl", b'{"a": "x"}\n{"a": "\\ud83d"}\n', "Row 2 of half.jsonl must be text but 'a' holds half a surrogate pair."),
 ]  # fmt: skip
 

@@ -348,5 +348,14 @@ def test_hashes_change_with_names_and_bytes_only(tmp_path: Path) -> None:
         source_bytes_hash(tmp_path / "missing.csv")
 
 
+def test_only_what_is_there_and_alike_is_offered(tmp_path: Path) -> None:
+    write(tmp_path / "reviews.csv", CSV)
+    (tmp_path / "lost.csv").symlink_to("nowhere")
+    for name, said in (("review.csv", "Did you mean 'reviews.csv'"), ("lost.csv", "Check"), ("tweets.csv", "Check")):
+        with pytest.raises(DataError) as caught:
+            read_table(tmp_path / name)
+        assert caught.value.next_step.startswith(said)
+
+
 def test_a_file_with_the_sign_in_its_name(tmp_path: Path) -> None:
     assert read_table(write(tmp_path / "issue#7.csv", CSV)).table.to_pydict() == ROWS

@@ -257,6 +257,20 @@ def test_a_giant_cluster_goes_to_train_and_says_what_it_does() -> None:
     assert parts.counts["test"] == pytest.approx(11, abs=1)  # its share of the other 60 rows
 
 
+def test_groups_a_little_larger_than_a_part_may_be_one() -> None:
+    groups = [f"customer {i // 11}" for i in range(55)] + [None] * 5
+    parts = split(dataset(CHARACTERS[:60], ["a", "b"] * 30, groups=groups), config=SplitConfig(), seed=1)
+    assert parts.counts["valid"] == 11  # of 10.2 that were asked for, not the few that are in no group
+
+
+def test_parts_that_large_groups_make_too_small_are_told() -> None:
+    groups = [f"customer {i // 18}" for i in range(54)] + [None] * 6
+    table = dataset(CHARACTERS[:60], ["a", "b"] * 30, groups=groups)
+    parts = split(table, config=SplitConfig(), seed=1)
+    assert parts.counts["test"] < 5
+    assert f"The test part has {parts.counts['test']} rows where 9 were asked for" in "\n".join(parts.notes)
+
+
 def test_a_chain_of_merely_alike_sentences_raises_the_loose_threshold() -> None:
     rng = random.Random(0)
     long = sentence(rng, 400)

@@ -89,7 +89,7 @@ def test_tsv_with_and_without_quoting(tmp_path: Path, bundle: Bundle, model: Mod
     assert [line.split("\t")[:2] for line in written[1:]] == [["1", '他说"好'], ['"2', '"好']]
 
 
-@pytest.mark.parametrize("mark", [";", "\t"])
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_csv_with_another_separator(tmp_path: Path, bundle: Bundle, model: Model, mark: str) -> None:
     source = tmp_path / "x.csv"
     source.write_text(f"a{mark} 评论 \n1{mark}好,的\n", encoding="utf-8")

@@ -188,7 +188,7 @@ def _top(terms: Terms, label: int) -> tuple[str, ...]:
     The prior of each term is its share of the whole table (Monroe, Colaresi and Quinn 2008, "Fightin' words").
     """
     term, ours, _ = terms.of_label(label)
-    if not len(term) or len(terms.labels) < 2:
+    if not len(term) or len(terms.labels) < 2 or np.count_nonzero(terms.frequency) < 2:
         return ()
     total, all_ours = float(terms.frequency.sum()), float(ours.sum())
     theirs, all_theirs = terms.frequency[term] - ours, total - all_ours

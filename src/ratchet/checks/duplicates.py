@@ -27,8 +27,9 @@ def check(context: Context) -> Iterator[Finding]:
             "duplicates.exact",
             severity="error" if share >= ERROR else "warning",
             message=f"{counted(len(copies), 'row')} ({percent(share)}) {'is a' if len(copies) == 1 else 'are'} further "
-            f"{'copy' if len(copies) == 1 else 'copies'} of another row's text: {len(known):,} rows hold {distinct:,} "
-            f"different texts. A random 80/20 split puts a copy of {percent(leaked)} of its test rows into train.",
+            f"{'copy' if len(copies) == 1 else 'copies'} of another row's text, case, width and spaces aside: "
+            f"{len(known):,} rows hold {counted(distinct, 'different text')}. A random 80/20 split puts a copy of "
+            f"{percent(leaked)} of its test rows into train.",
             why="A model that saw the test rows in training is scored on its memory, and copies weigh more than other rows.",
             positions=copies,
             of=len(known),

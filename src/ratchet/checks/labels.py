@@ -9,9 +9,11 @@ import numpy as np
 
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, patch
+from ratchet.checks.text import UNFORCED
 from ratchet.data.duplicates import normalise
+from ratchet.data.mojibake import COARSE, repaired
 
-GIVES = ("labels.single", "labels.many", "labels.variants", "labels.spelling", "labels.conflict")
+GIVES = ("labels.single", "labels.many", "labels.variants", "labels.spelling", "labels.mojibake", "labels.conflict")
 CONFLICT_ERROR = 0.01
 MANY = 0.5
 _SPELLED = 2_000
@@ -24,6 +26,7 @@ def check(context: Context) -> Iterator[Finding]:
     yield from column
     if not column:
         yield from _variants(context)
+        yield from _misread(context)
     yield from _conflicts(context)
 
 
@@ -84,6 +87,30 @@ def _variants(context: Context) -> Iterator[Finding]:
             fix=patch({"prepare": {"labels": {**renamed, **already}}}),
         )
     yield from _misspelled(context)
+
+
+def _misread(context: Context) -> Iterator[Finding]:
+    """Labels that were read in the wrong encoding: the texts are mended row by row, labels by their names."""
+    odd = np.flatnonzero(context.labels.matching(COARSE))
+    pairs = [(number, repaired(context.labels.values[number])) for number in odd.tolist()]
+    meant = {number: repair.text for number, repair in pairs if repair is not None and "\ufffd" not in repair.text}
+    if not meant:
+        return
+    names, prepare = context.labels.values, context.recipe.prepare
+    renamed = {names[number]: prepare.labels.get(text, text) for number, text in meant.items()}
+    listed = "; ".join(f"{names[number]!r} for {text!r}" for number, text in list(meant.items())[:5])
+    yield context.finding(
+        "labels.mojibake",
+        severity="error",
+        message=f"{counted(len(meant), 'label')} {'was' if len(meant) == 1 else 'were'} read in the wrong encoding: {listed}"
+        f"{' ...' if len(meant) > 5 else ''}.",
+        why="The model answers with these names; where some rows have the right one, one class becomes two.",
+        positions=context.labels.rows(np.isin(np.arange(len(names)), list(meant))),
+        column=context.dataset.roles.label,
+        fix=patch({"prepare": {"labels": {**renamed, **prepare.labels}}})
+        if context.recipe.data.encoding in UNFORCED
+        else "",
+    )
 
 
 def _column(context: Context) -> Iterator[Finding]:

@@ -16,10 +16,11 @@ WIDTH = 100
 WIDEST = 120
 """Columns on a wide terminal: longer lines are hard to read."""
 
-# Kana, Han, Hangul and full-width forms, which may stand at the end of any line; what closes stays with what is before it.
+# Kana, Han, Hangul and full-width forms, which may stand at the end of any line; what closes, and a %, stays with what is
+# before it.
 _WIDE = "\u2e80-\u2fff\u3003-\u3007\u3012-\u30ff\u3100-\uabff\uac00-\ud7af\uf900-\ufaff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
-_CLOSING = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u201d\u2026"
-_WORD = re.compile(f"(?:[{_WIDE}]|[^{_WIDE}\\s]+|(?=\\s))[{_CLOSING}]*\\s*")
+_CLOSING = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u201d\u2026).,;"
+_WORD = re.compile(f"(?:[{_WIDE}]|[^{_WIDE}\\s]+(?: %[^{_WIDE}\\s]*)?|(?=\\s))[{_CLOSING}]*\\s*")
 
 Piece = tuple[str, str]
 """A text and its style; an empty style is plain."""

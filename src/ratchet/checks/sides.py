@@ -126,7 +126,7 @@ def _fitting(roles: Roles, raws: Sequence[RawTable]) -> Roles:
 
 def _side(name: str, *, workspace: Workspace, encoding: str) -> _Side:
     path = Path(name)
-    if _is_table(name) or not workspace.ledger.exists():
+    if _is_table(name):
         return _Side(name=name, rows=[read_table(path, encoding=encoding, name=spoken(path))], test=(), sealed=())
     try:
         version = find(name, workspace=workspace)

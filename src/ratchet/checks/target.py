@@ -68,12 +68,13 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TwoTables:
-    """A training and a test table in the same roles."""
+    """A training and a test table in the same roles; ``notes`` say which columns they are, and what was not read."""
 
     train: Dataset
     test: Dataset
     recipe: Recipe
     guess: Guess
+    notes: tuple[str, ...]
 
 
 def open_target(
@@ -133,9 +134,15 @@ def open_pair(
     """Read a training and a test table; arguments and errors as of :func:`open_target`."""
     recipe = parse_recipe("", folder=Path(), overrides=overrides)
     require_apart([train], [test], base=Path())
-    first, guess, _ = _open_table(train, recipe=recipe, given=given, columns=columns)
-    second, _ = _open_beside(test, like=first, recipe=recipe, columns=columns)
-    return TwoTables(train=first, test=second, recipe=recipe, guess=guess)
+    first, guess, raw = _open_table(train, recipe=recipe, given=given, columns=columns)
+    second, other = _open_beside(test, like=first, recipe=recipe, columns=columns)
+    named = [f"{role} {column!r}" for role in ROLES if (column := getattr(first.roles, role)) is not None]
+    notes = (
+        ", ".join(named) + (" (guessed where you did not name them)" if guess.why else ""),
+        *raw.notes,
+        *other.notes,
+    )
+    return TwoTables(train=first, test=second, recipe=recipe, guess=guess, notes=notes)
 
 
 def _open_table(
@@ -161,6 +168,8 @@ def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence
     if roles.text not in table.column_names:
         found = guess_roles(table, name=raw.name).roles.text
         table = table.rename_columns([roles.text if name == found else name for name in table.column_names])
+        note = f"{raw.name} has no column {roles.text!r}: its texts are taken from {found!r}."
+        raw = replace(raw, notes=(*raw.notes, note))
     kept = {role: column for role in ROLES if (column := getattr(roles, role)) in table.column_names}
     return dataset_of([replace(raw, table=table)], roles=Roles(**{"text": roles.text, **kept})), raw
 

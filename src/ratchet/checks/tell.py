@@ -77,7 +77,8 @@ def _head(found: Checkup, *, to: Sheet) -> None:
         if column is not None:
             rows.append((role, (column, "bold"), (target.guess.why.get(role, "as you said"), "dim")))
         elif role == "label":
-            rows.append((role, ("none", "dim"), ("no column has few different values", "dim")))
+            why = target.guess.why.get(role, "no column has few different values")
+            rows.append((role, ("none", "dim"), (why, "dim")))
     to.cells(rows, indent=2, flexible=2)
     for note in target.guess.notes:
         to.paragraph((note, "dim"), indent=2)

@@ -17,20 +17,26 @@ _SAYS = {
 }
 
 
-def tell_between(found: Between, *, to: Sheet, unseen_time: str | None = None) -> None:
-    """The counts, up to ten pairs of each kind, and the sum; ``unseen_time`` is a time column that was guessed only."""
+def tell_between(found: Between, *, to: Sheet, notes: Sequence[str] = (), unseen_time: str | None = None) -> None:
+    """The counts, up to ten pairs of each kind, and the sum.
+
+    Args:
+        found: what is told.
+        to: where it is told.
+        notes: said about the tables before anything is counted.
+        unseen_time: a time column that was guessed only.
+    """
     train, test = counted(found.train_rows, "training row"), counted(found.test_rows, "test row")
     to.paragraph((found.train, "bold"), f": {train}; ", (found.test, "bold"), f": {test}")
-    rows: list[tuple[Piece | str, ...]] = []
+    for note in notes:
+        to.paragraph((note, "dim"))
     unasked = {kind for kind, column in (("group", found.group), ("time", found.time)) if column is None}
     for kind in KINDS:
         count = found.counts[kind]
         strong, plain = ("bold red", "") if count else ("dim", "dim")
         said = f"not looked at: no column (--{kind})" if kind in unasked else _SAYS[kind]
-        rows.append(
-            ((kind, plain or "bold"), (f"{'-' if kind in unasked else f'{count:,}':>7}", strong), (said, plain))
-        )
-    to.cells(rows, indent=2, flexible=2)
+        number = f"{'-' if kind in unasked else f'{count:,}':>7}"
+        to.paragraph((f"{kind:<5}  ", plain or "bold"), (f"{number}  ", strong), (said, plain), indent=2, hang=16)
     for kind in KINDS:
         pairs = [pair for pair in found.pairs if pair.kind == kind]
         _pairs(kind, sorted(pairs, key=lambda pair: -(pair.similarity or 0)), to=to)

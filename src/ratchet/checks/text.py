@@ -21,6 +21,8 @@ GIVES = (
     *("text.wordless", "text.length", "text.language"),
 )
 MANY = 0.01
+UNFORCED = ("auto", "utf-8", "utf-16")
+"""Encodings that no other bytes pass for: what is mojibake in such a file was so when it was written."""
 _WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
 
 
@@ -75,7 +77,7 @@ def _encoding(context: Context, way: str, *, share: float) -> str:
     right = {"UTF-8 read as Latin-1": "utf-8", "GBK read as Latin-1": "gb18030", "UTF-8 read as GBK": "utf-8"}.get(
         way, asked
     )
-    if asked not in ("auto", right) and share >= 0.5:
+    if asked not in (*UNFORCED, right) and share >= 0.5:
         return patch({"data": {"encoding": right}})
     return mending("mojibake", already=context.recipe.prepare.text)
 
@@ -159,6 +161,7 @@ def _lengths(context: Context) -> Iterator[Finding]:
     long = context.texts.rows(tokens > limit)
     if len(long):
         longest = int(tokens.max())
+        better = min(_rounded_up(float(np.quantile(tokens, 0.99))), 512)
         yield _of_rows(
             context,
             "text.length",
@@ -166,9 +169,7 @@ def _lengths(context: Context) -> Iterator[Finding]:
             severity="note",
             what=f"are longer than the encoder's {limit} tokens (train.max_tokens), by about {longest - limit:,} at most",
             why="What stands behind the limit is cut off before an encoder reads it.",
-            fix=patch({"train": {"max_tokens": min(_rounded_up(float(np.quantile(tokens, 0.99))), 512)}})
-            if limit < 512
-            else "",
+            fix=patch({"train": {"max_tokens": better}}) if better > limit else "",
         )
 
 

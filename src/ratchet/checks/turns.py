@@ -12,7 +12,7 @@ import pyarrow as pa
 from ratchet.data.table import Dataset
 
 _LOOKED_AT, _SAMPLE = 2_000, 200
-_SHARE = 0.9
+_SHARE = 0.5
 _PROMPTS = ("prompt", "instruction", "question", "query", "指令", "提示", "提示词", "问题", "提问")
 _ANSWERS = ("answer", "response", "output", "completion", "回答", "答案", "回复", "输出")
 _INPUTS = ("input", "context", "输入")
@@ -71,8 +71,9 @@ class Chat:
 def recognised(dataset: Dataset) -> Chat | None:
     """The conversations of a table, if it has any.
 
-    A column holds conversations when nine in ten of a sample of its cells are lists of messages, whatever it is called;
-    prompts and answers are told by the usual names of both columns, unless one of them is the label.
+    A column holds conversations when half of a sample of its cells are lists of messages, whatever it is called: broken rows
+    are to be found, not to hide the column. Prompts and answers are told by the usual names of both columns, unless one of
+    them is the label.
     """
     table, roles = dataset.table, dataset.roles
     for name in table.column_names:
@@ -135,10 +136,8 @@ def _plain(content: Any) -> str:
 
 def _form(column: pa.ChunkedArray) -> Form | None:
     head = [cell for cell in column.slice(0, _LOOKED_AT).to_pylist() if cell is not None][:_SAMPLE]
-    if not head or not head[0].lstrip().startswith("["):
-        return None
-    forms = [form for cell in head if (form := _form_of(cell)) is not None]
-    if len(forms) < _SHARE * len(head):
+    forms = [form for cell in head if cell.lstrip().startswith("[") and (form := _form_of(cell)) is not None]
+    if not forms or len(forms) < _SHARE * len(head):
         return None
     return max(sorted(set(forms)), key=forms.count)
 

@@ -93,8 +93,8 @@ class _Draw:
             # How much nearer each part comes to its share: the change of sum((have - want)^2 / want), labels and rows.
             off = ((2 * (self.have[labels] - want) + amounts[:, None]) * (amounts[:, None] / want)).sum(axis=0)
             off += (2 * (self.rows - rows) + size) * (size / rows)
-            too_big = size > rows
-            too_big[self.first_fold + 1 :] = False  # what is larger than the test or the valid part is for train
+            too_big = size > 1.5 * rows
+            too_big[self.first_fold + 1 :] = False  # what is far larger than the test or the valid part is for train
             off[too_big] = np.inf
             best = np.flatnonzero(off <= off.min() + 1e-9)
             self._put(u, int(best[int(self.order[u]) % len(best)]))

@@ -39,7 +39,8 @@ def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
             for _ in _decoded(data, wanted):
                 pass
             return data, wanted
-        return b"".join(block.encode() for block in _decoded(data, wanted)), wanted
+        codec = _byte_order(data) if wanted == "utf-16" else wanted
+        return b"".join(block.encode() for block in _decoded(data, codec)), wanted
     except UnicodeError:
         raise _not_in(data, wanted, name=name) from None
 
@@ -50,7 +51,7 @@ def _detected(data: bytes, *, name: str) -> str:
     if any(start.count(0) > len(start) // 4 for start in (data[:16], data[:4096])):
         raise DataError(
             f"{name} must be text but every other byte is NUL, as in UTF-16 without a byte-order mark.",
-            next_step="Set data.encoding to utf-16, or save the file as UTF-8.",
+            next_step="Set data.encoding to utf-16 (--set data.encoding=utf-16), or save the file as UTF-8.",
         )
     try:
         for _ in _decoded(data, "utf-8"):
@@ -58,6 +59,13 @@ def _detected(data: bytes, *, name: str) -> str:
     except UnicodeError:
         return _judged_by_line(data, name=name)
     return "utf-8"
+
+
+def _byte_order(data: bytes) -> str:
+    """Which UTF-16 it is; where no mark says so, zeros are mostly the high bytes of ASCII characters."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-16-be" if data[::2].count(0) > data[1::2].count(0) else "utf-16-le"
 
 
 def _judged_by_line(data: bytes, *, name: str) -> str:

@@ -21,7 +21,7 @@ _JSON_ROWS = 50_000
 
 
 def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
-    """CSV (comma; semicolon or tab when the header has no comma) or, if ``kind`` is ``tsv``, TSV; bytes in UTF-8.
+    """CSV (comma; semicolon, tab or bar when the header has no comma) or, if ``kind`` is ``tsv``, TSV; bytes in UTF-8.
 
     A TSV file whose quotes are not in order is read without quoting, which is how most such files are written.
     """
@@ -133,7 +133,7 @@ def _fast_csv(data: bytes, *, delimiter: str, quoted: bool, cells: list[str]) ->
 
 def _delimiter(data: bytes) -> str:
     first = data.lstrip().split(b"\n", 1)[0]
-    return next((mark for mark in (",", ";", "\t") if mark.encode() in first), ",")
+    return next((mark for mark in (",", ";", "\t", "|") if mark.encode() in first), ",")
 
 
 def _column_names(cells: list[str], *, name: str) -> list[str]:
@@ -153,9 +153,10 @@ def _json_row(line: bytes, *, number: int, name: str) -> dict[str, str | None]:
     try:
         # Numbers keep their digits: 1.10 stays "1.10", an ID of 20 digits is not rounded.
         row = json.loads(line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_no_key_twice)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
+        why = "it is nested too deeply" if isinstance(problem, RecursionError) else problem
         raise DataError(
-            f"Line {number} of {name} must be one JSON object but is not: {problem}.",
+            f"Line {number} of {name} must be one JSON object but is not: {why}.",
             next_step="Write one object a line, without commas between the lines.",
         ) from None
     if not isinstance(row, dict):

@@ -97,7 +97,7 @@ def guess_roles(table: pa.Table, *, name: str, given: Mapping[str, str | None] |
     _require(named, table.column_names, name=name)
     chosen: dict[str, str | None] = {role: column or None for role, column in named.items()}
     columns = [_Column(column, table.column(column)) for column in table.column_names]
-    why: dict[str, str] = {}
+    why = {"label": "as you said"} if named.get("label") == "" else dict[str, str]()
     notes: list[str] = []
     finders: dict[str, Callable[[list[_Column]], tuple[str, str] | None]] = {
         "text": _text,

@@ -147,8 +147,7 @@ def _folder(path: Path, *, part: str, name: str) -> Source:
 
 
 def _missing(path: Path, *, name: str) -> DataError:
-    near = []
-    if path.parent.is_dir():
-        near = difflib.get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "Check the path; paths are relative to the recipe."
+    beside = [other.name for other in path.parent.iterdir() if other.exists()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.7)
+    hint = f"Did you mean {near[0]!r}?" if near else "Check the path; those in a recipe start at its folder."
     return DataError(f"{name} does not exist.", next_step=hint)

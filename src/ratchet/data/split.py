@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,7 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
     order = _order(dataset, tied.unit, seed=seed)
     fold = assign(tied.unit, label=label, order=order, shares=shares, first_fold=VALID - offset) + offset
     notes = [*tied.notes, *_unit_notes(dataset, tied=tied, fold=fold)]
+    notes += _size_notes(fold, wanted={i + offset: share for i, share in enumerate(shares.tolist())})
     whole = dataset
     if test is not None:
         _require_known_labels(dataset, test)
@@ -115,6 +116,18 @@ def _unit_notes(dataset: Dataset, *, tied: Units, fold: Rows) -> list[str]:
         f"and stay in one part ({where}): the folds differ in size, and the other parts say nothing about such rows "
         f"(the first is {dataset.place(int(rows[0]))})."
     ]
+
+
+def _size_notes(fold: Rows, *, wanted: Mapping[int, float]) -> list[str]:
+    """Test and valid parts that are far from their size, as they are where alike rows come in large groups."""
+    notes = []
+    for name, part in (("test", TEST), ("valid", VALID)):
+        rows, ideal = int((fold == part).sum()), round(wanted.get(part, 0) * len(fold))
+        if ideal and abs(rows - ideal) > ideal / 2:
+            notes.append(
+                f"The {name} part has {rows:,} rows where {ideal:,} were asked for: rows that belong together are not divided."
+            )
+    return notes
 
 
 def _numbered(labels: Sequence[str]) -> Rows:

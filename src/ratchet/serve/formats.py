@@ -89,7 +89,7 @@ def _opened(work: Pass, *, newline: str | None) -> Iterator[tuple[TextIO, TextIO
 def delimited(work: Pass, *, delimiter: str) -> None:
     """CSV or TSV with a header; the cells are copied as they are, quoted only where needed.
 
-    CSV may be separated by semicolons or tabs if its header has no comma; TSV whose quotes are not in pairs, as most
+    CSV may be separated by semicolons, tabs or bars if its header has no comma; TSV whose quotes are not in pairs, as most
     of it is written, has no quoting.
     """
     quoted = delimiter == "," or not work.source.seekable() or _quotes_in_pairs(work)
@@ -97,7 +97,7 @@ def delimited(work: Pass, *, delimiter: str) -> None:
         rest = _lines(reader, name=work.name)
         first = next((line for line in rest if line.strip()), "")
         if delimiter == ",":
-            delimiter = next((mark for mark in ",;\t" if mark in first), ",")
+            delimiter = next((mark for mark in ",;\t|" if mark in first), ",")
         style = _dialect(delimiter, quoted=quoted)
         rows = csv.reader(itertools.chain([first], rest), style)
         try:
