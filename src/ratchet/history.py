@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from ratchet.contenders import Contender, PartedRows
-from ratchet.data.parts import Parts
 from ratchet.data.read import read_table
-from ratchet.data.saved import ROWS, load_dataset
+from ratchet.data.saved import ROWS, load_dataset, load_parts
 from ratchet.data.versions import log
 from ratchet.errors import DataError, WorkspaceError
 from ratchet.ledger import CHALLENGE, ROOT, Ledger, Record
 from ratchet.metrics import Evidence
 from ratchet.report import ReportData, save
 from ratchet.screen import Screen
-from ratchet.store import load_array, load_json
+from ratchet.store import load_json
 from ratchet.summary import SHORT, told
 from ratchet.verdict import Claim, Kind, Verdict, compare
 from ratchet.workspace import Workspace
@@ -186,15 +185,9 @@ def _rows_of(workspace: Workspace, family: str) -> PartedRows:
     for folder in sorted(workspace.data.glob("rows-*")):
         facts = load_json(folder / "facts.json")
         if family == f"rows-{facts['hash'][:16]}" and (folder / ROWS).is_file():
-            parts = Parts(
-                fold=load_array(folder / "fold.npy"),
-                hash=facts["hash"],
-                notes=tuple(facts["notes"]),
-                order=facts.get("order", "random"),
-            )
             return PartedRows(
                 dataset=load_dataset(folder),
-                parts=parts,
+                parts=load_parts(folder),
                 language=facts["language"],
                 seal=facts["seal"],
                 key=folder.name,

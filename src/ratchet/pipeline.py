@@ -43,11 +43,11 @@ from ratchet.data.fixes import fix, require_labels
 from ratchet.data.labels import require_trainable
 from ratchet.data.leaks import remove_leaks
 from ratchet.data.ordered import split_by_time, times
-from ratchet.data.parts import Parts, seal
+from ratchet.data.parts import seal
 from ratchet.data.quarantine import changes_path, write_quarantine
 from ratchet.data.read import read_dataset, require_apart
 from ratchet.data.review import Answers, read_answers
-from ratchet.data.saved import load_dataset, save_dataset
+from ratchet.data.saved import FOLD, load_dataset, load_parts, save_dataset
 from ratchet.data.sources import source_bytes_hash
 from ratchet.data.split import split
 from ratchet.data.table import Dataset, Rows, concat
@@ -61,7 +61,7 @@ from ratchet.recipe import dump_recipe
 from ratchet.reproduce import code_version, environment
 from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
-from ratchet.store import finished, key_of, load_array, load_json, save_array, save_json
+from ratchet.store import finished, key_of, load_json, save_array, save_json
 from ratchet.summary import Recorded, changed_lines, health_lines, summarise, told, write_report
 from ratchet.verdict import Claim, Verdict, compare
 from ratchet.workspace import Workspace, write_atomic
@@ -274,8 +274,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near)))
         facts, dataset = load_json(folder / "facts.json"), load_dataset(folder)
-        fold = load_array(folder / "fold.npy")
-        parts = Parts(fold=fold, hash=facts["hash"], notes=tuple(facts["notes"]), order=facts["order"])
+        parts = load_parts(folder)
     rows = PartedRows(
         dataset=dataset,
         parts=parts,
@@ -317,7 +316,7 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
         whole = dataset if test is None else concat(dataset, test)
     language = recipe.data.language
     save_dataset(target, whole)
-    save_array(target / "fold.npy", parts.fold)
+    save_array(target / FOLD, parts.fold)
     write_quarantine(target / "quarantine.csv", quarantine)
     facts = {
         "hash": parts.hash,
@@ -373,7 +372,7 @@ def incumbent(job: Job, rows: PartedRows) -> None:
         reason = "Its labels are others." if tuple(of.card["labels"]) != rows.labels else ""
         reason = reason or ("" if known.is_dir() else f"{known} is gone, so nobody knows what it was trained on.")
         if not reason:
-            trained_on = load_dataset(known).take(np.flatnonzero(load_array(known / "fold.npy") > 0))
+            trained_on = load_dataset(known).take(np.flatnonzero(load_parts(known).fold > 0))
             train = partial(defend, rows=rows, name=name, of=of, trained_on=trained_on)
             try:
                 _gate(job, rows, key_of("incumbent", of.folder.name, rows.key), train, name, skipped)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise
 from ratchet.data.engine import LOCAL, Engine, engine_of
 from ratchet.data.mask import mask
+from ratchet.data.strings import coded
 from ratchet.data.table import Dataset, Rows
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
 SHOWN = 80
-_SMALL = 1 << 30  # bytes: a column with more may not fit the 32-bit offsets of Arrow's small strings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,14 +47,8 @@ class Distinct:
     @classmethod
     def of(cls, column: pa.ChunkedArray, *, engine: Engine = LOCAL) -> Distinct:
         """Of a column of strings; numbered by first appearance."""
-        if column.nbytes >= _SMALL:
-            column = column.cast(pa.large_string())
-        if not len(column):
-            return cls(array=pa.array([], column.type), member=np.zeros(0, np.int64), engine=engine)
-        coded = column.dictionary_encode()  # all chunks have the same dictionary
-        indices = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in coded.chunks]
-        member = np.concatenate(indices).astype(np.int64)
-        return cls(array=coded.chunk(coded.num_chunks - 1).dictionary, member=member, engine=engine)
+        array, member = coded(column)
+        return cls(array=array, member=member, engine=engine)
 
     @cached_property
     def values(self) -> tuple[str, ...]:
@@ -122,13 +115,12 @@ class Context:
 
     @cached_property
     def _columns(self) -> dict[str, Distinct]:
-        names, engine = self.dataset.table.column_names, self.engine
-        with ThreadPoolExecutor() as pool:
-            columns = pool.map(lambda name: Distinct.of(self.dataset.table.column(name), engine=engine), names)
-            return dict(zip(names, columns, strict=True))
+        return {}
 
     def cells(self, name: str) -> Distinct:
         """The different cells of a column."""
+        if name not in self._columns:
+            self._columns[name] = Distinct.of(self.dataset.table.column(name), engine=self.engine)
         return self._columns[name]
 
     @property
@@ -297,14 +289,6 @@ def shown(cell: str | None, *, show: Callable[[str], str] | None = None) -> str:
     text = (show or mask)(cell[: 5 * SHOWN])
     text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return "".join(c if c.isprintable() else _ESCAPES.get(c) or f"\\u{ord(c):04x}" for c in text)
-
-
-def first_rows(groups: Rows) -> Rows:
-    """The first row of each group, in the order of the groups' numbers; -1 is no group."""
-    rows = np.flatnonzero(groups >= 0)[::-1]
-    first = np.full(int(groups.max(initial=-1)) + 1, -1, np.int64)
-    first[groups[rows]] = rows  # of the rows of a group the one that is written last stays: the first
-    return first[first >= 0]
 
 
 def tallied(keys: Rows) -> tuple[Rows, Rows]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ratchet.checks.context import Context, Mask, counted, first_rows, percent
+from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, patch
-from ratchet.data.duplicates import wording
+from ratchet.data.duplicates import representatives, wording
 from ratchet.data.table import Rows
 
 GIVES = ("duplicates.exact", "duplicates.wording")
@@ -66,7 +66,7 @@ def random_split(rows: Rows, *, seed: int) -> tuple[Rows, Rows]:
 def is_further(groups: Rows) -> Mask:
     """Which rows are of a group that an earlier row is of; -1 is no group."""
     result = groups >= 0
-    result[first_rows(groups)] = False
+    result[representatives(groups)] = False
     return result
 
 

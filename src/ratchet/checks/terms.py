@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.checks.context import Context, first_rows, tallied
+from ratchet.checks.context import Context, tallied
+from ratchet.data.duplicates import representatives
 from ratchet.data.table import Rows
 from ratchet.models.baseline import guess_language
 from ratchet.models.ngrams import normalise, split_tokens
@@ -66,7 +67,7 @@ class Terms:
     @classmethod
     def of(cls, context: Context, *, most: int = MOST) -> Terms:
         """The terms of up to ``most`` different texts, drawn at random where there are more."""
-        first = first_rows(context.groups)
+        first = representatives(context.groups)
         if len(first) > most:
             first = np.sort(np.random.default_rng(context.seed).choice(first, most, replace=False))
         texts = context.texts.some(context.texts.member[first])

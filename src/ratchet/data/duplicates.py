@@ -123,8 +123,11 @@ def united(first: Rows, second: Rows) -> Rows:
 
 
 def representatives(cluster: Rows) -> Rows:
-    """The first row of each cluster, in the order of the cluster numbers."""
-    return np.unique(cluster, return_index=True)[1].astype(np.int64)
+    """The first row of each cluster, in the order of the cluster numbers; -1 is no cluster."""
+    rows = np.flatnonzero(cluster >= 0)[::-1]
+    first = np.full(int(cluster.max(initial=-1)) + 1, -1, np.int64)
+    first[cluster[rows]] = rows  # of the rows of a cluster the one that is written last stays: the first
+    return first[first >= 0]
 
 
 def renumbered(groups: Rows) -> Rows:

@@ -14,8 +14,8 @@ from ratchet.config import PrepareConfig
 from ratchet.data.changes import BETWEEN, united, with_cells
 from ratchet.data.mend import STEPS, mended
 from ratchet.data.review import Answers
+from ratchet.data.strings import coded
 from ratchet.data.table import Dataset
-from ratchet.data.traits import coded
 from ratchet.errors import DataError
 
 RENAMED, REVIEWED = "labels.renamed", "labels.review"

@@ -35,9 +35,8 @@ class Kind:
     """A kind of personal data.
 
     ``pattern`` finds it with Python's engine, ``coarse`` finds every text that may hold it with RE2 (no look-around), and no
-    other where ``coarse_is_exact``; such a text has at least so many ASCII ``digits``
-    (or, where that is 0, an @). ``sound`` is asked about each match,
-    and ``mask`` hides one.
+    other where ``coarse_is_exact``; such a text has at least so many ASCII ``digits`` or, where that is 0, an @. ``sound`` is
+    asked about each match, and ``mask`` hides one.
     """
 
     name: str

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ratchet.data.strings import coded
 from ratchet.errors import DataError
 
 Order = Literal["day", "month"]
@@ -58,18 +58,13 @@ def moments(column: pa.ChunkedArray) -> Moments:
     Raises:
         DataError: cells of the column contradict each other in this ("13/04/2024" and "04/13/2024").
     """
-    coded = column.cast(pa.large_string()).combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):  # older Arrow returns a column of no rows so
-        coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else pa.array([], pa.large_string())
-    coded = coded.dictionary_encode()
-    values = [unicodedata.normalize("NFKC", value).strip() for value in coded.dictionary.to_pylist()]
+    cells, member = coded(column)
+    values = [unicodedata.normalize("NFKC", value).strip() for value in cells.to_pylist()]
     used = _order(values)
     seconds = np.array([_seconds(value, order=used) for value in values] + [np.nan])
     _drop_small(seconds, values)
-    member = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     found = seconds[member]
-    filled = np.asarray(pc.is_valid(coded).to_numpy(zero_copy_only=False), bool)
-    return Moments(seconds=found, unreadable=np.flatnonzero(np.isnan(found) & filled), order=used)
+    return Moments(seconds=found, unreadable=np.flatnonzero(np.isnan(found) & (member >= 0)), order=used)
 
 
 def _order(values: Sequence[str]) -> Order:

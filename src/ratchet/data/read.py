@@ -323,10 +323,9 @@ def _require_sound_cells(table: pa.Table, *, name: str) -> None:
 
     for column in table.column_names:
         cells = table.column(column)
-        if ("\0" in column or any(map(holds_nul, cells.chunks))) and (
-            pc.any(nul := pc.match_substring(cells, "\0")).as_py() or "\0" in column
-        ):
-            where = f"Row {pc.index(nul, True).as_py() + 1}" if "\0" not in column else "The header"
+        if "\0" in column or any(map(holds_nul, cells.chunks)):
+            row = pc.index(pc.match_substring(cells, "\0"), True).as_py() + 1
+            where = "The header" if "\0" in column else f"Row {row}"
             raise DataError(f"{where} of {name} must be text but holds a NUL byte.", next_step="Export the file again.")
         lengths = pc.binary_length(cells)
         if (pc.max(lengths).as_py() or 0) > CELL_BYTES:

@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ratchet.data.parts import Parts
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import WorkspaceError
+from ratchet.store import load_array, load_json
 from ratchet.workspace import writing
 
-ROWS = "rows.parquet"
+ROWS, FOLD = "rows.parquet", "fold.npy"
 _META, _FILE, _ORIGIN = b"ratchet", "ratchet.file", "ratchet.row"
 
 
@@ -46,3 +48,14 @@ def load_dataset(folder: Path) -> Dataset:
         ) from error
     rows = table.drop_columns([_FILE, _ORIGIN]).replace_schema_metadata(None)
     return Dataset(table=rows, roles=roles, files=files, file_index=index, origin=origin)
+
+
+def load_parts(folder: Path) -> Parts:
+    """The parts of the rows in this folder, from ``fold.npy`` and ``facts.json``."""
+    facts = load_json(folder / "facts.json")
+    return Parts(
+        fold=load_array(folder / FOLD),
+        hash=facts["hash"],
+        notes=tuple(facts["notes"]),
+        order=facts.get("order", "random"),
+    )

@@ -15,8 +15,20 @@ PIECE = 1 << 22  # bytes
 _BLOCK = (
     3 << 17
 )  # bytes, some 130,000 Chinese characters: what is computed from a block stays in the second-level cache
+_SMALL = 1 << 30  # bytes: a column with more may not fit the 32-bit offsets of Arrow's small strings
 
 Points = npt.NDArray[np.uint32]
+
+
+def coded(column: pa.ChunkedArray) -> tuple[pa.Array, Rows]:
+    """The different values of a column, by first appearance, and of each row the place of its value, -1 where missing."""
+    if column.nbytes >= _SMALL:
+        column = column.cast(pa.large_string())
+    if not len(column):
+        return pa.array([], column.type), np.zeros(0, np.int64)
+    found = column.dictionary_encode()  # all chunks have the same dictionary
+    indices = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in found.chunks]
+    return found.chunk(found.num_chunks - 1).dictionary, np.concatenate(indices).astype(np.int64)
 
 
 def pieces(array: pa.Array, *, size: int = PIECE) -> list[pa.Array]:
@@ -41,9 +53,9 @@ def code_points(array: pa.Array) -> tuple[Points, Rows]:
 
 
 def holds_nul(array: pa.Array) -> bool:
-    """Whether there may be a NUL byte in a string: there is one in the data between the first and the last."""
+    """Whether there is a NUL byte in a string."""
     data = _data(array)
-    return bool(len(data)) and not data.min()
+    return bool(len(data)) and not data.min() and bool(pc.any(pc.match_substring(array, "\0")).as_py())
 
 
 def short_or_padded(array: pa.Array, *, longest: int) -> npt.NDArray[np.bool_]:

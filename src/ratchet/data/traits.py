@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ratchet.data.ngrams import blocks
+from ratchet.data.strings import coded
 from ratchet.data.table import Dataset, Rows
 
 Kind = Literal["label", "length", "script", "value", "kind"]
@@ -163,16 +164,6 @@ def _scripts() -> npt.NDArray[np.uint8]:
         for low, high in ranges:
             table[low : high + 1] = SCRIPTS.index(name)
     return table
-
-
-def coded(column: pa.ChunkedArray) -> tuple[pa.Array, Rows]:
-    """The different values of a column, and of each row the place of its value, -1 where it is missing."""
-    whole = pa.chunked_array([chunk.cast(pa.large_string()) for chunk in column.chunks], pa.large_string())
-    whole = whole.combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):  # older Arrow returns a column of no rows so
-        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.large_string())
-    found = whole.dictionary_encode()
-    return found.dictionary, found.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _distinct(column: pa.ChunkedArray) -> tuple[list[str], Rows]:
