@@ -157,7 +157,7 @@ def growth(tables: dict[int, Path]) -> None:
 def peers(path: Path, python: str) -> None:
     print(f"## Others, {PEER_ROWS:,} rows\n")
     print(
-        "Whole processes, median of three. What they report and what they do not find differs: this is what waiting costs.\n"
+        f"Whole processes, median of three (one, beyond {PATIENCE} s). They report other things: this is what waiting costs.\n"
     )
     print("| | wall s | CPU s | peak MB |\n|---|---|---|---|")
     for name, command in {

@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import platform
 import resource
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from run_all import machine
 
 from ratchet.compress import quantise_onnx
 from ratchet.config import EncoderSpec
@@ -126,7 +128,8 @@ def main() -> None:
             result["test_accuracy"] = {name: float((values == answers).mean()) for name, values in found.items()}
 
     result["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    result["machine"] = f"{platform.machine()}, {platform.processor() or platform.system()}"
+    result["machine"] = machine()
+    result["command"] = f"python benchmarks/encoder.py {shlex.join(sys.argv[1:])}"
     result["date"] = datetime.now(UTC).date().isoformat()
     text = json.dumps(result, indent=1, ensure_ascii=False)
     print(text)

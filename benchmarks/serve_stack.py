@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -19,6 +18,8 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+from run_all import machine
 
 CONNECTIONS = 32
 ROUNDS = 3
@@ -145,8 +146,8 @@ def main() -> None:
         print(f"{name:20}", "  ".join(f"{key} {value:g}" for key, value in figures.items()))
     result = {
         "date": datetime.now(UTC).date().isoformat(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
+        "command": "python benchmarks/serve_stack.py",
+        "machine": machine(),
         "requests": requests,
         "connections": CONNECTIONS,
         "median_of": ROUNDS,
