@@ -162,7 +162,26 @@ def _plain(record: Record) -> Json:
         "kind": record.body["challenger"]["kind"],
         "seconds": record.body["challenger"]["seconds"],
         "line": verdict.line,
+        "remark": _remark(verdict),
+        "also": [
+            {"metric": other.metric, "estimate": other.estimate, "low": other.low, "high": other.high, "p": other.p}
+            for other in verdict.findings[1:]
+            if other.test != "exact"
+        ],
     }
+
+
+def _remark(verdict: Verdict) -> str:
+    """What no column of the report's table says: the margin, and what was measured without chance."""
+    parts = (
+        [f"Margin {100 * verdict.findings[0].margin:g} points."] if verdict.findings[0].claim == "noninferior" else []
+    )
+    parts += [
+        f"{100 * other.estimate:.1f} % of the {other.metric} saved."
+        for other in verdict.findings
+        if other.test == "exact"
+    ]
+    return " ".join(parts)
 
 
 def write_report(
@@ -318,8 +337,8 @@ def _challenges(summary: Json, rows: PartedRows, contenders: Sequence[Contender]
             n=verdict["n"],
             test=verdict["test"],
             rows_needed=verdict["rows_needed"],
-            sentence=verdict["line"],
-            also=tuple(Difference(**extra) for extra in verdict.get("also", ())),
+            sentence=verdict["remark"],
+            also=tuple(Difference(**extra) for extra in verdict["also"]),
         )
         for verdict in summary["verdicts"]
     )
