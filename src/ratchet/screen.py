@@ -30,7 +30,7 @@ class Screen:
         print(line, file=self._stream, flush=True)
 
     def table(self, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-        """A small table."""
+        """A small table; the first column, by which a row is named, is never broken."""
         if self._stream is None or not rows:
             return
         from rich.console import Console
@@ -38,8 +38,8 @@ class Screen:
         from rich.text import Text
 
         table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", show_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for place, column in enumerate(columns):
+            table.add_column(column, overflow="fold", no_wrap=place == 0)
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         width = None if self._terminal else 140

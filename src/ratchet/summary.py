@@ -173,9 +173,8 @@ def _plain(record: Record) -> Json:
 
 def _remark(verdict: Verdict) -> str:
     """What no column of the report's table says: the margin, and what was measured without chance."""
-    parts = (
-        [f"Margin {100 * verdict.findings[0].margin:g} points."] if verdict.findings[0].claim == "noninferior" else []
-    )
+    first = verdict.findings[0]
+    parts = [f"Margin: {100 * first.margin:g} points."] if first.claim == "noninferior" else []
     parts += [
         f"{100 * other.estimate:.1f} % of the {other.metric} saved."
         for other in verdict.findings
