@@ -82,13 +82,13 @@ def test_numbers_have_their_noun() -> None:
 
 
 def test_distinct_values_of_a_column(table: Any) -> None:
-    cells = Distinct.of(table({"text": ["b", None, "a", "b"]}).table.column("text"))
+    cells = Distinct(column=table({"text": ["b", None, "a", "b"]}).table.column("text"))
     assert cells.values == ("b", "a")
     assert cells.member.tolist() == [0, -1, 1, 0]
     assert cells.counts.tolist() == [2, 1]
     assert cells.rows(np.array([True, False])).tolist() == [0, 3]
     assert cells.matching("^a$").tolist() == [False, True]
-    nothing = Distinct.of(table({"text": []}).table.column("text"))
+    nothing = Distinct(column=table({"text": []}).table.column("text"))
     assert (nothing.values, nothing.member.tolist()) == ((), [])
 
 
@@ -96,6 +96,6 @@ def test_distinct_values_over_several_chunks() -> None:
     column = pa.chunked_array(
         [pa.array([None, "a"]), pa.array([], pa.string()), pa.array(["b", "a", None]), pa.array(["c"])]
     )
-    cells = Distinct.of(column)
+    cells = Distinct(column=column)
     assert cells.values == ("a", "b", "c")
     assert cells.member.tolist() == [-1, 0, 1, 0, -1, 2]

@@ -146,6 +146,16 @@ def test_the_facts(chinese: Dataset) -> None:
     json.dumps(facts.to_dict(), allow_nan=False)
 
 
+def test_threads_change_nothing(chinese: Dataset, english: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    for dataset in (chinese, english):
+        found = []
+        for threads in (1, 8):
+            monkeypatch.setattr(registry_module, "THREADS", threads)
+            found.append(run_checks(dataset, cost="cheap").to_dict())
+        assert found[0] == found[1]
+        assert found[0]["findings"]
+
+
 def test_costs_and_only_choose_the_checks(chinese: Dataset) -> None:
     told: list[tuple[str, int, int]] = []
     cheap = run_checks(chinese, cost="cheap", progress=lambda *step: told.append(step))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ratchet.checks.same import Fingerprints, _tables
+from ratchet.checks.same import _tables, fingerprints, same_cells, same_texts, shared
 from ratchet.data.duplicates import exact_groups, normalise, same_words, wording
+from ratchet.data.strings import coded, picked
 
 PIECES = st.sampled_from(
     [
@@ -21,8 +25,10 @@ PIECES = st.sampled_from(
 )
 
 
-def prints_of(texts: list[str]) -> Fingerprints:
-    return Fingerprints.of(pa.array(texts, pa.string()))
+def groups(texts: list[str], form: Callable[[str], str]) -> Any:
+    array = pa.array(texts, pa.string())
+    some = shared(fingerprints(array))
+    return same_texts(array.take(pa.array(some)), some, count=len(texts), form=form)
 
 
 @settings(max_examples=300, deadline=None)
@@ -31,25 +37,40 @@ def prints_of(texts: list[str]) -> Fingerprints:
 @example(["ｶﾞ", "ガ", "カ\u3099"])
 @example(["", " ", "!", "?"])
 def test_it_gives_the_groups_of_the_slow_road(texts: list[str]) -> None:
-    prints = prints_of(texts)
     for form in (normalise, wording, same_words):
-        assert np.array_equal(prints.groups(form), exact_groups(texts, form=form))
+        assert np.array_equal(groups(texts, form), exact_groups(texts, form=form))
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(max_size=5), max_size=8), st.lists(st.text(max_size=5), max_size=4))
 def test_for_any_characters(texts: list[str], others: list[str]) -> None:
     every = [*texts, *(text.upper() for text in texts), *(normalise(text) for text in texts), *others]
-    prints = prints_of(every)
     for form in (normalise, wording):
-        assert np.array_equal(prints.groups(form), exact_groups(every, form=form))
+        assert np.array_equal(groups(every, form), exact_groups(every, form=form))
+
+
+CELLS = st.lists(st.none() | st.sampled_from(["", "a", "A", "ab", "ba", "中文", "文中", "中文。", "!"]), max_size=14)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CELLS, st.lists(st.integers(0, 14), max_size=3), st.integers(0, 40))
+def test_cells_are_numbered_as_by_a_dictionary(cells: list[str | None], cuts: list[int], more: int) -> None:
+    cells += [f"中{i:o}" for i in range(more)]  # many different ones, so that they need not be coded
+    bounds = sorted({0, len(cells), *(min(cut, len(cells)) for cut in cuts)})
+    column = pa.chunked_array([pa.array(cells[a:b], pa.string()) for a, b in itertools.pairwise(bounds)], pa.string())
+    first, member = same_cells(column, fingerprints(pa.array([cell or "" for cell in cells], pa.string())))
+    values, expected = coded(column)
+    assert member.tolist() == expected.tolist()
+    assert [cells[row] for row in first] == values.to_pylist()
+    assert picked(column, first).to_pylist() == values.to_pylist()
+    assert picked(column, first[::-1]).to_pylist() == values.to_pylist()[::-1]
 
 
 def test_most_texts_are_never_normalised() -> None:
     rng = random.Random(0)
     texts = ["".join(rng.choices("中文评论服务，。！abcABC12 ", k=30)) for _ in range(2_000)]
-    prints = prints_of([*texts, texts[5], texts[7].replace("，", ",")])
-    assert prints.shared.tolist() == [5, 7, 2_000, 2_001]
+    prints = fingerprints(pa.array([*texts, texts[5], texts[7].replace("，", ",")]))
+    assert shared(prints).tolist() == [5, 7, 2_000, 2_001]
 
 
 def test_every_character_that_becomes_a_letter_is_known_to() -> None:

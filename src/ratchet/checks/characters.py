@@ -1,16 +1,16 @@
-"""Which kinds of characters each text has, counted in one pass over all of them."""
+"""What the characters of each text are like: how many, of which kinds, of which script."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from ratchet.data.engine import LOCAL, Engine
-from ratchet.data.strings import blocks
+from ratchet.data.mojibake import LOST, MARKS
+from ratchet.data.strings import Points
 from ratchet.data.table import Rows
 
 # Later ranges overwrite earlier ones.
@@ -40,56 +40,75 @@ _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
     ("replacement", ((0xFFFD, 0xFFFD),)),
     ("markup", ((0x26, 0x26), (0x3C, 0x3C))),
     ("at", ((0x40, 0x40),)),
+    ("han of mojibake", tuple((ord(mark), ord(mark)) for mark in MARKS + LOST[0])),
+    ("space of mojibake", ((0xA0, 0xA0),)),
+    ("byte", tuple((point, point) for point in range(0x80, 0xA0) if point not in (0x81, 0x8D, 0x8F, 0x90, 0x9D))),
 )
+_ALPHABETS = ("latin", "cyrillic", "greek", "arabic", "hebrew", "indic")
 KINDS = ("other", *(name for name, _ in _RANGES))
 SCRIPTS = ("latin", "han", "kana", "hangul", "cyrillic", "greek", "arabic", "hebrew", "indic", "thai")
-"""The kinds that tell a script; those of Latin-1 count as Latin."""
+"""The kinds that tell a script; letters of Latin-1 and full-width ones count as Latin."""
+_HAN, _KANA = SCRIPTS.index("han"), SCRIPTS.index("kana")
+
+LOOK = np.dtype(
+    [("length", np.int32), ("tokens", np.int32), ("kinds", np.uint32), ("digits", np.uint8), ("script", np.int8)]
+)
+"""What one look at its characters says of a text: their number, about how many tokens it has for a model, a bit for each of
+the kinds that it has, its digits (255 for more), and the number of its script (-1: it has no letters).
+"""
+_MANY = 255
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Characters:
-    """Characters of each kind in each text: ``counts`` has the shape (kinds, texts)."""
+    """What the characters of each text are like: an array of :data:`LOOK`."""
 
-    counts: npt.NDArray[np.int32]
+    look: npt.NDArray[Any]
 
-    @classmethod
-    def of(cls, texts: pa.Array, *, engine: Engine = LOCAL) -> Characters:
-        """Count; none of the texts may be missing."""
-        return cls(counts=engine.map(_counts, texts, axis=1))
-
-    def of_kind(self, *kinds: str) -> Rows:
-        """Characters of any of these kinds in each text."""
-        return np.asarray(sum(self.counts[KINDS.index(kind)] for kind in kinds), np.int64)
+    def having(self, *kinds: str) -> npt.NDArray[np.bool_]:
+        """Which texts have a character of any of these kinds."""
+        return np.asarray(self.look["kinds"] & np.uint32(sum(1 << KINDS.index(kind) for kind in kinds)) > 0)
 
     @property
-    def lengths(self) -> Rows:
-        """Characters of each text."""
-        return self.of_kind(*KINDS)
+    def maybe_mojibake(self) -> npt.NDArray[np.bool_]:
+        """Which texts have a character without which there is no mojibake."""
+        return self.having("han of mojibake", "space of mojibake", "byte", "latin1", "control", "invisible")
 
     @property
-    def tokens(self) -> Rows:
-        """About how many tokens a text has for a model: a Han or kana character each, four of other letters each."""
-        dense = self.of_kind("han", "kana", "hangul", "thai")
-        return dense + -(-(self.lengths - dense - self.of_kind("space")) // 4)
-
-    def scripts(self) -> npt.NDArray[np.int64]:
-        """Letters of each script, Latin letters at a third (a Han character is about three): shape (texts, scripts)."""
-        letters = np.stack([3 * self.of_kind(script) for script in SCRIPTS], axis=1)
-        letters[:, 0] = self.of_kind("latin", "latin1", "fullwidth")
-        for alphabet in ("cyrillic", "greek", "arabic", "hebrew", "indic"):
-            letters[:, SCRIPTS.index(alphabet)] //= 3
-        return letters
+    def wordless(self) -> npt.NDArray[np.bool_]:
+        """Which texts have no letter and no digit."""
+        return ~self.having(*SCRIPTS, "han of mojibake", "latin1", "digit", "fullwidth")
 
 
-def _counts(texts: pa.Array) -> npt.NDArray[np.int32]:
-    table, kinds = _kinds(), len(KINDS)
-    counts = np.zeros((kinds, len(texts)), np.int32)
-    for start, end, points, lengths in blocks(texts):
-        count = end - start
-        cells = table[points] * np.int32(count)
-        cells += np.repeat(np.arange(count, dtype=np.int32), lengths)
-        counts[:, start:end] = np.bincount(cells, minlength=kinds * count).reshape(kinds, count)
-    return counts
+def look_at(points: Points, lengths: Rows) -> npt.NDArray[Any]:
+    """Look at the texts that these code points are of, as :data:`LOOK`."""
+    counts = _counts(points, lengths)
+    found = np.zeros(len(lengths), LOOK)
+    han = counts[KINDS.index("han")] + counts[KINDS.index("han of mojibake")]
+    dense = han + sum(counts[KINDS.index(kind)] for kind in ("kana", "hangul", "thai"))
+    space = counts[KINDS.index("space")] + counts[KINDS.index("space of mojibake")]
+    found["length"] = lengths
+    # A Han or kana character is a token each, and so are four other letters.
+    found["tokens"] = dense + -(-(lengths - dense - space) // 4)
+    found["kinds"] = (counts > 0).T @ (1 << np.arange(len(KINDS)))
+    found["digits"] = np.minimum(counts[KINDS.index("digit")], _MANY)
+    # Letters of an alphabet count a third: a Han character is about three.
+    letters = np.stack([counts[KINDS.index(script)] * (1 if script in _ALPHABETS else 3) for script in SCRIPTS])
+    letters[0] += counts[KINDS.index("latin1")] + counts[KINDS.index("fullwidth")]
+    letters[1] = 3 * han
+    total = letters.sum(axis=0)
+    script = letters.argmax(axis=0)
+    script[(script == _HAN) & (letters[_KANA] > 0.2 * total)] = _KANA  # Japanese is written in both
+    found["script"] = np.where(total > 0, script, -1)
+    return found
+
+
+def _counts(points: Points, lengths: Rows) -> npt.NDArray[np.int64]:
+    """Characters of each kind in each text: shape (kinds, texts)."""
+    count = len(lengths)
+    cells = _kinds()[points] * np.int32(count)
+    cells += np.repeat(np.arange(count, dtype=np.int32), lengths)
+    return np.bincount(cells, minlength=len(KINDS) * count).reshape(len(KINDS), count)
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity, patch
 from ratchet.data.table import Rows
 
@@ -133,8 +133,8 @@ def _missing_role(context: Context, name: str, *, role: str) -> Finding:
 def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
     """Short cells that are a known way to write nothing."""
     cells = context.cells(name)
-    short = np.flatnonzero(pc.binary_length(cells.array).to_numpy(zero_copy_only=False) <= _LONGEST)
-    trimmed = pc.utf8_trim_whitespace(cells.array.take(pa.array(short)))
+    short = np.flatnonzero(cells.each(_is_short))
+    trimmed = pc.utf8_trim_whitespace(cells.picked(short))
     found = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(_LOOKS_MISSING, trimmed.type))
     odd = short[found.to_numpy(zero_copy_only=False)]
     if not len(odd):
@@ -159,6 +159,10 @@ def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
         column=name,
         fix=patch({"data": {"missing": [*context.recipe.data.missing, *values]}}) if values else "",
     )
+
+
+def _is_short(cells: pa.Array) -> Mask:
+    return np.asarray(pc.binary_length(cells).fill_null(0).to_numpy(zero_copy_only=False) <= _LONGEST)
 
 
 def _nulls(context: Context, name: str) -> Rows:

@@ -111,7 +111,7 @@ def _ruled(column: _Column, rule: ColumnRule) -> Iterator[Finding]:
         yield from _broken(
             column,
             kind.name,
-            ~column.cells.judged(kind.judge),
+            ~column.cells.each(kind.judge),
             f"be {_article(kind.noun)} {kind.noun}",
             private=kind.private,
         )
@@ -201,7 +201,7 @@ def _kind(column: _Column) -> tuple[CellKind | None, Mask]:
         needed = HINTED if hinted else column.context.recipe.check.guess
         if not (kind.guessed or hinted) or not _likely(kind, some, weights, least=0.8 * needed):
             continue
-        sound = column.cells.judged(kind.judge)
+        sound = column.cells.each(kind.judge)
         if column.cells.shares(sound) >= needed:
             return kind, sound
     return None, np.zeros(total, bool)

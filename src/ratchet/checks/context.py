@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 
 from ratchet.checks.characters import Characters
 from ratchet.checks.finding import Example, Finding, Severity
-from ratchet.checks.same import Fingerprints
+from ratchet.checks.same import same_cells, same_texts, shared
+from ratchet.checks.scan import scan
 from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise
-from ratchet.data.engine import LOCAL, Engine, engine_of
+from ratchet.data.engine import LOCAL, Engine, Work, engine_of
 from ratchet.data.mask import mask
-from ratchet.data.strings import coded
+from ratchet.data.strings import coded, fitting, picked
 from ratchet.data.table import Dataset, Rows
+from ratchet.once import once
 
 if TYPE_CHECKING:
     from ratchet.checks.leaks import NaiveSplit
@@ -37,55 +39,59 @@ SHOWN = 80
 class Distinct:
     """The different values of a column as they are written: row ``i`` has ``values[member[i]]``, -1 where missing.
 
-    ``array`` holds them for Arrow; ``values`` are Python strings, made when first asked for.
+    ``array`` holds them for Arrow; ``values`` are Python strings. Both are made when first asked for.
     """
 
-    array: pa.Array
-    member: Rows
+    column: pa.ChunkedArray
     engine: Engine = LOCAL
 
-    @classmethod
-    def of(cls, column: pa.ChunkedArray, *, engine: Engine = LOCAL) -> Distinct:
-        """Of a column of strings; numbered by first appearance."""
-        array, member = coded(column)
-        return cls(array=array, member=member, engine=engine)
+    @once
+    def _coded(self) -> tuple[pa.Array, Rows]:
+        return coded(self.column)
 
-    @cached_property
+    @property
+    def array(self) -> pa.Array:
+        """The values, numbered by first appearance."""
+        return self._coded[0]
+
+    @property
+    def member(self) -> Rows:
+        """Of each row the number of its value."""
+        return self._coded[1]
+
+    @once
     def values(self) -> tuple[str, ...]:
         """The values as strings."""
         return tuple(self.array.to_pylist())
 
+    def picked(self, which: Rows) -> pa.Array:
+        """The values of these numbers."""
+        return picked(self.array, which)
+
     def some(self, which: Rows | Sequence[int]) -> list[str]:
         """The values of these numbers as strings."""
-        found: list[str] = self.array.take(pa.array(which, pa.int64())).to_pylist()
+        found: list[str] = self.picked(np.asarray(which, np.int64)).to_pylist()
         return found
 
     def __len__(self) -> int:
         return len(self.array)
 
-    @cached_property
+    @once
     def counts(self) -> Rows:
         """Rows with each value."""
         return np.bincount(self.member[self.member >= 0], minlength=len(self))
 
+    def each(self, work: Work) -> npt.NDArray[Any]:
+        """What ``work`` says of each value; it looks at one at a time."""
+        return self.engine.map(work, self.array)
+
     def matching(self, pattern: str, *, among: Mask | None = None) -> Mask:
         """Which values, or which ``among`` them, have a match of this pattern of RE2 in them."""
         if among is None or among.all():
-            found: Mask = self.engine.map(partial(_matching, pattern), self.array)
-            return found
+            return self.each(partial(_matching, pattern))
         found = np.zeros(len(self), bool)
         some = np.flatnonzero(among)
-        found[some] = self.engine.map(partial(_matching, pattern), self.array.take(pa.array(some)))
-        return found
-
-    def holding(self, word: str) -> Mask:
-        """Which values have these characters in them."""
-        found: Mask = self.engine.map(partial(_holding, word), self.array)
-        return found
-
-    def judged(self, judge: Callable[[pa.Array], Mask]) -> Mask:
-        """Which values this says are right; it looks at one at a time."""
-        found: Mask = self.engine.map(judge, self.array)
+        found[some] = self.engine.map(partial(_matching, pattern), self.picked(some))
         return found
 
     def rows(self, which: Mask) -> Rows:
@@ -95,6 +101,54 @@ class Distinct:
     def shares(self, which: Mask) -> float:
         """Rows whose value is one of these, as a share of the filled ones."""
         return float(self.counts[which].sum()) / max(int(self.counts.sum()), 1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Texts(Distinct):
+    """The different texts of a column; most are, so they are looked at where they stand, and not copied."""
+
+    @once
+    def _scanned(self) -> tuple[Rows, Rows, npt.NDArray[Any]]:
+        found = self.engine.map(scan, self.column)
+        first, member = same_cells(self.column, found["print"])
+        return first, member, found[first]
+
+    @once
+    def array(self) -> pa.Array:
+        """As :attr:`Distinct.array`."""
+        return picked(self.column, self._scanned[0])
+
+    @property
+    def member(self) -> Rows:
+        """As :attr:`Distinct.member`."""
+        return self._scanned[1]
+
+    def __len__(self) -> int:
+        return len(self._scanned[0])
+
+    def picked(self, which: Rows) -> pa.Array:
+        """As :meth:`Distinct.picked`."""
+        return picked(self.column, self._scanned[0][which])
+
+    def each(self, work: Work) -> npt.NDArray[Any]:
+        """As :meth:`Distinct.each`."""
+        first = self._scanned[0]
+        if 2 * len(first) < len(self.column):
+            return self.engine.map(work, self.array)
+        return self.engine.map(work, self.column)[first]
+
+    @once
+    def _shared(self) -> Rows:
+        return shared(self._scanned[2]["print"])
+
+    def groups(self, form: Callable[[str], str]) -> Rows:
+        """A number for each different text, equal for those of one form; see :func:`ratchet.checks.same.same_texts`."""
+        return same_texts(self.picked(self._shared), self._shared, count=len(self), form=form)
+
+    @property
+    def characters(self) -> Characters:
+        """What the characters of each different text are like."""
+        return Characters(look=self._scanned[2]["look"])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,99 +162,88 @@ class Context:
     scored: bool = True
     """Whether models may be fitted."""
 
-    @cached_property
+    @once
     def engine(self) -> Engine:
         """Who does the work on long columns."""
         return engine_of(self.recipe.engine)
 
-    @cached_property
+    @once
     def _columns(self) -> dict[str, Distinct]:
-        return {}
+        table = self.dataset.table
+        return {name: Distinct(column=table.column(name), engine=self.engine) for name in table.column_names}
 
     def cells(self, name: str) -> Distinct:
         """The different cells of a column."""
-        if name not in self._columns:
-            self._columns[name] = Distinct.of(self.dataset.table.column(name), engine=self.engine)
-        return self._columns[name]
+        return self.texts if name == self.dataset.roles.text else self._columns[name]
 
-    @property
-    def texts(self) -> Distinct:
+    @once
+    def texts(self) -> Texts:
         """The different texts."""
-        return self.cells(self.dataset.roles.text)
+        return Texts(column=fitting(self.dataset.table.column(self.dataset.roles.text)), engine=self.engine)
 
-    @cached_property
-    def characters(self) -> Characters:
-        """Of each different text its characters by kind."""
-        return Characters.of(self.texts.array, engine=self.engine)
-
-    @cached_property
+    @once
     def labels(self) -> Distinct:
         """The different labels; every row is -1 where the table has no labels."""
         if self.dataset.roles.label is None:
-            return Distinct(array=pa.array([], pa.string()), member=np.full(len(self.dataset), -1))
+            return Distinct(column=pa.chunked_array([pa.nulls(len(self.dataset), pa.string())]))
         return self.cells(self.dataset.roles.label)
 
-    @cached_property
+    @once
     def text_groups(self) -> Rows:
         """Of each different text the number of its group: those that are copies of each other after normalisation."""
-        return self.prints.groups(normalise)
+        return self.texts.groups(normalise)
 
-    @cached_property
-    def prints(self) -> Fingerprints:
-        """The fingerprints of the different texts."""
-        return Fingerprints.of(self.texts.array, engine=self.engine)
-
-    @cached_property
+    @once
     def groups(self) -> Rows:
         """Of each row the number of its group of copies; -1 where the text is missing."""
         return _spread(self.text_groups, self.texts.member)
 
-    @cached_property
+    @once
     def group_labels(self) -> tuple[Rows, Rows]:
         """Each group of copies with each label that one of its rows has: (groups, labels), ascending."""
         known, width = (self.groups >= 0) & (self.labels.member >= 0), max(len(self.labels), 1)
         keys, _ = tallied(self.groups[known] * width + self.labels.member[known])
         return keys // width, keys % width
 
-    @cached_property
+    @once
     def text_clusters(self) -> Rows:
         """Of each different text the number of its cluster of copies and near-duplicates."""
         check = self.recipe.check
         return clusters(self.texts.values, ngram=check.near_ngram, threshold=check.near_threshold)
 
-    @cached_property
+    @once
     def clusters(self) -> Rows:
         """Of each row the number of its cluster of copies and near-duplicates; -1 where the text is missing."""
         return _spread(self.text_clusters, self.texts.member)
 
-    @cached_property
+    @once
     def conflicting_groups(self) -> Rows:
         """Groups of copies that carry two labels or more."""
         group, labels = tallied(self.group_labels[0])
         return group[labels > 1]
 
-    @cached_property
+    @once
     def terms(self) -> Terms:
         """Words or pairs of characters, and the labels that have them."""
         from ratchet.checks.terms import Terms
 
         return Terms.of(self)
 
-    @cached_property
+    @once
     def bench(self) -> Bench | None:
         """The baseline's fits; ``None`` where they are not wanted, or there is too little to fit."""
         from ratchet.checks.scores import Bench
 
         return Bench.of(self) if self.scored else None
 
-    @cached_property
+    @once
     def suspects(self) -> tuple[Suspect, ...]:
         """Rows whose label the baseline doubts, the most doubted first."""
         from ratchet.checks.noise import suspects
 
         return suspects(self)
 
-    @cached_property
+    @once
     def naive(self) -> NaiveSplit:
         """What a random split of the raw rows would claim."""
         from ratchet.checks.leaks import of_context
@@ -298,12 +341,8 @@ def tallied(keys: Rows) -> tuple[Rows, Rows]:
     return keys[begins], np.diff(np.append(begins, len(keys)))
 
 
-def _matching(pattern: str, cells: pa.Array) -> Mask:
+def _matching(pattern: str, cells: pa.Array) -> Mask:  # a missing cell has none
     return np.asarray(pc.match_substring_regex(cells, pattern).to_numpy(zero_copy_only=False), bool)
-
-
-def _holding(word: str, cells: pa.Array) -> Mask:
-    return np.asarray(pc.match_substring(cells, word).to_numpy(zero_copy_only=False), bool)
 
 
 _ESCAPES = {"\n": "⏎", "\t": "\\t", "\r": "\\r", "\u3000": "\u3000"}

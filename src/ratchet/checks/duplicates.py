@@ -84,7 +84,7 @@ def _copies_noted(context: Context, copies: Rows) -> dict[int, str]:
 
 def _wording(context: Context) -> Iterator[Finding]:
     """Different texts (after normalisation) with the same letters and digits."""
-    rows = np.append(context.prints.groups(wording), -1)[context.texts.member]
+    rows = np.append(context.texts.groups(wording), -1)[context.texts.member]
     extra = further(rows)
     extra = extra[~is_further(context.groups)[extra]]
     if not len(extra):

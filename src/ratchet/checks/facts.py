@@ -112,7 +112,7 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
         conflicting_texts=len(context.conflicting_groups),
         labels=len(context.labels),
         classes=_classes(context),
-        lengths=Lengths.of(context.characters.lengths[context.texts.member[context.texts.member >= 0]]),
+        lengths=Lengths.of(context.texts.characters.look["length"][context.texts.member[context.texts.member >= 0]]),
         language=guess_language(texts.some(np.arange(0, len(texts), max(len(texts) // _SAMPLE, 1))))
         if len(texts)
         else "",

@@ -63,8 +63,8 @@ def _possible(context: Context, name: str, kind: Kind) -> Mask:
     if name != context.dataset.roles.text:
         lengths = pc.binary_length(context.cells(name).array).to_numpy(zero_copy_only=False)
         return np.asarray(lengths >= max(kind.digits, _SHORTEST), bool)
-    characters = context.characters
-    return np.asarray(characters.of_kind("digit") >= kind.digits if kind.digits else characters.of_kind("at") > 0)
+    characters = context.texts.characters
+    return np.asarray(characters.look["digits"] >= kind.digits) if kind.digits else characters.having("at")
 
 
 def _holding(cells: Distinct, kind: Kind, *, among: Mask) -> Mask:

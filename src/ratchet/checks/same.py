@@ -1,27 +1,26 @@
-"""Which of many texts are the same after normalisation, without normalising those that no other can equal.
+"""Which of many texts are the same, as written or after normalisation, without looking at those that no other can equal.
 
-Normalising costs microseconds a text in Python, and most texts have no copy. So each text gets a fingerprint first: a hash of
-its Chinese characters, kana, syllables, ASCII letters in lower case and digits, in order, which normalisation leaves as they
-are. Texts of different fingerprints can not be the same; only those that share one are normalised and compared.
+Most texts have no copy. So each gets a fingerprint first: the sum of a random number for each of its Chinese characters, kana,
+syllables, ASCII letters in lower case and digits, which normalisation leaves as they are. Texts of different fingerprints can
+not be the same; only those that share one, copies and anagrams, are compared.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ratchet.data.duplicates import normalise, renumbered
-from ratchet.data.engine import LOCAL, Engine
-from ratchet.data.strings import Points, blocks, code_points
+from ratchet.data.duplicates import normalise, renumbered, representatives
+from ratchet.data.strings import Points, blocks, code_points, coded, picked
 from ratchet.data.table import Rows
 
-Words = npt.NDArray[np.uint32]
+Words = npt.NDArray[np.uint64]
 
 _STABLE = ((0x30, 0x39), (0x61, 0x7A), (0x3041, 0x3096), (0x30A1, 0x30FA), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3))
 # Looked at one by one; what is neither in these nor known to be harmless sends its text to the slow road.
@@ -29,76 +28,88 @@ _LOOKED_AT = ((0x80, 0x33FF), (0xA4D0, 0xABFF), (0xF900, 0xFFFF), (0x1D400, 0x1D
 _HARMLESS = ((0x0, 0x7F), (0x3400, 0x4DBF), (0xA000, 0xA4CF), (0xE000, 0xF8FF), (0x1F300, 0x1FAFF))
 # Conjoining Hangul letters: two of them become one syllable.
 _JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF))
-_PLACES = 1 << 16
+_COUNT = 20  # low bits of a fingerprint, which count the risky characters: no cell has 2^20
 _SEED = 20_261_124
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Fingerprints:
-    """Texts of which only ``shared`` (positions) have a fingerprint that another text has too."""
+def same_texts(texts: pa.Array, shared: Rows, *, count: int, form: Callable[[str], str] = normalise) -> Rows:
+    """As :func:`ratchet.data.duplicates.exact_groups`: a number for each text, equal for texts with equal ``form``.
 
-    texts: pa.Array
-    shared: Rows
-
-    @classmethod
-    def of(cls, texts: pa.Array, *, engine: Engine = LOCAL) -> Fingerprints:
-        """Take the fingerprints; none of the texts may be missing."""
-        prints = engine.map(_prints, texts)
-        order = np.argsort(prints, kind="stable")
-        same = np.flatnonzero(prints[order[1:]] == prints[order[:-1]])
-        shared = np.zeros(len(texts), bool)
-        shared[order[same]] = shared[order[same + 1]] = True
-        return cls(texts=texts, shared=np.flatnonzero(shared).astype(np.int64))
-
-    def groups(self, form: Callable[[str], str] = normalise) -> Rows:
-        """As :func:`ratchet.data.duplicates.exact_groups`: a number for each text, equal for texts with equal ``form``.
-
-        ``form`` must keep letters and digits of the normalised text in order, as ``normalise`` and ``wording`` do.
-        """
-        first: dict[str, int] = {}
-        group = np.arange(len(self.texts), dtype=np.int64)
-        texts = self.texts.take(pa.array(self.shared)).to_pylist()
-        for position, text in zip(self.shared.tolist(), texts, strict=True):
-            group[position] = first.setdefault(form(text), position)
-        return renumbered(group)
+    Args:
+        texts: those whose fingerprint another one has too.
+        shared: their positions among all.
+        count: how many texts there are.
+        form: keeps the letters and digits of the normalised text, as ``normalise`` and ``wording`` do.
+    """
+    first: dict[str, int] = {}
+    group = np.arange(count, dtype=np.int64)
+    for position, text in zip(shared.tolist(), texts.to_pylist(), strict=True):
+        group[position] = first.setdefault(form(text), position)
+    return renumbered(group)
 
 
-def _prints(texts: pa.Array) -> Words:
-    prints = np.zeros(len(texts), np.uint32)
-    risky = _tables()[1]
+def fingerprints(texts: pa.Array) -> Words:
+    """The fingerprint of each text; none may be missing."""
+    prints = np.zeros(len(texts), np.uint64)
     for start, end, points, lengths in blocks(texts):
-        prints[start:end] = _of_points(points, lengths)
-        where = np.flatnonzero(risky[points])
-        if len(where):
-            odd = start + np.unique(np.searchsorted(np.cumsum(lengths), where, side="right"))
-            plain = [normalise(text) for text in texts.take(pa.array(odd)).to_pylist()]
-            prints[odd] = _of_points(*code_points(pa.array(plain, texts.type)))
-    return prints
+        prints[start:end] = fingerprints_of(points, lengths)
+    return settled(prints, texts)
 
 
-def _of_points(points: Points, lengths: Rows) -> Words:
-    letters = _tables()[0][points]
-    place = np.cumsum(letters > 0, dtype=np.uint32)
-    bounds = np.concatenate(([0], np.cumsum(lengths)))
-    before = np.concatenate((np.zeros(1, np.uint32), place))[bounds[:-1]]
-    place -= np.repeat(before, lengths)
-    place &= np.uint32(_PLACES - 1)
-    words = _factors()[place]
-    words *= letters
-    return _sums(words, lengths)
+def fingerprints_of(points: Points, lengths: Rows) -> Words:
+    """The sum of each text's characters, modulo 2^64; its low bits count those that normalisation may make letters of."""
+    if not len(points):
+        return np.zeros(len(lengths), np.uint64)
+    total = _words().take(points, mode="clip")
+    np.cumsum(total, out=total)
+    before = np.append(total, np.uint64(0))[np.cumsum(lengths) - 1]  # -1, no character so far: 0
+    return np.diff(before, prepend=np.uint64(0))
 
 
-def _sums(words: npt.NDArray[np.generic], lengths: Rows) -> Words:
-    """The sum of each text's words, modulo 2^32."""
-    total = np.concatenate((np.zeros(1, np.uint32), np.cumsum(words, dtype=np.uint32)))
-    ends = np.cumsum(lengths)
-    return np.asarray(total[ends] - total[ends - lengths])
+def settled(prints: Words, texts: pa.Array) -> Words:
+    """These sums as fingerprints: texts with risky characters are normalised first."""
+    risky = np.flatnonzero(prints & np.uint64((1 << _COUNT) - 1))
+    if len(risky):
+        plain = [normalise(text) for text in picked(texts, risky).to_pylist()]
+        prints[risky] = fingerprints_of(*code_points(pa.array(plain, texts.type)))
+    return prints >> np.uint64(_COUNT)
+
+
+def shared(prints: Words) -> Rows:
+    """Positions of those that another one equals."""
+    order = np.argsort(prints)
+    same = np.flatnonzero(prints[order[1:]] == prints[order[:-1]])
+    found = np.zeros(len(prints), bool)
+    found[order[same]] = found[order[same + 1]] = True
+    return np.flatnonzero(found).astype(np.int64)
+
+
+def same_cells(column: pa.ChunkedArray, prints: Words) -> tuple[Rows, Rows]:
+    """The first row of each different cell of a column with these fingerprints, ascending; and of each row the number of its
+    cell among these, -1 where missing.
+    """
+    rows = shared(prints)
+    if column.null_count:
+        rows = np.union1d(rows, np.flatnonzero(pc.is_null(column).to_numpy()))
+    if 2 * len(rows) > len(column):
+        _, member = coded(column)
+        return representatives(member), member
+    _, among = coded(pa.chunked_array([picked(column, rows)]))
+    first = np.arange(len(column))
+    first[rows] = np.append(rows[representatives(among)], -1)[among]
+    new = first == np.arange(len(column))
+    return np.flatnonzero(new), np.append(np.cumsum(new) - 1, -1)[first]
 
 
 @cache
-def _factors() -> Words:
-    """A random odd factor for each place: a text's fingerprint is the sum of its characters times those of their places."""
-    return np.random.default_rng(_SEED).integers(0, 2**32, _PLACES, dtype=np.uint32) | np.uint32(1)
+def _words() -> Words:
+    """Of each code point what it adds to a fingerprint: the random number of the character that it stands for, or one risk."""
+    stable, risky = _tables()
+    dice = np.random.default_rng(_SEED).integers(1, 1 << (64 - _COUNT), 1 << 16, dtype=np.uint64) << np.uint64(_COUNT)
+    dice[0] = 0
+    words = dice[stable]
+    words[risky] = 1
+    return words
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from ratchet.data.duplicates import representatives
 from ratchet.data.table import Rows
 from ratchet.models.baseline import guess_language
 from ratchet.models.ngrams import normalise, split_tokens
+from ratchet.once import once
 
 MOST = 50_000
 _BATCH = 5_000
@@ -94,24 +94,24 @@ class Terms:
             different_pairs=len(different),
         )
 
-    @cached_property
+    @once
     def documents(self) -> tuple[Ids, Ids]:
         """Each term once a text: (texts, terms), sorted by text."""
         width = max(len(self.names), 1)
         keys, _ = tallied(self.text.astype(np.int64) * width + self.term)
         return (keys // width).astype(np.int32), (keys % width).astype(np.int32)
 
-    @cached_property
+    @once
     def frequency(self) -> Rows:
         """Texts that each term occurs in."""
         return np.bincount(self.documents[1], minlength=len(self.names))
 
-    @cached_property
+    @once
     def label_texts(self) -> Rows:
         """Texts of each label."""
         return np.bincount(self.label[self.label >= 0], minlength=len(self.labels))
 
-    @cached_property
+    @once
     def _by_label(self) -> tuple[Rows, Rows, Rows, Rows]:
         """(where each label begins, terms, texts of that label with the term, its occurrences there)."""
         width = max(len(self.names), 1)

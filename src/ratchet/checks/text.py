@@ -13,7 +13,7 @@ from ratchet.checks.characters import SCRIPTS
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity, mending, patch
 from ratchet.data.mend import CONTROLS, HTML, INVISIBLE, plain
-from ratchet.data.mojibake import COARSE, repaired
+from ratchet.data.mojibake import COARSE, LOST, repaired
 from ratchet.data.table import Rows
 
 GIVES = (
@@ -38,7 +38,9 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _mojibake(context: Context) -> Iterator[Finding]:
-    found = np.flatnonzero(context.texts.matching(COARSE))
+    characters = context.texts.characters
+    maybe = characters.maybe_mojibake
+    found = np.flatnonzero(context.texts.matching(COARSE, among=maybe))
     odd = zip(found.tolist(), context.texts.some(found), strict=True)
     repairs = {i: repair for i, text in odd if (repair := repaired(text))}
     if repairs:
@@ -58,7 +60,7 @@ def _mojibake(context: Context) -> Iterator[Finding]:
             shown=shown,
             notes={row: "meant: " + repairs[context.texts.member[row]].text[:60] for row in shown},
         )
-    lost = (context.characters.of_kind("replacement") > 0) | context.texts.holding("锟斤拷")
+    lost = characters.having("replacement") | context.texts.matching(LOST, among=maybe)
     rows = context.texts.rows(lost)
     if len(rows):
         yield _of_rows(
@@ -83,7 +85,7 @@ def _encoding(context: Context, way: str, *, share: float) -> str:
 
 
 def _unseen(context: Context) -> Iterator[Finding]:
-    characters = context.characters
+    characters = context.texts.characters
     for id, kind, pattern, severity, what, why in (
         (
             "text.control",
@@ -110,7 +112,7 @@ def _unseen(context: Context) -> Iterator[Finding]:
             "Models see other characters than in ABC123; the linear ones here make them equal, an encoder may not.",
         ),
     ):
-        rows = context.texts.rows(characters.of_kind(kind) > 0)
+        rows = context.texts.rows(characters.having(kind))
         if len(rows):
             yield _of_rows(
                 context,
@@ -130,7 +132,7 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _html(context: Context) -> Iterator[Finding]:
-    marked = context.characters.of_kind("markup") > 0
+    marked = context.texts.characters.having("markup")
     rows = context.texts.rows(context.texts.matching(HTML, among=marked))
     if len(rows):
         yield _of_rows(
@@ -146,8 +148,8 @@ def _html(context: Context) -> Iterator[Finding]:
 
 
 def _lengths(context: Context) -> Iterator[Finding]:
-    characters, limit = context.characters, context.recipe.train.max_tokens
-    wordless = context.texts.rows(_letters(context) == 0)
+    characters, limit = context.texts.characters, context.recipe.train.max_tokens
+    wordless = context.texts.rows(characters.wordless)
     if len(wordless):
         yield _of_rows(
             context,
@@ -157,7 +159,7 @@ def _lengths(context: Context) -> Iterator[Finding]:
             what="hold no letter and no digit",
             why="There is nothing to learn from; the label is a guess.",
         )
-    tokens = characters.tokens
+    tokens = characters.look["tokens"]
     long = context.texts.rows(tokens > limit)
     if len(long):
         longest = int(tokens.max())
@@ -175,14 +177,7 @@ def _lengths(context: Context) -> Iterator[Finding]:
 
 def _language(context: Context) -> Iterator[Finding]:
     """Texts whose letters are mostly of another script than those of the table."""
-    scripts = context.characters.scripts()
-    letters = scripts.sum(axis=1)
-    script = np.where(letters > 0, scripts.argmax(axis=1), -1)
-    # Japanese is written in kana and Han together.
-    script[(script == SCRIPTS.index("han")) & (scripts[:, SCRIPTS.index("kana")] > 0.2 * letters)] = SCRIPTS.index(
-        "kana"
-    )
-    per_row = np.append(script, -1)[context.texts.member]
+    per_row = np.append(context.texts.characters.look["script"], -1)[context.texts.member]
     rows = np.bincount(per_row[per_row >= 0], minlength=len(SCRIPTS))
     known = int(rows.sum())
     main = int(rows.argmax())
@@ -217,11 +212,6 @@ _TITLES = {
     "indic": "an Indic script",
     "thai": "Thai or a neighbouring script",
 }
-
-
-def _letters(context: Context) -> Rows:
-    characters = context.characters
-    return characters.of_kind(*SCRIPTS, "latin1", "digit", "fullwidth")
 
 
 def _of_rows(

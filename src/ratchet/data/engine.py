@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Protocol
@@ -34,13 +34,12 @@ _AHEAD = 4  # pieces that wait for each worker: enough to keep it busy, few enou
 class Engine(Protocol):
     """Does work on columns of strings."""
 
-    def map(self, work: Work, column: pa.Array, *, axis: int = 0) -> npt.NDArray[Any]:
-        """What ``work`` gives for each piece, one behind the other along an axis.
+    def map(self, work: Work, column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
+        """What ``work`` gives for each piece, one behind the other.
 
         Args:
-            work: can be pickled; its result for a piece has an entry for each string along this axis.
-            column: strings, none missing.
-            axis: of the result.
+            work: can be pickled; its result for a piece has an entry for each string.
+            column: strings.
         """
 
 
@@ -50,13 +49,13 @@ class Threads:
     def __init__(self, count: int, *, piece: int = PIECE) -> None:
         self.count, self.piece = count, piece
 
-    def map(self, work: Work, column: pa.Array, *, axis: int = 0) -> npt.NDArray[Any]:
+    def map(self, work: Work, column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
         """As :meth:`Engine.map`."""
-        parts = pieces(column, size=self.piece) or [column]
+        parts = pieces(column, size=self.piece) or [pa.array([], column.type)]
         if self.count == 1 or len(parts) == 1:
-            return np.concatenate([work(part) for part in parts], axis)
+            return _joined(map(work, parts), parts)
         with ThreadPoolExecutor(self.count) as pool:
-            return np.concatenate(list(pool.map(work, parts)), axis)
+            return _joined(pool.map(work, parts), parts)
 
 
 class OnRay:
@@ -74,13 +73,13 @@ class OnRay:
         self._task = ray.remote(_on_worker)
         self._require_same_code()
 
-    def map(self, work: Work, column: pa.Array, *, axis: int = 0) -> npt.NDArray[Any]:
+    def map(self, work: Work, column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
         """As :meth:`Engine.map`."""
         ray = self._ray
         open_: dict[Any, int] = {}
         done: dict[int, npt.NDArray[Any]] = {}
         ahead = _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        parts = pieces(column) or [column]
+        parts = pieces(column) or [pa.array([], column.type)]
         try:
             for number, part in enumerate(parts):
                 if len(open_) >= ahead:
@@ -93,7 +92,7 @@ class OnRay:
                 f"The workers of the Ray cluster must do the work but failed: {_first_line(problem)}",
                 next_step="See their log, or leave out the engine: the results are the same.",
             ) from problem
-        return np.concatenate([done[number] for number in range(len(parts))], axis)
+        return _joined((done.pop(number) for number in range(len(parts))), parts)
 
     def _collect(self, open_: dict[Any, int], done: dict[int, npt.NDArray[Any]]) -> None:
         ready, _ = self._ray.wait(list(open_), num_returns=1)
@@ -131,7 +130,9 @@ def _ray_at(address: str) -> OnRay:
     return OnRay(address)
 
 
-LOCAL: Engine = Threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""As many as this process may use processors."""
+LOCAL: Engine = Threads(THREADS)
 
 
 def _join(ray: Any, address: str) -> None:
@@ -146,6 +147,17 @@ def _join(ray: Any, address: str) -> None:
             f"A Ray cluster must answer at engine.address {address!r} but does not: {_first_line(problem)}",
             next_step="Start it with `ray start --head`, or leave engine.address empty for one on this machine.",
         ) from problem
+
+
+def _joined(results: Iterator[npt.NDArray[Any]], parts: Sequence[pa.Array]) -> npt.NDArray[Any]:
+    """The results for these parts one behind the other; each is let go of when it is in its place."""
+    whole, end = np.zeros(0), 0
+    for result in results:
+        if not end:
+            whole = np.empty((sum(map(len, parts)), *result.shape[1:]), result.dtype)
+        whole[end : end + len(result)] = result
+        end += len(result)
+    return whole
 
 
 def _packed(part: pa.Array) -> bytes:

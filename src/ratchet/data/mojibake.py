@@ -15,18 +15,20 @@ _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’—…·]*")
 _HAN = re.compile("[\u4e00-\u9fff]")
 # A Chinese text in UTF-8 begins each character with E4-E9, so read as GBK every third character, about, is one of these.
-_MARKS = "".join(
+MARKS = "".join(
     bytes([lead, trail]).decode("gbk", "ignore")
     for lead in range(0xE4, 0xEA)
     for trail in range(0x80, 0xC0)
     if trail != 0x7F
 )
+LOST = "锟斤拷"
+"""What U+FFFD in UTF-8, twice, reads as in GBK: characters that can not be had back."""
 _WIDE = "[\u0080-\uffff]"
 COARSE = (
-    f"[\u00a0-\u00ff][{_BYTES}]|[{_BYTES}][\u00a0-\u00ff]|[\u0080-\u009f]|[{_MARKS}]{_WIDE}{{1,4}}[{_MARKS}]|"
-    f"(?:^|[\0-\x7f])[{_MARKS}]{_WIDE}{{1,5}}(?:[\0-\x7f]|$)"
+    f"[\u00a0-\u00ff][{_BYTES}]|[{_BYTES}][\u00a0-\u00ff]|[\u0080-\u009f]|[{MARKS}]{_WIDE}{{1,4}}[{MARKS}]|"
+    f"(?:^|[\0-\x7f])[{MARKS}]{_WIDE}{{1,5}}(?:[\0-\x7f]|$)"
 )
-"""RE2 pattern of every text that may be mojibake."""
+"""RE2 pattern of every text that may be mojibake; each has one of ``MARKS`` or a character from U+0080 to U+00FF."""
 
 
 @dataclass(frozen=True, kw_only=True)

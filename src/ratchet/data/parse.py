@@ -17,6 +17,7 @@ from ratchet.data.arrow import with_names
 from ratchet.errors import DataError
 
 _BLOCK = 1 << 24
+_READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
 
 
@@ -86,7 +87,8 @@ def from_parquet(file: bytes | Path, *, name: str) -> pa.Table:
     from pyarrow.parquet import ParquetFile
 
     try:
-        with ParquetFile(file if isinstance(file, Path) else pa.BufferReader(file)) as opened:
+        source = file if isinstance(file, Path) else pa.BufferReader(file)
+        with ParquetFile(source, pre_buffer=False, buffer_size=_READ_AHEAD) as opened:  # not the whole file at once
             table = opened.read()
     except (pa.ArrowInvalid, OSError) as problem:
         raise DataError(

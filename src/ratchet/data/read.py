@@ -8,6 +8,7 @@ import io
 import os
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 from ratchet.config import DataConfig
 from ratchet.data.arrow import from_arrow, read_saved, with_names
 from ratchet.data.encoding import to_utf8
+from ratchet.data.engine import THREADS
 from ratchet.data.folders import read_texts
 from ratchet.data.parse import as_strings, from_csv, from_jsonl, from_parquet, with_header
 from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
@@ -353,7 +355,8 @@ def with_nulls(table: pa.Table, *, missing: Sequence[str]) -> pa.Table:
         mask[maybe.filter(gone).to_numpy()] = True
         return pc.if_else(pa.array(mask), pa.scalar(None, chunk.type), chunk)
 
-    columns = [
-        pa.chunked_array([nulled(chunk) for chunk in column.chunks], type=column.type) for column in table.columns
-    ]
-    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+    def of(column: pa.ChunkedArray) -> pa.ChunkedArray:
+        return pa.chunked_array([nulled(chunk) for chunk in column.chunks], type=column.type)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return pa.table(dict(zip(table.column_names, pool.map(of, table.columns), strict=True)))

@@ -169,6 +169,17 @@ class _Column:
         return int(pc.count_distinct(self._column, mode="only_valid").as_py())
 
     @cached_property
+    def is_key(self) -> bool:
+        """Whether every cell is filled and no value comes twice."""
+        if not self.complete or self.filled < 2:
+            return False
+        try:
+            rising = np.diff(pc.cast(self._column, pa.int64()).to_numpy()) > 0  # as most keys are, and quick to see
+        except pa.ArrowInvalid:
+            rising = np.zeros(1, bool)
+        return bool(rising.all()) or self.distinct == self.filled
+
+    @cached_property
     def length(self) -> float:
         """Mean characters of a filled cell."""
         return fmean(map(len, self.cells)) if self.cells else 0.0
@@ -260,7 +271,7 @@ def _time(columns: list[_Column]) -> tuple[str, str] | None:
 
 def _id(columns: list[_Column]) -> tuple[str, str] | None:
     called = [column for column in columns if column.is_called(_ID, exactly=False) and not column.is_decimal]
-    found = _by_name([column for column in called if column.complete and column.distinct == column.filled > 1], _ID)
+    found = _by_name([column for column in called if column.is_key], _ID)
     return (found.name, "by its name, and no value comes twice") if found else None
 
 

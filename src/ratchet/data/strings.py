@@ -12,9 +12,7 @@ import pyarrow.compute as pc
 from ratchet.data.table import Rows
 
 PIECE = 1 << 22  # bytes
-_BLOCK = (
-    3 << 17
-)  # bytes, some 130,000 Chinese characters: what is computed from a block stays in the second-level cache
+_BLOCK = 3 << 16  # bytes, some 65,000 Chinese characters: what is computed from them stays in the second-level cache
 _SMALL = 1 << 30  # bytes: a column with more may not fit the 32-bit offsets of Arrow's small strings
 
 Points = npt.NDArray[np.uint32]
@@ -22,8 +20,7 @@ Points = npt.NDArray[np.uint32]
 
 def coded(column: pa.ChunkedArray) -> tuple[pa.Array, Rows]:
     """The different values of a column, by first appearance, and of each row the place of its value, -1 where missing."""
-    if column.nbytes >= _SMALL:
-        column = column.cast(pa.large_string())
+    column = fitting(column)
     if not len(column):
         return pa.array([], column.type), np.zeros(0, np.int64)
     found = column.dictionary_encode()  # all chunks have the same dictionary
@@ -31,9 +28,32 @@ def coded(column: pa.ChunkedArray) -> tuple[pa.Array, Rows]:
     return found.chunk(found.num_chunks - 1).dictionary, np.concatenate(indices).astype(np.int64)
 
 
-def pieces(array: pa.Array, *, size: int = PIECE) -> list[pa.Array]:
-    """The array in consecutive slices of about ``size`` bytes; a longer string is a slice of its own."""
-    return [array.slice(start, end - start) for start, end in _cuts(array, size)]
+def fitting(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same column, of a type that can hold all its strings in one piece."""
+    return column.cast(pa.large_string()) if column.nbytes >= _SMALL else column
+
+
+def picked(cells: pa.Array | pa.ChunkedArray, rows: Rows) -> pa.Array:
+    """The cells at these positions, in that order. Arrow itself would copy the whole of a column that is in pieces."""
+    chunks = cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]
+    if len(chunks) == 1:
+        return chunks[0].take(pa.array(rows, pa.int64()))
+    order = np.argsort(rows, kind="stable")
+    ascending, bounds = rows[order], np.cumsum([0, *map(len, chunks)])
+    cuts = np.searchsorted(ascending, bounds)
+    parts = [
+        chunk.take(pa.array(ascending[begin:end] - start, pa.int64()))
+        for chunk, begin, end, start in zip(chunks, cuts[:-1], cuts[1:], bounds[:-1], strict=True)
+        if begin < end
+    ]
+    found = pa.concat_arrays(parts) if parts else pa.array([], cells.type)
+    return found if (order[1:] > order[:-1]).all() else found.take(pa.array(np.argsort(order), pa.int64()))
+
+
+def pieces(cells: pa.Array | pa.ChunkedArray, *, size: int = PIECE) -> list[pa.Array]:
+    """The cells in consecutive slices of about ``size`` bytes; a longer string is a slice of its own."""
+    chunks = cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]
+    return [chunk.slice(start, end - start) for chunk in chunks for start, end in _cuts(chunk, size)]
 
 
 def blocks(array: pa.Array, *, size: int = _BLOCK) -> Iterator[tuple[int, int, Points, Rows]]:
