@@ -161,8 +161,7 @@ def _growth(terms: Terms, *, seed: int) -> tuple[tuple[int, int], ...]:
     place = np.random.default_rng(seed).permutation(len(terms.rows))
     text, term = terms.documents
     first = np.full(len(terms.names), len(terms.rows), np.int64)
-    order = np.argsort(-place[text], kind="stable")
-    first[term[order]] = place[text][order]  # the last one written is the earliest place
+    np.minimum.at(first, term, place[text])
     marks = np.unique(np.linspace(0, len(terms.rows), 11).astype(np.int64)[1:])
     known = np.searchsorted(np.sort(first[terms.frequency > 0]), marks)
     return tuple(zip(marks.tolist(), known.tolist(), strict=True))

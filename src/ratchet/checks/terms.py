@@ -18,6 +18,7 @@ from ratchet.once import once
 
 MOST = 50_000
 _BATCH = 5_000
+_DENSE = 1 << 25
 
 Ids = npt.NDArray[np.int32]
 
@@ -173,9 +174,12 @@ def _neighbours(stream: Stream) -> tuple[Rows, Ids]:
 
 def _numbered(keys: Rows) -> tuple[Rows, Ids]:
     """The different keys, ascending, and of each key its number among them."""
-    order = np.argsort(keys)
-    ordered = keys[order]
-    begins = np.append(True, ordered[1:] != ordered[:-1])[: len(keys)]
-    number = np.empty(len(keys), np.int32)
-    number[order] = np.cumsum(begins) - 1
-    return ordered[begins], number
+    if len(keys) and keys.max() < _DENSE:  # a place for each possible key: a third of the time of a sort
+        found = np.zeros(int(keys.max()) + 1, bool)
+        found[keys] = True
+        different = np.flatnonzero(found)
+        place = np.empty(len(found), np.int32)
+        place[different] = np.arange(len(different), dtype=np.int32)
+        return different, place[keys]
+    different, number = np.unique(keys, return_inverse=True)
+    return different, number.astype(np.int32)
