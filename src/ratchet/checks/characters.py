@@ -95,7 +95,7 @@ def look_at(points: Points, lengths: Rows) -> npt.NDArray[Any]:
     # Letters of an alphabet count a third: a Han character is about three.
     letters = np.stack([counts[KINDS.index(script)] * (1 if script in _ALPHABETS else 3) for script in SCRIPTS])
     letters[0] += counts[KINDS.index("latin1")] + counts[KINDS.index("fullwidth")]
-    letters[1] = 3 * han
+    letters[_HAN] = 3 * han
     total = letters.sum(axis=0)
     script = letters.argmax(axis=0)
     script[(script == _HAN) & (letters[_KANA] > 0.2 * total)] = _KANA  # Japanese is written in both

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
 SHOWN = 80
+_FEW = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,6 +124,11 @@ class Texts(Distinct):
         """As :attr:`Distinct.member`."""
         return self._scanned[1]
 
+    def __iter__(self) -> Iterator[str]:
+        """The values as strings, a few at a time in memory."""
+        for start in range(0, len(self), _FEW):
+            yield from self.some(np.arange(start, min(start + _FEW, len(self))))
+
     def __len__(self) -> int:
         return len(self._scanned[0])
 
@@ -209,7 +215,7 @@ class Context:
     def text_clusters(self) -> Rows:
         """Of each different text the number of its cluster of copies and near-duplicates."""
         check = self.recipe.check
-        return clusters(self.texts.values, ngram=check.near_ngram, threshold=check.near_threshold)
+        return clusters(self.texts, ngram=check.near_ngram, threshold=check.near_threshold)
 
     @once
     def clusters(self) -> Rows:

@@ -50,7 +50,7 @@ def _near_examples(context: Context, extra: Rows) -> tuple[list[int], dict[int, 
     looked = extra[:_LOOKED_AT]
     wanted = np.unique(context.clusters[looked])
     members = np.flatnonzero(np.isin(context.clusters, wanted) & ~is_further(context.groups))[: 5 * _LOOKED_AT]
-    texts = [context.texts.values[context.texts.member[row]] for row in members]
+    texts = context.texts.some(context.texts.member[members])
     check = context.recipe.check
     pairs = near_pairs(texts, ngram=check.near_ngram, threshold=check.near_threshold)
     rows: list[int] = []

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.data.duplicates import normalise, renumbered, representatives
-from ratchet.data.strings import Points, blocks, code_points, coded, picked
+from ratchet.data.strings import Points, code_points, coded, picked
 from ratchet.data.table import Rows
 
 Words = npt.NDArray[np.uint64]
@@ -46,14 +46,6 @@ def same_texts(texts: pa.Array, shared: Rows, *, count: int, form: Callable[[str
     for position, text in zip(shared.tolist(), texts.to_pylist(), strict=True):
         group[position] = first.setdefault(form(text), position)
     return renumbered(group)
-
-
-def fingerprints(texts: pa.Array) -> Words:
-    """The fingerprint of each text; none may be missing."""
-    prints = np.zeros(len(texts), np.uint64)
-    for start, end, points, lengths in blocks(texts):
-        prints[start:end] = fingerprints_of(points, lengths)
-    return settled(prints, texts)
 
 
 def fingerprints_of(points: Points, lengths: Rows) -> Words:

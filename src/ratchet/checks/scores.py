@@ -77,7 +77,7 @@ class Bench:
             pair=pair.astype(np.int64),
             first=first,
             unit=context.clusters[first],
-            texts=tuple(context.texts.values[i] for i in context.texts.member[first]),
+            texts=tuple(context.texts.some(context.texts.member[first])),
             labels=labels,
             seed=context.seed,
             recipe_spec=context.recipe.baseline,

@@ -97,7 +97,7 @@ def near_pairs(texts: Sequence[str], *, ngram: int = NGRAM, threshold: float = T
     )
 
 
-def clusters(texts: Sequence[str], *, ngram: int = NGRAM, threshold: float = THRESHOLD) -> Rows:
+def clusters(texts: Iterable[str], *, ngram: int = NGRAM, threshold: float = THRESHOLD) -> Rows:
     """A cluster number for each text: copies, texts of the same wording and near-duplicates are in one cluster, and so are
     those that a chain of these connects. Numbered from 0 by first appearance; the clusters do not depend on the order.
     """
@@ -171,10 +171,10 @@ def _between_words() -> re.Pattern[str]:
     return re.compile("[" + "".join(f"\\u{low:04x}-\\u{high:04x}" for low, high in ranges) + "]+")
 
 
-def unique_texts(texts: Sequence[str]) -> tuple[list[str], Rows, Rows]:
+def unique_texts(texts: Iterable[str]) -> tuple[list[str], Rows, Rows]:
     """The different normalised texts, sorted; the first row of each; and the place of each row's text among them."""
     number: dict[str, int] = {}
-    member = np.fromiter((number.setdefault(normalise(text), len(number)) for text in texts), np.int64, len(texts))
+    member = np.fromiter((number.setdefault(normalise(text), len(number)) for text in texts), np.int64)
     first = np.unique(member, return_index=True)[1]
     unique = sorted(number)
     order = np.fromiter((number[text] for text in unique), np.int64, len(unique))
