@@ -47,6 +47,13 @@ def test_a_version_comes_back_to_the_byte(ratchet: Run) -> None:
     assert ratchet("verify")[0] == 0
 
 
+def test_a_wrong_tag_is_refused_before_anything_is_recorded(ratchet: Run) -> None:
+    Path("r.csv").write_bytes(table(30))
+    code, _, err = ratchet("add", "r.csv", "--tag", "-v 1")
+    assert (code, err.count("A tag must be letters")) == (2, 1)
+    assert ratchet("log", "--json")[1].strip() == "[]"
+
+
 def test_what_changed_between_two_versions(ratchet: Run) -> None:
     path = Path("r.csv")
     path.write_bytes(table(300))

@@ -50,9 +50,11 @@ def add(
 
     Equal lines are stored once, whatever the file and the version.
     """
-    from ratchet.data.versions import record, tag
+    from ratchet.data.versions import record, require_tag, tag
 
     place = _open(workspace)
+    if name is not None:
+        require_tag(name)  # before anything is recorded
     version = record(files, workspace=place, message=message, test_sources=tests)
     if name is not None:
         tag(name, version, workspace=place)

@@ -195,11 +195,7 @@ def tag(name: str, version: Version, *, workspace: Workspace, move: bool = False
     Raises:
         DataError: the name is not of this form, or another version has it.
     """
-    if not _TAG.fullmatch(name) or name == LATEST:
-        raise DataError(
-            f"A tag must be letters, digits, '_', '.' and '-' (and not {LATEST!r}) but got {name!r}.",
-            next_step="Choose another name, such as v1 or 2026-11.",
-        )
+    require_tag(name)
     holder = next((known for known in reversed(log(workspace)) if name in known.tags), None)
     if holder is not None and holder.id == version.id:
         return
@@ -208,6 +204,15 @@ def tag(name: str, version: Version, *, workspace: Workspace, move: bool = False
             f"The tag {name!r} must be free but names version {holder.id}.", next_step="Add --move to take it."
         )
     Ledger(workspace.ledger).append(TAG, {"name": name, "version": version.id})
+
+
+def require_tag(name: str) -> None:
+    """Refuse what can be no tag, as :func:`tag` does."""
+    if not _TAG.fullmatch(name) or name == LATEST:
+        raise DataError(
+            f"A tag must be letters, digits, '_', '.' and '-' (and not {LATEST!r}) but got {name!r}.",
+            next_step="Choose another name, such as v1 or 2026-11.",
+        )
 
 
 def store(workspace: Workspace) -> Objects:
