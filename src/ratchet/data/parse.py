@@ -19,6 +19,7 @@ from ratchet.errors import DataError
 _BLOCK = 1 << 24
 _READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
+_PARQUET_ROWS = 1 << 17
 
 
 def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
@@ -88,8 +89,9 @@ def from_parquet(file: bytes | Path, *, name: str) -> pa.Table:
 
     try:
         source = file if isinstance(file, Path) else pa.BufferReader(file)
-        with ParquetFile(source, pre_buffer=False, buffer_size=_READ_AHEAD) as opened:  # not the whole file at once
-            table = opened.read()
+        with ParquetFile(source, pre_buffer=False, buffer_size=_READ_AHEAD) as opened:
+            # Read whole, the cells would for a moment be held twice.
+            table = pa.Table.from_batches(opened.iter_batches(batch_size=_PARQUET_ROWS), opened.schema_arrow)
     except (pa.ArrowInvalid, OSError) as problem:
         raise DataError(
             f"{name} must be a Parquet file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."
