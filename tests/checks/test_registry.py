@@ -188,6 +188,16 @@ def test_a_check_that_fails_does_not_hide_the_others(chinese: Dataset, monkeypat
     assert ids["check.failed"].severity == "warning"
 
 
+def test_what_is_no_error_of_ours_comes_through(chinese: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(context: Context) -> Any:
+        raise ZeroDivisionError(len(context.groups))
+
+    odd = Check(id="odd", title="Odd", cost="cheap", gives=(), run=fail)
+    monkeypatch.setattr(registry_module, "CHECKS", (*CHECKS, odd))
+    with pytest.raises(ZeroDivisionError):
+        run_checks(chinese, cost="cheap")
+
+
 def outside(name: str, value: object) -> EntryPoint:
     class Point(EntryPoint):
         def load(self) -> Any:
