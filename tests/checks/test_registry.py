@@ -227,6 +227,15 @@ def test_checks_of_other_packages(chinese: Dataset, monkeypatch: pytest.MonkeyPa
         registry_module.checks()
 
 
+def test_a_check_of_another_package_does_not_hide_one_of_the_same_name(
+    chinese: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Check(id="duplicates", title="Own", cost="cheap", gives=("own.short",), run=short)
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: [outside("own", own)])
+    ids = [finding.id for finding in run_checks(chinese, cost="cheap").findings]
+    assert (ids.count("own.short"), ids.count("duplicates.exact")) == (1, 1)
+
+
 def test_wrong_rules_are_refused_before_anything_runs(chinese: Dataset) -> None:
     def recipe(**rules: ColumnRule) -> Recipe:
         return Recipe(check=CheckConfig(columns=rules))

@@ -59,9 +59,9 @@ def fingerprints_of(points: Points, lengths: Rows, *, ordered: bool = False) -> 
     total = _words().take(points, mode="clip")
     if ordered:
         stable = total >= 1 << _COUNT
-        place = np.cumsum(stable)
-        place -= np.repeat(np.append(place, 0)[np.cumsum(lengths) - lengths - 1], lengths)
-        total[stable] *= place[stable].astype(np.uint64) ** np.uint64(3)  # sums of places alone are often equal
+        place = np.cumsum(stable, dtype=np.uint64)
+        place -= np.repeat(np.append(place, np.uint64(0))[np.cumsum(lengths) - lengths - 1], lengths)
+        total[stable] *= place[stable] ** np.uint64(3)  # sums of places alone are often equal
     np.cumsum(total, out=total)
     before = np.append(total, np.uint64(0))[np.cumsum(lengths) - 1]  # -1, no character so far: 0
     return np.diff(before, prepend=np.uint64(0))
