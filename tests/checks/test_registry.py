@@ -188,6 +188,16 @@ def test_a_check_that_fails_does_not_hide_the_others(chinese: Dataset, monkeypat
     assert ids["check.failed"].severity == "warning"
 
 
+def test_what_is_no_error_of_ours_comes_through(chinese: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(context: Context) -> Any:
+        raise ZeroDivisionError(len(context.groups))
+
+    odd = Check(id="odd", title="Odd", cost="cheap", gives=(), run=fail)
+    monkeypatch.setattr(registry_module, "CHECKS", (*CHECKS, odd))
+    with pytest.raises(ZeroDivisionError):
+        run_checks(chinese, cost="cheap")
+
+
 def outside(name: str, value: object) -> EntryPoint:
     class Point(EntryPoint):
         def load(self) -> Any:
@@ -215,6 +225,15 @@ def test_checks_of_other_packages(chinese: Dataset, monkeypatch: pytest.MonkeyPa
     assert "must be a ratchet.checks.Check but is int" in failed["odd"]
     with pytest.raises(RatchetError, match="must be importable"):
         registry_module.checks()
+
+
+def test_a_check_of_another_package_does_not_hide_one_of_the_same_name(
+    chinese: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Check(id="duplicates", title="Own", cost="cheap", gives=("own.short",), run=short)
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: [outside("own", own)])
+    ids = [finding.id for finding in run_checks(chinese, cost="cheap").findings]
+    assert (ids.count("own.short"), ids.count("duplicates.exact")) == (1, 1)
 
 
 def test_wrong_rules_are_refused_before_anything_runs(chinese: Dataset) -> None:

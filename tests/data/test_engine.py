@@ -43,6 +43,13 @@ def test_strings_are_read_where_arrow_holds_them(texts: list[str], kind: pa.Data
     assert set(blank) <= set(np.flatnonzero(strings.short_or_padded(array, longest=2)).tolist())
 
 
+def test_a_slice_has_not_too_many_strings_however_short() -> None:
+    for array in (pa.nulls(10_000, pa.string()), pa.array([""] * 10_000), pa.array(["好"] * 10_000)):
+        counts = [len(piece) for piece in strings.pieces(array, size=3200)]
+        assert max(counts) <= 100
+        assert sum(counts) == 10_000
+
+
 def _cover(counts: list[int]) -> list[range]:
     ends = np.cumsum(counts).tolist()
     return [range(end - count, end) for end, count in zip(ends, counts, strict=True)]

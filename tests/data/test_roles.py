@@ -24,6 +24,7 @@ CELLS: dict[str, Sequence[str | None]] = {
     "numbers": [str(i) for i in range(ROWS)],
     "falling": [str(ROWS - i) for i in range(ROWS)],
     "twice": [str(max(i, 1)) for i in range(ROWS)],
+    "far": [str((0, 6, -6)[i % 3] * 10**18 + max(i // 3, 1)) for i in range(ROWS)],  # the steps do not fit 64 bits
     "ages": [str(18 + i % 50) for i in range(ROWS)],
     "stars": [str(1 + i % 5) for i in range(ROWS)],
     "decimals": [f"{i / 7:.3f}" for i in range(ROWS)],
@@ -68,6 +69,7 @@ def table(**columns: str) -> pa.Table:
         ({"sentence_id": "numbers", "phrase": "english"}, Roles(text="phrase", id="sentence_id")),
         ({"sentence_id": "falling", "phrase": "english"}, Roles(text="phrase", id="sentence_id")),
         ({"sentence_no": "twice", "phrase": "english"}, Roles(text="phrase")),
+        ({"sentence_no": "far", "phrase": "english"}, Roles(text="phrase")),
         ({"text_id": "hashes", "words": "english"}, Roles(text="words", id="text_id")),
         ({"message_type": "cities", "body": "english"}, Roles(text="body", label="message_type")),
     ],

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks.characters import Characters
 from ratchet.checks.finding import Example, Finding, Severity
-from ratchet.checks.same import same_cells, same_texts, shared
+from ratchet.checks.same import in_order, same_cells, same_texts, shared
 from ratchet.checks.scan import scan
 from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise
@@ -145,7 +145,8 @@ class Texts(Distinct):
 
     @once
     def _shared(self) -> Rows:
-        return shared(self._scanned[2]["print"])
+        rows = shared(self._scanned[2]["print"])
+        return rows[shared(self.engine.map(in_order, self.picked(rows)))]
 
     def groups(self, form: Callable[[str], str]) -> Rows:
         """A number for each different text, equal for those of one form; see :func:`ratchet.checks.same.same_texts`."""

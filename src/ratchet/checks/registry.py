@@ -179,11 +179,11 @@ def _run_all(chosen: list[Check], context: Context, *, progress: Progress | None
     found: list[Finding] = []
     pool = ThreadPoolExecutor(THREADS)
     try:
-        begun = {check.id: pool.submit(_run, check, context) for check in chosen if check.cost == "cheap"}
-        for done, check in enumerate(chosen):
+        begun = [pool.submit(_run, check, context) if check.cost == "cheap" else None for check in chosen]
+        for done, (check, running) in enumerate(zip(chosen, begun, strict=True)):
             if progress is not None:
                 progress(check.title, done, len(chosen))
-            found += begun[check.id].result() if check.id in begun else _run(check, context)
+            found += _run(check, context) if running is None else running.result()
     finally:
         pool.shutdown(cancel_futures=True)
     return found

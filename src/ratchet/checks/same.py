@@ -2,7 +2,8 @@
 
 Most texts have no copy. So each gets a fingerprint first: the sum of a random number for each of its Chinese characters, kana,
 syllables, ASCII letters in lower case and digits, which normalisation leaves as they are. Texts of different fingerprints can
-not be the same; only those that share one, copies and anagrams, are compared.
+not be the same. Those that share one are copies or anagrams, such as notices that differ in a number. A second fingerprint, in
+which characters count by their place, tells these apart, and only texts that share that one too are compared.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.data.duplicates import normalise, renumbered, representatives
-from ratchet.data.strings import Points, code_points, coded, picked
+from ratchet.data.strings import Points, blocks, code_points, coded, picked
 from ratchet.data.table import Rows
 
 Words = npt.NDArray[np.uint64]
@@ -36,10 +37,10 @@ def same_texts(texts: pa.Array, shared: Rows, *, count: int, form: Callable[[str
     """As :func:`ratchet.data.duplicates.exact_groups`: a number for each text, equal for texts with equal ``form``.
 
     Args:
-        texts: those whose fingerprint another one has too.
+        texts: those whose fingerprints another one has too.
         shared: their positions among all.
         count: how many texts there are.
-        form: keeps the letters and digits of the normalised text, as ``normalise`` and ``wording`` do.
+        form: keeps the letters and digits of the normalised text, in order, as ``normalise`` and ``wording`` do.
     """
     first: dict[str, int] = {}
     group = np.arange(count, dtype=np.int64)
@@ -48,23 +49,39 @@ def same_texts(texts: pa.Array, shared: Rows, *, count: int, form: Callable[[str
     return renumbered(group)
 
 
-def fingerprints_of(points: Points, lengths: Rows) -> Words:
-    """The sum of each text's characters, modulo 2^64; its low bits count those that normalisation may make letters of."""
+def fingerprints_of(points: Points, lengths: Rows, *, ordered: bool = False) -> Words:
+    """The sum of each text's characters, modulo 2^64; its low bits count those that normalisation may make letters of.
+
+    If ``ordered``, each stable character counts as often as the cube of its place among the stable ones of the text.
+    """
     if not len(points):
         return np.zeros(len(lengths), np.uint64)
     total = _words().take(points, mode="clip")
+    if ordered:
+        stable = total >= 1 << _COUNT
+        place = np.cumsum(stable, dtype=np.uint64)
+        place -= np.repeat(np.append(place, np.uint64(0))[np.cumsum(lengths) - lengths - 1], lengths)
+        total[stable] *= place[stable] ** np.uint64(3)  # sums of places alone are often equal
     np.cumsum(total, out=total)
     before = np.append(total, np.uint64(0))[np.cumsum(lengths) - 1]  # -1, no character so far: 0
     return np.diff(before, prepend=np.uint64(0))
 
 
-def settled(prints: Words, texts: pa.Array) -> Words:
+def settled(prints: Words, texts: pa.Array, *, ordered: bool = False) -> Words:
     """These sums as fingerprints: texts with risky characters are normalised first."""
     risky = np.flatnonzero(prints & np.uint64((1 << _COUNT) - 1))
     if len(risky):
         plain = [normalise(text) for text in picked(texts, risky).to_pylist()]
-        prints[risky] = fingerprints_of(*code_points(pa.array(plain, texts.type)))
+        prints[risky] = fingerprints_of(*code_points(pa.array(plain, texts.type)), ordered=ordered)
     return prints >> np.uint64(_COUNT)
+
+
+def in_order(texts: pa.Array) -> Words:
+    """The second fingerprint of each text, which anagrams do not share; none may be missing."""
+    prints = np.zeros(len(texts), np.uint64)
+    for start, end, points, lengths in blocks(texts):
+        prints[start:end] = fingerprints_of(points, lengths, ordered=True)
+    return settled(prints, texts, ordered=True)
 
 
 def shared(prints: Words) -> Rows:
@@ -80,9 +97,9 @@ def same_cells(column: pa.ChunkedArray, prints: Words) -> tuple[Rows, Rows]:
     """The first row of each different cell of a column with these fingerprints, ascending; and of each row the number of its
     cell among these, -1 where missing.
     """
-    rows = shared(prints)
-    if column.null_count:
-        rows = np.union1d(rows, np.flatnonzero(pc.is_null(column).to_numpy()))
+    some = pc.is_null(column).to_numpy()
+    some[shared(prints)] = True
+    rows = np.flatnonzero(some)
     if 2 * len(rows) > len(column):
         _, member = coded(column)
         return representatives(member), member

@@ -13,6 +13,7 @@ from ratchet.data.table import Rows
 
 PIECE = 1 << 22  # bytes
 _BLOCK = 3 << 16  # bytes, some 65,000 Chinese characters: what is computed from them stays in the second-level cache
+_EACH = 32  # bytes that a string counts for at least
 _SMALL = 1 << 30  # bytes: a column with more may not fit the 32-bit offsets of Arrow's small strings
 
 Points = npt.NDArray[np.uint32]
@@ -113,7 +114,8 @@ def _cuts(array: pa.Array, size: int) -> Iterator[tuple[int, int]]:
     ends = _offsets(array)
     start = 0
     while start < len(array):
-        end = max(start + 1, int(np.searchsorted(ends, int(ends[start]) + size, side="right")) - 1)
+        end = int(np.searchsorted(ends, int(ends[start]) + size, side="right")) - 1
+        end = max(start + 1, min(end, start + size // _EACH))  # millions of empty strings would be one slice
         yield start, end
         start = end
 
