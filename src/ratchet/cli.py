@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}
 """Exit codes of ``ratchet compare``; 2 is a user's mistake everywhere."""
 
+_BROKEN_PIPE = 141
+"""Exit code when the reader of the output has gone, as in ``| head``: that of a process ended by SIGPIPE."""
+
 _RECIPE = click.Path(path_type=Path)
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 _set_flag = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
@@ -299,9 +302,10 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Click and Rich exit with 1, which says "there are findings"
+            sys.exit(_BROKEN_PIPE)
+        raise
     except OSError as error:  # what no command foresees: a name too long, a disk that fails while it is read
         if debug:
             raise
