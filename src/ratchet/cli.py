@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,20 @@ _workspace = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Ends as SIGPIPE would where the reader has gone: Click and Rich end with 1 then, which says that there are findings."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, SystemExit) as end:
+            if not isinstance(end, BrokenPipeError) and not isinstance(end.__context__, BrokenPipeError):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+            sys.exit(_BROKEN_PIPE)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(ratchet.__version__, prog_name="ratchet")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
@@ -302,10 +316,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)
         sys.exit(2)
-    except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # Click and Rich exit with 1, which says "there are findings"
-            sys.exit(_BROKEN_PIPE)
-        raise
     except OSError as error:  # what no command foresees: a name too long, a disk that fails while it is read
         if debug:
             raise

@@ -222,6 +222,13 @@ def test_an_instruction_with_another_input_is_another_prompt(table: Any, found: 
 
 
 def test_columns_of_a_conversation_are_not_to_be_left_out(table: Any, found: Any) -> None:
-    asked = {"system": ["你是助手"] * 4, "prompt": list("abcd"), "input": ["x", None, None, None], "answer": list("efgh")}
+    asked = {
+        "system": ["你是助手"] * 4,
+        "prompt": list("abcd"),
+        "input": ["x", None, None, None],
+        "answer": list("efgh"),
+    }
     findings = found(completeness.check, table(asked, text="prompt"))
-    assert [(id, finding.severity, finding.fix) for id, finding in findings.items()] == [("completeness.missing", "note", "")]
+    assert [(id, finding.severity, finding.fix) for id, finding in findings.items()] == [
+        ("completeness.missing", "note", "")
+    ]

@@ -68,7 +68,9 @@ def check(context: Context) -> Iterator[Finding]:
                 yield _missing_role(context, name, role="text" if name == roles.text else "label")
             else:
                 yield _missing(context, name)
-        elif name not in (roles.text, roles.label, *_parts(context)) and len(table) > 1 and len(context.cells(name)) == 1:
+        elif (
+            name not in (roles.text, roles.label, *_parts(context)) and len(table) > 1 and len(context.cells(name)) == 1
+        ):
             yield context.finding(
                 "completeness.constant",
                 severity="note",

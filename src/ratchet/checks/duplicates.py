@@ -23,7 +23,9 @@ def check(context: Context) -> Iterator[Finding]:
         share = len(copies) / len(known)
         distinct = len(known) - len(copies)
         leaked = leaked_share(context.groups, seed=context.seed)
-        why = "A model that saw the test rows in training is scored on its memory, and copies weigh more than other rows."
+        why = (
+            "A model that saw the test rows in training is scored on its memory, and copies weigh more than other rows."
+        )
         prompts = context.chat is not None and context.chat.form == "pairs"
         if prompts:
             why += " They may be answered differently, so dropping all but the first would lose answers."

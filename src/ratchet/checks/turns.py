@@ -123,7 +123,9 @@ def words(dataset: Dataset, chat: Chat) -> pa.ChunkedArray:
     said = []
     for chunk in column.chunks:
         cells = [(cell, turns(cell)) for cell in chunk.to_pylist()]
-        told = [cell if found is None else "\n".join(turn.text for turn in found).strip() or None for cell, found in cells]
+        told = [
+            cell if found is None else "\n".join(turn.text for turn in found).strip() or None for cell, found in cells
+        ]
         said.append(pa.array(told, column.type))
     return pa.chunked_array(said, column.type)
 
