@@ -80,6 +80,8 @@ def test_the_coarse_pattern_misses_nothing() -> None:
     assert not pc.any(pc.match_substring_regex(pa.array([CHINESE, "plain"]), COARSE)).as_py()
 
 
-@pytest.mark.parametrize("text", ["l’équipe de France", "“Écoute”, dit-il", "«Élan»", "√2 ≈ 1.41 … ‰", "±5 µm ∆T", "Ωmega"])
+@pytest.mark.parametrize(
+    "text", ["l’équipe de France", "“Écoute”, dit-il", "«Élan»", "√2 ≈ 1.41 … ‰", "±5 µm ∆T", "Ωmega"]
+)
 def test_sound_texts_of_mac_roman_are_left_alone(text: str) -> None:
     assert repaired(text) is None
