@@ -226,3 +226,16 @@ def test_what_the_system_refuses_is_one_line(ratchet: Callable[..., Ended]) -> N
     ended = ratchet("check", "x" * 300 + ".csv")
     assert ended.code == 2
     assert ended.err == f"error: {'x' * 300}.csv: File name too long. Check the path; --debug shows where it came up.\n"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_reader_that_has_gone_is_no_finding(tmp_path: Path, form: str) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"text {i},{'xy'[i % 2]}\n" for i in range(40)))
+    command = [sys.executable, "-m", "ratchet", "check", "a.csv", "--fast", "--format", form]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), said) == (141, b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}
 """Exit codes of ``ratchet compare``; 2 is a user's mistake everywhere."""
 
+_BROKEN_PIPE = 141
+"""Exit code when the reader of the output has gone, as in ``| head``: that of a process ended by SIGPIPE."""
+
 _RECIPE = click.Path(path_type=Path)
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 _set_flag = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
@@ -32,7 +36,20 @@ _workspace = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Ends as SIGPIPE would where the reader has gone: Click and Rich end with 1 then, which says that there are findings."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, SystemExit) as end:
+            if not isinstance(end, BrokenPipeError) and not isinstance(end.__context__, BrokenPipeError):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+            sys.exit(_BROKEN_PIPE)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(ratchet.__version__, prog_name="ratchet")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
@@ -299,9 +316,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
     except OSError as error:  # what no command foresees: a name too long, a disk that fails while it is read
         if debug:
             raise

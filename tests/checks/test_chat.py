@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ratchet.checks import Finding, chat, run_checks
+from ratchet.checks import Context, Finding, chat, completeness, duplicates, run_checks
 from ratchet.checks.turns import Chat, recognised, rows, turns
 from ratchet.config import CheckConfig, Recipe
 
@@ -200,3 +201,34 @@ def test_the_whole_check_of_conversations_without_a_label(table: Any) -> None:
     ids = {finding.id for finding in health.findings}
     assert {"chat.recognised", "chat.roles"} <= ids
     assert "check.failed" not in ids
+
+
+def test_conversations_are_compared_by_their_words(table: Any) -> None:
+    said = [("你好", "您好"), ("天气", "晴天"), ("再见", "慢走"), ("谢谢", "不客气")]
+    cells = [messages((U, ask), (A, answer)) for ask, answer in said]
+    context = Context(dataset=table({"messages": [*cells, "[]", None]}, text="messages"), recipe=Recipe(), seed=1)
+    assert context.texts.values[0] == "你好\n您好"
+    assert len(np.unique(context.clusters[:4])) == 4  # the JSON around the words made them near-duplicates
+    assert context.groups[4:].tolist() == [-1, -1]
+
+
+def test_an_instruction_with_another_input_is_another_prompt(table: Any, found: Any) -> None:
+    asked = {"instruction": ["翻译"] * 4, "input": ["你好", "再见", None, None], "output": ["hello", "bye", "a", "b"]}
+    copies = found(duplicates.check, table(asked, text="instruction"))["duplicates.exact"]
+    assert copies.row_numbers["a.csv"].tolist() == [4]
+    assert copies.fix == ""
+    nothing = table({"prompt": [None, "a"], "input": [None, None], "answer": ["x", "y"]}, text="prompt")
+    assert found(duplicates.check, nothing) == {}
+
+
+def test_columns_of_a_conversation_are_not_to_be_left_out(table: Any, found: Any) -> None:
+    asked = {
+        "system": ["你是助手"] * 4,
+        "prompt": list("abcd"),
+        "input": ["x", None, None, None],
+        "answer": list("efgh"),
+    }
+    findings = found(completeness.check, table(asked, text="prompt"))
+    assert [(id, finding.severity, finding.fix) for id, finding in findings.items()] == [
+        ("completeness.missing", "note", "")
+    ]

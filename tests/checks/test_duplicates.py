@@ -89,3 +89,10 @@ def test_test_rows_that_are_older_than_training_rows(table: Any, found: Any) -> 
     assert finding.row_numbers["a.csv"].tolist() == [1, 2]
     assert "the last training row (2024年3月5日)" in finding.message
     assert not found(parts, train, test=test.take([2, 3]))
+
+
+def test_a_cluster_that_leaves_nothing_to_divide_is_an_error(table: Any, found: Any) -> None:
+    base = sentences(1, length=60)[0]
+    finding = found(near, table({"text": [base[:i] + "改" + base[i + 1 :] for i in range(20)]}))["duplicates.giant"]
+    assert finding.severity == "error"
+    assert "1 cluster can not fill 6 parts: prepare will refuse" in finding.message

@@ -104,7 +104,7 @@ def test_large_tables_are_sampled_by_whole_clusters(table: Any) -> None:
 
 
 def test_conflicting_labels_are_two_pairs_in_one_fold(table: Any) -> None:
-    texts = [f"text number {i} of many" for i in range(60)]
+    texts = [f"{i * 7919} {i * 104729} of many" for i in range(60)]
     data = table({"text": [*texts, texts[0]], "label": ["x", "y"] * 30 + ["y"]})
     bench = Bench.of(Context(dataset=data, recipe=Recipe(), seed=1))
     assert bench is not None
@@ -166,3 +166,22 @@ def test_in_time_order_it_tells_what_the_latest_rows_would_score(table: Any) -> 
     assert naive_split(shuffled, seed=1).ordered is None
     one_day = table({**columns, "date": ["2024-01-01"] * 300}, time="date")
     assert naive_split(one_day, seed=1, config=config).ordered is None
+
+
+def test_a_table_made_from_one_template_is_looked_at_without_a_score(table: Any) -> None:
+    base = "房间干净服务热情早餐丰富位置方便价廉物美值得推荐质量很好喜欢孩子满意下次还会再来"
+    texts = [base[:i] + new + base[i + 1 :] for i in range(len(base)) for new in "改换"]
+    dataset = table({"text": texts, "label": ["x", "y"] * (len(texts) // 2)})
+    result = Context(dataset=dataset, recipe=Recipe(), seed=3).naive
+    assert (result.naive, result.unscored) == (None, "all texts are near-duplicates of each other")
+
+
+def test_of_a_huge_cluster_and_others_both_are_sampled(table: Any) -> None:
+    base = "房间干净服务热情早餐丰富位置方便价廉物美值得推荐质量很好喜欢孩子满意下次还会再来"
+    texts = [base[:i] + new + base[i + 1 :] for i in range(len(base)) for new in "改换变更"]
+    rows = table({"text": [*texts, "外面下雨了"], "label": [*["x"] * len(texts), "y"]})
+    recipe = Recipe(check=CheckConfig(model_rows=100))
+    for seed in range(4):
+        bench = Bench.of(Context(dataset=rows, recipe=recipe, seed=seed))
+        assert bench is not None
+        assert len(np.unique(bench.unit)) == 2

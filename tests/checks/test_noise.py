@@ -82,3 +82,29 @@ def test_the_queue_is_safe_in_a_spreadsheet(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["text"] for row in rows] == ["'=HYPERLINK(1)", '中文, "quoted"\nline']
     assert (rows[0]["row"], rows[0]["suggested"], rows[0]["copies"], rows[0]["decision"]) == ("7", "y", "2", "")
+
+
+def test_a_class_with_few_rows_is_not_what_all_others_look_like() -> None:
+    probabilities = np.array(
+        [[0.6, 0.3, 0.1]] * 4 + [[0.95, 0.05, 0.0]] * 40 + [[0.1, 0.89, 0.01]] * 20 + [[0.95, 0.05, 0.0]]
+    )
+    given = np.array([0] * 44 + [1] * 20 + [2])
+    found = doubts(probabilities, given)
+    assert found.index.tolist() == [64]  # the first four reach the average of class 2 alone, which is 0
+
+
+def test_a_label_that_one_text_has_neither_doubts_nor_is_doubted(english: Dataset, table: Any) -> None:
+    texts, labels = [*english.texts, "the weather tomorrow"], [*english.labels, "weather"]
+    rare = table({"text": texts, "label": labels})
+    found = Context(dataset=rare, recipe=Recipe(), seed=3).suspects
+    assert not [suspect for suspect in found if "weather" in (suspect.label, suspect.suggested)]
+
+
+def test_a_label_in_one_cluster_is_not_doubted(table: Any, found: Any) -> None:
+    templates = {
+        "a": "房间干净服务热情早餐丰富位置方便价廉物美值得推荐质量很好",
+        "b": "物流太慢客服不理包装破损东西很差退货麻烦浪费时间后悔",
+    }
+    rows = [(base[:i] + "改" + base[i + 1 :], label) for label, base in templates.items() for i in range(24)]
+    texts, labels = zip(*rows, strict=True)
+    assert found(check, table({"text": texts, "label": labels})) == {}

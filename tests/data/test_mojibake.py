@@ -23,6 +23,9 @@ CHINESE = "这家酒店的服务很好，房间也干净，下次还会来住。
         ("好：ÖÐÎÄÆÀÂÛ", "好：中文评论", "GBK read as Latin-1"),
         ("中文评论，很好！".encode().decode("gb18030"), "中文评论，很好！", "UTF-8 read as GBK"),
         (CHINESE.encode().decode("latin-1").encode().decode("latin-1"), CHINESE, "UTF-8 read as Latin-1"),
+        (CHINESE.encode().decode("mac_roman"), CHINESE, "UTF-8 read as Mac Roman"),
+        (CHINESE.encode().decode("cp437"), CHINESE, "UTF-8 read as code page 437"),
+        ("It‚Äôs a caf√© ‚Äì really", "It’s a café – really", "UTF-8 read as Mac Roman"),
         ("that\x92s it", "that’s it", "Windows-1252 read as Latin-1"),
     ],
 )
@@ -75,3 +78,10 @@ def test_the_coarse_pattern_misses_nothing() -> None:
     texts.append("中文评论，很好！".encode().decode("gb18030"))
     assert pc.all(pc.match_substring_regex(pa.array(texts), COARSE)).as_py()
     assert not pc.any(pc.match_substring_regex(pa.array([CHINESE, "plain"]), COARSE)).as_py()
+
+
+@pytest.mark.parametrize(
+    "text", ["l’équipe de France", "“Écoute”, dit-il", "«Élan»", "√2 ≈ 1.41 … ‰", "±5 µm ∆T", "Ωmega"]
+)
+def test_sound_texts_of_mac_roman_are_left_alone(text: str) -> None:
+    assert repaired(text) is None

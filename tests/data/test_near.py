@@ -164,3 +164,19 @@ def test_blocks_cover_everything_once() -> None:
     texts = ["aa", "", "b" * 9, "cc", "d"]
     assert list(blocks(texts, characters=4)) == [(0, 2), (2, 3), (3, 5)]
     assert list(blocks([])) == []
+
+
+def test_texts_of_one_template_are_connected_by_a_few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = []
+    exact = sets.Sets.jaccard
+
+    def counted(self: sets.Sets, left: sets.Rows, right: sets.Rows) -> np.ndarray:
+        verified.append(len(left))
+        return exact(self, left, right)
+
+    monkeypatch.setattr(sets.Sets, "jaccard", counted)
+    base = CHINESE * 2
+    texts = sorted({base[:i] + f"{i * j}" + base[i + 1 :] for i in range(len(base)) for j in range(1, 10)})
+    pairs = similar_pairs(texts, n=3, threshold=0.7, connect=True)
+    assert len(np.unique(components(len(texts), pairs.left, pairs.right))) == 1
+    assert sum(verified) < 5 * len(texts)

@@ -11,7 +11,7 @@ from math import ceil
 
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.checks.turns import Chat, Turn, recognised, rows
+from ratchet.checks.turns import Chat, Turn, rows
 from ratchet.data.duplicates import normalise
 
 GIVES = (
@@ -40,7 +40,7 @@ _REFUSAL = re.compile(
 
 def check(context: Context) -> Iterator[Finding]:
     """Look at a table of conversations; any other table has no findings."""
-    chat = recognised(context.dataset) if len(context.dataset) else None
+    chat = context.chat
     if chat is None:
         return
     seen = _Seen(limit=context.recipe.check.context_tokens)

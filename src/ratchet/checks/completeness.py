@@ -68,7 +68,9 @@ def check(context: Context) -> Iterator[Finding]:
                 yield _missing_role(context, name, role="text" if name == roles.text else "label")
             else:
                 yield _missing(context, name)
-        elif name not in (roles.text, roles.label) and len(table) > 1 and len(context.cells(name)) == 1:
+        elif (
+            name not in (roles.text, roles.label, *_parts(context)) and len(table) > 1 and len(context.cells(name)) == 1
+        ):
             yield context.finding(
                 "completeness.constant",
                 severity="note",
@@ -99,21 +101,29 @@ def _missing(context: Context, name: str) -> Finding:
     where = _nulls(context, name)
     share = len(where) / len(context.dataset)
     limit = context.recipe.check.missing_share
-    much = share >= limit
-    roles = context.dataset.roles
+    roles, parts = context.dataset.roles, _parts(context)
+    much = share >= limit and name not in parts
     needed = name in (roles.group, roles.time, roles.id)
+    why = "A model learns from what is filled in: where a third is missing, mostly from who filled it in."
+    if needed:
+        why = f"Rows without {name!r} can not be kept together or in order when the parts are cut."
+    elif name in parts:
+        why = "It is a part of the conversations, and many do without; what they can not do without, chat.empty_turn names."
     return context.finding(
         "completeness.missing",
         severity="warning" if much else "note",
         message=f"The column {name!r} misses {percent(share)} of its cells ({len(where):,} of {len(context.dataset):,})"
         + (f", {percent(limit)} or more: leave it out." if much and not needed else "."),
-        why="A model learns from what is filled in: where a third is missing, mostly from who filled it in."
-        if not needed
-        else f"Rows without {name!r} can not be kept together or in order when the parts are cut.",
+        why=why,
         positions=where,
         column=name,
         fix=_drop(context, name) if much and not needed else "",
     )
+
+
+def _parts(context: Context) -> tuple[str, ...]:
+    """Columns that conversations are made of: a system prompt may be the same in all rows, a further input be rare."""
+    return context.chat.parts if context.chat is not None else ()
 
 
 def _missing_role(context: Context, name: str, *, role: str) -> Finding:

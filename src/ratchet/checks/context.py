@@ -16,6 +16,7 @@ from ratchet.checks.characters import Characters
 from ratchet.checks.finding import Example, Finding, Severity
 from ratchet.checks.same import in_order, same_cells, same_texts, shared
 from ratchet.checks.scan import scan
+from ratchet.checks.turns import Chat, recognised, words
 from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise
 from ratchet.data.engine import LOCAL, Engine, Work, engine_of
@@ -185,8 +186,17 @@ class Context:
 
     @once
     def texts(self) -> Texts:
-        """The different texts."""
-        return Texts(column=fitting(self.dataset.table.column(self.dataset.roles.text)), engine=self.engine)
+        """The different texts; of conversations the words of their turns, without the JSON around them."""
+        text = self.dataset.roles.text
+        column = self.dataset.table.column(text)
+        if self.chat is not None and text == self.chat.column:
+            column = words(self.dataset, self.chat)
+        return Texts(column=fitting(column), engine=self.engine)
+
+    @once
+    def chat(self) -> Chat | None:
+        """Where the table holds conversations, if it does."""
+        return recognised(self.dataset) if len(self.dataset) else None
 
     @once
     def labels(self) -> Distinct:

@@ -23,6 +23,12 @@ def check(context: Context) -> Iterator[Finding]:
         share = len(copies) / len(known)
         distinct = len(known) - len(copies)
         leaked = leaked_share(context.groups, seed=context.seed)
+        why = (
+            "A model that saw the test rows in training is scored on its memory, and copies weigh more than other rows."
+        )
+        prompts = context.chat is not None and context.chat.form == "pairs"
+        if prompts:
+            why += " They may be answered differently, so dropping all but the first would lose answers."
         yield context.finding(
             "duplicates.exact",
             severity="error" if share >= ERROR else "warning",
@@ -30,10 +36,10 @@ def check(context: Context) -> Iterator[Finding]:
             f"{'copy' if len(copies) == 1 else 'copies'} of another row's text, case, width and spaces aside: "
             f"{len(known):,} rows hold {counted(distinct, 'different text')}. A random 80/20 split puts a copy of "
             f"{percent(leaked)} of its test rows into train.",
-            why="A model that saw the test rows in training is scored on its memory, and copies weigh more than other rows.",
+            why=why,
             positions=copies,
             of=len(known),
-            fix=patch({"prepare": {"duplicates": "drop"}}),
+            fix="" if prompts else patch({"prepare": {"duplicates": "drop"}}),
             shown=copies[_largest_first(context.groups, copies)][:3].tolist(),
             notes=_copies_noted(context, copies),
         )

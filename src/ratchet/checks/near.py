@@ -74,12 +74,15 @@ def _giant(context: Context, *, texts: int) -> Iterator[Finding]:
         return
     rows = np.flatnonzero((context.clusters == largest) & distinct).astype(np.int64)
     split = context.recipe.split
+    clusters, parts = int(np.count_nonzero(sizes)), split.folds + (context.test is None)
+    what = f"whose size can then miss what the recipe asks (test {percent(split.test)})"
+    if clusters <= parts:
+        what = f"and {counted(clusters, 'cluster')} can not fill {parts} parts: prepare will refuse this table"
     yield context.finding(
         "duplicates.giant",
-        severity="warning",
+        severity="error" if clusters <= parts else "warning",
         message=f"One cluster of near-duplicates holds {percent(sizes[largest] / texts)} of the different texts "
-        f"({sizes[largest]:,} of {texts:,}); it stays in one part, whose size can then miss what the recipe asks "
-        f"(test {percent(split.test)}).",
+        f"({sizes[largest]:,} of {texts:,}); it stays in one part, {what}.",
         why="Texts that are all made from one template are one example many times over: the score says how well it is known.",
         positions=rows,
         of=texts,

@@ -56,7 +56,8 @@ def doubts(probabilities: Floats, given: Rows) -> Doubts:
     """Confident learning (Northcutt, Jiang, Chuang 2021, "Confident learning: estimating uncertainty in dataset labels").
 
     A row counts for the class that it is most probable to be among those where it reaches the average probability of that
-    class's own rows; where that is not its given label, the label is doubted. Sorted by the normalised margin.
+    class's own rows; where that is not its given label, and more probable than it, the label is doubted: the average of a
+    class with few rows is low, and every row would reach it. Sorted by the normalised margin.
 
     Args:
         probabilities: shape (n, k), each row by a model that did not see it.
@@ -69,7 +70,7 @@ def doubts(probabilities: Floats, given: Rows) -> Doubts:
     threshold = np.bincount(given, weights=own, minlength=classes) / np.maximum(sizes, 1)
     reached = np.where((probabilities >= threshold) & (sizes > 0), probabilities, -1.0)
     best = reached.argmax(axis=1)
-    doubted = np.flatnonzero((reached[rows, best] >= 0) & (best != given))
+    doubted = np.flatnonzero((reached[rows, best] >= 0) & (best != given) & (probabilities[rows, best] > own))
     margin = own[doubted] - probabilities[doubted, best[doubted]]
     order = doubted[np.lexsort((doubted, margin))]
     return Doubts(
@@ -107,11 +108,16 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def suspects(context: Context) -> tuple[Suspect, ...]:
-    """The rows behind the doubted labels, the most doubted first."""
+    """The rows behind the doubted labels, the most doubted first.
+
+    A label that one fold alone has is neither doubted nor suggested: the models that predict this fold have never met it.
+    """
     bench = context.bench
     if bench is None:
         return ()
-    found = doubts(bench.out_of_fold, bench.truth)
+    folds = np.unique(np.stack([bench.truth, bench.fold]), axis=1)
+    known = np.bincount(folds[0], minlength=len(bench.names)) > 1
+    found = doubts(bench.out_of_fold * known.astype(np.float32), bench.truth)
     copies = np.bincount(bench.pair, minlength=len(bench.first))
     conflicting = np.isin(context.groups[bench.first], context.conflicting_groups)
     dataset = context.dataset
@@ -127,7 +133,7 @@ def suspects(context: Context) -> tuple[Suspect, ...]:
             copies=int(copies[i]),
         )
         for rank, i in enumerate(found.index.tolist())
-        if not conflicting[i]
+        if not conflicting[i] and known[bench.truth[i]]
     )
 
 

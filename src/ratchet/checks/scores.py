@@ -72,6 +72,8 @@ class Bench:
         _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
         first = rows[first]
         labels = tuple(context.labels.values[i] for i in context.labels.member[first])
+        if len(set(labels)) < 2:
+            return None
         return cls(
             rows=rows,
             pair=pair.astype(np.int64),
@@ -142,7 +144,10 @@ def unfit(context: Context) -> str:
         return f"there are {labels:,} labels, more than {MOST_LABELS}"
     if texts < LEAST_TEXTS:
         return f"there are only {texts} different texts with a label"
-    return "" if len(np.unique(context.labels.member[known])) > 1 else "there are fewer than two labels with texts"
+    if len(np.unique(context.labels.member[known])) < 2:
+        return "there are fewer than two labels with texts"
+    clusters = context.clusters[known]
+    return "all texts are near-duplicates of each other" if clusters.min() == clusters.max() else ""
 
 
 def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
@@ -176,11 +181,11 @@ def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
 
 
 def _sampled(rows: Rows, cluster: Rows, *, most: int, seed: int) -> Rows:
-    """Whole clusters at random until there are ``most`` rows: the duplicates of what is left are all there."""
+    """Whole clusters at random until there are ``most`` rows, two at least: the duplicates of what is left are all there."""
     if len(rows) <= most:
         return rows
     _, member, sizes = np.unique(cluster, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(sizes))
     kept = np.zeros(len(sizes), bool)
-    kept[order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), most, side="right")))]] = True
+    kept[order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), most, side="right")))]] = True
     return rows[kept[member]]

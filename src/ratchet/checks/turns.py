@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ratchet.data.table import Dataset
 
@@ -60,6 +61,11 @@ class Chat:
         return self.columns[0]
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """All columns that a conversation is made of."""
+        return (*self.columns, *((self.system,) if self.system else ()))
+
+    @property
     def title(self) -> str:
         """How a person says it."""
         if self.form == "pairs":
@@ -92,8 +98,7 @@ def recognised(dataset: Dataset) -> Chat | None:
 
 def rows(dataset: Dataset, chat: Chat) -> Iterator[list[Turn] | None]:
     """The turns of each row, in order; ``None`` where the cell is no list of messages."""
-    names = [*chat.columns, *((chat.system,) if chat.system else ())]
-    for batch in dataset.table.select(names).to_batches(max_chunksize=_BATCH):
+    for batch in dataset.table.select(list(chat.parts)).to_batches(max_chunksize=_BATCH):
         for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             if chat.form != "pairs":
                 yield turns(cells[0])
@@ -101,6 +106,28 @@ def rows(dataset: Dataset, chat: Chat) -> Iterator[list[Turn] | None]:
             system = [Turn("system", cells[-1])] if chat.system and cells[-1] else []
             asked, answer = cells[: len(chat.columns) - 1], cells[len(chat.columns) - 1]
             yield [*system, Turn("user", "\n".join(cell for cell in asked if cell)), Turn("assistant", answer or "")]
+
+
+def words(dataset: Dataset, chat: Chat) -> pa.ChunkedArray:
+    """The text of each row as a person reads it: all turns of a list of messages, or the prompt with its further input.
+
+    A list without a word is missing; a cell that is no list of messages is left as it is.
+    """
+    column = dataset.table.column(chat.column)
+    if chat.form == "pairs":
+        asked = [dataset.table.column(name) for name in chat.columns[:-1]]
+        if len(asked) == 1:
+            return column
+        joined = pc.utf8_trim(pc.binary_join_element_wise(*(pc.fill_null(c, "") for c in asked), "\n"), "\n")
+        return pc.if_else(pc.equal(joined, ""), pa.scalar(None, joined.type), joined)
+    said = []
+    for chunk in column.chunks:
+        cells = [(cell, turns(cell)) for cell in chunk.to_pylist()]
+        told = [
+            cell if found is None else "\n".join(turn.text for turn in found).strip() or None for cell, found in cells
+        ]
+        said.append(pa.array(told, column.type))
+    return pa.chunked_array(said, column.type)
 
 
 def turns(cell: str | None) -> list[Turn] | None:

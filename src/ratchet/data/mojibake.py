@@ -13,6 +13,9 @@ _WIDE_RUN = re.compile("[\u0080-\ufffc]{2,}")
 _WINDOWS = re.compile("[" + "".join(map(chr, _CP1252.values())) + "]")
 _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’—…·]*")
+_USUAL = re.compile("[\t\n\r -~\u00a0-\u00ff\u2010-\u2026\u20ac\u2122\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
+_PAGES = {"mac_roman": "Mac Roman", "cp437": "code page 437"}
+_SHORT = 12
 _HAN = re.compile("[\u4e00-\u9fff]")
 # A Chinese text in UTF-8 begins each character with E4-E9, so read as GBK every third character, about, is one of these.
 MARKS = "".join(
@@ -47,6 +50,9 @@ def repaired(text: str) -> Repair | None:
     >>> repaired("cafÃ©").text, repaired("ÖÐÎÄÆÀÂÛ").text, repaired("café")
     ('café', '中文评论', None)
     """
+    for page, name in _PAGES.items():
+        if meant := _read_from(page, text):
+            return Repair(text=meant, misread=f"UTF-8 read as {name}")
     misread = ""
     for _ in range(_ROUNDS):
         for name, run, read in _READINGS:
@@ -57,6 +63,18 @@ def repaired(text: str) -> Repair | None:
         else:
             break
     return Repair(text=text, misread=misread) if misread else None
+
+
+def _read_from(page: str, text: str) -> str:
+    """The whole text as the UTF-8 that these characters of a code page are, empty where they are none: by accident French
+    quotes before an accent are valid UTF-8, but of Armenian letters.
+    """
+    try:
+        meant = text.encode(page).decode("utf-8")
+    except UnicodeError:
+        return ""
+    short = _HAN.search(meant) and len(text) < _SHORT  # GBK read as Latin-1 may look the same
+    return "" if text.isascii() or short or not _USUAL.fullmatch(meant) else meant
 
 
 def _utf8_as_latin1(match: re.Match[str]) -> str:

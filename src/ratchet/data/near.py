@@ -19,6 +19,7 @@ PREFIX_PAIRS = 40_000_000
 BUCKET_PAIRS = 200_000_000
 _CENTRES = 16
 _REMEMBERED = 1 << 23
+_STEP = 1 << 20
 
 Sides = npt.NDArray[np.int8]
 Method = Literal["exhaustive", "minhash"]
@@ -60,6 +61,8 @@ def similar_pairs(
     """
     sets = Sets(texts, n=n)
     search = _Search(sets, threshold=threshold, sides=sides, connect=connect)
+    if connect:
+        search.offer_neighbours()
     join = PrefixJoin(sets, threshold=threshold) if sets.tokens is not None else None
     every = len(sets) * (len(sets) - 1) // 2
     if join is not None and join.windows.total <= (max(every, 1) if every <= ALL_PAIRS else PREFIX_PAIRS):
@@ -98,6 +101,12 @@ class _Search:
         """Verify all chunks of candidates."""
         for left, right in chunks:
             self.offer(left, right)
+
+    def offer_neighbours(self) -> None:
+        """Verify each text with the next one: sorted texts of one template connect so, and their other pairs need no look."""
+        for start in range(0, len(self.sets) - 1, _STEP):
+            left = np.arange(start, min(start + _STEP, len(self.sets) - 1))
+            self.offer(left, left + 1)
 
     def offer(self, left: Rows, right: Rows) -> None:
         """Verify these candidates."""
