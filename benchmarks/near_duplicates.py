@@ -33,7 +33,6 @@ from ratchet.data.duplicates import loose_ngram, unique_texts
 from ratchet.data.minhash import signatures
 from ratchet.data.ngrams import Alphabet
 
-ENGLISH = Path(__file__).parents[2] / "shared/corpora/banking77/train.csv"
 TEXTS = 4_000
 PERMUTATIONS = 128
 ROUNDS = 7
@@ -215,14 +214,16 @@ def grown(count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--large", action="store_true", help="also cluster 1,000,000 texts")
-    parser.add_argument("--english", type=Path, default=ENGLISH, help="CSV file with English texts in its first column")
+    parser.add_argument(
+        "--english", type=Path, help="CSV file with English texts in its first column, such as Banking77"
+    )
     parser.add_argument("--grown", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.grown is not None:
         grown(options.grown)
         return
     corpora = [("zh", reviews(), True)]
-    if options.english.exists():
+    if options.english is not None:
         corpora.append(("en", english(options.english), False))
     print(f"## Planted edits\n\n{TEXTS:,} texts and edits of 1,000 of them. Recall / precision against brute force.\n")
     print("| | rule | pairs | road taken | MinHash road | edits in the cluster of their original |")
