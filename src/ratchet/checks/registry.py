@@ -210,15 +210,16 @@ def _failed(name: str, problem: RatchetError) -> Finding:
     )
 
 
+# The long ones among the cheap ones first, so that none of them runs alone at the end.
 CHECKS: tuple[Check, ...] = (
     Check(id="completeness", title="Missing cells", cost="cheap", gives=completeness.GIVES, run=completeness.check),
     Check(id="consistency", title="Rules of columns", cost="cheap", gives=consistency.GIVES, run=consistency.check),
     Check(id="labels", title="Labels", cost="cheap", gives=labels.GIVES, run=labels.check),
     Check(id="diversity", title="Vocabulary", cost="cheap", gives=diversity.GIVES, run=diversity.check),
+    Check(id="pii", title="Personal data", cost="cheap", gives=pii.GIVES, run=pii.check),
     Check(id="balance", title="Class balance", cost="cheap", gives=balance.GIVES, run=balance.check),
     Check(id="duplicates", title="Copies", cost="cheap", gives=duplicates.GIVES, run=duplicates.check),
     Check(id="text", title="Health of the texts", cost="cheap", gives=text.GIVES, run=text.check),
-    Check(id="pii", title="Personal data", cost="cheap", gives=pii.GIVES, run=pii.check),
     Check(id="chat", title="Conversations", cost="cheap", gives=chat.GIVES, run=chat.check),
     Check(id="giveaway", title="Labels in texts", cost="cheap", gives=giveaway.GIVES, run=giveaway.check),
     Check(id="near", title="Near-duplicates", cost="pairs", gives=near.GIVES, run=near.check),
