@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
 SHOWN = 80
-_FEW = 10_000
+_FEW = 10_000  # texts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
