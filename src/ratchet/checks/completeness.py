@@ -61,7 +61,7 @@ _LONGEST = 48  # bytes
 def check(context: Context) -> Iterator[Finding]:
     """Missing cells by column, and cells that look missing but count as filled."""
     table, roles = context.dataset.table, context.dataset.roles
-    said = (roles.text, roles.label, *_parts(context))
+    excused = (roles.text, roles.label, *_parts(context))
     for name in table.column_names:
         column = table.column(name)
         if column.null_count:
@@ -69,7 +69,7 @@ def check(context: Context) -> Iterator[Finding]:
                 yield _missing_role(context, name, role="text" if name == roles.text else "label")
             else:
                 yield _missing(context, name)
-        elif name not in said and len(table) > 1 and len(context.cells(name)) == 1:
+        elif name not in excused and len(table) > 1 and len(context.cells(name)) == 1:
             yield context.finding(
                 "completeness.constant",
                 severity="note",
