@@ -1,58 +1,82 @@
-"""Online error levels: they add up, a win hands its level on, and fifty useless challengers rarely win."""
+"""The error level of a family: what a round may use, what comes back, and what correlation is worth."""
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from ratchet.family import Family, share
-from ratchet.metrics import Evidence
-from ratchet.verdict import compare
-
-
-def test_the_shares_never_exceed_one() -> None:
-    total = sum(share(j) for j in range(1, 200_001))
-    assert total < 1
-    assert total == pytest.approx(1, abs=2e-3)
+from ratchet.family import RESERVE, Family, any_rejected, correlation_of, joint_levels, looks, optimism
 
 
-def test_levels_without_a_win_stay_within_alpha() -> None:
-    family, spent = Family(name="rows"), 0.0
-    for _ in range(200):
-        spent += family.level
-        family = family.after(promoted=False)
-    assert spent < 0.05
+def equal(m: int, r: float) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(1.0 if i == j else r for j in range(m)) for i in range(m))
 
 
-def test_a_win_hands_its_level_to_the_next_challenge() -> None:
+@pytest.mark.parametrize(("m", "critical"), [(2, 1.916), (5, 2.234), (10, 2.447)])
+def test_equal_weights_are_dunnetts_table(m: int, critical: float) -> None:
+    """One-sided 5 %, correlation .5, infinite degrees of freedom (Dunnett 1955, table 1a)."""
+    levels = joint_levels((1.0,) * m, equal(m, 0.5), 0.05)
+    assert stats.norm.isf(levels[0]) == pytest.approx(critical, abs=0.01)
+    assert len({round(level, 9) for level in levels}) == 1
+
+
+def test_the_joint_chance_is_scipys() -> None:
+    matrix = np.array([[1, 0.3, 0.6], [0.3, 1, 0.1], [0.6, 0.1, 1]])
+    levels = (0.01, 0.02, 0.005)
+    inside = stats.multivariate_normal(cov=matrix).cdf(stats.norm.isf(levels))
+    found = any_rejected(levels, tuple(map(tuple, matrix.tolist())))
+    assert found == pytest.approx(1 - inside, abs=1e-4)
+
+
+def test_levels_lie_between_bonferroni_and_the_whole() -> None:
+    weights = (3.0, 1.0, 1.0)
+    bonferroni = joint_levels(weights, None, 0.05)
+    assert sum(bonferroni) == pytest.approx(0.05)
+    joint = joint_levels(weights, equal(3, 0.7), 0.05)
+    assert all(more >= less for more, less in zip(joint, bonferroni, strict=True))
+    assert max(joint) <= 0.05
+    assert joint[0] == pytest.approx(3 * joint[1])
+    same = joint_levels((1.0, 1.0), equal(2, 1.0), 0.05)
+    assert same[0] == pytest.approx(0.05, rel=0.01)
+
+
+def test_proven_challengers_give_their_level_back() -> None:
     family = Family(name="rows")
-    after_win, after_loss = family.after(promoted=True), family.after(promoted=False)
-    assert after_win.level == pytest.approx(after_loss.level + family.level)
-    assert after_win.number == 2
+    assert family.share() == pytest.approx(0.05 * (1 - RESERVE))
+    assert family.share(1, later=4) == pytest.approx(family.share() / 5)
+    won = family.after(0.0)
+    assert won.share(4) == pytest.approx(family.share(4))
+    assert won.rounds == 1
 
 
-def test_levels_of_a_winning_streak_never_exceed_alpha() -> None:
-    family = Family(name="rows", promoted=(True,) * 100)
-    assert family.level <= 0.05
+def test_useless_rounds_never_use_more_than_all() -> None:
+    family, total = Family(name="rows"), 0.0
+    for _ in range(200):
+        level = family.share(3)
+        assert 0 < level <= family.left
+        total += level
+        family = family.after(level)
+    assert total <= 0.05 + 1e-12
 
 
-def _useless_family(seed: int, n: int, challengers: int) -> bool:
-    generator = np.random.default_rng(seed)
-    truth = generator.integers(0, 2, size=n)
-    hard = generator.normal(size=n)
-
-    def model(name: str) -> Evidence:
-        right = hard + generator.normal(size=n) > -1.2
-        return Evidence(
-            name=name, rows=np.arange(n), truth=truth, probability=np.eye(2)[np.where(right, truth, 1 - truth)]
-        )
-
-    champion, family = model("champion"), Family(name="rows")
-    for _ in range(challengers):
-        if compare(model("challenger"), champion, family=family).promotes:
-            return True
-        family = family.after(promoted=False)
-    return False
+def test_correlation_is_that_of_the_rows() -> None:
+    generator = np.random.default_rng(0)
+    shared = generator.normal(size=20_000)
+    rows = [shared + generator.normal(size=20_000) for _ in range(3)]
+    rows.append(np.where(np.arange(20_000) < 4_000, rows[0], 0.0))
+    found = correlation_of(rows)
+    assert found[0][1] == pytest.approx(0.5, abs=0.03)
+    assert found[0][3] == pytest.approx(0.2**0.5, abs=0.03)
+    assert found[2][2] == 1.0
 
 
-def test_fifty_useless_challengers_promote_one_in_at_most_five_percent_of_runs() -> None:
-    promoted = sum(_useless_family(seed, 400, 50) for seed in range(120))
-    assert promoted <= 12  # P(more than 12 of 120) is 0.6 % at a true rate of 5 %
+def test_looks_add_up() -> None:
+    assert looks(1) == (1.0,)
+    for count in (2, 5):
+        assert sum(looks(count)) == pytest.approx(1.0)
+        assert looks(count)[-1] == 0.9
+
+
+def test_the_best_of_many_estimates_is_too_high() -> None:
+    draws = np.random.default_rng(1).normal(size=(4_000, 200)).max(axis=1).mean()
+    assert draws <= optimism(1.0, 200) <= 1.25 * draws
+    assert optimism(0.01, 1) == 0.0

@@ -10,7 +10,7 @@ import pytest
 import ratchet
 
 SOURCE = Path(ratchet.__file__).parent
-KINDS = {"challenge", "champion-root"}
+KINDS = {"challenge", "champion-root", "round"}
 
 
 def breaches(tree: ast.AST, name: str) -> list[str]:
@@ -18,9 +18,13 @@ def breaches(tree: ast.AST, name: str) -> list[str]:
     found = []
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Name(id="Verdict") | ast.Attribute(attr="Verdict")) if name != "verdict.py":
+            case ast.Call(func=ast.Name(id="Verdict" | "Round") | ast.Attribute(attr="Verdict" | "Round")) if (
+                name != "verdict.py"
+            ):
                 found.append(f"line {node.lineno} builds a Verdict")
-            case ast.ClassDef(bases=[*bases]) if any("Verdict" in ast.dump(base) for base in bases):
+            case ast.ClassDef(bases=[*bases]) if any(
+                "Verdict" in ast.dump(base) or "'Round'" in ast.dump(base) for base in bases
+            ):
                 found.append(f"line {node.lineno} derives a class from Verdict")
             case ast.Call(func=ast.Attribute(attr="__new__" | "__setattr__")) if "Verdict" in ast.dump(node):
                 found.append(f"line {node.lineno} builds a Verdict")
@@ -39,7 +43,7 @@ def breaches(tree: ast.AST, name: str) -> list[str]:
                 kind in KINDS and name != "ledger.py"
             ):
                 found.append(f"line {node.lineno} records a {kind}")
-    if name not in ("ledger.py", "chain.py") and "ratchet.chain" in imported(tree):
+    if name not in ("ledger.py", "chain.py", "legacy.py") and "ratchet.chain" in imported(tree):
         found.append("imports ratchet.chain")
     return found
 
@@ -65,6 +69,8 @@ def test_no_file_goes_round_the_gate(path: Path) -> None:
     [
         "Verdict(challenger='b')",
         "verdict.Verdict(challenger='b')",
+        "Round(winner='b')",
+        "ledger.append('round', {})",
         "class Mine(Verdict): pass",
         "object.__new__(Verdict)",
         "dataclasses.replace(verdict, promotes=True)",

@@ -153,6 +153,8 @@ class Contender:
             truth=rows.truth[self.rows],
             probability=self.probability,
             fold=rows.parts.fold[self.rows],
+            unit=None if rows.parts.unit is None else rows.parts.unit[self.rows],
+            chance=isinstance(self.spec(), EncoderSpec),
             measures={"bytes": np.array([float(self.card["bytes"])]), **(measures or {})},
         )
 

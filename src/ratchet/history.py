@@ -13,13 +13,14 @@ from ratchet.data.read import read_table
 from ratchet.data.saved import ROWS, load_dataset, load_parts
 from ratchet.data.versions import log
 from ratchet.errors import DataError, WorkspaceError
-from ratchet.ledger import CHALLENGE, ROOT, Ledger, Record
+from ratchet.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
+from ratchet.legacy import words as words_before
 from ratchet.metrics import Evidence
 from ratchet.report import ReportData, save
 from ratchet.screen import Screen
 from ratchet.store import load_json
 from ratchet.summary import SHORT, told
-from ratchet.verdict import Claim, Kind, Verdict, compare
+from ratchet.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.workspace import Workspace
 
 Json = dict[str, Any]
@@ -131,7 +132,11 @@ def list_records(root: Path) -> list[Json]:
 
 def _words(record: Record) -> str:
     if record.kind == CHALLENGE:
-        return Verdict.from_dict(record.body["verdict"]).line
+        return words_before(record.body)
+    if record.kind == ROUND:
+        found = Round.from_dict(dict(record.body))
+        lines = [v.line + (" -> new champion" if v.challenger == found.winner else "") for v in found.verdicts]
+        return "\n".join(lines)
     if record.kind == ROOT:
         return f"{record.body['contender']['name']} is the first champion of {record.body['family']}"
     return ", ".join(f"{key} {value}" for key, value in record.body.items() if isinstance(value, str | int | float))
@@ -168,9 +173,11 @@ def _named(root: Path, name: str) -> Evidence:
         name = str(load_summary(root, name)["champion"])
     known: dict[str, tuple[str, str]] = {}
     for record in records:
-        if record.kind in (ROOT, CHALLENGE):
-            body = record.body
-            contender = body["contender"] if record.kind == ROOT else body["challenger"]
+        body = record.body
+        entered = [body["contender"]] if record.kind == ROOT else []
+        entered += [body["challenger"]] if record.kind == CHALLENGE else []
+        entered += [entry["challenger"] for entry in body["challenges"]] if record.kind == ROUND else []
+        for contender in entered:
             known[contender["name"]] = (contender["key"], body["family"])
     if name not in known:
         raise WorkspaceError(
@@ -184,7 +191,7 @@ def _named(root: Path, name: str) -> Evidence:
 def _rows_of(workspace: Workspace, family: str) -> PartedRows:
     for folder in sorted(workspace.data.glob("rows-*")):
         facts = load_json(folder / "facts.json")
-        if family == f"rows-{facts['hash'][:16]}" and (folder / ROWS).is_file():
+        if family.partition("-")[2] == facts["hash"][:16] and (folder / ROWS).is_file():
             return PartedRows(
                 dataset=load_dataset(folder),
                 parts=load_parts(folder),

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ratchet.chain import Chain, Record
 from ratchet.errors import LedgerError, RatchetError
 from ratchet.family import Family
-from ratchet.verdict import Verdict
+from ratchet.legacy import CHALLENGE, check_closed
+from ratchet.verdict import Round, Verdict
 
-__all__ = ["CHALLENGE", "NOTES", "ROOT", "ContenderRef", "Ledger", "Record", "Standing"]
+__all__ = ["CHALLENGE", "NOTES", "ROOT", "ROUND", "Challenge", "ContenderRef", "Ledger", "Record", "Standing"]
 
 ROOT = "champion-root"
-CHALLENGE = "challenge"
-NOTES = ("run-started", "run-finished", "run-failed", "skipped", "test-opened", "exported")
+ROUND = "round"
+NOTES = (
+    "run-started",
+    "run-finished",
+    "run-failed",
+    "skipped",
+    "test-opened",
+    "exported",
+    "planned",
+    "look",
+    "families-closed",
+)
+Account = Literal["improvements", "copies"]
+"""Who pays for a round: claims of "better" by models that were trained, or of "not worse" by copies of the champion."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +60,29 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Challenge:
+    """One challenger of a round."""
+
+    record: Record
+    run: str
+    key: str
+    """Names the event: the same challenger is judged once."""
+    challenger: ContenderRef
+    verdict: Verdict
+    promoted: bool
+    account: Account
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Line:
-    """One family, derived from its records: who stands, and which challenges were promoted, in order."""
+    """One family, derived from its records: who stands, and what its rounds have spent."""
 
     standing: Standing
-    promoted: tuple[bool, ...] = ()
+    anchor: ContenderRef
+    """The last champion that was proven better than the one before; the champion may be a copy of it."""
+    improvements: Family
+    copies: Family
+    challenges: tuple[Challenge, ...] = ()
 
 
 class Ledger:
@@ -105,9 +135,9 @@ class Ledger:
             LedgerError: the ledger is damaged, ``body`` is not JSON, or the key belongs to another kind of record.
             WorkspaceError: the disk is full or read-only; to try again with the same key is safe.
         """
-        if kind in (ROOT, CHALLENGE):
+        if kind in (ROOT, ROUND, CHALLENGE):
             raise LedgerError(
-                f"A {kind!r} record must come from Ledger.root or Ledger.challenge but got a bare body.",
+                f"A {kind!r} record must come from Ledger.root or Ledger.judged but got a bare body.",
                 next_step="Only a verdict moves the champion.",
             )
         return self._chain.append(kind, body, key=key)
@@ -141,42 +171,77 @@ class Ledger:
         body = {"family": family, "run": run, "contender": asdict(contender)}
         return self._chain.append(ROOT, body, key=key, check=check)
 
-    def challenge(self, verdict: Verdict, *, challenger: ContenderRef, run: str, key: str | None = None) -> Record:
-        """Record a verdict; when it promotes, the challenger is the champion of the verdict's family from now on.
+    def judged(
+        self,
+        found: Round,
+        *,
+        challengers: Mapping[str, ContenderRef],
+        keys: Mapping[str, str],
+        account: Account,
+        run: str,
+        key: str | None = None,
+    ) -> Record:
+        """Record a round; its winner is the champion of the round's family from now on.
+
+        Args:
+            found: the verdicts.
+            challengers: who was judged, by the name in the verdict.
+            keys: of each challenger, what names it for good, so that it is judged once.
+            account: which of the family's two accounts pays.
+            run: the run.
+            key: names the round: it is recorded once, and its first record is returned ever after.
 
         Raises:
-            LedgerError: the verdict is about another challenger, not against the champion that stands now, or not
-                made at the error level that the family has for its next challenge.
+            LedgerError: the round is about other challengers, not against the champion that stands now, or uses more of
+                the error level than the family has left.
         """
+        entries = [{"key": keys[v.challenger], "challenger": asdict(challengers[v.challenger])} for v in found.verdicts]
+        body = {"run": run, "account": account, "challenges": entries, **found.to_dict()}
 
         def check(records: Sequence[Record]) -> None:
-            _admit(verdict, challenger, _replay(records).get(verdict.family))
+            _admit(body, found, _replay(records).get(found.family))
 
-        body = {
-            "family": verdict.family,
-            "run": run,
-            "challenger": asdict(challenger),
-            "verdict": verdict.to_dict(),
-        }
-        return self._chain.append(CHALLENGE, body, key=key, check=check)
+        return self._chain.append(ROUND, body, key=key, check=check)
 
     def champion(self, family: str) -> Standing | None:
         """Who stands at the top of a family; ``None`` before its first contender."""
         line = _replay(self.records()).get(family)
         return None if line is None else line.standing
 
+    def anchor(self, family: str) -> ContenderRef | None:
+        """Who was last proven better than the champion before: improvements challenge it, and margins start there."""
+        line = _replay(self.records()).get(family)
+        return None if line is None else line.anchor
+
     def champion_before(self, family: str) -> Standing | None:
         """The champion of the family that was judged last before this one began; ``None`` when this is the first."""
         records = self.records()
         begun = next((r.seq for r in records if r.kind == ROOT and r.body["family"] == family), len(records) + 1)
-        earlier = [record for record in records if record.seq < begun]
-        last = next((r.body["family"] for r in reversed(earlier) if r.kind in (ROOT, CHALLENGE)), None)
-        return None if last is None else _replay(records)[last].standing
+        lines = _replay(records)
+        earlier = [r for r in records if r.seq < begun and r.kind in (ROOT, ROUND) and r.body["family"] in lines]
+        return lines[earlier[-1].body["family"]].standing if earlier else None
 
-    def family(self, name: str, *, alpha: float = 0.05) -> Family:
-        """The family's history of challenges, which sets the error level of the next comparison."""
+    def family(self, name: str, *, alpha: float = 0.05, account: Account = "improvements") -> Family:
+        """What is left of the family's error level for the next round."""
         line = _replay(self.records()).get(name)
-        return Family(name=name, alpha=alpha, promoted=() if line is None else line.promoted)
+        if line is None:
+            return Family(name=name, alpha=alpha)
+        found = line.improvements if account == "improvements" else line.copies
+        if found.rounds and found.alpha != alpha:
+            raise LedgerError(
+                f"The error level of {name!r} must stay {found.alpha:g}, as its first round had it, but got {alpha:g}.",
+                next_step=f"Set gate.alpha to {found.alpha:g}, or begin another workspace.",
+            )
+        return Family(name=name, alpha=alpha, remains=found.remains, rounds=found.rounds)
+
+    def challenges(self, family: str) -> tuple[Challenge, ...]:
+        """Everything judged in a family, in order."""
+        line = _replay(self.records()).get(family)
+        return () if line is None else line.challenges
+
+    def closed(self) -> tuple[str, ...]:
+        """Families that an earlier version of Ratchet judged by its own rule: they can be read, and take no challenge."""
+        return tuple(dict.fromkeys(r.body["family"] for r in self.records() if r.kind == CHALLENGE))
 
     def openings(self, seal: str) -> int:
         """How often the test part with this seal (its hash) was opened."""
@@ -187,28 +252,26 @@ def _replay(records: Sequence[Record]) -> dict[str, _Line]:
     """Every family as its records left it.
 
     Raises:
-        LedgerError: a record could not have been made by `Ledger.root` or `Ledger.challenge`.
+        LedgerError: a record could not have been made by `Ledger.root` or `Ledger.judged`.
     """
     lines: dict[str, _Line] = {}
+    closed = {record.body.get("family") for record in records if record.kind == CHALLENGE}
+    check_closed([record for record in records if record.kind in (ROOT, CHALLENGE)], families=closed)
     for record in records:
-        if record.kind not in (ROOT, CHALLENGE):
+        if record.kind not in (ROOT, ROUND) or record.body.get("family") in closed:
             continue
         try:
-            family, run = record.body["family"], record.body["run"]
-            if record.kind == ROOT:
-                if family in lines:
-                    raise LedgerError(f"The family {family!r} must have one first contender but got two.")
-                contender = ContenderRef(**record.body["contender"])
-                standing = Standing(family=family, contender=contender, run=run, record=record, verdict=None)
-                lines[family] = _Line(standing=standing)
+            family = record.body["family"]
+            if record.kind == ROUND:
+                found = Round.from_dict(dict(record.body))
+                lines[family] = _after(record, found, _admit(record.body, found, lines.get(family)))
                 continue
-            verdict = Verdict.from_dict(record.body["verdict"])
-            challenger = ContenderRef(**record.body["challenger"])
-            line = _admit(verdict, challenger, lines.get(family))
-            standing = line.standing
-            if verdict.promotes:
-                standing = Standing(family=family, contender=challenger, run=run, record=record, verdict=verdict)
-            lines[family] = _Line(standing=standing, promoted=(*line.promoted, verdict.promotes))
+            if family in lines:
+                raise LedgerError(f"The family {family!r} must have one first contender but got two.")
+            contender = ContenderRef(**record.body["contender"])
+            standing = Standing(family=family, contender=contender, run=record.body["run"], record=record, verdict=None)
+            account = Family(name=family)
+            lines[family] = _Line(standing=standing, anchor=contender, improvements=account, copies=account)
         except (KeyError, TypeError, RatchetError) as error:
             raise LedgerError(
                 f"Record {record.seq} (line {record.seq} of the ledger) must be a true {record.kind} but is not: {error}",
@@ -217,33 +280,74 @@ def _replay(records: Sequence[Record]) -> dict[str, _Line]:
     return lines
 
 
-def _admit(verdict: Verdict, challenger: ContenderRef, line: _Line | None) -> _Line:
-    """The line that the verdict continues.
+def _after(record: Record, found: Round, line: _Line) -> _Line:
+    """The line once a round was judged."""
+    account: Account = record.body["account"]
+    entries = record.body["challenges"]
+    challenges = tuple(
+        Challenge(
+            record=record,
+            run=record.body["run"],
+            key=entry["key"],
+            challenger=ContenderRef(**entry["challenger"]),
+            verdict=verdict,
+            promoted=verdict.challenger == found.winner,
+            account=account,
+        )
+        for entry, verdict in zip(entries, found.verdicts, strict=True)
+    )
+    new = next((challenge for challenge in challenges if challenge.promoted), None)
+    standing, anchor = line.standing, line.anchor
+    if new is not None:
+        standing = Standing(
+            family=found.family, contender=new.challenger, run=new.run, record=record, verdict=new.verdict
+        )
+        anchor = new.challenger if account == "improvements" else anchor
+    before = line.improvements if account == "improvements" else line.copies
+    paid = replace(before, alpha=found.alpha).after(found.spent)
+    return _Line(
+        standing=standing,
+        anchor=anchor,
+        improvements=paid if account == "improvements" else line.improvements,
+        copies=paid if account == "copies" else line.copies,
+        challenges=(*line.challenges, *challenges),
+    )
+
+
+def _admit(body: Mapping[str, Any], found: Round, line: _Line | None) -> _Line:
+    """The line that the round continues.
 
     Raises:
         LedgerError: it continues none.
     """
-    if verdict.challenger != challenger.name:
-        raise LedgerError(
-            f"The challenger must be {verdict.challenger!r}, as in the verdict, but got {challenger.name!r}."
-        )
+    names = [entry["challenger"]["name"] for entry in body["challenges"]]
+    if names != [verdict.challenger for verdict in found.verdicts]:
+        raise LedgerError(f"The challengers must be those of the verdicts but got {', '.join(names)}.")
     if line is None:
         raise LedgerError(
-            f"The family {verdict.family!r} must have a champion to challenge but has none.",
+            f"The family {found.family!r} must have a champion to challenge but has none.",
             next_step="Enter its first contender with Ledger.root.",
         )
-    champion = line.standing.contender.name
-    if verdict.champion != champion:
+    copies = body["account"] == "copies"
+    champion = (line.standing.contender if copies else line.anchor).name
+    for verdict in found.verdicts:
+        if verdict.champion != champion or verdict.anchor != line.anchor.name:
+            raise LedgerError(
+                f"A verdict in the family {found.family!r} must be against {champion!r}, with margins from"
+                f" {line.anchor.name!r}, but got one against {verdict.champion!r} from {verdict.anchor!r}.",
+                next_step=f"Compare {verdict.challenger!r} with {champion!r}.",
+            )
+        kinds = {finding.claim for finding in verdict.findings if finding.test != "exact"}
+        if copies != ("superior" not in kinds):
+            raise LedgerError(
+                f"A round of {body['account']} must not hold claims of the kind {', '.join(sorted(kinds))}."
+            )
+    account = line.copies if copies else line.improvements
+    left = account.left if account.rounds else found.alpha
+    if found.level > left * (1 + 1e-9) or (account.rounds and account.alpha != found.alpha):
         raise LedgerError(
-            f"A verdict in the family {verdict.family!r} must be against the champion {champion!r} but got one against"
-            f" {verdict.champion!r}.",
-            next_step=f"Compare {challenger.name!r} with {champion!r}.",
-        )
-    due = Family(name=verdict.family, alpha=verdict.alpha, promoted=line.promoted)
-    if verdict.number != due.number or not math.isclose(verdict.level, due.level):
-        raise LedgerError(
-            f"A verdict in the family {verdict.family!r} must be challenge {due.number} at the level {due.level:.3g} but got"
-            f" challenge {verdict.number} at {verdict.level:.3g}.",
-            next_step="Compare again with family=ledger.family(...): another challenge may have been recorded since.",
+            f"A round in the family {found.family!r} must use at most {left:.3g} of the error level but got"
+            f" {found.level:.3g}.",
+            next_step="Compare again with family=ledger.family(...): another round may have been recorded since.",
         )
     return line

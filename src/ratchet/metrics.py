@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -16,16 +17,19 @@ from ratchet.paired import (
     Ints,
     Paired,
     auc,
+    auc_difference,
     bca,
     delong_interval,
     log_ratio,
+    macro_f1_difference,
     mcnemar,
     mean_difference,
     mean_interval,
-    swapped_confusions,
-    swapped_rankings,
     wilson,
 )
+
+RAREST = 0.001
+"""The smallest probability that the log loss counts: one row costs 6.9 nats at most, so that no single row decides."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,6 +42,8 @@ class Evidence:
         truth: shape (n,), true classes 0 ... k - 1.
         probability: shape (n, k), or (s, n, k) for s seeds of the same training.
         fold: shape (n,), the fold each row was held out in; ``None`` for one fixed model.
+        unit: shape (n,), equal for rows that belong together (a group, near-copies, one user); ``None``: each row alone.
+        chance: whether training draws lots, so that another seed of it is another model (a neural network).
         measures: quantities where less is better ("bytes", "latency"), each of shape (r,): r interleaved rounds, or one
             value that does not vary.
     """
@@ -47,6 +53,8 @@ class Evidence:
     truth: Ints
     probability: npt.NDArray[np.float32] | Floats
     fold: Ints | None = None
+    unit: Ints | None = None
+    chance: bool = False
     measures: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,6 +85,8 @@ class Evidence:
             truth=self.truth[where],
             probability=self.probability[..., where, :],
             fold=None if self.fold is None else self.fold[where],
+            unit=None if self.unit is None else self.unit[where],
+            chance=self.chance,
             measures=self.measures,
         )
 
@@ -98,24 +108,31 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How a paired test is run: one minus the interval's confidence, the margin, and the resampling."""
+    """How a paired test resamples."""
 
-    alpha: float = 0.05
-    margin: float = 0.01
     seed: int = 0
     draws: int = DRAWS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric: its value on single-seed evidence, its paired test, and how people read a difference of it."""
+    """A metric: its value, its paired test, its interval, and how people read it; higher is better."""
 
     name: str
-    unit: str
     value: Callable[[Evidence], float]
+    """Of single-seed evidence."""
     compare: Callable[[Evidence, Evidence, Setting], Paired]
+    interval: Callable[[Evidence, float, int], tuple[float, float]]
+    """Two-sided interval of the value, from the evidence, one minus the confidence, and a seed."""
+    unit: str = "points"
+    scale: float = 100.0
+    """Units in 1: a share of .01 is one point."""
     seeds: bool = False
     """Whether the paired test takes evidence of several seeds."""
+
+    def told(self, value: float) -> str:
+        """A difference for people, without its unit."""
+        return f"{value * self.scale:+.2f}"
 
 
 def _right(evidence: Evidence) -> Floats:
@@ -129,20 +146,21 @@ def _compare_accuracy(a: Evidence, b: Evidence, setting: Setting) -> Paired:
     difference = _right(a) - _right(b)
     if a.probability.ndim == b.probability.ndim == 2:
         wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
-        return mcnemar(wins, losses, len(difference), alpha=setting.alpha, margin=setting.margin)
+        found = mcnemar(wins, losses, len(difference))
+        return replace(found, influence=difference - difference.mean())
     return mean_difference(difference, **asdict(setting))
 
 
 def _row_log_loss(evidence: Evidence) -> Floats:
-    """Negative log-probability of the true class, clipped at 1e-7; mean over seeds; shape (n,)."""
+    """Negative log-probability of the true class, clipped at `RAREST`; mean over seeds; shape (n,)."""
     index = np.arange(len(evidence.truth))
     true = evidence.probability[..., index, evidence.truth].astype(np.float64)
-    loss: Floats = -np.log(np.clip(true, 1e-7, 1.0))
+    loss: Floats = -np.log(np.clip(true, RAREST, 1.0))
     return loss if loss.ndim == 1 else loss.mean(axis=0)
 
 
 def _compare_log_loss(a: Evidence, b: Evidence, setting: Setting) -> Paired:
-    return mean_difference(_row_log_loss(b) - _row_log_loss(a), **asdict(setting))
+    return mean_difference(_row_log_loss(b) - _row_log_loss(a), worst=-math.log(RAREST), **asdict(setting))
 
 
 def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
@@ -169,13 +187,9 @@ def _macro_f1(evidence: Evidence) -> float:
 
 
 def _compare_macro_f1(a: Evidence, b: Evidence, setting: Setting) -> Paired:
-    return swapped_confusions(
-        a.truth,
-        a.predicted,
-        b.predicted,
-        macro_f1_of,
-        classes=a.probability.shape[-1],
-        **asdict(setting),
+    classes = a.probability.shape[-1]
+    return macro_f1_difference(
+        a.truth, a.predicted, b.predicted, classes=classes, seed=setting.seed, draws=min(setting.draws, 1_999)
     )
 
 
@@ -197,9 +211,38 @@ def _auc(evidence: Evidence) -> float:
 
 def _compare_auc(a: Evidence, b: Evidence, setting: Setting) -> Paired:
     (truth, first), (_, second) = _positive(a), _positive(b)
-    if len(truth) > 2_000:  # each draw costs a pass over the rows; the tail beyond is read off the normal fit anyway
-        setting = replace(setting, draws=min(setting.draws, 1_999))
-    return swapped_rankings(truth, first, second, **asdict(setting))
+    draws = min(
+        setting.draws, 1_999 if len(truth) <= 2_000 else 499
+    )  # the tail beyond is read off the normal fit anyway
+    return auc_difference(truth, first, second, seed=setting.seed, draws=draws)
+
+
+def _accuracy_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    del seed
+    n = len(evidence.rows)
+    return wilson(float(_right(evidence).mean()) * n, n, alpha=alpha)
+
+
+def _macro_f1_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    k = evidence.probability.shape[-1]
+    cells = confusion(evidence.truth, evidence.predicted, k).ravel()
+    used = np.flatnonzero(cells)
+
+    def statistic(weights: Floats) -> Floats:
+        matrix = np.zeros((len(weights), k * k))
+        matrix[:, used] = weights
+        return macro_f1_of(matrix.reshape(-1, k, k))
+
+    return bca(cells[used], statistic, alpha=alpha, generator=np.random.default_rng(seed))
+
+
+def _auc_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    del seed
+    return delong_interval(*_positive(evidence), alpha=alpha)
+
+
+def _log_loss_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    return mean_interval(-_row_log_loss(evidence), alpha=alpha, generator=np.random.default_rng(seed))
 
 
 METRICS: dict[str, Metric] = {
@@ -207,18 +250,20 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric(
             name="accuracy",
-            unit="points",
             value=lambda evidence: float(_right(evidence).mean()),
             compare=_compare_accuracy,
+            interval=_accuracy_interval,
             seeds=True,
         ),
-        Metric(name="macro_f1", unit="points", value=_macro_f1, compare=_compare_macro_f1),
-        Metric(name="auc", unit="points", value=_auc, compare=_compare_auc),
+        Metric(name="macro_f1", value=_macro_f1, compare=_compare_macro_f1, interval=_macro_f1_interval),
+        Metric(name="auc", value=_auc, compare=_compare_auc, interval=_auc_interval),
         Metric(
             name="log_loss",
-            unit="nats",
             value=lambda evidence: -float(_row_log_loss(evidence).mean()),
             compare=_compare_log_loss,
+            interval=_log_loss_interval,
+            unit="nats",
+            scale=1.0,
             seeds=True,
         ),
     )
@@ -226,7 +271,7 @@ METRICS: dict[str, Metric] = {
 """Every metric reads "higher is better"; log_loss is negated. A new metric is one entry here."""
 
 
-def compare_measure(name: str, a: Evidence, b: Evidence, setting: Setting) -> Paired:
+def compare_measure(name: str, a: Evidence, b: Evidence) -> Paired:
     """The relative saving of a measured quantity, from interleaved rounds."""
     for evidence in (a, b):
         if name not in evidence.measures:
@@ -239,37 +284,15 @@ def compare_measure(name: str, a: Evidence, b: Evidence, setting: Setting) -> Pa
         raise RatchetError(
             f"The measure {name!r} must have as many positive rounds in both models but got {len(first)} and {len(second)}."
         )
-    return log_ratio(first, second, alpha=setting.alpha, margin=setting.margin)
+    return log_ratio(first, second)
 
 
 def score(evidence: Evidence, metric: str, *, alpha: float = 0.05, seed: int = 0) -> Score:
-    """A metric of one model with its interval: Wilson's for accuracy, BCa over the rows for the others.
+    """A metric of one model with its interval.
 
     Out-of-fold rows give the interval of the average of the fold models on these rows; the spread between training sets is
     not in it (`verdict.compare` accounts for that where it decides something).
     """
-    n = len(evidence.rows)
-    value = METRICS[metric].value(evidence)
-    if metric == "accuracy":
-        low, high = wilson(value * n, n, alpha=alpha)
-    else:
-        low, high = _bootstrap_score(evidence, metric, alpha=alpha, seed=seed)
-    return Score(value=value, low=low, high=high, n=n, metric=metric)
-
-
-def _bootstrap_score(evidence: Evidence, metric: str, *, alpha: float, seed: int) -> tuple[float, float]:
-    generator = np.random.default_rng(seed)
-    if metric == "macro_f1":
-        k = evidence.probability.shape[-1]
-        cells = confusion(evidence.truth, evidence.predicted, k).ravel()
-        used = np.flatnonzero(cells)
-
-        def statistic(weights: Floats) -> Floats:
-            matrix = np.zeros((len(weights), k * k))
-            matrix[:, used] = weights
-            return macro_f1_of(matrix.reshape(-1, k, k))
-
-        return bca(cells[used], statistic, alpha=alpha, generator=generator)
-    if metric == "auc":
-        return delong_interval(*_positive(evidence), alpha=alpha)
-    return mean_interval(-_row_log_loss(evidence), alpha=alpha, generator=generator)
+    found = METRICS[metric]
+    low, high = found.interval(evidence, alpha, seed)
+    return Score(value=found.value(evidence), low=low, high=high, n=len(evidence.rows), metric=metric)

@@ -1,14 +1,14 @@
-"""Paired tests and intervals: two models scored on the same rows, or measured in the same rounds.
+"""Paired tests: two models scored on the same rows, or measured in the same rounds.
 
-Every function returns a `Paired`: the difference "challenger minus champion", a two-sided interval, a two-sided p-value,
-and the p-value against a loss of ``margin``. Nothing here decides anything; `ratchet.verdict` does.
+Every test returns a `Paired`: the difference "challenger minus champion", and how strongly the rows speak against each
+value that the true difference might have. Nothing here decides anything; `ratchet.verdict` does.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,33 +19,88 @@ CountStatistic = Callable[[Floats], Floats]
 
 DRAWS = 9_999
 TAIL = 10  # fewer permutations than this beyond the observed value: the tail is read off a normal fit
+FEW = 20  # a ranking of fewer rows of a class than this tells nothing about others
 _BLOCK = 4_000_000  # cells of one block of resamples
+_STEPS = 60  # halvings of an interval, for a bound
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Paired:
-    """What one paired test says.
+    """What one paired test says about the true difference.
 
-    ``p`` tests "no difference" (two-sided). ``p_margin`` tests "worse by ``margin`` or more" and ``p_excess`` "better by
-    ``margin`` or more"; both are doubled one-sided values, so that one ``alpha`` serves all three.
+    Args:
+        estimate: the difference that was seen.
+        score: maps a value to a z-score: how many standard errors the rows lie above it; falls as the value rises.
+        test: name of the test.
+        influence: shape (n,), what each row adds to the estimate, centred; ``mean`` of the squares over n is the estimate's
+            variance. It tells how two comparisons on the same rows hang together. Empty for measured quantities.
+        variance: how many times larger the variance is than the rows alone show.
+        freedom: degrees of freedom of the standard error; infinite where rows are many.
+        doubt: why nothing can be told from these rows; empty where it can.
     """
 
     estimate: float
-    low: float
-    high: float
-    p: float
-    p_margin: float
-    p_excess: float
+    score: Callable[[float], float]
     test: str
+    influence: Floats = field(default_factory=lambda: np.zeros(0))
+    variance: float = 1.0
+    freedom: float = math.inf
+    doubt: str = ""
 
-    def widened(self, factor: float, *, alpha: float, margin: float) -> Paired:
-        """The same finding when its variance is ``factor`` times what the rows alone show."""
-        if factor <= 1 or self.low == self.high:
-            return self
-        root = math.sqrt(factor)
-        low = self.estimate - (self.estimate - self.low) * root
-        high = self.estimate + (self.high - self.estimate) * root
-        return _assembled(self.estimate, low, high, _deflate(self.p, root), alpha=alpha, margin=margin, test=self.test)
+    def at_most(self, value: float = 0.0) -> float:
+        """One-sided p-value of "the true difference is at most ``value``": small where the challenger is above it."""
+        return self._tail(self.score(value))
+
+    def at_least(self, value: float = 0.0) -> float:
+        """One-sided p-value of "the true difference is at least ``value``"."""
+        return self._tail(-self.score(value))
+
+    def lower(self, level: float) -> float:
+        """Lower confidence bound, wrong at most ``level`` of the time; never above 0 unless 0 itself is rejected."""
+        if self.doubt:
+            return -1.0
+        bound = self._bound(level, side=-1)
+        return max(bound, 0.0) if self.at_most() <= level else min(bound, 0.0)
+
+    def upper(self, level: float) -> float:
+        """Upper confidence bound, wrong at most ``level`` of the time; never below 0 unless 0 itself is rejected."""
+        if self.doubt:
+            return 1.0
+        bound = self._bound(level, side=1)
+        return min(bound, 0.0) if self.at_least() <= level else max(bound, 0.0)
+
+    def widened(self, factor: float, *, freedom: float = math.inf) -> Paired:
+        """The same test when the variance is ``factor`` times what it took, with so many degrees of freedom."""
+        return replace(self, variance=self.variance * max(factor, 1.0), freedom=min(self.freedom, freedom))
+
+    def _tail(self, z: float) -> float:
+        if self.doubt:
+            return 1.0
+        z /= math.sqrt(self.variance)
+        if math.isinf(self.freedom):
+            return math.erfc(z / math.sqrt(2)) / 2
+        if math.isinf(z):
+            return 0.0 if z > 0 else 1.0
+        from scipy.special import stdtr
+
+        return float(stdtr(self.freedom, -z))
+
+    def _bound(self, level: float, *, side: int) -> float:
+        """Where the p-value of the estimate's one side is ``level``."""
+
+        def rejected(value: float) -> bool:
+            return self._tail(-side * self.score(value)) <= level
+
+        step = 1e-3
+        while not rejected(self.estimate + side * step):
+            step *= 2
+            if step > 1e6:
+                return side * math.inf
+        inside, outside = self.estimate, self.estimate + side * step
+        for _ in range(_STEPS):
+            middle = (inside + outside) / 2
+            inside, outside = (inside, middle) if rejected(middle) else (middle, outside)
+        return (inside + outside) / 2
 
 
 def normal_quantile(probability: float) -> float:
@@ -55,69 +110,52 @@ def normal_quantile(probability: float) -> float:
     return NormalDist().inv_cdf(probability)
 
 
-def normal_tail(z: float) -> float:
-    """The two-sided tail beyond ``|z|``."""
-    return math.erfc(abs(z) / math.sqrt(2))
+def z_of(p: float) -> float:
+    """The z-score with the one-sided p-value ``p``; good down to 1e-300."""
+    from scipy.special import ndtri, ndtri_exp
+
+    if p <= 0:
+        return math.inf
+    return float(-ndtri_exp(math.log(p))) if p < 0.5 else float(-ndtri(min(p, 1.0)))
 
 
-def _deflate(p: float, root: float) -> float:
-    """The two-sided p-value whose z-score is ``root`` times smaller."""
-    if p >= 1 or p <= 0:
-        return p
-    return normal_tail(_z_of(p) / root)
+def design_effect(influence: Floats, unit: Ints) -> tuple[float, int]:
+    """By how much rows that belong together enlarge the variance, and how many units there are.
+
+    Args:
+        influence: shape (n,), from `Paired.influence`.
+        unit: shape (n,), the number of the unit that each row belongs to.
+
+    The variance of a sum over units is the sum of the squares of the units' sums (Obuchowski 1998, "On the comparison of
+    correlated proportions for clustered data", Statistics in Medicine 17).
+    """
+    sums = np.bincount(np.unique(unit, return_inverse=True)[1], weights=influence)
+    alone = float((influence**2).sum())
+    return (float((sums**2).sum()) / alone if alone > 0 else 1.0), len(sums)
 
 
-def _z_of(p: float) -> float:
-    """The |z| with that two-sided tail; good for p down to 1e-300."""
-    from scipy.special import ndtri_exp
-
-    return float(-ndtri_exp(math.log(p) - math.log(2)))
-
-
-def _margin_p(estimate: float, low: float, high: float, *, alpha: float, margin: float) -> tuple[float, float]:
-    """Tests at -margin and +margin from the two half-widths of the interval."""
-    z = normal_quantile(1 - alpha / 2)
-    below, above = (estimate - low) / z, (high - estimate) / z
-    worse = _one_sided((estimate + margin), below)
-    better = _one_sided((margin - estimate), above)
-    return worse, better
-
-
-def _one_sided(distance: float, error: float) -> float:
-    """Doubled one-sided p-value of "distance <= 0"."""
-    if error <= 0:
-        return 0.0 if distance > 0 else 1.0
-    return min(1.0, math.erfc(distance / error / math.sqrt(2)))
-
-
-def mcnemar(wins: float, losses: float, n: float, *, alpha: float = 0.05, margin: float = 0.01) -> Paired:
-    """McNemar's test with mid-p, and Tango's score interval for the difference of two paired proportions.
+def mcnemar(wins: float, losses: float, n: float) -> Paired:
+    """McNemar's test with mid-p, and Tango's score test of any other difference of two paired proportions.
 
     Args:
         wins: rows that only the challenger has right.
         losses: rows that only the champion has right.
         n: all rows.
-        alpha: one minus the confidence of the interval.
-        margin: the difference against which ``p_margin`` tests, in shares of 1.
 
     The mid-p test is exact up to half the probability of the observed table (Fagerland, Lydersen, Laake 2013, "The McNemar
-    test for binary matched-pairs data"); the interval inverts the score test (Tango 1998, Statistics in Medicine 17).
-    Where the two disagree about zero, the interval is stretched to it, so that nobody reads a win into an open case.
+    test for binary matched-pairs data"); other values are tested by the score test of Tango 1998, Statistics in Medicine 17.
 
-    >>> mcnemar(4, 0, 200).p
-    0.0625
+    >>> mcnemar(4, 0, 200).at_most()
+    0.03125
     """
     m = wins + losses
-    p = 1.0 if m == 0 else min(1.0, 2 * _binomial_mid_cdf(min(wins, losses), m))
-    estimate = (wins - losses) / n
-    low, high = tango_interval(wins, losses, n, alpha=alpha)
-    if p > alpha:
-        low, high = min(low, 0.0), max(high, 0.0)
-    p_margin = min(1.0, math.erfc(_tango_z(wins, losses, n, -margin) / math.sqrt(2)))
-    p_excess = min(1.0, math.erfc(-_tango_z(wins, losses, n, margin) / math.sqrt(2)))
-    return Paired(
-        estimate=estimate, low=low, high=high, p=p, p_margin=p_margin, p_excess=p_excess, test="mid-p McNemar"
-    )
+    p = 0.5 if m == 0 else _binomial_mid_cdf(losses, m)
+    zero = z_of(p) if p < 0.5 else -z_of(_binomial_mid_cdf(wins, m)) if m else 0.0
+
+    def score(value: float) -> float:
+        return zero if value == 0 else _tango_z(wins, losses, n, value)
+
+    return Paired(estimate=(wins - losses) / n, score=score, test="mid-p McNemar")
 
 
 def _binomial_mid_cdf(k: float, m: float) -> float:
@@ -131,6 +169,8 @@ def _binomial_mid_cdf(k: float, m: float) -> float:
 
 def _tango_z(wins: float, losses: float, n: float, delta: float) -> float:
     """Tango's score statistic of "the true difference is ``delta``"."""
+    if abs(delta) >= 1:
+        return -math.copysign(math.inf, delta)
     b = -wins - losses + (2 * n - wins + losses) * delta
     c = -losses * delta * (1 - delta)
     q = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)  # share of losses under the restriction
@@ -141,41 +181,53 @@ def _tango_z(wins: float, losses: float, n: float, delta: float) -> float:
     return gap / math.sqrt(variance)
 
 
-def tango_interval(wins: float, losses: float, n: float, *, alpha: float = 0.05) -> tuple[float, float]:
-    """Tango's two-sided score interval of the difference of two paired proportions."""
-    z = normal_quantile(1 - alpha / 2)
-    estimate = (wins - losses) / n
-
-    def bound(inside: float, outside: float, target: float) -> float:
-        for _ in range(60):
-            middle = (inside + outside) / 2
-            if abs(_tango_z(wins, losses, n, middle)) > target:
-                outside = middle
-            else:
-                inside = middle
-        return (inside + outside) / 2
-
-    return bound(estimate, -1.0, z), bound(estimate, 1.0, z)
-
-
-def mean_difference(
-    scores: Floats, *, alpha: float = 0.05, margin: float = 0.01, seed: int = 0, draws: int = DRAWS
-) -> Paired:
-    """Paired permutation (sign-flip) test of a mean, with a BCa bootstrap interval.
+def mean_difference(scores: Floats, *, worst: float | None = None, seed: int = 0, draws: int = DRAWS) -> Paired:
+    """Sign-flip test of a mean against zero, and Student's t against any other value.
 
     Args:
         scores: shape (n,), challenger's score minus champion's score on each row, higher is better.
+        worst: the largest size that the difference of a row can have. Where it is given, the test is made as if one more
+            row had been seen, as bad for the claim as can be: what is rare and dreadful may not have been in these rows.
 
     Under the null the sign of each row's difference is a fair coin (Fisher 1935; Good 2005, ch. 3). Rows with the same
-    absolute difference are flipped together by one binomial draw, which is the same distribution and far faster. BCa:
-    Efron 1987, JASA 82.
+    absolute difference are flipped together by one binomial draw, which is the same distribution and far faster. The added
+    row is that of Gaffke 2005 ("Three test statistics for a nonparametric one-sided hypothesis on the mean of a
+    nonnegative variable"), with a normal law in place of his resampling.
     """
     n, estimate = len(scores), float(scores.mean())
-    generator = np.random.default_rng(seed)
-    null = _sign_flips(scores, generator, draws=draws) / n
-    p = _permutation_p(estimate, null)
-    low, high = mean_interval(scores, alpha=alpha, generator=generator)
-    return _assembled(estimate, low, high, p, alpha=alpha, margin=margin, test="paired permutation, BCa")
+    error = float(scores.std(ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    null = _sign_flips(scores, np.random.default_rng(seed), draws=draws) / n
+    zero = permutation_z(estimate, null)
+
+    def score(value: float) -> float:
+        z = zero if value == 0 else _quotient(estimate - value, error, freedom=n - 1)
+        if worst is None:
+            return z
+        side = -math.copysign(worst, estimate - value)  # against what the rows say
+        shifted = (n * estimate + side) / (n + 1)
+        spread = math.sqrt((n * error**2 * n + (side - estimate) ** 2) / (n + 1) ** 2) if n > 1 else math.inf
+        doubted = _quotient(shifted - value, spread)
+        if doubted * (estimate - value) < 0:
+            return 0.0
+        return min(z, doubted) if estimate > value else max(z, doubted)
+
+    return Paired(
+        estimate=estimate,
+        score=score,
+        test="sign flips, t" if worst is None else "sign flips, t, one worst row more",
+        influence=scores - estimate,
+    )
+
+
+def _quotient(distance: float, error: float, *, freedom: float = math.inf) -> float:
+    """The z-score of a distance in standard errors, which have so many degrees of freedom (Student's t)."""
+    if error == 0:
+        return 0.0 if distance == 0 else math.copysign(math.inf, distance)
+    if freedom > 300 or math.isinf(error):
+        return distance / error
+    from scipy.special import stdtr
+
+    return math.copysign(z_of(float(stdtr(freedom, -abs(distance / error)))), distance)
 
 
 def _sign_flips(scores: Floats, generator: np.random.Generator, *, draws: int) -> Floats:
@@ -184,7 +236,7 @@ def _sign_flips(scores: Floats, generator: np.random.Generator, *, draws: int) -
     sums = np.zeros(draws)
     few = len(sizes) < 1_000
     width = len(sizes) if few else len(scores)
-    for start, stop in _blocks(draws, width):
+    for start, stop in blocks(draws, width):
         if few:
             heads = generator.binomial(totals, 0.5, size=(stop - start, width))
             sums[start:stop] = (2 * heads - totals) @ sizes
@@ -192,6 +244,226 @@ def _sign_flips(scores: Floats, generator: np.random.Generator, *, draws: int) -
             signs = generator.integers(0, 2, size=(stop - start, width), dtype=np.int8) * np.int8(2) - np.int8(1)
             sums[start:stop] = signs.astype(np.float64) @ scores
     return sums
+
+
+def permutation_z(observed: float, null: Floats) -> float:
+    """The z-score of the observed value among draws of a symmetric null.
+
+    Draws as large as the observed one count half, as in mid-p. With fewer than `TAIL` draws beyond it, the tail is that of
+    a normal law with the draws' spread: a plan's levels lie below what the draws can resolve.
+    """
+    spread, size = float(null.std()), abs(observed)
+    if spread == 0:
+        return 0.0
+    sizes = np.abs(null)
+    beyond = float(np.count_nonzero(sizes > size * (1 + 1e-9)))
+    equal = float(np.count_nonzero(np.abs(sizes - size) <= size * 1e-9)) if size > 0 else 0.0
+    if size == 0:
+        return 0.0
+    if beyond + equal >= TAIL:
+        p = ((beyond + equal / 2) / 2 + 0.5) / (len(null) + 1)
+        z = max(z_of(min(p, 0.5)), 0.0)
+    else:
+        z = max(size / spread, z_of(((beyond + equal / 2) / 2 + 0.5) / (len(null) + 1)))
+    return math.copysign(z, observed)
+
+
+def macro_f1_influence(truth: Ints, predicted: Ints, *, classes: int) -> tuple[float, Floats, Floats]:
+    """Macro-F1, what each row adds to it, shape (n,), and what one more wrong row of each class would take, shape (k,).
+
+    F1 of a class is twice its hits over its true and its predicted rows; its first-order term in a row is that of a ratio
+    (Takahashi et al. 2022, "Confidence interval for micro-averaged F1 and macro-averaged F1 scores").
+    """
+    true = np.bincount(truth, minlength=classes).astype(np.float64)
+    said = np.bincount(predicted, minlength=classes).astype(np.float64)
+    hits = np.bincount(truth[truth == predicted], minlength=classes).astype(np.float64)
+    total = true + said
+    present = total > 0
+    safe = np.where(present, total, 1.0)
+    f1 = np.where(present, 2 * hits / safe, 0.0)
+    k = max(int(present.sum()), 1)
+    right = truth == predicted
+    terms = (2 * right - f1[truth]) / safe[truth] - f1[predicted] / safe[predicted]
+    influence = terms * len(truth) / k
+    return float(f1.sum() / k), influence, np.where(present, 2 / safe, 0.0) / k
+
+
+def macro_f1_difference(
+    truth: Ints, challenger: Ints, champion: Ints, *, classes: int, seed: int = 0, draws: int = DRAWS
+) -> Paired:
+    """Studentised test of two macro-F1s that swaps the two models' predictions row by row.
+
+    Args:
+        truth: shape (n,), true classes 0 ... ``classes`` - 1; ``challenger`` and ``champion`` likewise predicted.
+
+    The standard error is as if each class had one row more that only the challenger has right and one that only the
+    champion has right (as Agresti, Min 2005 add to a matched table, Statistics in Medicine 24): where a class has five rows
+    and the models agree on all five, little is known about the class, and little is claimed. Swaps: Chung, Romano 2013
+    (Annals of Statistics 41): divided by its standard error, the statistic's null law is right also where the models
+    are equally good without being exchangeable.
+    """
+    n = len(truth)
+    first, inf_a, unit_a = macro_f1_influence(truth, challenger, classes=classes)
+    second, inf_b, unit_b = macro_f1_influence(truth, champion, classes=classes)
+    estimate, influence = first - second, inf_a - inf_b
+    seen = float((influence**2).sum()) / n**2
+    rare = float((((unit_a + unit_b) / 2) ** 2).sum())
+    error = math.sqrt(seen + rare)
+    zero = _quotient(estimate, error)
+    if estimate and seen:
+        null = _swapped_f1(truth, challenger, champion, classes=classes, rare=rare, seed=seed, draws=draws)
+        exact = permutation_z(zero, null)
+        zero = min(zero, exact) if estimate > 0 else max(zero, exact)
+
+    def score(value: float) -> float:
+        return zero if value == 0 else _quotient(estimate - value, error)
+
+    return Paired(estimate=estimate, score=score, test="studentised swaps, rare classes doubted", influence=influence)
+
+
+def _swapped_f1(
+    truth: Ints, challenger: Ints, champion: Ints, *, classes: int, rare: float, seed: int, draws: int
+) -> Floats:
+    """Studentised differences under random swaps, shape (draws,).
+
+    Rows with the same (true, challenger, champion) triple are interchangeable: a draw is one binomial count a triple.
+    """
+    keys = (truth * classes + challenger) * classes + champion
+    triples, counts = np.unique(keys, return_counts=True)
+    t, a, b = triples // classes**2, triples // classes % classes, triples % classes
+    true = np.bincount(t, weights=counts, minlength=classes)
+    differs = np.where(a != b, counts, 0)
+    generator = np.random.default_rng(seed)
+    null = np.empty(draws)
+    at_a, at_b = np.zeros((len(triples), classes)), np.zeros((len(triples), classes))
+    at_a[np.arange(len(t)), a], at_b[np.arange(len(t)), b] = 1, 1
+    right_a, right_b = at_a * (a == t)[:, None], at_b * (b == t)[:, None]
+    for start, stop in blocks(draws, 6 * len(triples) + 6 * classes):
+        swapped = generator.binomial(differs, 0.5, size=(stop - start, len(triples))).astype(np.float64)
+        kept = counts - swapped
+        sides = []
+        for stay, go in ((kept, swapped), (swapped, kept)):
+            said = stay @ at_a + go @ at_b
+            hits = stay @ right_a + go @ right_b
+            total = true + said
+            safe = np.where(total > 0, total, 1.0)
+            f1 = np.where(total > 0, 2 * hits / safe, 0.0)
+            sides.append((f1, safe, np.maximum((total > 0).sum(axis=1), 1)))
+        (f_a, s_a, k_a), (f_b, s_b, k_b) = sides
+        gap = f_a.sum(axis=1) / k_a - f_b.sum(axis=1) / k_b
+
+        def term(f1: Floats, safe: Floats, k: Ints, said: Ints) -> Floats:
+            found: Floats = ((2 * (said == t) - f1[:, t]) / safe[:, t] - f1[:, said] / safe[:, said]) / k[:, None]
+            return found
+
+        straight = term(f_a, s_a, k_a, a) - term(f_b, s_b, k_b, b)
+        crossed = term(f_a, s_a, k_a, b) - term(f_b, s_b, k_b, a)
+        spread = (kept * straight**2 + swapped * crossed**2).sum(axis=1)
+        null[start:stop] = gap / np.sqrt(spread + rare)
+    return null
+
+
+def auc_difference(
+    truth: npt.NDArray[np.bool_], challenger: Floats, champion: Floats, *, seed: int = 0, draws: int = DRAWS
+) -> Paired:
+    """Studentised test of two correlated AUCs (ranks swapped row by row), with DeLong's standard error.
+
+    Args:
+        truth: shape (n,), true where the row is of the positive class.
+        challenger: shape (n,), scores; higher means more likely positive; ``champion`` likewise.
+
+    Scores are turned into mid-ranks first, so that two models on different scales can be exchanged (Bandos, Rockette, Gur
+    2005, Statistics in Medicine 24); divided by DeLong's error (DeLong, DeLong, Clarke-Pearson 1988, Biometrics 44), the
+    statistic is right also where the curves cross (Chung, Romano 2013). With fewer than `FEW` rows of a class nothing is
+    told.
+    """
+    a, b = _doubled_midranks(challenger), _doubled_midranks(champion)
+    n = len(truth)
+    rows = min(int(truth.sum()), int((~truth).sum()))
+    up_a, down_a = _placements(truth, challenger)
+    up_b, down_b = _placements(truth, champion)
+    up, down = up_a - up_b, down_a - down_b
+    estimate = float(up.mean())
+    error = math.sqrt(sum(float(part.var(ddof=1)) / len(part) for part in (up, down) if len(part) > 1))
+    influence = np.zeros(n)
+    influence[truth] = (up - up.mean()) * n / len(up)
+    influence[~truth] = (down - down.mean()) * n / len(down)
+    zero = 0.0
+    if estimate and rows >= FEW:
+        null = _swapped_aucs(truth, a, b, seed=seed, draws=draws)
+        exact = permutation_z(_quotient(estimate, error), null)
+        zero = _quotient(estimate, error, freedom=_satterthwaite(up, down))
+        zero = min(zero, exact) if estimate > 0 else max(zero, exact)
+
+    def score(value: float) -> float:
+        return zero if value == 0 else _quotient(estimate - value, error, freedom=freedom)
+
+    doubt = "" if rows >= FEW else f"{rows} rows of one class; AUC needs {FEW} of each"
+    freedom = _satterthwaite(up, down)
+    return Paired(
+        estimate=estimate,
+        score=score,
+        test="studentised rank swaps, DeLong",
+        influence=influence,
+        doubt=doubt,
+    )
+
+
+def _satterthwaite(up: Floats, down: Floats) -> float:
+    """Degrees of freedom of DeLong's variance, the sum of two sample variances (Satterthwaite 1946)."""
+    parts = [(float(part.var(ddof=1)) / len(part), len(part) - 1) for part in (up, down) if len(part) > 1]
+    total = sum(variance for variance, _ in parts)
+    if total <= 0:
+        return math.inf
+    return total**2 / sum(variance**2 / freedom for variance, freedom in parts)
+
+
+def _swapped_aucs(truth: npt.NDArray[np.bool_], a: Ints, b: Ints, *, seed: int, draws: int) -> Floats:
+    """Studentised AUC differences under random swaps of the two models' ranks, shape (draws,)."""
+    differs = np.flatnonzero(a != b)
+    generator = np.random.default_rng(seed)
+    null = np.empty(draws)
+    for start, stop in blocks(draws, 400 * len(a)):  # small blocks stay in the cache
+        swap = np.zeros((stop - start, len(a)), dtype=bool)
+        swap[:, differs] = generator.random((stop - start, len(differs)), dtype=np.float32) < 0.5
+        up_a, down_a = _rank_placements(truth, np.where(swap, b, a))
+        up_b, down_b = _rank_placements(truth, np.where(swap, a, b))
+        up, down = up_a - up_b, down_a - down_b
+        variance = sum(part.var(axis=1, ddof=1) / part.shape[1] for part in (up, down) if part.shape[1] > 1)
+        null[start:stop] = up.mean(axis=1) / np.sqrt(np.maximum(variance, 1e-300))
+    return null
+
+
+def _doubled_midranks(scores: Floats) -> Ints:
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    upto = np.cumsum(counts)
+    ranks: Ints = (2 * upto - counts)[inverse].astype(np.int64)
+    return ranks
+
+
+def _rank_placements(truth: npt.NDArray[np.bool_], ranks: Ints) -> tuple[Floats, Floats]:
+    """Placements of small non-negative integer scores of shape (b, n), by counting instead of sorting: (b, n1), (b, n0)."""
+    draws, size = len(ranks), 2 * ranks.shape[1] + 1
+    cells = ranks + np.arange(draws)[:, None] * size
+    places = []
+    for mine, other in ((truth, ~truth), (~truth, truth)):
+        counts = np.bincount(cells[:, other].ravel(), minlength=draws * size).reshape(draws, size)
+        below = (np.cumsum(counts, axis=1) - counts / 2) / int(other.sum())
+        places.append(below.ravel()[cells[:, mine]])
+    return places[0], 1 - places[1]
+
+
+def auc(truth: npt.NDArray[np.bool_], scores: Floats) -> float:
+    """Area under the ROC curve, ties counted half."""
+    return float(_placements(truth, scores)[0].mean())
+
+
+def _placements(truth: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
+    """DeLong's structural components: of the positives, shape (n1,), and of the negatives, shape (n0,)."""
+    positive, negative = np.sort(scores[truth]), np.sort(scores[~truth])
+    up = np.searchsorted(negative, scores[truth], "left") + np.searchsorted(negative, scores[truth], "right")
+    down = np.searchsorted(positive, scores[~truth], "left") + np.searchsorted(positive, scores[~truth], "right")
+    return up / (2 * len(negative)), 1 - down / (2 * len(positive))
 
 
 def mean_interval(
@@ -203,132 +475,10 @@ def mean_interval(
     if spread == 0:
         return observed, observed
     resampled = np.empty(draws)
-    for start, stop in _blocks(draws, n):
+    for start, stop in blocks(draws, n):
         resampled[start:stop] = scores[generator.integers(0, n, size=(stop - start, n))].mean(axis=1)
     skewness = float(((scores - observed) ** 3).mean()) / spread**3
     return _bca_bounds(resampled, observed, skewness / (6 * math.sqrt(n)), alpha=alpha)
-
-
-def swapped_confusions(
-    truth: Ints,
-    challenger: Ints,
-    champion: Ints,
-    metric: Callable[[Floats], Floats],
-    *,
-    classes: int,
-    alpha: float = 0.05,
-    margin: float = 0.01,
-    seed: int = 0,
-    draws: int = DRAWS,
-) -> Paired:
-    """Permutation test that swaps the two models' predictions row by row, for any metric of the confusion matrix.
-
-    Args:
-        truth: shape (n,), true classes 0 ... ``classes`` - 1; ``challenger`` and ``champion`` likewise predicted.
-        metric: maps confusion matrices of shape (b, classes, classes), [true, predicted], to shape (b,), higher is better.
-
-    Rows with the same (true, challenger, champion) triple are interchangeable, so a draw is one binomial count a triple and
-    a bootstrap resample one multinomial over the triples. Interval: BCa (Efron 1987).
-    """
-    keys = (truth * classes + challenger) * classes + champion
-    triples, counts = np.unique(keys, return_counts=True)
-    t, a, b = triples // classes**2, triples // classes % classes, triples % classes
-    generator = np.random.default_rng(seed)
-
-    def score(weights_a: Floats, predicted_a: Ints, weights_b: Floats, predicted_b: Ints) -> Floats:
-        matrix = np.zeros((len(weights_a), classes * classes))
-        for cell in np.unique(np.concatenate([t * classes + predicted_a, t * classes + predicted_b])):
-            in_a, in_b = t * classes + predicted_a == cell, t * classes + predicted_b == cell
-            matrix[:, cell] = weights_a[:, in_a].sum(axis=1) + weights_b[:, in_b].sum(axis=1)
-        return metric(matrix.reshape(-1, classes, classes))
-
-    def difference(weights: Floats) -> Floats:
-        zero = np.zeros_like(weights)
-        return score(weights, a, zero, b) - score(zero, a, weights, b)
-
-    estimate = float(difference(counts[None, :].astype(np.float64))[0])
-    differs = np.where(a != b, counts, 0)
-    null = np.empty(draws)
-    for start, stop in _blocks(draws, max(len(triples), classes * classes)):
-        swapped = generator.binomial(differs, 0.5, size=(stop - start, len(triples))).astype(np.float64)
-        null[start:stop] = score(counts - swapped, a, swapped, b) - score(swapped, a, counts - swapped, b)
-    low, high = bca(counts, difference, alpha=alpha, generator=generator)
-    p = _permutation_p(estimate, null)
-    return _assembled(estimate, low, high, p, alpha=alpha, margin=margin, test="prediction-swap permutation, BCa")
-
-
-def swapped_rankings(
-    truth: npt.NDArray[np.bool_],
-    challenger: Floats,
-    champion: Floats,
-    *,
-    alpha: float = 0.05,
-    margin: float = 0.01,
-    seed: int = 0,
-    draws: int = DRAWS,
-) -> Paired:
-    """Permutation test of two correlated AUCs (ranks swapped row by row), with DeLong's interval.
-
-    Args:
-        truth: shape (n,), true where the row is of the positive class.
-        challenger: shape (n,), scores; higher means more likely positive; ``champion`` likewise.
-
-    Scores are turned into mid-ranks first, so that two models on different scales can be exchanged (Bandos, Rockette, Gur
-    2005, Statistics in Medicine 24). Interval: DeLong, DeLong, Clarke-Pearson 1988, Biometrics 44.
-    """
-    a, b = _doubled_midranks(challenger), _doubled_midranks(champion)
-    estimate, error = _delong(truth, challenger, champion)
-    differs = np.flatnonzero(a != b)
-    generator = np.random.default_rng(seed)
-    null = np.empty(draws)
-    for start, stop in _blocks(draws, 400 * len(a)):  # small blocks stay in the cache
-        swap = np.zeros((stop - start, len(a)), dtype=bool)
-        swap[:, differs] = generator.random((stop - start, len(differs)), dtype=np.float32) < 0.5
-        null[start:stop] = _auc_of_ranks(truth, np.where(swap, b, a)) - _auc_of_ranks(truth, np.where(swap, a, b))
-    z = normal_quantile(1 - alpha / 2)
-    low, high = estimate - z * error, estimate + z * error
-    p = _permutation_p(estimate, null)
-    return _assembled(estimate, low, high, p, alpha=alpha, margin=margin, test="rank-swap permutation, DeLong")
-
-
-def _doubled_midranks(scores: Floats) -> Ints:
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    upto = np.cumsum(counts)
-    ranks: Ints = (2 * upto - counts)[inverse].astype(np.int64)
-    return ranks
-
-
-def _auc_of_ranks(truth: npt.NDArray[np.bool_], ranks: Ints) -> Floats:
-    """AUCs, shape (b,), of small non-negative integer scores of shape (b, n), by counting instead of sorting."""
-    draws, size = len(ranks), 2 * ranks.shape[1] + 1
-    cells = ranks + np.arange(draws)[:, None] * size
-    positive = np.bincount(cells[:, truth].ravel(), minlength=draws * size).reshape(draws, size)
-    negative = np.bincount(cells[:, ~truth].ravel(), minlength=draws * size).reshape(draws, size)
-    below = np.cumsum(negative, axis=1) - negative / 2
-    areas: Floats = (positive * below).sum(axis=1) / (int(truth.sum()) * int((~truth).sum()))
-    return areas
-
-
-def auc(truth: npt.NDArray[np.bool_], scores: Floats) -> float:
-    """Area under the ROC curve, ties counted half."""
-    return float(_auc_of_ranks(truth, _doubled_midranks(scores)[None, :])[0])
-
-
-def _placements(truth: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
-    """DeLong's structural components: of the positives, shape (n1,), and of the negatives, shape (n0,)."""
-    positive, negative = np.sort(scores[truth]), np.sort(scores[~truth])
-    up = np.searchsorted(negative, scores[truth], "left") + np.searchsorted(negative, scores[truth], "right")
-    down = np.searchsorted(positive, scores[~truth], "left") + np.searchsorted(positive, scores[~truth], "right")
-    return up / (2 * len(negative)), 1 - down / (2 * len(positive))
-
-
-def _delong(truth: npt.NDArray[np.bool_], challenger: Floats, champion: Floats) -> tuple[float, float]:
-    """Difference of two AUCs on the same rows and its standard error."""
-    up_a, down_a = _placements(truth, challenger)
-    up_b, down_b = _placements(truth, champion)
-    up, down = up_a - up_b, down_a - down_b
-    variance = sum(float(part.var(ddof=1)) / len(part) for part in (up, down) if len(part) > 1)
-    return float(up.mean()), math.sqrt(variance)
 
 
 def delong_interval(truth: npt.NDArray[np.bool_], scores: Floats, *, alpha: float = 0.05) -> tuple[float, float]:
@@ -356,7 +506,7 @@ def bca(
     n, weights = int(counts.sum()), counts.astype(np.float64)
     observed = float(statistic(weights[None, :])[0])
     resampled = np.empty(draws)
-    for start, stop in _blocks(draws, len(counts)):
+    for start, stop in blocks(draws, len(counts)):
         drawn = generator.multinomial(n, weights / n, size=stop - start).astype(np.float64)
         resampled[start:stop] = statistic(drawn)
     return _bca_bounds(resampled, observed, _acceleration(weights, statistic), alpha=alpha)
@@ -378,7 +528,7 @@ def _bca_bounds(resampled: Floats, observed: float, acceleration: float, *, alph
 def _acceleration(weights: Floats, statistic: CountStatistic) -> float:
     """Efron's acceleration from the jackknife; rows of one category share one leave-one-out value."""
     left_out = np.empty(len(weights))
-    for start, stop in _blocks(len(weights), len(weights)):
+    for start, stop in blocks(len(weights), len(weights)):
         block = np.repeat(weights[None, :], stop - start, axis=0)
         block[np.arange(stop - start), np.arange(start, stop)] -= 1
         left_out[start:stop] = statistic(block)
@@ -388,65 +538,42 @@ def _acceleration(weights: Floats, statistic: CountStatistic) -> float:
     return 0.0 if spread == 0 else float((weights * deviation**3).sum()) / (6 * spread**1.5)
 
 
-def log_ratio(challenger: Floats, champion: Floats, *, alpha: float = 0.05, margin: float = 0.01) -> Paired:
+def log_ratio(challenger: Floats, champion: Floats) -> Paired:
     """A measured quantity (seconds, bytes; lower is better) in interleaved rounds, as the relative saving.
 
     Args:
         challenger: shape (r,), positive measurements, round i beside ``champion[i]``.
 
     The estimate is 1 - challenger/champion (0.25: a quarter less). Rounds are compared as log ratios: a sign-flip test (all
-    2^r signs when r <= 16) and Student's t interval. A quantity that never varies (a size) is exact: no test is needed.
+    2^r signs when r <= 16) against zero, Student's t against other values. A quantity that never varies (a size) is exact.
     """
-    ratios = np.log(challenger) - np.log(champion)
-    estimate = 1 - math.exp(float(ratios.mean()))
+    ratios = np.log(champion) - np.log(challenger)
+    mean, r = float(ratios.mean()), len(ratios)
+    estimate = 1 - math.exp(-mean)
     if ratios.min() == ratios.max():
-        p = 1.0 if estimate == 0 else 0.0
-        p_margin, p_excess = float(estimate <= -margin), float(estimate >= margin)
-        return Paired(
-            estimate=estimate, low=estimate, high=estimate, p=p, p_margin=p_margin, p_excess=p_excess, test="exact"
-        )
-    from scipy.special import stdtrit
+        return Paired(estimate=estimate, score=lambda value: _quotient(estimate - value, 0.0), test="exact")
+    error, zero = float(ratios.std(ddof=1)) / math.sqrt(r), _sign_flip_z(ratios)
 
-    r = len(ratios)
-    half = float(stdtrit(r - 1, 1 - alpha / 2)) * float(ratios.std(ddof=1)) / math.sqrt(r)
-    low, high = 1 - math.exp(float(ratios.mean()) + half), 1 - math.exp(float(ratios.mean()) - half)
-    p = _sign_flip_p(ratios)
-    return _assembled(estimate, low, high, p, alpha=alpha, margin=margin, test="sign-flip of log ratios, t")
+    def score(value: float) -> float:
+        if value >= 1:
+            return -math.inf
+        return zero if value == 0 else _quotient(mean + math.log1p(-value), error, freedom=r - 1)
+
+    return Paired(estimate=estimate, score=score, test="sign flips of log ratios, t")
 
 
-def _sign_flip_p(values: Floats, *, seed: int = 0) -> float:
-    n = len(values)
-    observed = float(values.mean())
+def _sign_flip_z(values: Floats, *, seed: int = 0) -> float:
+    n, observed = len(values), float(values.mean())
     if n > 16:
         signs = np.random.default_rng(seed).integers(0, 2, size=(DRAWS, n)) * 2 - 1
-        return _permutation_p(observed, signs @ values / n)
+        return permutation_z(observed, signs @ values / n)
     signs = (np.arange(2**n)[:, None] >> np.arange(n) & 1) * 2 - 1
-    return float(np.mean(np.abs(signs @ values / n) >= abs(observed) * (1 - 1e-12)))
+    beyond = float(np.mean(np.abs(signs @ values / n) >= abs(observed) * (1 - 1e-12)))
+    return math.copysign(max(z_of(beyond / 2), 0.0), observed)
 
 
-def _permutation_p(observed: float, null: Floats) -> float:
-    """Two-sided p-value with the observed value among the draws (Phipson, Smyth 2010).
-
-    With fewer than `TAIL` draws beyond it, the tail is that of a normal law with the draws' spread: a family's later
-    challengers face levels below what the draws can resolve.
-    """
-    beyond = int(np.count_nonzero(np.abs(null) >= abs(observed) * (1 - 1e-9)))
-    p = (beyond + 1) / (len(null) + 1)
-    spread = float(null.std())
-    if beyond >= TAIL or spread == 0:
-        return p
-    return min(p, normal_tail(observed / spread))
-
-
-def _assembled(estimate: float, low: float, high: float, p: float, *, alpha: float, margin: float, test: str) -> Paired:
-    """A finding whose interval never claims more than its test."""
-    if p > alpha:
-        low, high = min(low, 0.0), max(high, 0.0)
-    p_margin, p_excess = _margin_p(estimate, low, high, alpha=alpha, margin=margin)
-    return Paired(estimate=estimate, low=low, high=high, p=p, p_margin=p_margin, p_excess=p_excess, test=test)
-
-
-def _blocks(total: int, width: int) -> list[tuple[int, int]]:
+def blocks(total: int, width: int) -> list[tuple[int, int]]:
+    """Ranges that together are 0 ... ``total``, each of so few items of ``width`` cells that they fit the cache."""
     size = max(1, _BLOCK // max(width, 1))
     return [(start, min(start + size, total)) for start in range(0, total, size)]
 

@@ -6,14 +6,14 @@ import json
 import platform
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -47,13 +47,13 @@ from ratchet.data.parts import seal
 from ratchet.data.quarantine import changes_path, write_quarantine
 from ratchet.data.read import read_dataset, require_apart
 from ratchet.data.review import Answers, read_answers
-from ratchet.data.saved import FOLD, load_dataset, load_parts, save_dataset
+from ratchet.data.saved import FOLD, UNIT, load_dataset, load_parts, save_dataset
 from ratchet.data.sources import source_bytes_hash
 from ratchet.data.split import split
 from ratchet.data.table import Dataset, Rows, concat
 from ratchet.data.versions import is_local, record_inputs
 from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
-from ratchet.ledger import CHALLENGE, Ledger
+from ratchet.ledger import Challenge, Ledger
 from ratchet.metrics import Evidence, score
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.models.specs import default_specs, guess_language
@@ -63,7 +63,7 @@ from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_json, save_array, save_json
 from ratchet.summary import Recorded, changed_lines, health_lines, summarise, told, write_report
-from ratchet.verdict import Claim, Verdict, compare
+from ratchet.verdict import Claim, judge
 from ratchet.workspace import Workspace, write_atomic
 
 Json = dict[str, Any]
@@ -140,10 +140,12 @@ def road(job: Job, source: Source, *, until: str | None = None) -> Json:
     rows = prepare(job, source)
     if until == "prepare":
         return finish(job, health=health, rows=rows)
-    baseline(job, rows)
-    incumbent(job, rows)
-    for spec in challengers(job, rows):
-        challenge(job, rows, spec)
+    plan = challengers(job, rows)
+    baseline(job, rows, later=len(plan))
+    incumbent(job, rows, later=len(plan))
+    first, second = waves(plan)
+    challenge(job, rows, first, later=len(second))
+    challenge(job, rows, second)
     compress(job, rows)
     if until == "train":
         return finish(job, health=health, rows=rows)
@@ -196,6 +198,14 @@ def start(job: Job, source: Source) -> None:
     """Heal what a killed run left, and record the recipe, the environment and the data."""
     for torn in job.ledger.recover():
         job.screen.say("ledger", f"a record torn by a killed run was moved to {torn}")
+    closed = job.ledger.closed()
+    if closed:
+        job.ledger.note("families-closed", {"families": list(closed)}, key=f"families-closed:{','.join(closed)}")
+        job.screen.say(
+            "ledger",
+            f"verdicts of an earlier version stand as they are; its {len(closed)} families of challengers take no more "
+            "challenges, and this version begins its own",
+        )
     job.folder.mkdir(parents=True)
     seeds = {"run": job.recipe.seed}
     write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
@@ -317,6 +327,8 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
     language = recipe.data.language
     save_dataset(target, whole)
     save_array(target / FOLD, parts.fold)
+    if parts.unit is not None:
+        save_array(target / UNIT, parts.unit)
     write_quarantine(target / "quarantine.csv", quarantine)
     facts = {
         "hash": parts.hash,
@@ -345,7 +357,7 @@ def _found(dataset: Dataset, *, recipe: Recipe) -> dict[str, Rows]:
     return wanted
 
 
-def baseline(job: Job, rows: PartedRows) -> None:
+def baseline(job: Job, rows: PartedRows, *, later: int) -> None:
     """The first champion answers the most frequent label; TF-IDF with logistic regression must beat it."""
     with job.stage("baseline") as skipped:
         family, seed = family_of(rows), job.recipe.seed
@@ -356,11 +368,13 @@ def baseline(job: Job, rows: PartedRows) -> None:
             job.ledger.root(family, first.ref, run=job.run, key=f"root:{family}")
         spec = job.recipe.baseline
         name = spec.name or "tfidf-lr"
-        key = key_of(name, rows.key, spec, seed)
-        _gate(job, rows, key, partial(train_linear, rows=rows, name=name, spec=spec, seed=seed), name, skipped)
+        train = partial(train_linear, rows=rows, name=name, spec=spec, seed=seed)
+        contest(
+            job, rows, [Entrant(name=name, key=key_of(name, rows.key, spec, seed), train=train)], skipped, later=later
+        )
 
 
-def incumbent(job: Job, rows: PartedRows) -> None:
+def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
     """The table changed: the champion of the rows before must be beaten too, on rows that it was not trained on."""
     before = job.ledger.champion_before(family_of(rows))
     if before is None:
@@ -375,7 +389,8 @@ def incumbent(job: Job, rows: PartedRows) -> None:
             trained_on = load_dataset(known).take(np.flatnonzero(load_parts(known).fold > 0))
             train = partial(defend, rows=rows, name=name, of=of, trained_on=trained_on)
             try:
-                _gate(job, rows, key_of("incumbent", of.folder.name, rows.key), train, name, skipped)
+                key = key_of("incumbent", of.folder.name, rows.key)
+                contest(job, rows, [Entrant(name=name, key=key, train=train)], skipped, later=later)
             except DataError as error:
                 reason = error.problem
         if reason:
@@ -395,52 +410,79 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
     return (*linear, *balance, EdaSpec(name="eda"), job.recipe.train)
 
 
-def challenge(job: Job, rows: PartedRows, spec: Challenger) -> None:
-    """Train a challenger; it takes the champion's place only with a verdict."""
+def waves(plan: Sequence[Challenger]) -> tuple[list[Challenger], list[Challenger]]:
+    """Those that stand for themselves, and those that are made from whoever wins among them."""
+    made: list[Challenger] = [spec for spec in plan if isinstance(spec, EdaSpec | BalanceSpec)]
+    return [spec for spec in plan if spec not in made], made
+
+
+def challenge(job: Job, rows: PartedRows, specs: Sequence[Challenger], *, later: int = 0) -> None:
+    """Train challengers, then judge them together: the best of those that are proven better is the next champion."""
+    if not specs:
+        return
     with job.stage("challengers") as skipped:
-        name, seed = spec.name or spec.kind, job.recipe.seed
-        threads = job.recipe.threads
-        key = key_of("challenger", rows.key, spec, seed, threads if isinstance(spec, EncoderSpec) else 0)
-        if isinstance(spec, LinearSpec | BlendSpec):
-            _gate(job, rows, key, partial(train_linear, rows=rows, name=name, spec=spec, seed=seed), name, skipped)
-            return
-        missing = next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
-        if isinstance(spec, EncoderSpec) and missing is not None:
-            _skip(job, name, str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}")))
-            return
-        if isinstance(spec, EdaSpec | BalanceSpec) and champion(job, rows).spec() is None:
+        entrants = [entrant for spec in specs if (entrant := _entrant(job, rows, spec)) is not None]
+        contest(job, rows, entrants, skipped, later=later)
+
+
+def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
+    """How a challenger is trained; ``None``, with the reason said, where it cannot be."""
+    name, seed, threads = spec.name or spec.kind, job.recipe.seed, job.recipe.threads
+    key = key_of("challenger", rows.key, spec, seed, threads if isinstance(spec, EncoderSpec) else 0)
+    if isinstance(spec, LinearSpec | BlendSpec):
+        return Entrant(name=name, key=key, train=partial(train_linear, rows=rows, name=name, spec=spec, seed=seed))
+    missing = next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
+    if isinstance(spec, EncoderSpec) and missing is not None:
+        _skip(job, name, str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}")))
+        return None
+    of = anchor(job, rows)
+    if isinstance(spec, EdaSpec | BalanceSpec):
+        if of.spec() is None:
             _skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
-            return
-        training = job.workspace.models / f"{key}.training"
+            return None
+        key = key_of("challenger", rows.key, spec, seed, of.folder.name)
+    training = job.workspace.models / f"{key}.training"
+
+    def train(folder: Path) -> None:
         with job.screen.bar(name) as advance:
             common: Json = {"name": name, "seed": seed, "threads": threads, "training": training, "advance": advance}
             if isinstance(spec, EncoderSpec):
-                train = partial(train_encoder, rows=rows, spec=spec, **common)
+                train_encoder(folder, rows, spec=spec, **common)
             elif isinstance(spec, BalanceSpec):
-                train = partial(train_balanced, rows=rows, spec=spec, of=champion(job, rows), **common)
+                train_balanced(folder, rows, spec=spec, of=of, **common)
             else:
-                train = partial(train_augmented, rows=rows, spec=spec, of=champion(job, rows), **common)
-            _gate(job, rows, key, train, name, skipped)
+                train_augmented(folder, rows, spec=spec, of=of, **common)
+
+    return Entrant(name=name, key=key, train=train)
 
 
 def compress(job: Job, rows: PartedRows) -> None:
     """Smaller forms of the champion: one is promoted when it is not worse by the margin, and smaller."""
     with job.stage("compress") as skipped:
-        for method in job.recipe.compress.methods:
+        methods = job.recipe.compress.methods
+        for number, method in enumerate(methods):
             of = champion(job, rows)
             if of.spec() is None or of.ref.kind == method:
                 skipped.append(True)
                 continue
             key, name = key_of("compress", method, of.folder.name, job.code), f"{of.name}-{method}"
             train = partial(shrink, rows=rows, name=name, of=of, threads=job.recipe.threads)
-            margin = job.recipe.gate.margin
-            claims = [Claim(metric=m, kind="noninferior", margin=margin) for m in job.recipe.gate.metrics]
-            _gate(job, rows, key, train, name, skipped, claims=(*claims, Claim(metric="bytes")))
+            entrants = [Entrant(name=name, key=key, train=train)]
+            contest(job, rows, entrants, skipped, later=len(methods) - number - 1, copies=True)
 
 
 def family_of(rows: PartedRows) -> str:
     """All challengers ever judged on these rows and folds."""
-    return f"rows-{rows.parts.hash[:16]}"
+    return f"gate-{rows.parts.hash[:16]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrant:
+    """A challenger that is to be judged: its name, what names its artefact, and how it is made."""
+
+    name: str
+    key: str
+    train: Callable[[Path], None]
 
 
 def champion(job: Job, rows: PartedRows) -> Contender:
@@ -448,6 +490,13 @@ def champion(job: Job, rows: PartedRows) -> Contender:
     standing = job.ledger.champion(family_of(rows))
     assert standing is not None, "the baseline comes first"
     return Contender.load(job.workspace.models / standing.contender.key)
+
+
+def anchor(job: Job, rows: PartedRows) -> Contender:
+    """The last champion that was proven better: improvements challenge it, and the margin of copies starts there."""
+    found = job.ledger.anchor(family_of(rows))
+    assert found is not None, "the baseline comes first"
+    return Contender.load(job.workspace.models / found.key)
 
 
 def _skip(job: Job, name: str, reason: str) -> None:
@@ -463,35 +512,73 @@ def _trained(job: Job, key: str, train: Any, skipped: list[bool]) -> Path:
     return folder
 
 
-def _gate(
+def contest(
     job: Job,
     rows: PartedRows,
-    key: str,
-    train: Any,
-    name: str,
+    entrants: Sequence[Entrant],
     skipped: list[bool],
     *,
-    claims: tuple[Claim, ...] = (),
+    later: int = 0,
+    copies: bool = False,
 ) -> None:
-    """Train one challenger and judge it, unless the ledger has that verdict; the only way to the champion's place."""
-    recorded = f"challenge:{family_of(rows)}:{key}"
-    found = job.ledger.find(recorded)
-    if found is None:
-        with job.screen.bar(name):
-            challenger = Contender.load(_trained(job, key, train, skipped))
-        standing = champion(job, rows)
-        metrics = claims or tuple(Claim(metric=m, margin=job.recipe.gate.margin) for m in job.recipe.gate.metrics)
-        family = job.ledger.family(family_of(rows), alpha=job.recipe.gate.alpha)
-        verdict = compare(
-            challenger.evidence(rows), standing.evidence(rows), metrics, family=family, seed=job.recipe.seed
+    """Train challengers and judge them in one round, unless the ledger has their verdicts; the only way to the top.
+
+    Args:
+        entrants: who is judged.
+        skipped: takes whether each was there already.
+        later: how many more are planned after these, whose share of the error level is left to them.
+        copies: they are forms of the champion, which need not be better, only smaller and not worse.
+    """
+    family, gate = family_of(rows), job.recipe.gate
+    known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
+    new = [entrant for entrant in entrants if entrant.key not in known]
+    skipped += [True] * (len(entrants) - len(new))
+    trained: dict[str, Contender] = {}
+    for entrant in new:
+        with job.screen.bar(entrant.name):
+            trained[entrant.name] = Contender.load(_trained(job, entrant.key, entrant.train, skipped))
+    if trained:
+        root, standing = anchor(job, rows), champion(job, rows)
+        account: Literal["improvements", "copies"] = "copies" if copies else "improvements"
+        claims = [
+            Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin) for m in gate.metrics
+        ]
+        paid = job.ledger.family(family, alpha=gate.alpha, account=account)
+        found = judge(
+            [contender.evidence(rows) for contender in trained.values()],
+            (standing if copies else root).evidence(rows),
+            [*claims, Claim(metric="bytes")] if copies else claims,
+            family=paid,
+            level=paid.share(len(trained), later=later),
+            anchor=root.evidence(rows),
+            copy=copies,
+            seed=job.recipe.seed,
         )
-        found = job.ledger.challenge(verdict, challenger=challenger.ref, run=job.run, key=recorded)
-        (standing if verdict.promotes else challenger).forget_folds()
-    else:
-        skipped.append(True)
-    job.screen.say("challenge", Verdict.from_dict(found.body["verdict"]).line)
-    card = load_json(job.workspace.models / found.body["challenger"]["key"] / CARD)
+        keys = {entrant.name: entrant.key for entrant in new}
+        job.ledger.judged(
+            found,
+            challengers={name: contender.ref for name, contender in trained.items()},
+            keys=keys,
+            account=account,
+            run=job.run,
+            key=f"round:{family}:{key_of(*sorted(keys.values()))}",
+        )
+        kept = {champion(job, rows).folder, anchor(job, rows).folder}
+        for contender in (*trained.values(), standing, root):
+            if contender.folder not in kept:
+                contender.forget_folds()
+    known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
+    for entrant in entrants:
+        _tell(job, known[entrant.key])
+
+
+def _tell(job: Job, challenge: Challenge) -> None:
+    """A verdict for people."""
+    arrow = " -> new champion" if challenge.promoted else ""
+    job.screen.say("challenge", f"{challenge.verdict.line}{arrow}")
+    card = load_json(job.workspace.models / challenge.challenger.key / CARD)
     if not card["facts"].get("converged", True):
+        name = challenge.challenger.name
         job.screen.say("challenge", f"{name}: the solver ended before it converged; another C may serve it better")
 
 
@@ -526,7 +613,7 @@ def export(job: Job, rows: PartedRows) -> Bundle:
                 },
                 data_version=rows.parts.hash,
                 recipe=dump_recipe(job.recipe),
-                verdicts=[record.body["verdict"] for record in challenges(job, rows)],
+                verdicts=[challenge.verdict.to_dict() for challenge in challenges(job, rows)],
                 scores={"valid": score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()},
                 environment={"python": platform.python_version(), "platform": platform.platform()},
             )
@@ -541,10 +628,9 @@ def export(job: Job, rows: PartedRows) -> Bundle:
     return bundle
 
 
-def challenges(job: Job, rows: PartedRows) -> list[Any]:
-    """The records of all challenges on these rows, in order."""
-    family = family_of(rows)
-    return [r for r in job.ledger.records() if r.kind == CHALLENGE and r.body["family"] == family]
+def challenges(job: Job, rows: PartedRows) -> tuple[Challenge, ...]:
+    """All challenges on these rows, in order."""
+    return job.ledger.challenges(family_of(rows))
 
 
 def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Json:
@@ -578,13 +664,13 @@ def finish(
     """Write the summary and the report, and close the run in the ledger."""
     contenders: list[Contender] = []
     forms: list[tuple[Contender, np.ndarray[Any, Any]]] = []
-    records = [] if rows is None else challenges(job, rows)
+    judged = () if rows is None else challenges(job, rows)
     if rows is not None and bundle is not None:
         with job.stage("report") as skipped:
             skipped.append(False)
             root = job.ledger.find(f"root:{family_of(rows)}")
             keys = [] if root is None else [root.body["contender"]["key"]]
-            keys += [record.body["challenger"]["key"] for record in records]
+            keys += [challenge.challenger.key for challenge in judged]
             contenders = [Contender.load(job.workspace.models / key) for key in dict.fromkeys(keys)]
             forms = _forms(job, rows, contenders)
     summary = summarise(
@@ -594,8 +680,8 @@ def finish(
         health=health,
         rows=rows,
         contenders=contenders,
-        records=records,
-        champion=None if rows is None or not records else champion(job, rows).name,
+        judged=judged,
+        champion=None if rows is None or not judged else champion(job, rows).name,
         bundle=bundle,
         test=test,
         stages=job.stages,

@@ -16,6 +16,7 @@ from ratchet.bundle import Bundle
 from ratchet.checks.context import counted
 from ratchet.config import Recipe
 from ratchet.contenders import Contender, PartedRows
+from ratchet.ledger import Challenge as Judged
 from ratchet.ledger import Record
 from ratchet.metrics import Evidence, score
 from ratchet.report import (
@@ -72,7 +73,7 @@ def summarise(
     health: Json,
     rows: PartedRows | None,
     contenders: Sequence[Contender],
-    records: Sequence[Record],
+    judged: Sequence[Judged],
     champion: str | None,
     bundle: Bundle | None,
     test: Mapping[str, Any] | None,
@@ -110,7 +111,7 @@ def summarise(
             "champion": standing,
             "test": None if test is None else test["scores"][0],
         },
-        "verdicts": [_plain(record) for record in records],
+        "verdicts": [_plain(challenge) for challenge in judged],
         "champion": champion,
         "bundle": None
         if bundle is None
@@ -140,15 +141,15 @@ def told(data: Mapping[str, Any]) -> str:
     return "" if data["version"] is None else data["version"][:SHORT] + tags
 
 
-def _plain(record: Record) -> Json:
+def _plain(challenge: Judged) -> Json:
     """A challenge as the summary lists it: the first claim's figures, and the whole verdict in one line."""
-    verdict = Verdict.from_dict(record.body["verdict"])
+    verdict = challenge.verdict
     finding = verdict.findings[0]
     return {
         "name": verdict.challenger,
         "against": verdict.champion,
         "outcome": verdict.outcome,
-        "promoted": verdict.promotes,
+        "promoted": challenge.promoted,
         "metric": finding.metric,
         "claim": finding.claim,
         "estimate": finding.estimate,
@@ -159,8 +160,8 @@ def _plain(record: Record) -> Json:
         "n": finding.n,
         "test": finding.test,
         "rows_needed": finding.rows_needed,
-        "kind": record.body["challenger"]["kind"],
-        "seconds": record.body["challenger"]["seconds"],
+        "kind": challenge.challenger.kind,
+        "seconds": challenge.challenger.seconds,
         "line": verdict.line,
         "remark": _remark(verdict),
         "also": [

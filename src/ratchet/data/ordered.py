@@ -71,10 +71,11 @@ def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None
     ]
     if test is not None:
         notes += _late_notes(present, test, seconds=seconds, asked=asked[0])
-    whole, fold = present.take(stay), fold[stay]
+    whole, fold, unit = present.take(stay), fold[stay], tied.unit[stay]
     if test is not None:
+        unit = np.append(unit, unit.max(initial=-1) + 1 + np.arange(len(test)))
         whole, fold = concat(whole, test), np.append(fold, np.full(len(test), TEST))
-    parts = parts_of(whole, fold, notes=[*notes, *tied.notes], order="time")
+    parts = parts_of(whole, fold, notes=[*notes, *tied.notes], order="time", unit=unit)
     return Ordered(dataset=whole, parts=parts, quarantine=quarantine)
 
 

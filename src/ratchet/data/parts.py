@@ -22,13 +22,15 @@ class Parts:
     """The part of each row: ``fold`` is -1 in test, 0 in valid, 1 and up in train; dev is everything but test.
 
     ``hash`` is a sha256 over the rows' contents and their parts, whatever their order. ``notes`` say, in sentences, what
-    the data did to the parts. ``order``: drawn at random, or cut in the order of time.
+    the data did to the parts. ``order``: drawn at random, or cut in the order of time. ``unit`` is equal for rows that belong
+    together (copies, near-copies, one group): they are one piece of evidence, not several.
     """
 
     fold: Rows
     hash: str
     notes: tuple[str, ...] = ()
     order: Literal["random", "time"] = "random"
+    unit: Rows | None = None
 
     @property
     def test(self) -> Rows:
@@ -71,11 +73,16 @@ class Parts:
 
 
 def parts_of(
-    dataset: Dataset, fold: Rows, *, notes: Sequence[str] = (), order: Literal["random", "time"] = "random"
+    dataset: Dataset,
+    fold: Rows,
+    *,
+    notes: Sequence[str] = (),
+    order: Literal["random", "time"] = "random",
+    unit: Rows | None = None,
 ) -> Parts:
     """The parts of a table, with a note on every part that lacks labels."""
     every = (*notes, *_label_notes(dataset, fold=fold))
-    return Parts(fold=fold, hash=_hash(row_digests(dataset), fold), notes=every, order=order)
+    return Parts(fold=fold, hash=_hash(row_digests(dataset), fold), notes=every, order=order, unit=unit)
 
 
 def seal(parts: Parts, dataset: Dataset) -> str:

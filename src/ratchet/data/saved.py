@@ -16,7 +16,7 @@ from ratchet.errors import WorkspaceError
 from ratchet.store import load_array, load_json
 from ratchet.workspace import writing
 
-ROWS, FOLD = "rows.parquet", "fold.npy"
+ROWS, FOLD, UNIT = "rows.parquet", "fold.npy", "unit.npy"
 _META, _FILE, _ORIGIN = b"ratchet", "ratchet.file", "ratchet.row"
 
 
@@ -58,4 +58,5 @@ def load_parts(folder: Path) -> Parts:
         hash=facts["hash"],
         notes=tuple(facts["notes"]),
         order=facts.get("order", "random"),
+        unit=load_array(folder / UNIT) if (folder / UNIT).is_file() else None,
     )

@@ -51,12 +51,13 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
     fold = assign(tied.unit, label=label, order=order, shares=shares, first_fold=VALID - offset) + offset
     notes = [*tied.notes, *_unit_notes(dataset, tied=tied, fold=fold)]
     notes += _size_notes(fold, wanted={i + offset: share for i, share in enumerate(shares.tolist())})
-    whole = dataset
+    whole, unit = dataset, tied.unit
     if test is not None:
         _require_known_labels(dataset, test)
         whole = concat(dataset, test)
         fold = np.concatenate([fold, np.full(len(test), TEST)])
-    return parts_of(whole, fold, notes=notes)
+        unit = np.concatenate([unit, unit.max(initial=-1) + 1 + np.arange(len(test))])
+    return parts_of(whole, fold, notes=notes, unit=unit)
 
 
 def _require_units(dataset: Dataset, *, tied: Units, label: Rows, parts: int) -> None:
