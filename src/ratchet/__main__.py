@@ -1,5 +1,5 @@
 """``python -m ratchet``."""
 
-from ratchet.cli import main
+from ratchet.cli import program
 
-main()
+program()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -322,3 +323,11 @@ def main() -> None:
         what = f"{error.filename}: " if error.filename is not None else ""
         click.echo(f"error: {what}{error.strerror or error}. Check the path; --debug shows where it came up.", err=True)
         sys.exit(2)
+
+
+def program() -> None:
+    """`main` as a process of its own: Ctrl-C once the work is done does not turn its end into a failure."""
+    try:
+        main()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
