@@ -19,7 +19,7 @@ from ratchet.metrics import Evidence
 from ratchet.report import ReportData, save
 from ratchet.screen import Screen
 from ratchet.store import load_json
-from ratchet.summary import SHORT, told
+from ratchet.summary import SHORT, bet_lines, told
 from ratchet.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.workspace import Workspace
 
@@ -74,6 +74,8 @@ def draw_report(root: Path, run: str, *, out: Path | None) -> Path:
 def tell(summary: Json, *, screen: Screen) -> None:
     """A run for people: the figures, then the staircase."""
     data, scores = summary["data"], summary["scores"]
+    for line in bet_lines(summary):
+        screen.say("best bet", line)
     screen.say("run", f"{summary['run']}  {summary['name']}  {summary['seconds']:.0f} s")
     if data.get("version"):
         screen.say("data", f"version {told(data)}; `ratchet data restore {data['version'][:SHORT]}` brings it back")
@@ -108,6 +110,19 @@ def tell(summary: Json, *, screen: Screen) -> None:
     ]
     columns = ("challenger", "verdict", "against", "difference, points", "p of allowed", "rows", "test")
     screen.table("Verdicts (↑ became champion)", columns, rows)
+    gate = summary.get("gate")
+    if gate:
+        screen.say(
+            "gate",
+            f"{gate['looks']} challengers were judged on these rows; {gate['level_left']:.2g} of the error level "
+            f"{summary['alpha']:g} is left for others. The best of so many estimates is expected to be up to "
+            f"{gate['optimism'] * 100:.1f} points too high",
+        )
+        screen.say(
+            "gate",
+            f"{gate['margin_used'] * 100:.2f} of the margin of {gate['margin'] * 100:g} points is used since "
+            f"{gate['anchor']} was proven better",
+        )
     if summary["bundle"]:
         bundle = summary["bundle"]
         screen.say("bundle", f"{bundle['path']}  {bundle['bytes']:,} bytes  sha256 {bundle['sha256'][:16]}…")

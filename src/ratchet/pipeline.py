@@ -62,7 +62,7 @@ from ratchet.reproduce import code_version, environment
 from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_json, save_array, save_json
-from ratchet.summary import Recorded, changed_lines, health_lines, summarise, told, write_report
+from ratchet.summary import Recorded, Standing, bet_lines, changed_lines, health_lines, summarise, told, write_report
 from ratchet.verdict import Claim, judge
 from ratchet.workspace import Workspace, write_atomic
 
@@ -644,11 +644,12 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Json:
         scores = [score(evidence, metric).to_dict() for metric in job.recipe.gate.metrics]
         openings = [r.time for r in job.ledger.records() if r.kind == "test-opened" and r.body["seal"] == rows.seal]
     first = scores[0]
+    judged = score(best.evidence(rows), first["metric"]).value
     times = "once" if len(openings) == 1 else f"{len(openings)} times, so it flatters"
     job.screen.say(
         "test",
         f"{best.name}: {first['metric']} {first['value']:.1%} [{first['low']:.1%}, {first['high']:.1%}] on {first['n']:,} "
-        f"sealed rows (opened {times})",
+        f"sealed rows (opened {times}); {first['value'] - judged:+.1%} beside {judged:.1%} on the rows of the verdicts",
     )
     return {"scores": scores, "opened": openings, "predicted": probability, "evidence": evidence}
 
@@ -682,6 +683,7 @@ def finish(
         contenders=contenders,
         judged=judged,
         champion=None if rows is None or not judged else champion(job, rows).name,
+        standing=None if rows is None or not judged else standing_of(job, rows),
         bundle=bundle,
         test=test,
         stages=job.stages,
@@ -691,10 +693,24 @@ def finish(
     write_report(job.folder, summary=summary, rows=rows, health=health, contenders=contenders, test=test, bundle=bundle)
     write_atomic(job.folder / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1).encode())
     job.ledger.note("run-finished", {"run": job.run, "champion": summary["champion"], "seconds": summary["seconds"]})
+    for line in bet_lines(summary):
+        job.screen.say("best bet", line)
     job.screen.say("report", str(job.folder / "report.html"))
     if bundle is not None:
         job.screen.say("serve", f"ratchet serve {bundle.path}")
     return summary
+
+
+def standing_of(job: Job, rows: PartedRows) -> Standing:
+    """Where the gate stands on these rows: who must be beaten, and what is left of the error level and of the margin."""
+    family, gate = family_of(rows), job.recipe.gate
+    return Standing(
+        anchor=anchor(job, rows),
+        champion=champion(job, rows),
+        left=job.ledger.family(family, alpha=gate.alpha).left,
+        copies_left=job.ledger.family(family, alpha=gate.alpha, account="copies").left,
+        margin=gate.margin,
+    )
 
 
 def _forms(job: Job, rows: PartedRows, contenders: list[Contender]) -> list[tuple[Contender, np.ndarray[Any, Any]]]:

@@ -16,9 +16,11 @@ from ratchet.bundle import Bundle
 from ratchet.checks.context import counted
 from ratchet.config import Recipe
 from ratchet.contenders import Contender, PartedRows
+from ratchet.family import optimism
 from ratchet.ledger import Challenge as Judged
 from ratchet.ledger import Record
-from ratchet.metrics import Evidence, score
+from ratchet.metrics import METRICS, Evidence, score
+from ratchet.paired import normal_quantile
 from ratchet.report import (
     BundleFacts,
     BundleFile,
@@ -43,7 +45,7 @@ from ratchet.report import (
     Stage,
     save,
 )
-from ratchet.verdict import Verdict
+from ratchet.verdict import Verdict, compare
 from ratchet.workspace import write_atomic
 
 Json = dict[str, Any]
@@ -65,6 +67,21 @@ class Recorded:
         return self.probability
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Standing:
+    """Where the gate stands when a run ends."""
+
+    anchor: Contender
+    """Who must be beaten: the last that was proven better."""
+    champion: Contender
+    """The anchor, or a copy of it."""
+    left: float
+    """Of the error level, for challengers to come."""
+    copies_left: float
+    """Of the error level of copies."""
+    margin: float
+
+
 def summarise(
     *,
     run: str,
@@ -75,6 +92,7 @@ def summarise(
     contenders: Sequence[Contender],
     judged: Sequence[Judged],
     champion: str | None,
+    standing: Standing | None,
     bundle: Bundle | None,
     test: Mapping[str, Any] | None,
     stages: Mapping[str, tuple[float, str]],
@@ -88,9 +106,9 @@ def summarise(
     honest = None
     if rows is not None and (recipe.baseline.name or "tfidf-lr") in by_name:
         honest = score(by_name[recipe.baseline.name or "tfidf-lr"].evidence(rows), metric).to_dict()
-    standing = None
+    stands = None
     if rows is not None and champion in by_name:
-        standing = score(by_name[champion].evidence(rows), metric).to_dict()
+        stands = score(by_name[champion].evidence(rows), metric).to_dict()
     return {
         "run": run,
         "name": recipe.name,
@@ -108,11 +126,13 @@ def summarise(
         "scores": {
             "naive": naive["naive"] if naive else None,
             "honest": honest,
-            "champion": standing,
+            "champion": stands,
             "test": None if test is None else test["scores"][0],
         },
         "verdicts": [_plain(challenge) for challenge in judged],
         "champion": champion,
+        "best_bet": None if rows is None or standing is None else best_bet(rows, standing, contenders, metric=metric),
+        "gate": None if rows is None or standing is None else _gate(rows, standing, judged, metric=metric),
         "bundle": None
         if bundle is None
         else {"path": str(bundle.path), "bytes": bundle.bytes, "sha256": bundle.sha256},
@@ -132,6 +152,69 @@ def summarise(
             name: {"seconds": round(seconds, 2), "status": status} for name, (seconds, status) in stages.items()
         },
         "seconds": round(sum(seconds for seconds, _ in stages.values()), 2),
+    }
+
+
+def best_bet(rows: PartedRows, standing: Standing, contenders: Sequence[Contender], *, metric: str) -> Json | None:
+    """The contender that looks better than the one that stands, but is not proven to be; ``None`` when there is none."""
+    found: list[tuple[Contender, Verdict]] = []
+    for contender in contenders:
+        if contender.folder != standing.anchor.folder and contender.card["facts"].get("of") != standing.anchor.name:
+            found.append((contender, compare(contender.evidence(rows), standing.anchor.evidence(rows), [metric])))
+    ahead = [pair for pair in found if pair[1].findings[0].estimate > 0]
+    if not ahead:
+        return None
+    contender, verdict = max(ahead, key=lambda pair: pair[1].findings[0].estimate)
+    finding = verdict.findings[0]
+    partly = len(contender.rows) < len(rows.parts.compared)
+    return {
+        "name": contender.name,
+        "against": standing.anchor.name,
+        "metric": metric,
+        "estimate": finding.estimate,
+        "low": finding.low,
+        "high": finding.high,
+        "n": finding.n,
+        "rows_needed": finding.rows_needed,
+        "decide": "ratchet run --set gate.budget=120"
+        if partly
+        else "more labelled rows"
+        if finding.rows_needed
+        else "a run on new rows",
+    }
+
+
+def bet_lines(summary: Json) -> list[str]:
+    """The best bet for people; empty when what stands is also what looks best."""
+    bet = summary.get("best_bet")
+    if not bet:
+        return []
+    scale, unit = METRICS[bet["metric"]].scale, METRICS[bet["metric"]].unit
+    rows = f", about {bet['rows_needed']:,} rows would decide (there are {bet['n']:,})" if bet["rows_needed"] else ""
+    return [
+        f"{bet['name']} looks better than {bet['against']} but is not proven: {bet['estimate'] * scale:+.2f} "
+        f"[{bet['low'] * scale:+.2f}, {bet['high'] * scale:+.2f}] {unit}{rows}; what would decide: {bet['decide']}"
+    ]
+
+
+def _gate(rows: PartedRows, standing: Standing, judged: Sequence[Judged], *, metric: str) -> Json:
+    """What is used of the error level, of the margin and of the rows' credit."""
+    best, stands = (score(c.evidence(rows), metric).value for c in (standing.anchor, standing.champion))
+    errors = [
+        (finding.high - finding.estimate) / normal_quantile(1 - challenge.verdict.alpha)
+        for challenge in judged
+        for finding in challenge.verdict.findings[:1]
+        if challenge.account == "improvements" and finding.high > finding.estimate
+    ]
+    looks = sum(challenge.account == "improvements" for challenge in judged)
+    return {
+        "anchor": standing.anchor.name,
+        "margin": standing.margin,
+        "margin_used": max(0.0, best - stands),
+        "level_left": standing.left,
+        "level_left_copies": standing.copies_left,
+        "looks": looks,
+        "optimism": optimism(float(np.median(errors)), looks) if errors else 0.0,
     }
 
 
@@ -202,7 +285,7 @@ def write_report(
         run_id=summary["run"],
         date=summary["finished"],
         champion=summary["champion"] or "",
-        notes=() if rows is None else rows.parts.notes,
+        notes=(*bet_lines(summary), *(() if rows is None else rows.parts.notes)),
         data=_health(health, rows),
         leak=_leak(summary, health),
         challenges=None if rows is None or not contenders else _challenges(summary, rows, contenders),

@@ -17,7 +17,7 @@ from ratchet.paired import DRAWS, Floats, Ints, Paired, design_effect, normal_qu
 Outcome = Literal["better", "not_worse", "worse", "undecided"]
 Kind = Literal["superior", "noninferior", "equivalent"]
 POWER = 0.8
-OVERLAP = 10.0
+OVERLAP = 8.0
 """Two procedures compared out of fold: variance over what the rows show is ``1 + OVERLAP / sqrt(n)`` at most. Measured on
 pairs of equally good procedures with disjoint features (benchmarks/gate_power.py), which is the worst pair there is."""
 SEED_SD, SEED_ROWS = 0.005, 4.0
