@@ -138,9 +138,11 @@ class GateConfig(Section):
     metrics: tuple[Literal["accuracy", "macro_f1", "auc"], ...] = Field(default=("accuracy",), min_length=1)
     """Every one of these must be better."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """Chance that a whole run promotes any challenger that is not better (two-sided, over the family)."""
+    """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, gt=0, lt=0.5)
-    """Loss that a smaller or faster model may have and still be called not worse."""
+    """Loss that smaller or faster forms may have, all together, since the last model that was proven better."""
+    budget: float = Field(default=10.0, ge=0)
+    """Minutes that may buy evidence for challengers which are undecided but may still win: more folds of an encoder."""
 
 
 class LinearFeatures(Section):
@@ -273,7 +275,28 @@ class EncoderSpec(Section):
         return self
 
 
-Challenger = Annotated[LinearSpec | BlendSpec | EdaSpec | BalanceSpec | EncoderSpec, Field(discriminator="kind")]
+class EmbeddingSpec(Section):
+    """Logistic regression on the vectors of a pretrained encoder, which is not trained itself."""
+
+    kind: Literal["embedding"] = "embedding"
+    """Which kind of model this is."""
+    name: str = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
+    source: str = "auto"
+    """A directory, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``."""
+    pooling: Literal["auto", "mean", "cls", "last"] = "auto"
+    """How the tokens' vectors become one: their mean, the first, the last, or as the model's own files say."""
+    normalize: bool = True
+    """Give every vector the length 1."""
+    max_tokens: int = Field(default=128, ge=8)
+    """Longer texts are cut."""
+    C: float = Field(default=30.0, gt=0)
+    """Inverse strength of the L2 penalty."""
+
+
+Challenger = Annotated[
+    LinearSpec | BlendSpec | EdaSpec | BalanceSpec | EmbeddingSpec | EncoderSpec, Field(discriminator="kind")
+]
 
 
 class CompressConfig(Section):
@@ -288,6 +311,8 @@ class ExportConfig(Section):
 
     tolerance: float = Field(default=1e-4, gt=0)
     """Largest difference of a probability between the trained model and its exported form."""
+    refit: bool = True
+    """Train the winner once more on all rows but the test part before it is exported."""
     disagreement: float = Field(default=0.0, ge=0, le=1)
     """Largest share of rows whose predicted label may differ."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,17 +24,30 @@ from ratchet.bundle import Bundle, write_bundle
 from ratchet.checks import Context, run_checks
 from ratchet.checks.noise import write_queue
 from ratchet.checks.text import check as find_in_texts
-from ratchet.config import BalanceSpec, BlendSpec, Challenger, EdaSpec, EncoderSpec, LinearSpec, Recipe
+from ratchet.config import (
+    BalanceSpec,
+    BlendSpec,
+    Challenger,
+    EdaSpec,
+    EmbeddingSpec,
+    EncoderSpec,
+    LinearSpec,
+    Recipe,
+)
 from ratchet.contenders import (
     CARD,
     MODEL,
     Contender,
     PartedRows,
     defend,
+    fold_folder,
+    folds_at_first,
     latency,
+    refit,
     shrink,
     train_augmented,
     train_balanced,
+    train_embedding,
     train_encoder,
     train_linear,
 )
@@ -53,10 +67,13 @@ from ratchet.data.split import split
 from ratchet.data.table import Dataset, Rows, concat
 from ratchet.data.versions import is_local, record_inputs
 from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
+from ratchet.family import Family, looks
 from ratchet.ledger import Challenge, Ledger
 from ratchet.metrics import Evidence, score
 from ratchet.models.quiet import switch_off_telemetry
+from ratchet.models.sources import ENGLISH_PACKAGE
 from ratchet.models.specs import default_specs, guess_language
+from ratchet.paired import normal_quantile
 from ratchet.recipe import dump_recipe
 from ratchet.reproduce import code_version, environment
 from ratchet.screen import Screen
@@ -407,7 +424,23 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
     spec = BalanceSpec(name="balance")
     uneven = set(job.recipe.gate.metrics) != {"accuracy"} and counts.max() > spec.ratio * counts.min()
     balance = (spec,) if uneven else ()  # by accuracy alone the largest class would always be right
-    return (*linear, *balance, EdaSpec(name="eda"), job.recipe.train)
+    frozen = (EmbeddingSpec(name="embedding", source=job.recipe.train.source),) if _pretrained(job, rows) else ()
+    return (*linear, *balance, EdaSpec(name="eda"), *frozen, job.recipe.train)
+
+
+def _pretrained(job: Job, rows: PartedRows) -> bool:
+    """Whether the encoder that this run would train begins from a checkpoint, whose vectors can be used as they are."""
+    if _missing_extra() is not None:
+        return False
+    source = job.recipe.train.source
+    return source != "scratch" and (
+        source != "auto" or (rows.language == "en" and find_spec(ENGLISH_PACKAGE) is not None)
+    )
+
+
+def _missing_extra() -> str | None:
+    """The first package of the extra ``train`` that is not installed."""
+    return next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
 
 
 def waves(plan: Sequence[Challenger]) -> tuple[list[Challenger], list[Challenger]]:
@@ -428,31 +461,35 @@ def challenge(job: Job, rows: PartedRows, specs: Sequence[Challenger], *, later:
 def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
     """How a challenger is trained; ``None``, with the reason said, where it cannot be."""
     name, seed, threads = spec.name or spec.kind, job.recipe.seed, job.recipe.threads
-    key = key_of("challenger", rows.key, spec, seed, threads if isinstance(spec, EncoderSpec) else 0)
+    deep = isinstance(spec, EncoderSpec | EmbeddingSpec)
+    key = key_of("challenger", rows.key, spec, seed, threads if deep else 0)
     if isinstance(spec, LinearSpec | BlendSpec):
         return Entrant(name=name, key=key, train=partial(train_linear, rows=rows, name=name, spec=spec, seed=seed))
-    missing = next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
-    if isinstance(spec, EncoderSpec) and missing is not None:
+    missing = _missing_extra()
+    if deep and missing is not None:
         _skip(job, name, str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}")))
         return None
-    of = anchor(job, rows)
+    of, store = anchor(job, rows), job.workspace.models
     if isinstance(spec, EdaSpec | BalanceSpec):
         if of.spec() is None:
             _skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
             return None
         key = key_of("challenger", rows.key, spec, seed, of.folder.name)
-    training = job.workspace.models / f"{key}.training"
 
-    def train(folder: Path) -> None:
+    def train(folder: Path, folds: Sequence[int] = ()) -> None:
         with job.screen.bar(name) as advance:
-            common: Json = {"name": name, "seed": seed, "threads": threads, "training": training, "advance": advance}
+            common: Json = {"name": name, "threads": threads, "store": store, "advance": advance}
             if isinstance(spec, EncoderSpec):
-                train_encoder(folder, rows, spec=spec, **common)
+                train_encoder(folder, rows, spec=spec, seed=seed, key=key, folds=folds, **common)
+            elif isinstance(spec, EmbeddingSpec):
+                train_embedding(folder, rows, spec=spec, **common)
             elif isinstance(spec, BalanceSpec):
-                train_balanced(folder, rows, spec=spec, of=of, **common)
-            else:
-                train_augmented(folder, rows, spec=spec, of=of, **common)
+                train_balanced(folder, rows, spec=spec, of=of, seed=seed, key=key, **common)
+            elif isinstance(spec, EdaSpec):
+                train_augmented(folder, rows, spec=spec, of=of, seed=seed, key=key, **common)
 
+    if isinstance(spec, EncoderSpec):
+        return Entrant(name=name, key=key, train=train, folds=folds_at_first(rows))
     return Entrant(name=name, key=key, train=train)
 
 
@@ -466,7 +503,7 @@ def compress(job: Job, rows: PartedRows) -> None:
                 skipped.append(True)
                 continue
             key, name = key_of("compress", method, of.folder.name, job.code), f"{of.name}-{method}"
-            train = partial(shrink, rows=rows, name=name, of=of, threads=job.recipe.threads)
+            train = partial(shrink, rows=rows, name=name, of=of, threads=job.recipe.threads, store=job.workspace.models)
             entrants = [Entrant(name=name, key=key, train=train)]
             contest(job, rows, entrants, skipped, later=len(methods) - number - 1, copies=True)
 
@@ -478,11 +515,14 @@ def family_of(rows: PartedRows) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Entrant:
-    """A challenger that is to be judged: its name, what names its artefact, and how it is made."""
+    """A challenger that is to be judged: its name, what names it for good, and how it is made."""
 
     name: str
     key: str
-    train: Callable[[Path], None]
+    train: Callable[..., None]
+    """Fills a folder; for one whose folds can be bought it takes the folds as well."""
+    folds: tuple[int, ...] = ()
+    """The folds that are trained before anybody looks; empty: all at once, and none can be bought."""
 
 
 def champion(job: Job, rows: PartedRows) -> Contender:
@@ -534,9 +574,14 @@ def contest(
     new = [entrant for entrant in entrants if entrant.key not in known]
     skipped += [True] * (len(entrants) - len(new))
     trained: dict[str, Contender] = {}
-    for entrant in new:
-        with job.screen.bar(entrant.name):
-            trained[entrant.name] = Contender.load(_trained(job, entrant.key, entrant.train, skipped))
+    for entrant in list(new):
+        try:
+            trained[entrant.name] = _first(job, entrant, skipped)
+        except RatchetError as error:
+            if not entrant.folds or isinstance(error, WorkspaceError):
+                raise
+            new.remove(entrant)
+            _skip(job, entrant.name, str(error))
     if trained:
         root, standing = anchor(job, rows), champion(job, rows)
         account: Literal["improvements", "copies"] = "copies" if copies else "improvements"
@@ -544,12 +589,19 @@ def contest(
             Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin) for m in gate.metrics
         ]
         paid = job.ledger.family(family, alpha=gate.alpha, account=account)
+        level = paid.share(len(trained), later=later)
+        spend = dict.fromkeys(trained, 1.0)
+        for entrant in new:
+            if entrant.folds:
+                bought = buy(job, rows, entrant, trained[entrant.name], claims=claims, level=level / len(trained))
+                trained[entrant.name], spend[entrant.name] = bought
         found = judge(
             [contender.evidence(rows) for contender in trained.values()],
             (standing if copies else root).evidence(rows),
             [*claims, Claim(metric="bytes")] if copies else claims,
             family=paid,
-            level=paid.share(len(trained), later=later),
+            level=level,
+            spend=[*spend.values()],
             anchor=root.evidence(rows),
             copy=copies,
             seed=job.recipe.seed,
@@ -567,9 +619,132 @@ def contest(
         for contender in (*trained.values(), standing, root):
             if contender.folder not in kept:
                 contender.forget_folds()
+        for entrant in new:
+            for spare in job.workspace.models.glob(f"{entrant.key}.fold-*"):
+                shutil.rmtree(spare, ignore_errors=True)
     known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
     for entrant in entrants:
-        _tell(job, known[entrant.key])
+        if entrant.key in known:
+            _tell(job, known[entrant.key])
+
+
+def _first(job: Job, entrant: Entrant, skipped: list[bool]) -> Contender:
+    """The challenger as it is before anybody looks; where folds can be bought, with those that a killed run bought."""
+    if not entrant.folds:
+        return Contender.load(_trained(job, entrant.key, entrant.train, skipped))
+    return _with_folds(job, entrant, entrant.folds, skipped)
+
+
+def _with_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[bool]) -> Contender:
+    """The challenger with the models of these folds; those that are there are not trained again."""
+    train = partial(entrant.train, folds=folds)
+    found = Contender.load(_trained(job, key_of(entrant.key, list(folds)), train, skipped))
+    for fold, reason in found.card["facts"].get("missing_folds", {}).items():
+        job.screen.say("challenge", f"{entrant.name}: fold {fold} could not be trained and is left out. {reason}")
+    return found
+
+
+def buy(
+    job: Job, rows: PartedRows, entrant: Entrant, contender: Contender, *, claims: Sequence[Claim], level: float
+) -> tuple[Contender, float]:
+    """Buy evidence for a challenger that is undecided but may still win: one fold more, then another look.
+
+    The looks are planned: one after each number of folds, each with its part of the challenger's level
+    (`family.looks`). It ends when the challenger is decided, cannot win any more, or the next fold would take more than
+    ``gate.budget``; whether a look is the last is settled before it is made, and then it gets all that is left. A look is
+    recorded before the next fold is trained, so that a killed run makes the same looks, and none twice.
+
+    Returns the challenger with the folds it has, and the part of its level for the verdict.
+    """
+    total = rows.parts.folds if rows.parts.order == "random" else 1
+    have = len(entrant.folds)
+    parts = looks(max(total - have + 1, 1))
+    if len(parts) == 1:
+        return contender, 1.0
+    used, spent = 0.0, 0.0
+    family, store = paid_by(job, rows), job.workspace.models
+    for number, part in enumerate(parts):
+        folds = tuple(range(have + number)) if number else entrant.folds
+        if number:
+            contender = _with_folds(job, entrant, folds, [])
+            used += _seconds(store, entrant, folds[-1])
+        key = f"look:{family.name}:{entrant.key}:{len(folds)}"
+        seen = job.ledger.find(key)
+        if seen is None:
+            price = _seconds(store, entrant, folds[-1])
+            last = number == len(parts) - 1 or used + price > 60 * job.recipe.gate.budget
+            share = 1.0 - spent if last else part
+            seen = job.ledger.note(
+                "look", _look(job, rows, contender, claims, level=level, share=share, last=last), key=key
+            )
+        look = seen.body
+        if number or not look["last"]:
+            job.screen.say("buy", _bought_line(entrant.name, look, folds=len(folds), total=total))
+        if look["last"] or look["decision"] != "buy":
+            return contender, float(look["share"])
+        spent += part
+    return contender, 1.0
+
+
+def _look(
+    job: Job,
+    rows: PartedRows,
+    contender: Contender,
+    claims: Sequence[Claim],
+    *,
+    level: float,
+    share: float,
+    last: bool,
+) -> Json:
+    """One look at a challenger: what it says, and what follows."""
+    gate = job.recipe.gate
+    found = judge(
+        [contender.evidence(rows)],
+        anchor(job, rows).evidence(rows),
+        claims,
+        family=Family(name=paid_by(job, rows).name, alpha=gate.alpha),
+        level=level,
+        spend=[share],
+        seed=job.recipe.seed,
+    ).verdicts[0]
+    finding = found.findings[0]
+    reach = (finding.high - finding.estimate) / normal_quantile(1 - gate.alpha)  # the standard error of this look
+    rows_all = len(rows.parts.compared)
+    needed = normal_quantile(1 - level) * reach * (finding.n / rows_all) ** 0.5
+    may_win = finding.estimate + 2.33 * reach > needed
+    decision = "decided" if found.promotes else "buy" if may_win and not last else "stop"
+    return {
+        "name": contender.name,
+        "n": finding.n,
+        "metric": finding.metric,
+        "estimate": finding.estimate,
+        "p": finding.p,
+        "level": found.level,
+        "share": share,
+        "last": last,
+        "decision": decision,
+    }
+
+
+def _bought_line(name: str, look: Mapping[str, Any], *, folds: int, total: int) -> str:
+    seen = f"{name} after {folds} of {total} folds: {look['estimate'] * 100:+.2f} points on {look['n']:,} rows"
+    words = {
+        "decided": "proven already, no more is bought",
+        "buy": "undecided but may still win, so one more fold is trained",
+        "stop": "it cannot win any more" if not look["last"] else "nothing more can be bought within gate.budget",
+    }
+    return f"{seen}, p={look['p']:.2g} of {look['level']:.2g}: {words[look['decision']]}"
+
+
+def _seconds(store: Path, entrant: Entrant, fold: int) -> float:
+    """What a fold took; 0 where it could not be trained."""
+    path = fold_folder(store, entrant.key, fold) / "fold.json"
+    return float(load_json(path)["seconds"]) if path.is_file() else 0.0
+
+
+def paid_by(job: Job, rows: PartedRows) -> Family:
+    """The account of the improvements on these rows."""
+    return job.ledger.family(family_of(rows), alpha=job.recipe.gate.alpha)
 
 
 def _tell(job: Job, challenge: Challenge) -> None:
@@ -583,20 +758,22 @@ def _tell(job: Job, challenge: Challenge) -> None:
 
 
 def export(job: Job, rows: PartedRows) -> Bundle:
-    """Write the champion as a bundle, and refuse it unless it predicts the valid part as the trained model did."""
+    """Train the champion once more on all dev rows, write it as a bundle, and refuse it unless it predicts as it did."""
     with job.stage("export") as skipped:
         best = champion(job, rows)
-        key = key_of("bundle", best.folder.name, job.recipe.export, job.code)
+        served, reason = _served(job, rows, best)
+        key = key_of("bundle", served.folder.name, job.recipe.export, job.code)
         target = job.workspace.bundles / f"{best.name}-{key[:8]}"
         skipped.append(target.is_dir())
         if not target.is_dir():
             texts = rows.texts(rows.parts.valid)
-            trained = Recorded(labels=rows.labels, probability=best.valid(rows))
-            found = parity(trained, best.model(threads=job.recipe.threads), texts)
+            trained = Recorded(labels=rows.labels, probability=served.valid(rows))
+            found = parity(trained, served.model(threads=job.recipe.threads), texts)
             require_parity(found, config=job.recipe.export)
+            judged = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()
             write_bundle(
                 target,
-                model_folder=best.folder / MODEL,
+                model_folder=served.folder / MODEL,
                 name=best.name,
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 kind=best.runtime,
@@ -606,7 +783,10 @@ def export(job: Job, rows: PartedRows) -> Bundle:
                 fixes=job.recipe.prepare.text,
                 model={
                     "kind": best.ref.kind,
-                    "bytes": best.ref.bytes,
+                    "bytes": served.ref.bytes,
+                    "judged": best.folder.name,
+                    "served": served.folder.name,
+                    "refit_rows": served.card["facts"].get("refit"),
                     "parity_max_difference": found.max_difference,
                     "parity_disagreements": found.disagreements,
                     "parity_rows": found.n,
@@ -614,18 +794,31 @@ def export(job: Job, rows: PartedRows) -> Bundle:
                 data_version=rows.parts.hash,
                 recipe=dump_recipe(job.recipe),
                 verdicts=[challenge.verdict.to_dict() for challenge in challenges(job, rows)],
-                scores={"valid": score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()},
+                scores={"valid": judged, "about": "the model that was judged, on rows it had not seen"},
                 environment={"python": platform.python_version(), "platform": platform.platform()},
             )
             job.ledger.note("exported", {"run": job.run, "bundle": target.name, "champion": best.name})
         bundle = Bundle.open(target)
     facts = bundle.manifest.model
+    how = f"trained again on all {facts['refit_rows']:,} train and valid rows" if facts.get("refit_rows") else reason
+    job.screen.say("export", f"{best.name}, {how}")
     job.screen.say(
         "export",
         f"{target} ({bundle.bytes:,} bytes); {facts['parity_rows']:,} valid rows predicted again: largest difference "
         f"{facts['parity_max_difference']:.1e}, {facts['parity_disagreements']} other labels",
     )
     return bundle
+
+
+def _served(job: Job, rows: PartedRows, best: Contender) -> tuple[Contender, str]:
+    """What is exported: the champion trained on all dev rows, or as it was judged, and why."""
+    if not job.recipe.export.refit:
+        return best, "as it was judged (export.refit is false)"
+    with job.screen.bar("refit") as advance:
+        whole, reason = refit(
+            best, rows, seed=job.recipe.seed, threads=job.recipe.threads, store=job.workspace.models, advance=advance
+        )
+    return (best, f"as it was judged. {reason}") if whole is None else (whole, "")
 
 
 def challenges(job: Job, rows: PartedRows) -> tuple[Challenge, ...]:

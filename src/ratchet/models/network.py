@@ -54,17 +54,28 @@ class Classifier(nn.Module):
 
     Args:
         backbone: a Hugging Face model; with pooling ``own`` one that gives logits itself.
-        pooling: ``mean``, ``first`` or ``own``.
+        pooling: ``mean``, ``first``, ``last`` or ``own``.
         width: of the backbone's hidden states.
         labels: k.
+        unit: give the pooled vector the length 1 before the head.
         dropout: share of hidden activations set to zero in training; attention weights are not touched, because
             that would forbid the fused attention kernel.
     """
 
-    def __init__(self, backbone: nn.Module, *, pooling: Pooling, width: int, labels: int, dropout: float) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        *,
+        pooling: Pooling,
+        width: int,
+        labels: int,
+        dropout: float,
+        unit: bool = False,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
+        self.unit = unit
         self.dice = Dice()
         self.head = nn.Linear(width, labels) if pooling != "own" else None
         self.drop = Dropout(dropout, dice=self.dice)
@@ -82,9 +93,14 @@ class Classifier(nn.Module):
         hidden: Tensor = out.last_hidden_state  # (rows, tokens, width)
         if self.pooling == "first":
             pooled = hidden[:, 0]
+        elif self.pooling == "last":
+            place = (attention_mask.sum(1) - 1).clamp(min=0).reshape(-1, 1, 1)  # (rows, 1, 1)
+            pooled = hidden.gather(1, place.expand(-1, 1, hidden.shape[-1])).squeeze(1)
         else:
             weight = attention_mask.unsqueeze(-1).to(hidden.dtype)  # (rows, tokens, 1)
             pooled = (hidden * weight).sum(1) / weight.sum(1)
+        if self.unit:
+            pooled = pooled / (pooled * pooled).sum(-1, keepdim=True).clamp(min=1e-24).sqrt()
         scores: Tensor = self.head(self.drop(pooled))
         return scores
 

@@ -24,7 +24,7 @@ FAMILIES = frozenset(
 )
 """Encoders that take token ids and a mask and give a hidden state for each token."""
 
-Pooling = Literal["mean", "first", "own"]
+Pooling = Literal["mean", "first", "last", "own"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,209 @@
+"""What every contender is: a finished folder with its model, its predictions on rows it was not trained on, and a card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import TypeAdapter
+
+from ratchet.config import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec
+from ratchet.data.parts import Parts
+from ratchet.data.table import Dataset
+from ratchet.errors import WorkspaceError
+from ratchet.ledger import ContenderRef
+from ratchet.metrics import Evidence
+from ratchet.models.linear import LinearModel
+from ratchet.models.logistic import Corpus
+from ratchet.serve.predict import Predictor
+from ratchet.store import load_array, load_json, save_array, save_json
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Runtime = Literal["linear", "onnx"]
+Language = Literal["zh", "en", "mixed"]
+Spec = LinearSpec | BlendSpec | EmbeddingSpec | EncoderSpec
+CARD, MODEL, FOLDS, HEADS = "contender.json", "model", "folds", "heads.npz"
+_SPEC: TypeAdapter[Spec] = TypeAdapter(Spec)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartedRows:
+    """The prepared rows, their parts, and what every contender needs to know of them."""
+
+    dataset: Dataset
+    parts: Parts
+    language: Language
+    seal: str
+    key: str
+    removed: Mapping[str, int] = field(default_factory=dict)
+    """Rows taken out, by reason."""
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """Texts and labels changed, by reason; a text may have several."""
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Sorted names of all labels."""
+        return tuple(sorted(set(self.dataset.labels)))
+
+    @cached_property
+    def truth(self) -> Ints:
+        """(n,) class of each row."""
+        place = {label: index for index, label in enumerate(self.labels)}
+        return np.array([place[label] for label in self.dataset.labels], dtype=np.int64)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The dev rows, whose n-grams are counted once for all linear contenders."""
+        return Corpus(self.texts(self.parts.dev))
+
+    def texts(self, rows: Ints) -> list[str]:
+        """Texts of some rows."""
+        texts = self.dataset.texts
+        return [texts[row] for row in rows.tolist()]
+
+    def names(self, rows: Ints) -> list[str]:
+        """Labels of some rows."""
+        labels = self.dataset.labels
+        return [labels[row] for row in rows.tolist()]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contender:
+    """A finished contender: what it is, its model, and its predictions for rows it was not trained on."""
+
+    folder: Path
+    card: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> Contender:
+        """Read a finished folder.
+
+        Raises:
+            WorkspaceError: it is missing or damaged.
+        """
+        card = load_json(folder / CARD)
+        if not isinstance(card, dict) or not {"name", "kind", "runtime", "spec", "bytes", "seconds"} <= set(card):
+            raise WorkspaceError(f"{folder / CARD} must describe a contender but does not.")
+        return cls(folder=folder, card=card)
+
+    @property
+    def name(self) -> str:
+        """Its name in verdicts."""
+        return str(self.card["name"])
+
+    @property
+    def runtime(self) -> Runtime:
+        """What its model runs on."""
+        runtime: Runtime = self.card["runtime"]
+        return runtime
+
+    @property
+    def ref(self) -> ContenderRef:
+        """How the ledger knows it."""
+        return ContenderRef(
+            name=self.name,
+            kind=str(self.card["kind"]),
+            key=self.folder.name,
+            bytes=int(self.card["bytes"]),
+            seconds=float(self.card["seconds"]),
+        )
+
+    def spec(self) -> Spec | None:
+        """The settings it was trained with; ``None`` for the majority model."""
+        return None if self.card["spec"] is None else _SPEC.validate_python(self.card["spec"])
+
+    def model(self, *, threads: int = 0) -> Predictor:
+        """The model, as it will be served."""
+        return load_model_folder(self.folder / MODEL, self.runtime, threads=threads)
+
+    @cached_property
+    def rows(self) -> Ints:
+        """Rows it predicted, as positions in the prepared rows."""
+        rows: Ints = load_array(self.folder / "rows.npy")
+        return rows
+
+    @cached_property
+    def probability(self) -> Floats:
+        """(len(rows), labels) predictions of the trained model."""
+        probability: Floats = load_array(self.folder / "probability.npy")
+        return probability
+
+    def evidence(self, rows: PartedRows, *, measures: Mapping[str, npt.NDArray[np.float64]] | None = None) -> Evidence:
+        """Its predictions as evidence for a verdict."""
+        return Evidence(
+            name=self.name,
+            rows=self.rows,
+            truth=rows.truth[self.rows],
+            probability=self.probability,
+            fold=rows.parts.fold[self.rows],
+            unit=None if rows.parts.unit is None else rows.parts.unit[self.rows],
+            chance=isinstance(self.spec(), EncoderSpec),
+            measures={"bytes": np.array([float(self.card["bytes"])]), **(measures or {})},
+        )
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The folds that it was judged on; a contender of a single model has fold 0 alone."""
+        found = self.card["facts"].get("folds")
+        return tuple(found) if found else (0,)
+
+    def valid(self, rows: PartedRows) -> Floats:
+        """(m, labels) predictions of the trained model for the valid part, in its order."""
+        order = np.argsort(self.rows)
+        where = order[np.searchsorted(self.rows, rows.parts.valid, sorter=order)]
+        return self.probability[where]
+
+    def forget_folds(self) -> None:
+        """Remove the models of the other folds: only the standing champion may need them."""
+        shutil.rmtree(self.folder / FOLDS, ignore_errors=True)
+
+
+def load_model_folder(folder: Path, runtime: Runtime, *, threads: int = 0) -> Predictor:
+    """The model of a folder as it will be served; no torch is imported."""
+    if runtime == "linear":
+        return LinearModel.load(folder)
+    from ratchet.models.onnx_model import OnnxModel
+
+    return OnnxModel.load(folder, threads=threads)
+
+
+def finish(
+    folder: Path,
+    rows: PartedRows,
+    *,
+    name: str,
+    kind: str,
+    runtime: Runtime,
+    spec: Spec | None,
+    predicted: Ints,
+    probability: Floats,
+    seconds: float,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the predictions and the card; ``folder/model`` is there already."""
+    save_array(folder / "rows.npy", predicted)
+    save_array(folder / "probability.npy", probability.astype(np.float32))
+    card = {
+        "name": name,
+        "kind": kind,
+        "runtime": runtime,
+        "spec": None if spec is None else spec.model_dump(mode="json"),
+        "labels": list(rows.labels),
+        "rows": rows.key,
+        "bytes": folder_bytes(folder / MODEL),
+        "seconds": round(seconds, 2),
+        "facts": dict(facts or {}),
+    }
+    save_json(folder / CARD, card)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files under a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
