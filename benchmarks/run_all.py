@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PRINTING = ("check_speed", "drift", "near_duplicates", "startup", "verdict_calibration")
+PRINTING = ("check_speed", "drift", "near_duplicates", "startup")
 """Scripts that print Markdown; the others write their own results."""
 
 

@@ -467,9 +467,10 @@ def dated(table: Path, days: int, *, first: int = 0) -> Path:
 
 
 def card_of(recipe: Recipe, name: str) -> tuple[Path, dict[str, Any]]:
+    """The folder and the card of a contender as it was judged; the refitted one has the same name."""
     for path in Path(recipe.workspace, "models").glob("*/contender.json"):
         card: dict[str, Any] = json.loads(path.read_bytes())
-        if card["name"] == name:
+        if card["name"] == name and "refit" not in card["facts"]:
             return path.parent, card
     raise AssertionError(name)
 
@@ -516,7 +517,7 @@ def test_in_time_order_every_verdict_is_made_on_the_valid_part(make_reviews: Cal
         )
 
 
-def test_the_model_served_in_time_order_saw_the_train_part_alone(make_reviews: Callable[..., Path]) -> None:
+def test_the_model_judged_in_time_order_saw_the_train_part_alone(make_reviews: Callable[..., Path]) -> None:
     table = dated(make_reviews(), 200)
     settings = ("data.time=date", "split.order=time", "challengers=[]", "compress.methods=[]")
     recipe = small(table, *settings)

@@ -17,6 +17,7 @@ from ratchet.config import (
     BlendSpec,
     ColumnRule,
     EdaSpec,
+    EmbeddingSpec,
     EncoderSpec,
     LinearFeatures,
     LinearSpec,
@@ -139,7 +140,7 @@ def test_a_whole_recipe() -> None:
         ),
         (
             "challengers:\n- C: 1",
-            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, eda, balance, encoder but is",
+            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, eda, balance, embedding, encoder but is",
             "",
         ),
         (
@@ -419,7 +420,14 @@ def test_the_commented_recipe_loads() -> None:
 def test_the_commented_recipe_loads_with_every_key_uncommented() -> None:
     text = re.sub(r"^( *)#(?! )", r"\1", commented_recipe(ANSWERS), flags=re.MULTILINE)
     recipe = parse(text)
-    assert recipe.challengers == (LinearSpec(), BlendSpec(), EdaSpec(), BalanceSpec(), EncoderSpec())
+    assert recipe.challengers == (
+        LinearSpec(),
+        BlendSpec(),
+        EdaSpec(),
+        BalanceSpec(),
+        EmbeddingSpec(),
+        EncoderSpec(),
+    )
     assert recipe.model_copy(update={"challengers": None}) == parse(commented_recipe(ANSWERS))
 
 

@@ -80,7 +80,7 @@ from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_json, save_array, save_json
 from ratchet.summary import Recorded, Standing, bet_lines, changed_lines, health_lines, summarise, told, write_report
-from ratchet.verdict import Claim, judge
+from ratchet.verdict import Claim, Finding, judge
 from ratchet.workspace import Workspace, write_atomic
 
 Json = dict[str, Any]
@@ -708,11 +708,8 @@ def _look(
         seed=job.recipe.seed,
     ).verdicts[0]
     finding = found.findings[0]
-    reach = (finding.high - finding.estimate) / normal_quantile(1 - gate.alpha)  # the standard error of this look
-    rows_all = len(rows.parts.compared)
-    needed = normal_quantile(1 - level) * reach * (finding.n / rows_all) ** 0.5
-    may_win = finding.estimate + 2.33 * reach > needed
-    decision = "decided" if found.promotes else "buy" if may_win and not last else "stop"
+    may_win = not last and _wins(finding, share=finding.n / len(rows.parts.compared), level=level, alpha=gate.alpha)
+    decision = "decided" if found.promotes else "buy" if may_win else "stop"
     return {
         "name": contender.name,
         "n": finding.n,
@@ -724,6 +721,17 @@ def _look(
         "last": last,
         "decision": decision,
     }
+
+
+def _wins(finding: Finding, *, share: float, level: float, alpha: float) -> bool:
+    """Whether a challenger may still be proven when all rows are in: even one who is as good as the upper 99 % bound.
+
+    Args:
+        finding: of a look at ``share`` of the rows.
+        level: of the last look; ``alpha``: of the finding's upper bound.
+    """
+    error = (finding.high - finding.estimate) / normal_quantile(1 - alpha)
+    return bool(finding.estimate + normal_quantile(0.99) * error > normal_quantile(1 - level) * error * share**0.5)
 
 
 def _bought_line(name: str, look: Mapping[str, Any], *, folds: int, total: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ratchet.config import EncoderSpec, Recipe, Section
+from ratchet.config import EmbeddingSpec, EncoderSpec, Recipe, Section
 from ratchet.errors import RecipeError
 from ratchet.mistake import Mistake, Places, dotted, elsewhere, sections, shown
 from ratchet.yaml12 import read_yaml, write_yaml
@@ -211,7 +211,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
         return os.path.normpath(folder.absolute() / Path(text).expanduser())
 
     def spec(challenger: Any) -> Any:
-        if not isinstance(challenger, EncoderSpec) or challenger.source in ("auto", "scratch"):
+        if not isinstance(challenger, EncoderSpec | EmbeddingSpec) or challenger.source in ("auto", "scratch"):
             return challenger
         found = path(challenger.source)
         local = challenger.source.startswith((".", "~")) or Path(found).is_dir()

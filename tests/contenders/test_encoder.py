@@ -1,0 +1,190 @@
+"""Encoders and embeddings on the road: folds that are bought, folds that die, and what is served."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import generate
+
+from ratchet.bundle import Bundle
+from ratchet.config import Recipe
+from ratchet.contenders import encoder as module
+from ratchet.ledger import Ledger
+from ratchet.pipeline import run
+from ratchet.recipe import parse_recipe
+from ratchet.screen import Screen
+from ratchet.workspace import Workspace
+
+ENCODER = "{kind: encoder, name: enc, source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150, max_tokens: 16,"
+ENCODER += " epochs: 2, lr: 1e-2, batch_tokens: 256}"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Callable[..., Recipe]:
+    def make(challengers: str, *overrides: str, rows: int = 400) -> Recipe:
+        texts, labels = generate(rows, seed=5)
+        dice = np.random.default_rng(0)
+        labels = [label if dice.random() < 0.8 else labels[0] for label in labels]
+        with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True)])
+        text = f"data: {{files: [t.csv]}}\nthreads: 1\nsplit: {{near: false}}\nchallengers: [{challengers}]\n"
+        return parse_recipe(text, folder=tmp_path, overrides=overrides)
+
+    return make
+
+
+def looks(recipe: Recipe) -> list[dict[str, Any]]:
+    records = Ledger(Workspace(recipe.workspace).ledger).records()
+    return [dict(record.body) for record in records if record.kind == "look"]
+
+
+def card(recipe: Recipe, name: str) -> dict[str, Any]:
+    ledger = Ledger(Workspace(recipe.workspace).ledger)
+    family = next(r.body["family"] for r in ledger.records() if r.kind == "champion-root")
+    found = next(c for c in ledger.challenges(family) if c.challenger.name == name)
+    path = Workspace(recipe.workspace).models / found.challenger.key / "contender.json"
+    read: dict[str, Any] = json.loads(path.read_bytes())
+    return read
+
+
+def test_a_small_table_has_all_folds_at_once(recipe: Callable[..., Recipe]) -> None:
+    made = recipe(ENCODER)
+    summary = run(made)
+    verdict = next(verdict for verdict in summary["verdicts"] if verdict["name"] == "enc")
+    assert verdict["n"] == summary["verdicts"][0]["n"]
+    assert card(made, "enc")["facts"]["folds"] == [0, 1, 2, 3, 4]
+    assert looks(made) == []
+    assert not list(Workspace(made.workspace).models.glob("*.fold-*"))
+
+
+def test_folds_are_bought_until_the_budget_or_the_verdict(
+    recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratchet.pipeline.folds_at_first", lambda rows: (0,))
+    made, said = recipe(ENCODER), io.StringIO()
+    interrupted = {"left": 1}
+    build = module._fold
+
+    def killed(target: Path, **how: Any) -> None:
+        if how["fold"] == 2 and interrupted["left"]:
+            interrupted["left"] = 0
+            raise KeyboardInterrupt
+        build(target, **how)
+
+    monkeypatch.setattr(module, "_fold", killed)
+    monkeypatch.setattr("ratchet.pipeline._wins", lambda *_, **__: True)
+    with pytest.raises(KeyboardInterrupt):
+        run(made)
+    before = looks(made)
+    assert [look["decision"] for look in before] == ["buy", "buy"]
+    run(made, screen=Screen(said))
+    after = looks(made)
+    assert after[:2] == before
+    assert [look["n"] for look in after] == sorted(look["n"] for look in after)
+    assert len(after) == 5
+    assert after[-1]["last"]
+    assert sum(look["share"] for look in after) == pytest.approx(1.0)
+    assert "one more fold is trained" in said.getvalue()
+    assert card(made, "enc")["facts"]["folds"] == [0, 1, 2, 3, 4]
+    run(made)
+    assert looks(made) == after
+
+
+def test_no_budget_buys_nothing_and_the_first_look_has_the_whole_level(
+    recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratchet.pipeline.folds_at_first", lambda rows: (0,))
+    made = recipe(ENCODER, "gate.budget=0")
+    run(made)
+    (look,) = looks(made)
+    assert (look["last"], look["share"], look["decision"]) == (True, 1.0, "stop")
+    assert card(made, "enc")["facts"]["folds"] == [0]
+
+
+@pytest.mark.parametrize("dead", [{1}, {0, 3}])
+def test_the_folds_that_are_there_count(
+    recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch, dead: set[int]
+) -> None:
+    build = module._fold
+
+    def dying(target: Path, **how: Any) -> None:
+        if how["fold"] in dead:
+            raise RuntimeError("out of memory\nand more")
+        build(target, **how)
+
+    monkeypatch.setattr(module, "_fold", dying)
+    made, said = recipe(ENCODER), io.StringIO()
+    summary = run(made, screen=Screen(said))
+    facts = card(made, "enc")["facts"]
+    assert facts["missing_folds"] == {str(fold): "out of memory" for fold in dead}
+    assert set(facts["folds"]) == set(range(5)) - dead
+    assert f"enc: fold {min(dead)} could not be trained and is left out. out of memory" in said.getvalue()
+    verdict = next(verdict for verdict in summary["verdicts"] if verdict["name"] == "enc")
+    assert verdict["n"] < summary["verdicts"][0]["n"]
+
+
+def test_an_encoder_without_any_fold_is_skipped(recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(target: Path, **how: Any) -> None:
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr(module, "_fold", dying)
+    made, said = recipe(ENCODER), io.StringIO()
+    summary = run(made, screen=Screen(said))
+    assert "enc: skipped. 'enc' could not be trained on any fold: no kernel" in said.getvalue()
+    assert "enc" not in [verdict["name"] for verdict in summary["verdicts"]]
+    assert summary["champion"]
+
+
+def test_an_embedding_is_judged_out_of_fold_refitted_and_served(
+    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path]
+) -> None:
+    made = recipe(f"{{kind: embedding, name: emb, source: {checkpoint()}, max_tokens: 16}}, {{kind: eda, name: eda}}")
+    summary = run(made)
+    assert card(made, "emb")["facts"]["folds"] == [0, 1, 2, 3, 4]
+    verdict = next(verdict for verdict in summary["verdicts"] if verdict["name"] == "emb")
+    assert verdict["n"] == summary["verdicts"][0]["n"]
+    bundle = Bundle.open(summary["bundle"]["path"])
+    assert bundle.manifest.model["refit_rows"] == verdict["n"]
+    assert bundle.manifest.model["judged"] != bundle.manifest.model["served"]
+    assert summary["scores"]["champion"]["n"] == verdict["n"]
+
+
+@pytest.mark.parametrize("kind", ["encoder", "embedding"])
+def test_a_deep_champion_is_shrunk_refitted_and_augmented_on_all_folds(
+    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The linear baseline is blinded, so that the deep model stands when the later challengers come."""
+    deep = (
+        ENCODER.replace("epochs: 2", "epochs: 8")
+        if kind == "encoder"
+        else f"{{kind: embedding, name: enc, source: {checkpoint()}, max_tokens: 16}}"
+    )
+    if kind == "embedding":
+        monkeypatch.setattr("ratchet.train.embedding._run", _told)
+    blind = "baseline={features: [{unit: char, low: 8, high: 8}], C: 0.0001}"
+    made = recipe(f"{deep}, {{kind: eda, name: eda}}, {{kind: balance, name: bal}}", blind, "gate.margin=0.2")
+    summary = run(made)
+    outcome = {verdict["name"]: verdict for verdict in summary["verdicts"]}
+    assert outcome["enc"]["promoted"]
+    n = summary["verdicts"][0]["n"]
+    assert {outcome[name]["n"] for name in ("enc", "eda", "bal")} == {n}
+    small = next(verdict for name, verdict in outcome.items() if name.endswith("-int8"))
+    assert small["n"] == n
+    assert Bundle.open(summary["bundle"]["path"]).manifest.model["refit_rows"] == n
+
+
+def _told(model: Any, texts: list[str]) -> Any:
+    """Vectors in which the label can be seen."""
+    width = len(model.labels)
+    found = np.random.default_rng(0).normal(scale=0.01, size=(len(texts), width)).astype(np.float32)
+    for row, text in enumerate(texts):
+        found[row, 0] = any(word in text for word in ("card", "arrive", "delivery", "post", "late"))
+        found[row, 1] = any(word in text for word in ("rate", "exchange", "currency", "price", "fee"))
+    return found
