@@ -30,8 +30,8 @@ test-all: $(STAMP) requirements-all.lock
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
 
 check: $(STAMP)
-	$(BIN)/ruff format --check src tests benchmarks recipes
-	$(BIN)/ruff check src tests benchmarks recipes
+	$(BIN)/ruff format --check src tests benchmarks recipes docs
+	$(BIN)/ruff check src tests benchmarks recipes docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture

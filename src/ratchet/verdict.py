@@ -20,8 +20,8 @@ POWER = 0.8
 OVERLAP = 8.0
 """Two procedures compared out of fold: variance over what the rows show is ``1 + OVERLAP / sqrt(n)`` at most. Measured on
 pairs of equally good procedures with disjoint features (benchmarks/gate_power.py), which is the worst pair there is."""
-SEED_SD, SEED_ROWS = 0.005, 4.0
-"""What is assumed of the spread between seeds of a trained network before it is seen, and the weight of that in folds."""
+SEED_SD, SEED_ROWS = 0.003, 1.0
+"""What is assumed of the spread between seeds of a trained network before it is seen, and the weight of that in folds (gate_power.py measures it)."""
 _SEAL = object()
 
 
@@ -416,7 +416,8 @@ def _paired(claim: Claim, challenger: Evidence, champion: Evidence, setting: Set
         if units < len(shared):
             paired = paired.widened(effect, freedom=max(units - 1, 1))
     if not copy:
-        paired = paired.widened(overlap(a, b, paired.influence))
+        factor, freedom = overlap(a, b, paired.influence)
+        paired = paired.widened(factor, freedom=freedom)
     seed_sd = _seed_noise(a, b, claim.metric)
     if seed_sd is not None and not copy:
         seeds = min(len(e.probability) for e in (a, b) if e.probability.ndim == 3)
@@ -430,17 +431,20 @@ def _out_of_fold(a: Evidence, b: Evidence) -> bool:
     return a.fold is not None and b.fold is not None and len(np.unique(a.fold)) > 1
 
 
-def overlap(a: Evidence, b: Evidence, influence: Floats) -> float:
+def overlap(a: Evidence, b: Evidence, influence: Floats) -> tuple[float, float]:
     """By how much the variance of an out-of-fold difference exceeds what the rows show, for a claim about procedures.
+
+    Returns:
+        The factor, and the degrees of freedom of the standard error (infinite where nothing was estimated from folds).
 
     The fold models share most of their training rows, and another table would have given others: on average over tables
     the difference of two procedures varies more than the rows of one table tell (Nadeau, Bengio 2003; Bates, Hastie,
     Tibshirani 2024). Their worst case is 1 + K/(K - 1) for K folds; what was measured shrinks with the rows (`OVERLAP`).
     Where training draws lots, each fold is also a draw of its own: the spread between folds is estimated from the K folds
-    and from what is known of such models, as Smyth 2004 moderates a variance.
+    and from what is known of such models, as Smyth 2004 moderates a variance; the degrees of freedom are Satterthwaite's.
     """
     if not _out_of_fold(a, b):
-        return 1.0
+        return 1.0, math.inf
     assert a.fold is not None
     assert b.fold is not None
     if not np.array_equal(a.fold, b.fold):
@@ -450,12 +454,17 @@ def overlap(a: Evidence, b: Evidence, influence: Floats) -> float:
     factor = min(1 + k / (k - 1), 1 + OVERLAP / math.sqrt(n))
     within = float((influence**2).mean())
     if not (a.chance or b.chance) or within == 0:
-        return factor
+        return factor, math.inf
     means = np.array([influence[a.fold == fold].mean() for fold in folds])
     between = float((sizes * means**2).sum()) / (k - 1)
     assumed = within * factor + n / k * SEED_SD**2
-    moderated = (SEED_ROWS * assumed + (k - 1) * between) / (SEED_ROWS + k - 1)
-    return max(factor, moderated / within)
+    freedom = SEED_ROWS + k - 1
+    moderated = (SEED_ROWS * assumed + (k - 1) * between) / freedom
+    drawn = moderated - within * factor
+    if drawn <= 0:
+        return factor, math.inf
+    uncertain = min(drawn / moderated + math.sqrt(2 / freedom), 1.0)  # one standard error up, as it is estimated itself
+    return moderated / within, freedom / uncertain**2
 
 
 def _correlation(sides: Sequence[Sequence[_Side]]) -> Correlation | None:
