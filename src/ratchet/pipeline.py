@@ -845,14 +845,22 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Json:
         scores = [score(evidence, metric).to_dict() for metric in job.recipe.gate.metrics]
         openings = [r.time for r in job.ledger.records() if r.kind == "test-opened" and r.body["seal"] == rows.seal]
     first = scores[0]
-    judged = score(best.evidence(rows), first["metric"]).value
+    judged = score(best.evidence(rows), first["metric"])
     times = "once" if len(openings) == 1 else f"{len(openings)} times, so it flatters"
     job.screen.say(
         "test",
         f"{best.name}: {first['metric']} {first['value']:.1%} [{first['low']:.1%}, {first['high']:.1%}] on {first['n']:,} "
-        f"sealed rows (opened {times}); {first['value'] - judged:+.1%} beside {judged:.1%} on the rows of the verdicts",
+        f"sealed rows (opened {times}); {(first['value'] - judged.value) * 100:+.1f} points beside {judged.value:.1%} on the "
+        "rows of the verdicts",
     )
-    return {"scores": scores, "opened": openings, "predicted": probability, "evidence": evidence}
+    return {
+        "scores": scores,
+        "opened": openings,
+        "judged": judged.to_dict(),
+        "refit_rows": bundle.manifest.model.get("refit_rows"),
+        "predicted": probability,
+        "evidence": evidence,
+    }
 
 
 def finish(

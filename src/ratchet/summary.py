@@ -436,7 +436,14 @@ def _sealed(summary: Json, test: Mapping[str, Any] | None) -> SealedTest | None:
     if test is None:
         return None
     scores = tuple(Score(**found) for found in test["scores"])
-    return SealedTest(model=summary["champion"], scores=scores, opened=tuple(test["opened"]), rows=scores[0].n)
+    return SealedTest(
+        model=summary["champion"],
+        scores=scores,
+        opened=tuple(test["opened"]),
+        rows=scores[0].n,
+        judged=Score(**test["judged"]),
+        refit_rows=test["refit_rows"],
+    )
 
 
 def _curve(contender: Contender) -> Curve:

@@ -21,7 +21,7 @@ OVERLAP = 8.0
 """Two procedures compared out of fold: variance over what the rows show is ``1 + OVERLAP / sqrt(n)`` at most. Measured on
 pairs of equally good procedures with disjoint features (benchmarks/gate_power.py), which is the worst pair there is."""
 SEED_SD, SEED_ROWS = 0.003, 1.0
-"""What is assumed of the spread between seeds of a trained network before it is seen, and the weight of that in folds (gate_power.py measures it)."""
+"""What is assumed of the spread between seeds of a trained network before it is seen, and the weight of that in folds."""
 _SEAL = object()
 
 

@@ -285,6 +285,10 @@ class SealedTest:
     scores: tuple[Score, ...]
     opened: tuple[str, ...] = ()
     rows: int | None = None
+    judged: Score | None = None
+    """What the model that was judged scored on the rows of the verdicts."""
+    refit_rows: int | None = None
+    """Rows that the served model was trained on, when it was trained once more; else it is the one that was judged."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
