@@ -69,7 +69,7 @@ from ratchet.data.versions import is_local, record_inputs
 from ratchet.errors import DataError, ExtraMissing, RatchetError, WorkspaceError
 from ratchet.family import Family, looks
 from ratchet.ledger import Challenge, Ledger
-from ratchet.metrics import Evidence, score
+from ratchet.metrics import METRICS, Evidence, score
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.models.sources import ENGLISH_PACKAGE
 from ratchet.models.specs import default_specs, guess_language
@@ -85,6 +85,8 @@ from ratchet.workspace import Workspace, write_atomic
 
 Json = dict[str, Any]
 BEFORE = " (before)"
+SEEDS = 3
+"""With so many seeds at most an encoder is trained, where that may decide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -476,11 +478,11 @@ def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
             return None
         key = key_of("challenger", rows.key, spec, seed, of.folder.name)
 
-    def train(folder: Path, folds: Sequence[int] = ()) -> None:
+    def train(folder: Path, folds: Sequence[int] = (), seeds: int = 1) -> None:
         with job.screen.bar(name) as advance:
             common: Json = {"name": name, "threads": threads, "store": store, "advance": advance}
             if isinstance(spec, EncoderSpec):
-                train_encoder(folder, rows, spec=spec, seed=seed, key=key, folds=folds, **common)
+                train_encoder(folder, rows, spec=spec, seed=seed, key=key, folds=folds, seeds=seeds, **common)
             elif isinstance(spec, EmbeddingSpec):
                 train_embedding(folder, rows, spec=spec, **common)
             elif isinstance(spec, BalanceSpec):
@@ -520,7 +522,7 @@ class Entrant:
     name: str
     key: str
     train: Callable[..., None]
-    """Fills a folder; for one whose folds can be bought it takes the folds as well."""
+    """Fills a folder; for one whose folds can be bought it takes the folds and the number of seeds as well."""
     folds: tuple[int, ...] = ()
     """The folds that are trained before anybody looks; empty: all at once, and none can be bought."""
 
@@ -595,9 +597,10 @@ def contest(
             if entrant.folds:
                 bought = buy(job, rows, entrant, trained[entrant.name], claims=claims, level=level / len(trained))
                 trained[entrant.name], spend[entrant.name] = bought
+        seeds = not copies and all(METRICS[metric].seeds for metric in gate.metrics)
         found = judge(
-            [contender.evidence(rows) for contender in trained.values()],
-            (standing if copies else root).evidence(rows),
+            [contender.evidence(rows, seeds=seeds) for contender in trained.values()],
+            (standing if copies else root).evidence(rows, seeds=seeds),
             [*claims, Claim(metric="bytes")] if copies else claims,
             family=paid,
             level=level,
@@ -635,10 +638,11 @@ def _first(job: Job, entrant: Entrant, skipped: list[bool]) -> Contender:
     return _with_folds(job, entrant, entrant.folds, skipped)
 
 
-def _with_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[bool]) -> Contender:
-    """The challenger with the models of these folds; those that are there are not trained again."""
-    train = partial(entrant.train, folds=folds)
-    found = Contender.load(_trained(job, key_of(entrant.key, list(folds)), train, skipped))
+def _with_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[bool], *, seeds: int = 1) -> Contender:
+    """The challenger with the models of these folds and seeds; those that are there are not trained again."""
+    train = partial(entrant.train, folds=folds, seeds=seeds)
+    key = key_of(entrant.key, list(folds), *([seeds] if seeds > 1 else []))
+    found = Contender.load(_trained(job, key, train, skipped))
     for fold, reason in found.card["facts"].get("missing_folds", {}).items():
         job.screen.say("challenge", f"{entrant.name}: fold {fold} could not be trained and is left out. {reason}")
     return found
@@ -647,39 +651,47 @@ def _with_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[
 def buy(
     job: Job, rows: PartedRows, entrant: Entrant, contender: Contender, *, claims: Sequence[Claim], level: float
 ) -> tuple[Contender, float]:
-    """Buy evidence for a challenger that is undecided but may still win: one fold more, then another look.
+    """Buy evidence for a challenger that is undecided but may still win: one fold more, then all folds with another seed.
 
-    The looks are planned: one after each number of folds, each with its part of the challenger's level
-    (`family.looks`). It ends when the challenger is decided, cannot win any more, or the next fold would take more than
+    The looks are planned: one after each number of folds and of seeds, each with its part of the challenger's level
+    (`family.looks`). It ends when the challenger is decided, cannot win any more, or the next step would take more than
     ``gate.budget``; whether a look is the last is settled before it is made, and then it gets all that is left. A look is
-    recorded before the next fold is trained, so that a killed run makes the same looks, and none twice.
+    recorded before the next step is trained, so that a killed run makes the same looks, and none twice.
 
-    Returns the challenger with the folds it has, and the part of its level for the verdict.
+    Returns the challenger with the folds and seeds it has, and the part of its level for the verdict.
     """
-    total = rows.parts.folds if rows.parts.order == "random" else 1
-    have = len(entrant.folds)
-    parts = looks(max(total - have + 1, 1))
-    if len(parts) == 1:
+    if rows.parts.order != "random":
         return contender, 1.0
+    total = rows.parts.folds
+    plan = [(tuple(range(count)), 1) for count in range(len(entrant.folds), total + 1)]
+    if all(METRICS[claim.metric].seeds for claim in claims):
+        plan += [(tuple(range(total)), seeds) for seeds in range(2, SEEDS + 1)]
     used, spent = 0.0, 0.0
     family, store = paid_by(job, rows), job.workspace.models
-    for number, part in enumerate(parts):
-        folds = tuple(range(have + number)) if number else entrant.folds
+    for number, ((folds, seeds), part) in enumerate(zip(plan, looks(len(plan)), strict=True)):
         if number:
-            contender = _with_folds(job, entrant, folds, [])
-            used += _seconds(store, entrant, folds[-1])
-        key = f"look:{family.name}:{entrant.key}:{len(folds)}"
+            contender = _with_folds(job, entrant, folds, [], seeds=seeds)
+            used += _seconds(store, entrant, folds if seeds > 1 else folds[-1:], turn=seeds - 1)
+        key = f"look:{family.name}:{entrant.key}:{len(folds)}" + (f":{seeds}" if seeds > 1 else "")
         seen = job.ledger.find(key)
         if seen is None:
-            price = _seconds(store, entrant, folds[-1])
-            last = number == len(parts) - 1 or used + price > 60 * job.recipe.gate.budget
+            following = plan[number + 1] if number + 1 < len(plan) else None
+            priced = folds if following and following[1] > 1 else folds[-1:]
+            price = _seconds(store, entrant, priced)
+            last = following is None or used + price > 60 * job.recipe.gate.budget
             share = 1.0 - spent if last else part
-            seen = job.ledger.note(
-                "look", _look(job, rows, contender, claims, level=level, share=share, last=last), key=key
-            )
+            body = _look(job, rows, contender, claims, level=level, share=share, last=last)
+            seen = job.ledger.note("look", body, key=key)
         look = seen.body
         if number or not look["last"]:
-            job.screen.say("buy", _bought_line(entrant.name, look, folds=len(folds), total=total))
+            following = plan[number + 1] if number + 1 < len(plan) else None
+            more = (
+                "all folds are trained with another seed"
+                if following and following[1] > 1
+                else "one more fold is trained"
+            )
+            after = f"{len(folds)} of {total} folds" + (f" and {seeds} seeds" if seeds > 1 else "")
+            job.screen.say("buy", _bought_line(entrant.name, look, after=after, more=more))
         if look["last"] or look["decision"] != "buy":
             return contender, float(look["share"])
         spent += part
@@ -698,9 +710,10 @@ def _look(
 ) -> Json:
     """One look at a challenger: what it says, and what follows."""
     gate = job.recipe.gate
+    seeds = all(METRICS[claim.metric].seeds for claim in claims)
     found = judge(
-        [contender.evidence(rows)],
-        anchor(job, rows).evidence(rows),
+        [contender.evidence(rows, seeds=seeds)],
+        anchor(job, rows).evidence(rows, seeds=seeds),
         claims,
         family=Family(name=paid_by(job, rows).name, alpha=gate.alpha),
         level=level,
@@ -708,7 +721,9 @@ def _look(
         seed=job.recipe.seed,
     ).verdicts[0]
     finding = found.findings[0]
-    may_win = not last and _wins(finding, share=finding.n / len(rows.parts.compared), level=level, alpha=gate.alpha)
+    share_of_rows = finding.n / len(rows.parts.compared)
+    share_of_seeds = contender.card["facts"].get("seeds", 1) / SEEDS if share_of_rows == 1.0 else 1.0
+    may_win = not last and _wins(finding, share=share_of_rows * share_of_seeds, level=level, alpha=gate.alpha)
     decision = "decided" if found.promotes else "buy" if may_win else "stop"
     return {
         "name": contender.name,
@@ -724,30 +739,30 @@ def _look(
 
 
 def _wins(finding: Finding, *, share: float, level: float, alpha: float) -> bool:
-    """Whether a challenger may still be proven when all rows are in: even one who is as good as the upper 99 % bound.
+    """Whether a challenger may still be proven when all is bought: even one who is as good as the upper 99 % bound.
 
     Args:
-        finding: of a look at ``share`` of the rows.
+        finding: of a look at ``share`` of the rows, or of the seeds once all rows are there.
         level: of the last look; ``alpha``: of the finding's upper bound.
     """
     error = (finding.high - finding.estimate) / normal_quantile(1 - alpha)
     return bool(finding.estimate + normal_quantile(0.99) * error > normal_quantile(1 - level) * error * share**0.5)
 
 
-def _bought_line(name: str, look: Mapping[str, Any], *, folds: int, total: int) -> str:
-    seen = f"{name} after {folds} of {total} folds: {look['estimate'] * 100:+.2f} points on {look['n']:,} rows"
+def _bought_line(name: str, look: Mapping[str, Any], *, after: str, more: str) -> str:
+    seen = f"{name} after {after}: {look['estimate'] * 100:+.2f} points on {look['n']:,} rows"
     words = {
         "decided": "proven already, no more is bought",
-        "buy": "undecided but may still win, so one more fold is trained",
+        "buy": f"undecided but may still win, so {more}",
         "stop": "it cannot win any more" if not look["last"] else "nothing more can be bought within gate.budget",
     }
     return f"{seen}, p={look['p']:.2g} of {look['level']:.2g}: {words[look['decision']]}"
 
 
-def _seconds(store: Path, entrant: Entrant, fold: int) -> float:
-    """What a fold took; 0 where it could not be trained."""
-    path = fold_folder(store, entrant.key, fold) / "fold.json"
-    return float(load_json(path)["seconds"]) if path.is_file() else 0.0
+def _seconds(store: Path, entrant: Entrant, folds: Sequence[int], *, turn: int = 0) -> float:
+    """What these folds took; those that could not be trained took nothing."""
+    paths = [fold_folder(store, entrant.key, fold, turn) / "fold.json" for fold in folds]
+    return sum(float(load_json(path)["seconds"]) for path in paths if path.is_file())
 
 
 def paid_by(job: Job, rows: PartedRows) -> Family:

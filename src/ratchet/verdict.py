@@ -419,7 +419,8 @@ def _paired(claim: Claim, challenger: Evidence, champion: Evidence, setting: Set
         factor, freedom = overlap(a, b, paired.influence)
         paired = paired.widened(factor, freedom=freedom)
     seed_sd = _seed_noise(a, b, claim.metric)
-    if seed_sd is not None and not copy:
+    counted = _out_of_fold(a, b) and (a.chance or b.chance)  # the spread between folds has the seeds in it
+    if seed_sd is not None and not copy and not counted:
         seeds = min(len(e.probability) for e in (a, b) if e.probability.ndim == 3)
         shown = float((paired.influence**2).sum()) / len(shared) ** 2 * paired.variance
         paired = paired.widened(1 + (seed_sd**2 / seeds / shown if shown else 0.0))
@@ -457,7 +458,8 @@ def overlap(a: Evidence, b: Evidence, influence: Floats) -> tuple[float, float]:
         return factor, math.inf
     means = np.array([influence[a.fold == fold].mean() for fold in folds])
     between = float((sizes * means**2).sum()) / (k - 1)
-    assumed = within * factor + n / k * SEED_SD**2
+    seeds = min(len(e.probability) if e.probability.ndim == 3 else 1 for e in (a, b) if e.chance)
+    assumed = within * factor + n / k * SEED_SD**2 / seeds
     freedom = SEED_ROWS + k - 1
     moderated = (SEED_ROWS * assumed + (k - 1) * between) / freedom
     drawn = moderated - within * factor

@@ -45,12 +45,15 @@ def looks(recipe: Recipe) -> list[dict[str, Any]]:
     return [dict(record.body) for record in records if record.kind == "look"]
 
 
-def card(recipe: Recipe, name: str) -> dict[str, Any]:
+def contender(recipe: Recipe, name: str) -> Path:
     ledger = Ledger(Workspace(recipe.workspace).ledger)
     family = next(r.body["family"] for r in ledger.records() if r.kind == "champion-root")
     found = next(c for c in ledger.challenges(family) if c.challenger.name == name)
-    path = Workspace(recipe.workspace).models / found.challenger.key / "contender.json"
-    read: dict[str, Any] = json.loads(path.read_bytes())
+    return Workspace(recipe.workspace).models / found.challenger.key
+
+
+def card(recipe: Recipe, name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((contender(recipe, name) / "contender.json").read_bytes())
     return read
 
 
@@ -60,7 +63,8 @@ def test_a_small_table_has_all_folds_at_once(recipe: Callable[..., Recipe]) -> N
     verdict = next(verdict for verdict in summary["verdicts"] if verdict["name"] == "enc")
     assert verdict["n"] == summary["verdicts"][0]["n"]
     assert card(made, "enc")["facts"]["folds"] == [0, 1, 2, 3, 4]
-    assert looks(made) == []
+    assert [look["n"] for look in looks(made)] == [verdict["n"]]
+    assert card(made, "enc")["facts"]["seeds"] == 1
     assert not list(Workspace(made.workspace).models.glob("*.fold-*"))
 
 
@@ -88,10 +92,15 @@ def test_folds_are_bought_until_the_budget_or_the_verdict(
     after = looks(made)
     assert after[:2] == before
     assert [look["n"] for look in after] == sorted(look["n"] for look in after)
-    assert len(after) == 5
+    assert len(after) == 7  # five numbers of folds, then two more seeds
+    assert [look["n"] for look in after[4:]] == [after[4]["n"]] * 3
     assert after[-1]["last"]
     assert sum(look["share"] for look in after) == pytest.approx(1.0)
     assert "one more fold is trained" in said.getvalue()
+    assert "after 5 of 5 folds: " in said.getvalue()
+    assert "so all folds are trained with another seed" in said.getvalue()
+    assert "after 5 of 5 folds and 3 seeds" in said.getvalue()
+    assert card(made, "enc")["facts"]["seeds"] == 3
     assert card(made, "enc")["facts"]["folds"] == [0, 1, 2, 3, 4]
     run(made)
     assert looks(made) == after
@@ -106,6 +115,41 @@ def test_no_budget_buys_nothing_and_the_first_look_has_the_whole_level(
     (look,) = looks(made)
     assert (look["last"], look["share"], look["decision"]) == (True, 1.0, "stop")
     assert card(made, "enc")["facts"]["folds"] == [0]
+
+
+def test_further_seeds_are_evidence_and_nothing_else(
+    recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, exported = module._fold, list[int]()
+
+    def counted(target: Path, **how: Any) -> None:
+        if how["fold"] == 3 and how["seed"] > 2 * module.SEED_STEP:
+            raise RuntimeError("the third seed of one fold dies")
+        build(target, **how)
+        exported.append(how["seed"]) if (target / "model").exists() else None
+
+    monkeypatch.setattr(module, "_fold", counted)
+    monkeypatch.setattr("ratchet.pipeline._wins", lambda *_, **__: True)
+    made, said = recipe(ENCODER), io.StringIO()
+    run(made, screen=Screen(said))
+    assert len(exported) == 5
+    facts = card(made, "enc")["facts"]
+    assert facts["seeds"] == 2
+    assert facts["missing_folds"] == {"3 (seed 3)": "the third seed of one fold dies"}
+    assert "fold 3 (seed 3) could not be trained and is left out" in said.getvalue()
+    folder = contender(made, "enc")
+    again, first = np.load(folder / "seeds.npy"), np.load(folder / "probability.npy")
+    assert again.shape == (1, *first.shape)
+    assert (again[0] != first).any()
+
+
+def test_metrics_without_seeds_buy_none(recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratchet.pipeline._wins", lambda *_, **__: True)
+    made = recipe(ENCODER, "gate.metrics=[macro_f1]")
+    run(made)
+    (look,) = looks(made)
+    assert look["last"]
+    assert card(made, "enc")["facts"]["seeds"] == 1
 
 
 @pytest.mark.parametrize("dead", [{1}, {0, 3}])

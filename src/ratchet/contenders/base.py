@@ -29,7 +29,7 @@ Ints = npt.NDArray[np.int64]
 Runtime = Literal["linear", "onnx"]
 Language = Literal["zh", "en", "mixed"]
 Spec = LinearSpec | BlendSpec | EmbeddingSpec | EncoderSpec
-CARD, MODEL, FOLDS, HEADS = "contender.json", "model", "folds", "heads.npz"
+CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
 _SPEC: TypeAdapter[Spec] = TypeAdapter(Spec)
 
 
@@ -135,13 +135,22 @@ class Contender:
         probability: Floats = load_array(self.folder / "probability.npy")
         return probability
 
-    def evidence(self, rows: PartedRows, *, measures: Mapping[str, npt.NDArray[np.float64]] | None = None) -> Evidence:
-        """Its predictions as evidence for a verdict."""
+    def evidence(
+        self,
+        rows: PartedRows,
+        *,
+        measures: Mapping[str, npt.NDArray[np.float64]] | None = None,
+        seeds: bool = False,
+    ) -> Evidence:
+        """Its predictions as evidence for a verdict; with ``seeds`` those of all seeds that it was trained with."""
+        probability, further = self.probability, self.folder / SEEDS
+        if seeds and further.is_file():
+            probability = np.concatenate([probability[None], load_array(further)])
         return Evidence(
             name=self.name,
             rows=self.rows,
             truth=rows.truth[self.rows],
-            probability=self.probability,
+            probability=probability,
             fold=rows.parts.fold[self.rows],
             unit=None if rows.parts.unit is None else rows.parts.unit[self.rows],
             chance=isinstance(self.spec(), EncoderSpec),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ratchet.config import EncoderSpec
-from ratchet.contenders.base import FOLDS, MODEL, Ints, PartedRows, finish
+from ratchet.contenders.base import FOLDS, MODEL, SEEDS, Ints, PartedRows, finish
 from ratchet.contenders.material import Source, held, plain
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.screen import Advance
@@ -22,6 +22,8 @@ from ratchet.workspace import writing
 
 SMALL = 2_000
 """Up to so many dev rows all folds are trained at once: a fifth of the rows would decide nothing, and a fold is cheap."""
+SEED_STEP = 1_000
+"""Between the seeds of two turns through the folds."""
 WATCHED = 0.1
 """Share of a fold's training rows that chooses the epoch, where ``keep`` is not ``last``: never the rows that are judged."""
 
@@ -33,9 +35,9 @@ def folds_at_first(rows: PartedRows) -> tuple[int, ...]:
     return tuple(range(rows.parts.folds))
 
 
-def fold_folder(store: Path, key: str, fold: int) -> Path:
-    """Where the model of one fold lies."""
-    return store / f"{key}.fold-{fold}"
+def fold_folder(store: Path, key: str, fold: int, turn: int = 0) -> Path:
+    """Where the model of one fold lies; each turn after the first is another seed of the same training."""
+    return store / (f"{key}.fold-{fold}.seed-{turn}" if turn else f"{key}.fold-{fold}")
 
 
 def train_encoder(
@@ -50,6 +52,7 @@ def train_encoder(
     key: str,
     folds: Sequence[int],
     advance: Advance,
+    seeds: int = 1,
     kind: str = "encoder",
     material: Source = plain,
     more: Mapping[str, Any] | None = None,
@@ -62,6 +65,7 @@ def train_encoder(
             a contender with more folds trains none again.
         key: names the folds' folders.
         folds: which folds are predicted; the first that is there is the model to be served.
+        seeds: how often all folds are trained, each time with other seeds; only their predictions are kept of the further ones.
         material: what a fold is trained on.
         more: facts for the card.
 
@@ -69,34 +73,46 @@ def train_encoder(
         RatchetError: no fold could be trained.
     """
     missing: dict[str, str] = {}
-    for fold in folds:
-        place = fold_folder(store, key, fold)
-        training = store / f"{key}.fold-{fold}.training"
-        build = partial(
-            _fold,
-            rows=rows,
-            fold=fold,
-            spec=spec,
-            seed=seed + fold,
-            threads=threads,
-            training=training,
-            advance=advance,
-            material=material,
-        )
-        try:
-            finished(place, build)
-        except (WorkspaceError, ExtraMissing):
-            raise
-        except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
-            missing[str(fold)] = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            continue
-        shutil.rmtree(training, ignore_errors=True)
+    for turn in range(seeds):
+        for fold in folds:
+            place = fold_folder(store, key, fold, turn)
+            training = place.with_name(f"{place.name}.training")
+            build = partial(
+                _fold,
+                rows=rows,
+                fold=fold,
+                spec=spec,
+                seed=seed + fold + SEED_STEP * turn,
+                threads=threads,
+                training=training,
+                advance=advance,
+                material=material,
+                model=turn == 0,
+            )
+            try:
+                finished(place, build)
+            except (WorkspaceError, ExtraMissing):
+                raise
+            except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
+                named = f"{fold} (seed {turn + 1})" if turn else str(fold)
+                missing[named] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                continue
+            shutil.rmtree(training, ignore_errors=True)
     there = [fold for fold in folds if str(fold) not in missing]
     if not there:
         first = next(iter(missing.values()))
         raise RatchetError(f"{name!r} could not be trained on any fold: {first}")
+    whole = [turn for turn in range(seeds) if all(fold_folder(store, key, fold, turn).is_dir() for fold in there)]
     _assemble(
-        folder, rows, name=name, spec=spec, kind=kind, store=store, key=key, folds=there, missing=missing, more=more
+        folder,
+        rows,
+        name=name,
+        spec=spec,
+        kind=kind,
+        places=[[fold_folder(store, key, fold, turn) for fold in there] for turn in whole],
+        folds=there,
+        missing=missing,
+        more=more,
     )
 
 
@@ -111,8 +127,9 @@ def _fold(
     training: Path,
     advance: Advance,
     material: Source,
+    model: bool,
 ) -> None:
-    """The model of one fold, its predictions, and its learning curve."""
+    """The model of one fold (where it is wanted), its predictions, and its learning curve."""
     from ratchet.train.export import export_onnx
     from ratchet.train.loop import fit_encoder, read_history
 
@@ -137,7 +154,8 @@ def _fold(
     )
     save_array(target / "rows.npy", predicted)
     save_array(target / "probability.npy", fitted.predict(rows.texts(predicted)).astype(np.float32))
-    export_onnx(fitted, target / MODEL)
+    if model:
+        export_onnx(fitted, target / MODEL)
     board = training / "tensorboard"
     if board.is_dir():
         with writing(target):
@@ -187,21 +205,23 @@ def _assemble(
     name: str,
     spec: EncoderSpec,
     kind: str,
-    store: Path,
-    key: str,
+    places: Sequence[Sequence[Path]],
     folds: Sequence[int],
     missing: Mapping[str, str],
     more: Mapping[str, Any] | None,
 ) -> None:
-    """The contender out of the folds that are there; big files are linked, not copied."""
-    places = [fold_folder(store, key, fold) for fold in folds]
-    records = [load_json(place / "fold.json") for place in places]
+    """The contender out of the folds that are there, of each seed; big files are linked, not copied."""
+    first, *others = places
+    records = [load_json(place / "fold.json") for turn in places for place in turn]
     with writing(folder):
-        for number, (fold, place) in enumerate(zip(folds, places, strict=True)):
+        for number, (fold, place) in enumerate(zip(folds, first, strict=True)):
             _link(place / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))
-        if (places[0] / "tensorboard").is_dir():
-            shutil.copytree(places[0] / "tensorboard", folder / "tensorboard")
-    facts = {**records[0]["facts"], "folds": list(folds), **(more or {})}
+        if (first[0] / "tensorboard").is_dir():
+            shutil.copytree(first[0] / "tensorboard", folder / "tensorboard")
+    if others:
+        further = [np.concatenate([load_array(place / "probability.npy") for place in turn]) for turn in others]
+        save_array(folder / SEEDS, np.stack(further))
+    facts = {**records[0]["facts"], "folds": list(folds), "seeds": len(places), **(more or {})}
     if missing:
         facts["missing_folds"] = dict(missing)
     finish(
@@ -211,8 +231,8 @@ def _assemble(
         kind=kind,
         runtime="onnx",
         spec=spec,
-        predicted=np.concatenate([load_array(place / "rows.npy") for place in places]),
-        probability=np.concatenate([load_array(place / "probability.npy") for place in places]),
+        predicted=np.concatenate([load_array(place / "rows.npy") for place in first]),
+        probability=np.concatenate([load_array(place / "probability.npy") for place in first]),
         seconds=sum(record["seconds"] for record in records),
         facts=facts,
     )
