@@ -142,7 +142,7 @@ class GateConfig(Section):
     margin: float = Field(default=0.01, gt=0, lt=0.5)
     """Loss that smaller or faster forms may have, all together, since the last model that was proven better."""
     budget: float = Field(default=10.0, ge=0)
-    """Minutes that may buy evidence for a challenger which is undecided but may still win: more folds of an encoder, then seeds."""
+    """Minutes that may buy evidence for a challenger that is undecided but may still win: an encoder's folds, then seeds."""
 
 
 class LinearFeatures(Section):
