@@ -228,7 +228,7 @@ def test_history(done: tuple[Recipe, dict[str, Any]]) -> None:
     assert load_summary(root, "last")["run"] == summary["run"]
     told = [record["text"] for record in list_records(root) if record["kind"] == "round"]
     assert sum(text.count(" against ") for text in told) == 4
-    verdict = compare_named(
+    verdict, _ = compare_named(
         "tfidf-lr", "majority", workspace=root, metrics=["accuracy"], kind="superior", margin=0.01, label="label"
     )
     assert verdict.outcome == "better"
@@ -510,7 +510,7 @@ def test_in_time_order_every_verdict_is_made_on_the_valid_part(make_reviews: Cal
                 kind="superior",
                 margin=0.01,
                 label="",
-            )
+            )[0]
             .findings[0]
             .n
             == (fold == 0).sum()

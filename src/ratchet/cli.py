@@ -154,6 +154,7 @@ def show(run_id: str, workspace: Path, as_json: bool) -> None:
 @click.option("--claim", type=click.Choice(["superior", "noninferior", "equivalent"]), default="superior")
 @click.option("--margin", type=float, default=0.01, show_default=True, help="Margin of the claim; 0.01 is one point.")
 @click.option("--label", default="label", show_default=True, help="Column with the true label, when A and B are files.")
+@click.option("--labels", help="Labels that no row of the files has, separated by commas.")
 @_workspace
 @_json_flag
 def compare(
@@ -163,19 +164,29 @@ def compare(
     claim: Kind,
     margin: float,
     label: str,
+    labels: str | None,
     workspace: Path,
     as_json: bool,
 ) -> None:
     """Is A better than B? Exit code 0: better, 10: not worse, 11: undecided, 12: worse.
 
     A and B are models of the workspace (a name, or the id of a run for its champion), or two tables of the same rows with
-    the columns `label` and `prediction`. The ledger is not touched.
+    the columns `label` and `prediction`. Rows are matched by an id column, or by their content. The ledger is not touched.
     """
     from ratchet.history import compare_named
 
-    verdict = compare_named(
-        challenger, champion, workspace=workspace, metrics=metrics, kind=claim, margin=margin, label=label
+    verdict, notes = compare_named(
+        challenger,
+        champion,
+        workspace=workspace,
+        metrics=metrics,
+        kind=claim,
+        margin=margin,
+        label=label,
+        labels=[name.strip() for name in labels.split(",")] if labels else (),
     )
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
     if as_json:
         _print_json(verdict.to_dict())
     else:

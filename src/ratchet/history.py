@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ratchet.contenders import Contender, PartedRows
-from ratchet.data.read import read_table
 from ratchet.data.saved import ROWS, load_dataset, load_parts
 from ratchet.data.versions import log
-from ratchet.errors import DataError, WorkspaceError
+from ratchet.errors import WorkspaceError
 from ratchet.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
 from ratchet.legacy import words as words_before
 from ratchet.metrics import Evidence
+from ratchet.predictions import pair_files
 from ratchet.report import ReportData, save
 from ratchet.screen import Screen
 from ratchet.store import load_json
@@ -166,17 +164,20 @@ def compare_named(
     kind: Kind,
     margin: float,
     label: str,
-) -> Verdict:
-    """Judge two models of the workspace, or two tables of predictions; the ledger is not touched.
+    labels: Sequence[str] = (),
+) -> tuple[Verdict, list[str]]:
+    """Judge two models of the workspace, or two tables of predictions, and what to say beside; the ledger is not touched.
 
     Raises:
         RatchetError: one is unknown, or they were not scored on the same rows.
     """
     claims = [Claim(metric=metric, kind=kind, margin=margin) for metric in metrics]
     if Path(challenger).is_file() and Path(champion).is_file():
-        return compare(*_from_files(Path(challenger), Path(champion), label=label), claims)
+        paths = Path(challenger), Path(champion)
+        first, second, notes = pair_files(*paths, label=label, metrics=metrics, labels=labels)
+        return compare(first, second, claims), notes
     first, second = (_named(workspace, name) for name in (challenger, champion))
-    return compare(first, second, claims)
+    return compare(first, second, claims), []
 
 
 def _named(root: Path, name: str) -> Evidence:
@@ -217,39 +218,6 @@ def _rows_of(workspace: Workspace, family: str) -> PartedRows:
     raise WorkspaceError(
         f"The prepared rows of {family} must be in {workspace.data} but are not.", next_step="Run again."
     )
-
-
-def _from_files(first: Path, second: Path, *, label: str) -> tuple[Evidence, Evidence]:
-    """Evidence from two tables with the same rows in the same order, a label and a prediction each."""
-    columns = []
-    for path in (first, second):
-        table = read_table(path).table
-        for needed in (label, "prediction"):
-            if needed not in table.column_names:
-                raise DataError(
-                    f"{path} must have the column {needed!r} but has {', '.join(table.column_names)}.",
-                    next_step="Name the column of the true label with --label; `ratchet predict` adds the predictions.",
-                )
-        columns.append((table.column(label).to_pylist(), table.column("prediction").to_pylist()))
-    if columns[0][0] != columns[1][0]:
-        raise DataError(
-            f"{first} and {second} must have the same rows in the same order but their column {label!r} differs.",
-            next_step="Predict the same file with both models.",
-        )
-    truth, names = columns[0][0], sorted({str(cell) for pair in columns for cells in pair for cell in cells})
-    place = {name: index for index, name in enumerate(names)}
-    found = []
-    for path, (_, predicted) in zip((first, second), columns, strict=True):
-        classes = np.array([place[str(cell)] for cell in predicted], dtype=np.int64)
-        found.append(
-            Evidence(
-                name=path.name,
-                rows=np.arange(len(truth)),
-                truth=np.array([place[str(cell)] for cell in truth], dtype=np.int64),
-                probability=np.eye(len(names))[classes],
-            )
-        )
-    return found[0], found[1]
 
 
 def _workspace(root: Path) -> Workspace:

@@ -129,6 +129,8 @@ class Metric:
     """Units in 1: a share of .01 is one point."""
     seeds: bool = False
     """Whether the paired test takes evidence of several seeds."""
+    needs_probability: bool = False
+    """Whether it reads the probabilities, not only which class is the most probable."""
 
     def told(self, value: float) -> str:
         """A difference for people, without its unit."""
@@ -256,7 +258,7 @@ METRICS: dict[str, Metric] = {
             seeds=True,
         ),
         Metric(name="macro_f1", value=_macro_f1, compare=_compare_macro_f1, interval=_macro_f1_interval),
-        Metric(name="auc", value=_auc, compare=_compare_auc, interval=_auc_interval),
+        Metric(name="auc", value=_auc, compare=_compare_auc, interval=_auc_interval, needs_probability=True),
         Metric(
             name="log_loss",
             value=lambda evidence: -float(_row_log_loss(evidence).mean()),
@@ -265,6 +267,7 @@ METRICS: dict[str, Metric] = {
             unit="nats",
             scale=1.0,
             seeds=True,
+            needs_probability=True,
         ),
     )
 }
