@@ -60,6 +60,6 @@ def test_a_check_that_broke_is_an_error_of_its_case(target: Target, monkeypatch:
     assert root.get("errors") == "1"
     assert case.find("failure") is None
     assert error is not None
-    assert "It broke \ufffd in" in error.get("message", "")
+    assert r"It broke \u0000 in" in error.get("message", "")
     (result,) = sarif(found)["runs"][0]["results"]
     assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}

@@ -10,7 +10,7 @@ import pytest
 
 from ratchet.checks import Context, merged
 from ratchet.checks.context import Distinct, counted, percent, shown
-from ratchet.checks.finding import patch
+from ratchet.checks.finding import Example, Finding, patch
 from ratchet.config import Recipe
 from ratchet.recipe import parse_recipe
 
@@ -99,3 +99,17 @@ def test_distinct_values_over_several_chunks() -> None:
     cells = Distinct(column=column)
     assert cells.values == ("a", "b", "c")
     assert cells.member.tolist() == [-1, 0, 1, 0, -1, 2]
+
+
+def test_messages_print_nothing_personal_and_nothing_a_terminal_obeys() -> None:
+    example = Example(file="t.csv", row=1, column="text", text="x", note="meant: \x1b[31m13812340000\n")
+    found = Finding(
+        id="text.html",
+        severity="note",
+        message="'Lan.Chen@example.com' \x1b]0;title\x07 for 138 1234 0000\u202e",
+        why="so",
+        rows=1,
+        examples=(example,),
+    )
+    assert found.message == r"'L***@example.com' \u001b]0;title\u0007 for 138 **** 0000\u202e"
+    assert example.note == r"meant: \u001b[31m138****0000⏎"

@@ -105,15 +105,59 @@ PIECES = st.sampled_from(
 )
 
 
+FULL = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(PIECES, max_size=5).map("".join))
-@example("13812345678\n")
-def test_what_is_found_fast_is_what_is_found(text: str) -> None:
-    """No text with a match is left out by what is looked at first, and where that is exact it adds none."""
+@given(st.lists(PIECES, max_size=5).map("".join), st.booleans())
+@example("13812345678\n", False)
+def test_what_is_found_fast_is_what_is_found(text: str, wide: bool) -> None:
+    """No text with a match is left out by what is looked at first."""
+    text = text.translate(FULL) if wide else text
     for kind in KINDS:
-        coarse = pc.match_substring_regex(pa.array([text]), kind.coarse)[0].as_py()
         if matches(text, kind):
-            assert coarse, kind.name
-            assert sum("0" <= c <= "9" for c in text) >= kind.digits if kind.digits else "@" in text
-        elif kind.coarse_is_exact:
-            assert not coarse, kind.name
+            assert pc.match_substring_regex(pa.array([text]), kind.coarse)[0].as_py(), kind.name
+            assert sum(c in "0123456789０１２３４５６７８９" for c in text) >= kind.digits
+            assert kind.digits or "@" in text or "＠" in text
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_the_coarse_pattern_is_never_narrower_than_the_exact_one(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(KINDS))
+    text = data.draw(st.from_regex(kind.pattern, alphabet=st.characters(codec="utf-8", exclude_characters="\n")))
+    text = text.translate(FULL) if data.draw(st.booleans()) else text
+    if matches(text, kind):
+        assert pc.match_substring_regex(pa.array([text]), kind.coarse)[0].as_py(), (kind.name, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("加V{}", "vx{}", "tel{}", "手机：{}", "{}微信同号", "{}wx", "VX:{} ", "call+86{}", "我的号码是{}。"),
+        *("１：{}", "（{}）"),
+    ],
+)
+@pytest.mark.parametrize(
+    "number", ["13812340000", "138 1234 0000", "１３８１２３４００００", "１３８－１２３４－００００"]
+)
+def test_a_number_is_found_however_it_is_written(text: str, number: str) -> None:
+    assert matches(text.format(number), BY_NAME["phone"])
+    assert "12340" not in mask(text.format(number)).translate({full: half for half, full in FULL.items()})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a1b13812345678", "f81d4fae13812345678a00c9", "138123456789", "2138123456780", "12812345678", "1381234567"),
+        *("sha 9f13812345678", "13812345678a1", "ISBN 9787138123456780"),
+    ],
+)
+def test_codes_are_no_numbers_to_call(text: str) -> None:
+    assert mask(text, kinds=("phone",)) == text
+
+
+@pytest.mark.parametrize("host", ["vip.163.com", "126.com", "mail.126.com", "qq.com", "x1.y2.cn", "163.com"])
+def test_hosts_may_begin_with_a_digit(host: str) -> None:
+    assert mask(f"联系lan.chen3@{host}。") == f"联系l***@{host}。"
+    assert pc.match_substring_regex(pa.array([f"lan@{host}"]), BY_NAME["email"].coarse)[0].as_py()

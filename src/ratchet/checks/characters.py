@@ -39,7 +39,7 @@ _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
     ),
     ("replacement", ((0xFFFD, 0xFFFD),)),
     ("markup", ((0x26, 0x26), (0x3C, 0x3C))),
-    ("at", ((0x40, 0x40),)),
+    ("at", ((0x40, 0x40), (0xFF20, 0xFF20))),
     ("han of mojibake", tuple((ord(mark), ord(mark)) for mark in MARKS + LOST[0])),
     ("space of mojibake", ((0xA0, 0xA0),)),
     ("byte", tuple((point, point) for point in range(0x80, 0xA0) if point not in (0x81, 0x8D, 0x8F, 0x90, 0x9D))),

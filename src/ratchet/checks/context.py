@@ -23,6 +23,7 @@ from ratchet.data.engine import LOCAL, Engine, Work, engine_of
 from ratchet.data.mask import mask
 from ratchet.data.strings import coded, fitting, picked
 from ratchet.data.table import Dataset, Rows
+from ratchet.forms import legible
 from ratchet.once import once
 
 if TYPE_CHECKING:
@@ -347,8 +348,7 @@ def shown(cell: str | None, *, show: Callable[[str], str] | None = None) -> str:
     if cell is None:
         return ""
     text = (show or mask)(cell[: 5 * SHOWN])
-    text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-    return "".join(c if c.isprintable() else _ESCAPES.get(c) or f"\\u{ord(c):04x}" for c in text)
+    return legible(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
 
 
 def tallied(keys: Rows) -> tuple[Rows, Rows]:
@@ -360,9 +360,6 @@ def tallied(keys: Rows) -> tuple[Rows, Rows]:
 
 def _matching(pattern: str, cells: pa.Array) -> Mask:  # a missing cell has none
     return np.asarray(pc.match_substring_regex(cells, pattern).to_numpy(zero_copy_only=False), bool)
-
-
-_ESCAPES = {"\n": "⏎", "\t": "\\t", "\r": "\\r", "\u3000": "\u3000"}
 
 
 def _spread(numbers: Rows, member: Rows) -> Rows:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ratchet.data.mask import mask
 from ratchet.data.table import Rows
+from ratchet.forms import legible
 from ratchet.yaml12 import read_yaml, write_yaml
 
 Severity = Literal["error", "warning", "note"]
@@ -28,6 +30,9 @@ class Example:
     column: str
     text: str
     note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "note", legible(mask(self.note)))
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.text or '(missing)'}" + (f" ({self.note})" if self.note else "")
@@ -62,6 +67,10 @@ class Finding:
     fix: str = ""
     examples: tuple[Example, ...] = ()
     row_numbers: Mapping[str, Rows] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Whatever a message quotes, it prints no personal data and nothing that a terminal would obey."""
+        object.__setattr__(self, "message", legible(mask(self.message)))
 
     def to_dict(self, *, listed: int = LISTED) -> dict[str, Any]:
         """Plain JSON values, with the first ``listed`` row numbers of each file; ``rows`` counts all."""

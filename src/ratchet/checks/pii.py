@@ -64,14 +64,13 @@ def _possible(context: Context, name: str, kind: Kind) -> Mask:
         lengths = pc.binary_length(context.cells(name).array).to_numpy(zero_copy_only=False)
         return np.asarray(lengths >= max(kind.digits, _SHORTEST), bool)
     characters = context.texts.characters
-    return np.asarray(characters.look["digits"] >= kind.digits) if kind.digits else characters.having("at")
+    wide = characters.having("fullwidth")
+    return wide | (characters.look["digits"] >= kind.digits) if kind.digits else characters.having("at")
 
 
 def _holding(cells: Distinct, kind: Kind, *, among: Mask) -> Mask:
     """Which of these values hold this kind; none where check digits fit no more often than chance lets them."""
     found = cells.matching(kind.coarse, among=among)
-    if kind.coarse_is_exact:
-        return found
     looked = np.flatnonzero(found)
     candidates = 0
     for i, text in zip(looked.tolist(), cells.some(looked), strict=True):

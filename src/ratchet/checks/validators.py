@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.checks.context import Mask
-from ratchet.data.mask import id_card
+from ratchet.data.mask import PHONE, id_card
 from ratchet.errors import RecipeError
 
 Floats = npt.NDArray[np.float64]
@@ -218,7 +218,7 @@ KINDS: tuple[CellKind, ...] = (
     CellKind(
         name="phone",
         noun="mainland mobile number",
-        judge=_regex(r"1[3-9]\d{9}"),
+        judge=_regex(PHONE),
         hints=("phone", "mobile", "tel", "手机", "电话"),
         private=True,
     ),

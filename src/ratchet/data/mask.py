@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 _LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -28,15 +27,22 @@ _WAYS_ZH = "路|街|道|巷|弄|村|小区|花园"
 _DOORS_ZH = "号|弄|栋|幢|室|单元"
 _WAYS_EN = "Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd"
 _DIGITS = re.compile(r"\d")
+PHONE = r"(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}"
+"""A mainland mobile number, in a text or as a cell."""
+_DIGIT, _LETTER, _GAP = "0-9０-９", "A-Za-zＡ-Ｚａ-ｚ", "- －\u3000"
+_FULL = {0xFF01 + place: 0x21 + place for place in range(94)}  # full-width forms, one for one
+_NO_CODE = "".join(
+    rf"(?<![0-9][A-Za-z]{{{letters}}})" for letters in range(1, 9)
+)  # after letters, but in no code: a1b138...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """A kind of personal data.
 
-    ``pattern`` finds it with Python's engine, ``coarse`` finds every text that may hold it with RE2 (no look-around), and no
-    other where ``coarse_is_exact``; such a text has at least so many ASCII ``digits`` or, where that is 0, an @. ``sound`` is
-    asked about each match, and ``mask`` hides one.
+    ``pattern`` finds it with Python's engine, in half-width characters; ``coarse`` finds every text that may hold it with RE2
+    (no look-around), in half-width or full-width ones. ``sound`` is asked about each match, and ``mask`` hides one. Such a
+    text has at least so many ``digits`` or, where that is 0, an @.
     """
 
     name: str
@@ -46,7 +52,6 @@ class Kind:
     mask: Callable[[str], str]
     sound: Callable[[str], bool] = bool
     digits: int = 0
-    coarse_is_exact: bool = False
 
 
 def luhn(number: str) -> bool:
@@ -95,14 +100,14 @@ KINDS: tuple[Kind, ...] = (
         pattern=re.compile(
             r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![A-Za-z])"
         ),
-        coarse=r"[A-Za-z0-9._%+-]@[A-Za-z0-9-]+\.[A-Za-z]",
+        coarse=rf"[{_LETTER}{_DIGIT}._%+．＿％＋－-][@＠][{_LETTER}{_DIGIT}－-]+[.．][{_LETTER}{_DIGIT}－-]",
         mask=_email,
     ),
     Kind(
         name="id_card",
         title="ID card numbers",
         pattern=re.compile(r"(?<![0-9A-Za-z])[1-9][0-9]{16}[0-9Xx](?![0-9A-Za-z])"),
-        coarse=r"[0-9]{17}[0-9Xx]",
+        coarse=rf"[{_DIGIT}]{{17}}[{_DIGIT}XxＸｘ]",
         digits=17,
         mask=lambda text: _middle(text, head=6, tail=2),
         sound=id_card,
@@ -111,7 +116,7 @@ KINDS: tuple[Kind, ...] = (
         name="card",
         title="bank card numbers",
         pattern=re.compile(r"(?<![0-9A-Za-z.-])[2-6](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])"),
-        coarse=r"[2-6](?:[ -]?[0-9]){12}",
+        coarse=rf"[2-6２-６](?:[{_GAP}]?[{_DIGIT}]){{12}}",
         digits=13,
         mask=lambda text: _middle(text, head=4, tail=4),
         sound=_card,
@@ -119,9 +124,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         name="phone",
         title="mainland mobile numbers",
-        pattern=re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?![0-9A-Za-z])"),
-        coarse=r"(?:^|[^0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?:$|[^0-9A-Za-z])",
-        coarse_is_exact=True,
+        pattern=re.compile(rf"(?<![0-9]){_NO_CODE}{PHONE}(?![0-9])(?![A-Za-z]{{1,8}}[0-9])"),
+        coarse=rf"[1１][3-9３-９][{_DIGIT}](?:[{_GAP}]?[{_DIGIT}]{{4}}){{2}}",
         digits=11,
         mask=lambda text: _middle(text, head=len(_DIGITS.findall(text)) - 8, tail=4),
     ),
@@ -133,7 +137,7 @@ KINDS: tuple[Kind, ...] = (
             rf"(?:{_WAYS_ZH})[\u4e00-\u9fff0-9]{{0,10}}?[0-9]{{1,5}}(?:{_DOORS_ZH})"
             rf"|(?<![A-Za-z0-9£$€¥,.])[0-9]{{1,5}}(?: [A-Z][a-z]{{1,20}}){{1,3}} (?:{_WAYS_EN})(?![A-Za-z])"
         ),
-        coarse=rf"(?:{_WAYS_ZH}).{{0,10}}[0-9](?:{_DOORS_ZH})|[0-9] [A-Z].{{1,60}} (?:{_WAYS_EN})",
+        coarse=rf"(?:{_WAYS_ZH}).{{0,14}}[{_DIGIT}](?:{_DOORS_ZH})|[{_DIGIT}][{_GAP}][A-ZＡ-Ｚ].{{1,70}}[{_GAP}](?:{_WAYS_EN}|[Ａ-Ｚ])",
         mask=lambda text: _middle(text, head=3, tail=0),
         digits=1,
     ),
@@ -153,14 +157,18 @@ def mask(text: str, *, kinds: tuple[str, ...] | None = None) -> str:
     """
     for kind in KINDS:
         if kinds is None or kind.name in kinds:
-            text = kind.pattern.sub(partial(_masked, kind), text)
+            half = _half(text)
+            for match in reversed([*kind.pattern.finditer(half)]):
+                if kind.sound(match[0]):
+                    text = text[: match.start()] + kind.mask(match[0]) + text[match.end() :]
     return text
 
 
-def _masked(kind: Kind, match: re.Match[str]) -> str:
-    return kind.mask(match[0]) if kind.sound(match[0]) else match[0]
+def _half(text: str) -> str:
+    """The text with full-width forms as half-width ones, character for character."""
+    return text if text.isascii() else text.translate(_FULL).replace("\u3000", " ")
 
 
 def matches(text: str, kind: Kind) -> list[str]:
     """What in the text is of this kind."""
-    return [match[0] for match in kind.pattern.finditer(text) if kind.sound(match[0])]
+    return [match[0] for match in kind.pattern.finditer(_half(text)) if kind.sound(match[0])]
