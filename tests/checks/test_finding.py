@@ -102,7 +102,7 @@ def test_distinct_values_over_several_chunks() -> None:
 
 
 def test_messages_print_nothing_personal_and_nothing_a_terminal_obeys() -> None:
-    example = Example(file="t.csv", row=1, column="text", text="x", note="meant: \x1b[31m13812340000\n")
+    example = Example(file="t.csv", row=1, column="text", text="x", note="meant: \x1b[31m 13812340000\n")
     found = Finding(
         id="text.html",
         severity="note",
@@ -112,4 +112,4 @@ def test_messages_print_nothing_personal_and_nothing_a_terminal_obeys() -> None:
         examples=(example,),
     )
     assert found.message == r"'L***@example.com' \u001b]0;title\u0007 for 138 **** 0000\u202e"
-    assert example.note == r"meant: \u001b[31m138****0000⏎"
+    assert example.note == r"meant: \u001b[31m 138****0000⏎"

@@ -24,13 +24,62 @@ GBK = "这家酒店的服务很好".encode("gbk").decode("latin-1")
         ("请打13812345678", "请打138****5678", ("mask",)),
         ("&lt;b&gt;好&lt;/b&gt;", "好", ("html",)),  # escaped once too often
         ("138\u200b12345678", "138****5678", ("invisible", "mask")),
-        ("caf&Atilde;&copy; <b>", "café ", ("mojibake", "html")),  # mojibake that was escaped
+        ("caf&Atilde;&copy; <em>", "café ", ("mojibake", "html")),  # mojibake that was escaped
         ("5 < 6 & R&D，房间很大", "5 < 6 & R&D，房间很大", ()),
         ("👨‍👩‍👧 I ❤️ 这个", "👨‍👩‍👧 I ❤️ 这个", ()),
     ],
 )
 def test_what_the_fixes_do(text: str, after: str, steps: tuple[str, ...]) -> None:
     assert mended(text, ALL) == (after, steps)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "证明：当 x<a 且 y>b 时不等式成立",
+            "if i<b && c>d then stop",
+            "if a<b or c> d",
+            "x<b>c 与 a<i>d",
+            "1<p and p>2",
+        ),
+        *(
+            "for (i=0;i<a;i++) if (s>b)",
+            "List<String> a = new List<>();",
+            "vector<int> v; a<b, c>d",
+            "<3 love",
+            "->_->",
+        ),
+        *("AT&T; R&D; Q&A;", "http://x.cn/?a=1&copy=2&lt=3&reg=4", "<img", "<br", "A<B<C", "<a b c>", "<i am here>"),
+        *(
+            "price < 100 & size > 5",
+            "<陌生人> 你好",
+            "<user@mail.com>",
+            "<http://a.cn>",
+            "《书》<作者>",
+            "(>_<)",
+            "<(￣︶￣)>",
+        ),
+        *("m<u>n 的大小关系", "p<.05", "5 000 €", "sin⁡x", "שלום ‏עולם‎", "مرحبا‏!"),
+    ],
+)
+def test_sound_texts_have_no_html_and_nothing_unseen(text: str) -> None:
+    assert mended(text, ("html", "invisible")) == (text, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ('<a href="x.html" target=_blank>link</a>', "link"),
+        ("<IMG SRC='a.png' />x<input type=checkbox checked>", "x"),
+        ("<b>bold</b> and <b>open", "bold and open"),
+        ("caf&eacute;&nbsp;&#x4e2d;&#25991; &hearts;", "café 中文 ♥"),
+        ("a&lt;b&bogus;c", "a<b&bogus;c"),
+        ('<td nowrap width="5">x</td>', "x"),
+    ],
+)
+def test_html_as_it_is_written(text: str, meant: str) -> None:
+    assert plain(text).strip() == meant
 
 
 def test_only_what_was_asked_for() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.data.mojibake import COARSE, repaired
@@ -35,6 +35,42 @@ def test_misread_texts_are_mended(text: str, meant: str, misread: str) -> None:
     assert (repair.text, repair.misread) == (meant, misread)
 
 
+def misread(text: str) -> str:
+    """UTF-8 read as Windows-1252; bytes that it has no character for stay."""
+    return "".join(bytes([b]).decode("cp1252") if b not in UNDEFINED else chr(b) for b in text.encode())
+
+
+UNDEFINED = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4, 5])
+@pytest.mark.parametrize("tail", ["", "...", " more"])
+def test_a_text_cut_within_a_character_is_mended(cut: int, tail: str) -> None:
+    repair = repaired(misread(CHINESE)[:-cut] + tail)
+    assert repair is not None
+    assert repair.misread == "UTF-8 read as Latin-1"
+    whole = CHINESE[: (len(CHINESE.encode()) - cut) // 3]
+    assert repair.text == f"{whole}\ufffd{tail}"
+
+
+@pytest.mark.parametrize("instead", ["", "?", " ", "\ufffd"])
+def test_dropped_bytes_cost_their_characters_alone(instead: str) -> None:
+    text = "这一家店的服务真的很周到，下次还会再来，房间也很干净。"
+    dropped = "".join(instead if ord(character) in UNDEFINED else character for character in misread(text))
+    assert dropped != misread(text)
+    repair = repaired(dropped)
+    assert repair is not None
+    assert sum(character in repair.text for character in text) >= 0.8 * len(text)
+
+
+@settings(derandomize=True)
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=30))
+def test_latin_texts_are_left_alone_unless_they_are_whole_sequences(text: str) -> None:
+    """Of random letters of Latin-1 nothing is made Chinese; what is valid UTF-8 by chance may be read so."""
+    repair = repaired(text)
+    assert repair is None or not any("\u4e00" <= c <= "\u9fff" for c in repair.text)
+
+
 def test_a_lost_byte_leaves_a_mark() -> None:
     repair = repaired("我觉得很好".encode().decode("gbk", "ignore"))
     assert repair is not None
@@ -58,6 +94,37 @@ def test_a_lost_byte_leaves_a_mark() -> None:
         "°C ± 5 µm ½",
         "",
         "«à» — “ok”…",
+        *("等了三天······终于到了", "手机尾号××××××××，请回电", "××××××", "×××·×××·", "·×·×·×·×", "°°°°°°", "±±±±±±±±"),
+        *(
+            "»»»»»»»»",
+            "ÄÄÄÄÄÄÄÄ",
+            "ÀÂÄÉÈÊËÎÏÔÖÙÛÜ",
+            "ÁÉÍÓÚÑÜ¿¡ÁÉÍÓÚ",
+            "ÄÖÜäöüßÄÖÜ",
+            "ÅÄÖåäöÅÄÖ",
+            "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓ",
+        ),
+        *(
+            "¥¥¥¥ £££ ¢¢¢",
+            "§§§§ ¶¶¶¶",
+            "½¼¾½¼¾",
+            "²³¹²³¹",
+            "ªº°ªº°",
+            "ÐÞÆØÅÐÞÆØÅ",
+            "±×÷±×÷±×÷",
+            "x²+y²≤z² ± ½·π",
+            "¯\\_(ツ)_/¯",
+        ),
+        *(
+            "张××、李××、王××××",
+            "1×2×3×4×5×6",
+            "（°ー°〃）",
+            "→→→→→→",
+            "★☆★☆★☆",
+            "ÕÕÕÕÕÕ",
+            "ÇA ÉTÉ ÊTRE À CÔTÉ",
+            "ĐỖ ÁNH",
+        ),
     ],
 )
 def test_sound_texts_are_left_alone(text: str) -> None:

@@ -132,8 +132,10 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _html(context: Context) -> Iterator[Finding]:
-    marked = context.texts.characters.having("markup")
-    rows = context.texts.rows(context.texts.matching(HTML, among=marked))
+    found = context.texts.matching(HTML, among=context.texts.characters.having("markup"))
+    maybe = np.flatnonzero(found)
+    found[maybe] = [plain(text) != text for text in context.texts.some(maybe)]
+    rows = context.texts.rows(found)
     if len(rows):
         yield _of_rows(
             context,

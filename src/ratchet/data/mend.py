@@ -11,15 +11,28 @@ from ratchet.config import TextFix
 from ratchet.data.mask import KINDS, mask
 from ratchet.data.mojibake import COARSE, repaired
 
-TAG = (
-    r"(?i)</?(?:p|br|div|span|a|img|table|tr|td|th|li|ul|ol|b|i|u|strong|em|font|script|style|h[1-6]|input|iframe|center|hr|"
-    r"meta|link|html|body|head|blockquote|pre|code|svg|video|button|form)(?:[\t-\r ][^<>]*)?/?>|<!--"
+_BARE = (
+    "async|autoplay|checked|controls|defer|disabled|hidden|ismap|loop|multiple|muted|noshade|novalidate|nowrap|open|readonly|"
+    "required|reversed|selected"
 )
-_NAMED = "nbsp|amp|lt|gt|quot|apos|ldquo|rdquo|lsquo|rsquo|hellip|middot|mdash|ndash|copy"
-HTML = rf"{TAG}|&(?:{_NAMED}|#[0-9]{{2,7}}|#[xX][0-9a-fA-F]{{2,6}});"
-"""RE2 pattern of every text with HTML tags or entities in it."""
+_ATTRIBUTE = (
+    rf"""[\t-\r ]+(?:(?:{_BARE})\b|[a-z_:@][\w:.@-]*[\t-\r ]*=[\t-\r ]*(?:"[^"<>]*"|'[^'<>]*'|[^\t-\r "'<>=]+))"""
+)
+_SHORT = "a|b|i|u|s"
+_LONG = (
+    "p|br|div|span|img|table|thead|tbody|tr|td|th|li|ul|ol|strong|em|font|script|style|h[1-6]|input|iframe|center|hr|meta|link|"
+    "html|body|head|title|blockquote|pre|code|svg|video|button|form|section|article|header|footer|nav|label|select|option"
+)
+TAG = rf"(?i)</?(?:{_LONG}|{_SHORT})(?:{_ATTRIBUTE})*[\t-\r ]*/?>|<!--"
+HTML = rf"{TAG}|&(?:[a-zA-Z][a-zA-Z0-9]{{1,30}}|#[0-9]{{2,7}}|#[xX][0-9a-fA-F]{{2,6}});"
+"""RE2 pattern of every text that may have HTML tags or entities in it; `plain` says which have."""
+_LONE = re.compile(rf"(?i)<({_SHORT})[\t-\r ]*>")
+_CLOSED = re.compile(rf"(?i)</({_SHORT})[\t-\r ]*>")
+_ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6});")
 CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
-INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2065-\u2069\ufeff]")
+_DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _HTML = re.compile(HTML)
 _TAGS = re.compile(TAG + r"(?:(?:(?!<!--)(?s:.))*?-->)?")
 _BREAK = re.compile(r"(?i)</?(?:p|br|div|tr|li|h[1-6]|table|ul|ol|hr)\b")
@@ -38,18 +51,36 @@ class Step:
 def plain(text: str) -> str:
     """The text without HTML: tags go, those that break a line leave one, entities become what they stand for.
 
+    What might as well be something else stays: ``x<a and y>b`` compares, and ``a<b>c`` has a tag only where ``</b>`` closes it.
+
     >>> plain("good<br>value &amp; <b>clean</b>")
     'good\\nvalue & clean'
     """
     if not _HTML.search(text):
         return text
-    text = _TAGS.sub(lambda match: "\n" if _BREAK.match(match[0]) else "", text)
-    return html.unescape(text).replace("\xa0", " ")
+    closed = {match[1].lower() for match in _CLOSED.finditer(text)}
+
+    def without(match: re.Match[str]) -> str:
+        lone = _LONE.fullmatch(match[0])
+        if lone and lone[1].lower() not in closed:
+            return match[0]
+        return "\n" if _BREAK.match(match[0]) else ""
+
+    return _ENTITY.sub(_meant, _TAGS.sub(without, text))
+
+
+def _meant(match: re.Match[str]) -> str:
+    """What an entity stands for; a name that is none stays."""
+    meant = html.unescape(match[0])
+    return match[0] if meant.endswith(";") and len(meant) > 1 else meant.replace("\xa0", " ")
 
 
 def visible(text: str) -> str:
-    """The text without control characters and characters that have no width."""
-    return INVISIBLE.sub("", CONTROLS.sub("", text))
+    """The text without control characters and characters that have no width; marks of direction stay where they are needed."""
+    text = CONTROLS.sub("", text)
+    if _RIGHT_TO_LEFT.search(text):
+        return INVISIBLE.sub(lambda match: match[0] if _DIRECTION.match(match[0]) else "", text)
+    return INVISIBLE.sub("", text)
 
 
 def _read_right(text: str) -> str:

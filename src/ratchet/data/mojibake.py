@@ -17,6 +17,18 @@ _USUAL = re.compile("[\t\n\r -~\u00a0-\u00ff\u2010-\u2026\u20ac\u2122\u3000-\u30
 _PAGES = {"mac_roman": "Mac Roman", "cp437": "code page 437"}
 _SHORT = 12
 _HAN = re.compile("[\u4e00-\u9fff]")
+_ASCII = re.compile("[\0-\x7f]")
+_SURE = 4  # Chinese characters in a row, read again from bytes of which some are lost
+_COMMON = frozenset(
+    "的一是不了人我在有他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心多天而能好都然没日于起还发成事只作当"
+    "想看文无开手十用主行方又如前所本见经头面公同三已老从动两长知民样现分将外但身些与高意进把法此实回二理美点月明其种声全工己话儿者向情部正名定女问力"
+    "机给等几很业最间新什打便位因重被走电四第门相次东海口使教西再平真听世气信北少关并内加化由却代产入先山五太水万市眼体别处总才场师书比住员九笑性通目"
+    "华报立马命张活难神数件安表原车白应路期叫死常提感金何更反合放做系计或司利受光王果亲界及今京务制解各任至清物台象记边共风干接它许八特觉望直服题建南度"
+    "统色字请交爱让认算论百吃义科怎元社术结六指思非流每青管夫连远资队跟带花快条院变联言权往展该领传近留红决周保达办运半候七必城强步完深区求品转量空程告"
+    "语英满式息写呢识极黄收钱倒未取设始双商片容像找友孩站广改议形早房音火则首单据影失拿网香似专若谁校读飞观包组造落视喜离坏评店酒质价格货差客卖买换退款"
+    "颜尺码快递装图宝贝穿味早餐位置干净舒适环境态度推荐满值便宜错误系统屏幕电池充手机器软件版速慢卡顿"
+)
+"""Characters that make up most of any Chinese text."""
 # A Chinese text in UTF-8 begins each character with E4-E9, so read as GBK every third character, about, is one of these.
 MARKS = "".join(
     bytes([lead, trail]).decode("gbk", "ignore")
@@ -82,10 +94,22 @@ def _utf8_as_latin1(match: re.Match[str]) -> str:
     try:
         meant = _raw(run).decode("utf-8")
     except UnicodeError:
-        return run
+        return _with_losses(run)
     if _CONTROL.search(meant):  # misread twice, perhaps
         meant = _BYTE_RUN.sub(_utf8_as_latin1, meant)
     return run if _CONTROL.search(meant) else meant
+
+
+def _with_losses(run: str) -> str:
+    """Chinese of which some bytes are gone: cut off at the end, or dropped because Windows-1252 has no character for them.
+
+    Each lost character leaves U+FFFD. Almost all of the rest must be Chinese: by accident nothing else is.
+    """
+    meant = _raw(run).decode("utf-8", "replace")
+    kept = meant.replace("\ufffd", "")
+    lost, han = len(meant) - len(kept), len(_HAN.findall(kept))
+    sure = han >= _SURE and lost <= max(1, len(meant) // 3) and _CHINESE.fullmatch(_ASCII.sub("", kept))
+    return meant if sure else run
 
 
 def _gbk_as_latin1(match: re.Match[str]) -> str:
@@ -101,9 +125,14 @@ def _gbk_as_latin1(match: re.Match[str]) -> str:
     if min(*leads, *trails) < 0xA1 or frequent + marks < 0.75 * len(leads) or frequent < 0.5 * len(leads):
         return run
     try:
-        return meant.decode("gb2312") + rest
+        chinese = meant.decode("gb2312")
     except UnicodeError:
         return run
+    common = sum(character in _COMMON for character in chinese)
+    # Masks (××××), rules (····) and lists of accented letters are valid GB2312 too, but of rare characters, or of one.
+    if len(set(meant)) < 4 or common < max(2, len(chinese) / 4):
+        return run
+    return chinese + rest
 
 
 def _all_gbk(text: str) -> str:
