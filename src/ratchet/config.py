@@ -43,7 +43,9 @@ class DataConfig(Section):
     language: Literal["auto", "zh", "en", "mixed"] = "auto"
     """Language of the texts; decides between character and word features."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "null", "NULL", "None", "none", "NaN", "nan", "无", "未知")
-    """Cell values that count as missing, besides white space."""
+    """Cell values that count as missing, besides white space. Words that people give to classes (none, NA, 无) are labels."""
+    no_label: tuple[str, ...] = ()
+    """Values of the label column that mean "no label", beside empty cells and NaN or null."""
 
 
 class ColumnRule(Section):

@@ -9,6 +9,7 @@ import pytest
 from ratchet.checks import Context
 from ratchet.checks.completeness import check, missing_map
 from ratchet.config import CheckConfig, PrepareConfig, Recipe
+from ratchet.data.read import with_nulls
 from ratchet.recipe import parse_recipe
 
 TEXTS = ["good", "bad", "fine", "poor", "fair", "nice", "sad", "mad", "glad", "odd"]
@@ -76,9 +77,11 @@ def test_a_label_called_none_is_a_class(table: Any, found: Any) -> None:
 
 def test_a_placeholder_that_is_a_label_elsewhere_stays(table: Any, found: Any) -> None:
     data = table({"text": TEXTS, "label": ["-", "+"] * 5, "note": ["-", "n/a", *"abcdefgh"]})
-    missing = parse_recipe(found(check, data)["completeness.tokens"].fix, folder=".").data.missing
-    assert "n/a" in missing
-    assert "-" not in missing
+    config = parse_recipe(found(check, data)["completeness.tokens"].fix, folder=".").data
+    assert {"n/a", "-"} <= set(config.missing)
+    mended = with_nulls(data.table, missing=config.missing, label="label", no_label=config.no_label)
+    assert mended.column("label").to_pylist() == ["-", "+"] * 5
+    assert mended.column("note").null_count == 2
 
 
 def test_the_map_of_missing_cells(table: Any) -> None:

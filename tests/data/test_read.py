@@ -63,7 +63,7 @@ def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
 def test_latin_1_only_when_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "text,label\ncafé au lait,é\n".encode("latin-1"))
     assert read_table(path, encoding="latin-1").table.to_pydict() == {"text": ["café au lait"], "label": ["é"]}
-    with pytest.raises(DataError, match=r"UTF-8 but line 2 is not: byte 0xE9 at position 4 .*latin-1"):
+    with pytest.raises(DataError, match=r"UTF-8 but line 2 is not: byte 0xE9 at position 4 .*reads like windows-1252"):
         read_table(path)
 
 
@@ -110,7 +110,7 @@ def test_parquet_values_become_text(tmp_path: Path) -> None:
 def test_missing_cells_become_null_and_other_cells_stay_as_they_are(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "text,label,note\n a ,x,\u3000\nb,NA,none of it\n未知,x, NULL \n")
     table = read(tmp_path, "a.csv").table.to_pydict()
-    assert table == {"text": [" a ", "b", None], "label": ["x", None, "x"], "note": [None, "none of it", None]}
+    assert table == {"text": [" a ", "b", None], "label": ["x", "NA", "x"], "note": [None, "none of it", None]}
     assert read(tmp_path, "a.csv", missing=["b"]).column("text") == [" a ", None, "未知"]
 
 
@@ -150,7 +150,7 @@ BAD_FILES = [
     ("blank.csv", b" \n\n", "blank.csv must have a header and rows but is empty."),
     ("empty.jsonl", b"", "empty.jsonl must have a header and rows but is empty."),
     ("header.csv", b"text,label\n", "header.csv must have rows but has only a header."),
-    ("a.txt", b"text,label\na,b\n", "a.txt must end in .csv"),
+    ("a.doc", b"text,label\na,b\n", "a.doc must end in .csv"),
     ("twice.csv", b"text,label,text\na,b,c\n", "Column names of twice.csv must differ but 'text' names columns 1 and 3."),
     ("long.csv", b"text,label\na,b\n\nc,d,e\n", "Row 2 of long.csv (line 4) must have 2 cells like the header but has 3."),
     ("short.csv", b"text,label\na\n", "Row 1 of short.csv (line 2) must have 2 cells like the header but has 1."),
@@ -260,3 +260,101 @@ def test_more_names_than_cells_and_names_for_a_file_with_its_own(tmp_path: Path)
     (tmp_path / "a.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
     with pytest.raises(DataError, match="has its own"):
         read_table(tmp_path / "a.jsonl", columns=("a",))
+
+
+@pytest.mark.parametrize("word", ["none", "None", "NA", "N/A", "无", "未知"])
+def test_a_class_may_have_a_name_that_means_nothing(tmp_path: Path, word: str) -> None:
+    write(tmp_path, "a.csv", f"text,label,note\na,{word},{word}\nb,hate,x\nc,nan,x\nd,,x\n")
+    table = read(tmp_path, "a.csv").table.to_pydict()
+    assert table["label"] == [word, "hate", None, None]
+    assert table["note"] == [None, "x", "x", "x"]
+    assert read(tmp_path, "a.csv", no_label=[word]).column("label") == [None, "hate", None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.csv", "sep=;\ntext;label\n好,的;x\n"),
+        ("a.csv", '"sep=;"\r\ntext;label\r\n好,的;x\r\n'),
+        ("a.csv", "SEP=\t\ntext\tlabel\n好,的\tx\n"),
+        ("a.csv", "text;label\n好,的;x\n"),
+        ("a.csv", "text|label\n好,的|x\n"),
+        ("a.tab", "text\tlabel\n好,的\tx\n"),
+        ("a.txt", "text\tlabel\n好,的\tx\n"),
+        ("a.txt", 'text,label\n"好,的",x\n'),
+        ("a.txt", '{"text": "好,的", "label": "x"}\n'),
+        ("a.json", '[{"text": "好,的", "label": "x"}]'),
+        ("a.json", '{"version": 1, "data": [{"text": "好,的", "label": "x"}]}'),
+        ("a.json", '{"text": {"0": "好,的"}, "label": {"0": "x"}}'),
+        ("a.json", '{"0": {"text": "好,的", "label": "x"}}'),
+        ("a.json", '{"columns": ["text", "label"], "index": [0], "data": [["好,的", "x"]]}'),
+        ("a.json", '{"text": ["好,的"], "label": ["x"]}'),
+        ("a.json", '{"text": "好,的", "label": "x"}\n{"text": "好,的", "label": "x"}\n'),
+        ("a.csv", "销售评论导出 2024,\ntext,label\n好的,x\n坏,y\n中,x\n"),
+        ("a.csv", "\n评论\ntext,label\n好的,x\n坏,y\n中,x\n"),
+    ],
+)
+def test_tables_as_people_have_them(tmp_path: Path, name: str, data: str) -> None:
+    table = read_table(write(tmp_path, name, data)).table.to_pydict()
+    assert list(table) == ["text", "label"]
+    assert (table["text"][0], table["label"][0]) in (("好,的", "x"), ("好的", "x"))
+
+
+def test_a_mark_in_a_column_name_does_not_cut_the_rows(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "评论(原文,未清洗);label\n" + "很好，推荐;a\n不好,差;b\n" * 5)
+    assert read_table(path).table.column_names == ["评论(原文,未清洗)", "label"]
+
+
+@pytest.mark.parametrize(
+    "data", ["text\na\nb\nc\nd\n", "text,label\na,x\n,\nb,\n", "a,\nb,x\n", "only\n", "text,label\na,x\n"]
+)
+def test_a_header_is_no_title(tmp_path: Path, data: str) -> None:
+    table = read_table(write(tmp_path, "a.csv", data + ("z\n" if data == "only\n" else ""))).table
+    assert table.column_names[0] == data.split("\n")[0].split(",")[0]
+
+
+def test_a_first_row_that_is_no_header_is_told(tmp_path: Path) -> None:
+    rows = [f"{'体育财经'[i % 2 * 2 : i % 2 * 2 + 2]}\t第{i}条\n" for i in range(20)]
+    (note,) = read_table(write(tmp_path, "a.tsv", "".join(rows))).notes
+    assert "'体育' is also a value of that column (9 rows)" in note
+    assert "--columns" in note
+    assert read_table(write(tmp_path, "b.tsv", "".join(rows)), columns=["label", "text"]).notes == ()
+    (note,) = read_table(write(tmp_path, "c.csv", "text,label\na,x\ntext,label\nb,y\n")).notes
+    assert "repeats its header as row 2" in note
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ('{"a": 1}', "must be a list of JSON objects but is an object"),
+        ("[1, 2]", "Row 1 of a.json must be a JSON object but is a text or number"),
+        ('"x"', "must be a list of JSON objects but is a text or number"),
+        ('[{"text": "a"},', "must be a JSON document but is not"),
+        ("[" * 100_000, "is nested too deeply"),
+        ("[]", "must have rows"),
+    ],
+)
+def test_json_that_is_no_table(tmp_path: Path, data: str, problem: str) -> None:
+    with pytest.raises(DataError, match=problem):
+        read_table(write(tmp_path, "a.json", data))
+
+
+@pytest.mark.parametrize("encoding", ["big5", "windows-1252", "cp950", "ansi"])
+def test_other_encodings_when_they_are_named(tmp_path: Path, encoding: str) -> None:
+    text = "這家飯店的服務很好" if "5" in encoding and "1252" not in encoding else "“café” — naïve"
+    codec = {"big5": "big5", "cp950": "big5"}.get(encoding, "cp1252")
+    path = write(tmp_path, "a.csv", f"text,label\n{text},x\n".encode(codec))
+    assert read_table(path, encoding=encoding).table.column("text").to_pylist() == [text]
+
+
+def test_big5_is_named_where_it_reads_well(tmp_path: Path) -> None:
+    rows = "這家飯店的服務很好，房間也乾淨，下次還會來住。不過早餐有點貴。,x\n" * 20
+    with pytest.raises(DataError, match=r"reads like big5: if it is, say so with --set data\.encoding=big5"):
+        read_table(write(tmp_path, "a.csv", f"text,label\n{rows}".encode("big5")))
+
+
+def test_one_bad_byte_does_not_judge_a_whole_file(tmp_path: Path) -> None:
+    data = ("text,label\n" + "".join(f"这台机器的价格{i}还行,{i % 2}\n" for i in range(100))).encode("gbk")
+    place = data.index("价格5".encode("gbk")) + 4
+    with pytest.raises(DataError, match="must be GB18030 but line 7 is not: byte 0x80"):
+        read_table(write(tmp_path, "a.csv", data[:place] + b"\x80" + data[place:]))

@@ -305,7 +305,7 @@ def test_standard_input_tells_its_format(
 def test_standard_input_with_its_format_given_and_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     give(monkeypatch, b"text\tlabel\na, b, c\tx\n")
     assert read_table(Path("-"), format="tsv").table.to_pydict() == {"text": ["a, b, c"], "label": ["x"]}
-    assert "format must be one of csv, tsv, jsonl, parquet, xlsx, arrow but got 'xml'" in problem_of(
+    assert "format must be one of csv, tsv, jsonl, json, parquet, xlsx, arrow but got 'xml'" in problem_of(
         Path("-"), format="xml"
     )
     give(monkeypatch, b"")

@@ -153,20 +153,21 @@ def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
     for value, count in zip(trimmed.filter(found).to_pylist(), cells.counts[odd].tolist(), strict=True):
         written[value] += count
     counts = sorted(((count, value) for value, count in written.items()), reverse=True)
-    if name == context.dataset.roles.label and len(context.labels) <= len(counts) + 1:
+    is_label = name == context.dataset.roles.label
+    if is_label and len(context.labels) <= len(counts) + 1:
         return  # a label called "none" beside one other is a class, not a gap
-    role = name in (context.dataset.roles.text, context.dataset.roles.label)
-    # The list of the recipe holds for all columns: what is a label somewhere is not to become a gap.
-    values = [value for _, value in counts if value not in context.labels.values]
+    role = is_label or name == context.dataset.roles.text
+    values = [*context.recipe.data.missing, *(value for _, value in counts)]
     yield context.finding(
         "completeness.tokens",
         severity="warning" if role else "note",
         message=f"{counted(len(where), 'cell')} of the column {name!r} look{'s' if len(where) == 1 else ''} missing but "
-        f"count{'s' if len(where) == 1 else ''} as filled: {', '.join(f'{v!r} ({n:,})' for n, v in counts[:5])}.",
+        f"count{'s' if len(where) == 1 else ''} as filled: {', '.join(f'{v!r} ({n:,})' for n, v in counts[:5])}."
+        + (" If they are no classes, list them in data.no_label." if is_label else ""),
         why="A placeholder that counts as a value hides gaps and becomes a word or a class of its own.",
         positions=where,
         column=name,
-        fix=patch({"data": {"missing": [*context.recipe.data.missing, *values]}}) if values else "",
+        fix="" if is_label else patch({"data": {"missing": values}}),
     )
 
 

@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
+import numpy as np
+import pyarrow.compute as pc
+
 from ratchet.config import Recipe
 from ratchet.data.read import RawTable, dataset_of, read_dataset, read_table, require_apart, with_nulls
 from ratchet.data.roles import ROLES, Guess, guess_roles
 from ratchet.data.sources import STDIN
-from ratchet.data.table import Dataset, Roles, concat
+from ratchet.data.table import Dataset, Roles, Rows, concat
 from ratchet.errors import DataError, RatchetError
+from ratchet.once import once
 from ratchet.recipe import load_recipe, parse_recipe
 
 RECIPES = (".yaml", ".yml")
@@ -61,9 +65,27 @@ class Target:
         return self.guess is None
 
     def line(self, file: str, row: int) -> int | None:
-        """About which line of a file a row is on: cells with line breaks, and blank lines, are not counted."""
+        """The line of a file on which a row begins; blank lines between rows are not counted."""
         before = self.lines_before.get(file)
-        return None if before is None else row + before
+        if before is None:
+            return None
+        breaks = self._breaks.get(file)
+        return row + before + (int(breaks[row - 1]) if breaks is not None and 0 < row <= len(breaks) else 0)
+
+    @once
+    def _breaks(self) -> dict[str, Rows]:
+        """Of each file with cells that have line breaks: how many there are before each of its rows."""
+        found = {}
+        for data in (self.dataset, *([] if self.test is None else [self.test])):
+            counts = np.zeros(len(data), np.int64)
+            for name in data.table.column_names:
+                broken = pc.count_substring(data.table.column(name), "\n")
+                counts += pc.fill_null(broken, 0).to_numpy().astype(np.int64)
+            for number, file in enumerate(data.files):
+                own = counts[data.file_index == number]
+                if own.any() and _format(Path(file.partition("#")[0])) in ("csv", "tsv", "tab", "txt"):
+                    found[file] = np.cumsum(own) - own
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,8 +174,8 @@ def _open_table(
     set_ = {role: getattr(recipe.data, role) for role in ROLES if role in recipe.data.model_fields_set}
     given = set_ | {role: column for role, column in (given or {}).items() if column is not None}
     raw = read_table(path, encoding=recipe.data.encoding, name=spoken(path), columns=columns)
-    table = with_nulls(raw.table, missing=recipe.data.missing)
-    guess = guess_roles(table, name=raw.name, given=given)
+    guess = guess_roles(with_nulls(raw.table, missing=recipe.data.missing), name=raw.name, given=given)
+    table = with_nulls(raw.table, missing=recipe.data.missing, label=guess.roles.label, no_label=recipe.data.no_label)
     return dataset_of([replace(raw, table=table)], roles=guess.roles), guess, raw
 
 
@@ -163,8 +185,8 @@ def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence
     A text column of another name is found by guessing, and gets the name that it has in ``like``.
     """
     raw = read_table(path, encoding=recipe.data.encoding, name=spoken(path), columns=columns)
-    table = with_nulls(raw.table, missing=recipe.data.missing)
     roles = like.roles
+    table = with_nulls(raw.table, missing=recipe.data.missing, label=roles.label, no_label=recipe.data.no_label)
     if roles.text not in table.column_names:
         found = guess_roles(table, name=raw.name).roles.text
         table = table.rename_columns([roles.text if name == found else name for name in table.column_names])

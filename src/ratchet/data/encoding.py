@@ -8,8 +8,25 @@ from collections.abc import Iterator
 
 from ratchet.errors import DataError
 
-ENCODINGS = ("auto", "utf-8", "gb18030", "utf-16", "latin-1")
-_ALIASES = {"utf8": "utf-8", "utf-8-sig": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "latin1": "latin-1"}
+ENCODINGS = ("auto", "utf-8", "gb18030", "utf-16", "big5", "windows-1252", "latin-1")
+_ALIASES = {
+    "utf8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "utf16": "utf-16",
+    "utf-16le": "utf-16",
+    "utf-16be": "utf-16",
+    "gbk": "gb18030",
+    "gb2312": "gb18030",
+    "cp936": "gb18030",
+    "big5-hkscs": "big5",
+    "cp950": "big5",
+    "latin1": "latin-1",
+    "iso-8859-1": "latin-1",
+    "cp1252": "windows-1252",
+    "ansi": "windows-1252",
+}
+"""Other names of the encodings, for every command."""
+_CODECS = {"big5": "big5hkscs", "windows-1252": "cp1252"}
 _BLOCK = 1 << 24
 _SAMPLE_LINES = 2000
 
@@ -39,7 +56,7 @@ def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
             for _ in _decoded(data, wanted):
                 pass
             return data, wanted
-        codec = _byte_order(data) if wanted == "utf-16" else wanted
+        codec = _byte_order(data) if wanted == "utf-16" else _CODECS.get(wanted, wanted)
         return b"".join(block.encode() for block in _decoded(data, codec)), wanted
     except UnicodeError:
         raise _not_in(data, wanted, name=name) from None
@@ -90,7 +107,7 @@ def _judged_by_line(data: bytes, *, name: str) -> str:
     if utf8 > other:
         raise _mixed(name, number=line_other, line=first_other, offset=_first_bad(first_other, "utf-8"), rest="UTF-8")
     if not _common_chinese(bytes(sample)):
-        raise _not_in(data, "utf-8", name=name)
+        raise _not_in(data, "utf-8", name=name, meant=_other_reading(bytes(sample)))
     if line_utf8:
         offset = next(i for i, byte in enumerate(first_utf8) if byte > 127)
         raise _mixed(name, number=line_utf8, line=first_utf8, offset=offset, rest="GB18030")
@@ -105,9 +122,34 @@ def _mixed(name: str, *, number: int, line: bytes, offset: int, rest: str) -> Da
     )
 
 
-def _not_in(data: bytes, encoding: str, *, name: str) -> DataError:
+def _other_reading(data: bytes) -> str:
+    """An encoding in which these bytes read well, though they may be in another; empty where there is none."""
+    for encoding in ("big5", "windows-1252"):
+        try:
+            text = data.decode(_CODECS[encoding])
+        except UnicodeError:
+            continue
+        foreign = [character for character in text if not character.isascii()]
+        usual = sum(
+            character.isalpha() if encoding == "windows-1252" else _is_usual_big5(character) for character in foreign
+        )
+        if usual >= 0.7 * len(foreign):
+            return encoding
+    return ""
+
+
+def _is_usual_big5(character: str) -> bool:
+    """Punctuation or one of the 5,401 frequent characters, whose first byte is A1-A3 or A4-C6."""
+    code = character.encode("big5hkscs", "ignore")
+    return len(code) == 2 and 0xA1 <= code[0] <= 0xC6
+
+
+def _not_in(data: bytes, encoding: str, *, name: str, meant: str = "") -> DataError:
     asked = {"utf-8": "UTF-8", "gb18030": "GB18030", "utf-16": "UTF-16"}.get(encoding, encoding)
-    step = "Save the file as UTF-8, or name its encoding in data.encoding (utf-8, gb18030, utf-16, latin-1)."
+    step = f"Save the file as UTF-8, or name its encoding in data.encoding ({', '.join(ENCODINGS[1:])})."
+    if meant:
+        step = f"It reads like {meant}: if it is, say so with --set data.encoding={meant}; else save it as UTF-8."
+    encoding = _CODECS.get(encoding, encoding)
     if encoding == "utf-16":
         return DataError(f"{name} must be {asked} but its bytes are not.", next_step=step)
     for number, line in enumerate(io.BytesIO(data), 1):
@@ -153,12 +195,13 @@ def _chinese_in_utf8(line: bytes) -> bool:
 def _common_chinese(data: bytes) -> bool:
     """Whether bytes that are not UTF-8 read as GB18030 give mostly common characters, as Chinese text does.
 
+    A few bytes that are none in GB18030 do not judge the whole: reading it then names the line that they are on.
+
     GB18030 accepts the bytes of many languages. Real Chinese text in it is rich in the punctuation and the 3,755 frequent
     characters whose first byte is A1-A3 or B0-D7 with the second from A1; private-use characters do not occur.
     """
-    try:
-        text = data.decode("gb18030")
-    except UnicodeError:
+    text = data.decode("gb18030", "replace")
+    if text.count("\ufffd") > 0.01 * len(text):
         return False
     foreign = [character for character in text if not character.isascii()]
     private = sum("\ue000" <= character <= "\uf8ff" for character in foreign)

@@ -1,33 +1,45 @@
-"""The bytes of one CSV, JSONL or Parquet file as a table of strings."""
+"""The bytes of one CSV, JSON, JSONL or Parquet file as a table of strings."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import reduce
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pyarrow as pa
 
 from ratchet.data import strict
 from ratchet.data.arrow import with_names
+from ratchet.data.mask import mask
 from ratchet.errors import DataError
+from ratchet.forms import legible
 
 _BLOCK = 1 << 24
 _READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
 _PARQUET_ROWS = 1 << 17
+_MARKS = (",", ";", "\t", "|")
+_SAMPLE, _SAMPLE_ROWS = 1 << 16, 50
+_SEP = re.compile(rb"\s*\"?sep=(?P<mark>\\t|[,;|\t])\"?[ \t]*(?=\r?\n)", re.IGNORECASE)
 
 
 def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
-    """CSV (comma; semicolon, tab or bar when the header has no comma) or, if ``kind`` is ``tsv``, TSV; bytes in UTF-8.
+    """CSV (comma, semicolon, tab or bar, whichever the first rows agree on) or, if ``kind`` is ``tsv``, TSV; bytes in UTF-8.
 
-    A TSV file whose quotes are not in order is read without quoting, which is how most such files are written.
+    A TSV file whose quotes are not in order is read without quoting, which is how most such files are written. The line
+    ``sep=;`` that spreadsheets write names the delimiter and is no row.
     """
-    delimiter = "\t" if kind == "tsv" else _delimiter(data)
+    stated, data = _stated_delimiter(data)
+    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
+    data = _without_title(data, delimiter=delimiter)
     regular = strict.quotes_are_regular(data, delimiter=delimiter)
     quoted = regular or kind == "csv"
     cells = strict.header(data, delimiter=delimiter, quoted=quoted, name=name)
@@ -55,8 +67,9 @@ def with_header(data: bytes, *, kind: str, columns: Sequence[str], name: str) ->
     Raises:
         DataError: there are more names than cells in the first row.
     """
+    stated, data = _stated_delimiter(data)
     kind = kind or ("tsv" if b"\t" in data.lstrip().split(b"\n", 1)[0] else "csv")
-    delimiter = "\t" if kind == "tsv" else _delimiter(data)
+    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
     quoted = kind == "csv" or strict.quotes_are_regular(data, delimiter=delimiter)
     cells = len(strict.header(data, delimiter=delimiter, quoted=quoted, name=name))
     if len(columns) > cells:
@@ -81,6 +94,76 @@ def from_jsonl(data: bytes, *, name: str) -> pa.Table:
             rows = []
     tables.append(_json_table(rows, name=name, before=_JSON_ROWS * len(tables)))
     return pa.concat_tables(tables, promote_options="default")
+
+
+def from_json(data: bytes, *, name: str) -> pa.Table:
+    """A JSON document: a list of objects, an object that holds such a list, or a table as pandas writes it.
+
+    Args:
+        data: bytes in UTF-8; one object a line is taken too.
+        name: what messages call the file.
+
+    Raises:
+        DataError: it is no JSON, or no table.
+    """
+    try:
+        found = json.loads(data, parse_float=str, parse_int=str, parse_constant=str)
+    except json.JSONDecodeError as problem:
+        if problem.msg == "Extra data" and data.lstrip().startswith(b"{"):
+            return from_jsonl(data, name=name)
+        raise DataError(
+            f"{name} must be a JSON document but is not: {problem}.", next_step="Check that the export finished."
+        ) from None
+    except RecursionError:
+        raise DataError(
+            f"{name} must be a table but is nested too deeply.", next_step="Write a list of objects."
+        ) from None
+    rows = _json_rows(found)
+    if rows is None:
+        raise DataError(
+            f"{name} must be a list of JSON objects but is {_json_kind(found)}.",
+            next_step='Write the rows as [{"text": ..., "label": ...}, ...].',
+        )
+    odd = next((number for number, row in enumerate(rows, 1) if not isinstance(row, dict)), None)
+    if odd is not None:
+        raise DataError(f"Row {odd:,} of {name} must be a JSON object but is {_json_kind(rows[odd - 1])}.")
+    cells = [{str(key): _json_cell(value) for key, value in row.items()} for row in rows]
+    return _json_table(cells, name=name, before=0)
+
+
+def _json_rows(found: Any) -> list[Any] | None:
+    """The rows of a document: a list; the one list of objects in an object; or what pandas writes."""
+    if isinstance(found, list):
+        return found
+    if not isinstance(found, dict) or not found:
+        return None
+    columns, data = found.get("columns"), found.get("data")
+    if isinstance(columns, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
+        return [dict(zip(map(str, columns), row, strict=False)) for row in data]
+    lists = [value for value in found.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if len(lists) == 1:
+        return lists[0]
+    values = list(found.values())
+    if all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
+        if all(key.isdigit() for key in values[0]):
+            return [{name: cells[key] for name, cells in found.items()} for key in values[0]]  # orient="columns"
+        return values if all(key.isdigit() for key in found) else None  # orient="index"
+    if all(isinstance(value, list) and len(value) == len(values[0]) for value in values):
+        return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]
+    return None
+
+
+def _json_cell(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _compact(value)
+
+
+def _json_kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text or number", bool: "true or false", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
 
 
 def from_parquet(file: bytes | Path, *, name: str) -> pa.Table:
@@ -135,9 +218,77 @@ def _fast_csv(data: bytes, *, delimiter: str, quoted: bool, cells: list[str]) ->
         return read(min(len(data), (1 << 31) - 1))  # one row is longer than a block
 
 
+def _stated_delimiter(data: bytes) -> tuple[str, bytes]:
+    """What the line ``sep=;`` at the top says, and the bytes with that line blank, so that lines keep their numbers."""
+    found = _SEP.match(data)
+    if found is None:
+        return "", data
+    return found["mark"].decode().replace("\\t", "\t"), data[found.end() :]
+
+
 def _delimiter(data: bytes) -> str:
-    first = data.lstrip().split(b"\n", 1)[0]
-    return next((mark for mark in (",", ";", "\t", "|") if mark.encode() in first), ",")
+    """The mark that cuts the first rows into equally many cells; where none does, the first that the header has."""
+    sample = data.lstrip()[:_SAMPLE]
+    whole = sample if len(sample) < _SAMPLE else sample[: sample.rfind(b"\n") + 1] or sample
+    text = whole.decode("utf-8", "ignore")
+    first = text.split("\n", 1)[0]
+    for mark in _MARKS:
+        if mark not in first:
+            continue
+        try:
+            rows = list(islice(filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=mark)), _SAMPLE_ROWS))
+        except csv.Error:
+            continue
+        cells = {len(row) for row in rows}
+        if len(cells) == 1 and cells != {1}:
+            return mark
+    return next((mark for mark in _MARKS if mark in first), ",")
+
+
+def _without_title(data: bytes, *, delimiter: str) -> bytes:
+    """The bytes with a title above the header blank: a first row of one filled cell, above rows of several cells."""
+    sample = data[:_SAMPLE].decode("utf-8", "ignore")
+    try:
+        rows = list(islice(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), _SAMPLE_ROWS))
+    except csv.Error:
+        return data
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    start = next((place for place, count in enumerate(filled) if count), 0)
+    below = [count for count in filled[start + 1 : -1] if count]
+    if not below or filled[start] != 1 or below[0] < 2 or min(below) < 2 or len(below) < 2:
+        return data
+    if len(rows[start]) not in (1, len(rows[start + 1])):
+        return data
+    first = data.lstrip(b"\r\n")
+    line = first.split(b"\n", 1)[0]
+    return (
+        data
+        if line.count(b'"') % 2
+        else b"\n" * (data.count(b"\n", 0, len(data) - len(first)) + 1) + first[len(line) + 1 :]
+    )
+
+
+def header_notes(table: pa.Table, *, name: str) -> tuple[str, ...]:
+    """What is odd about the names of the columns: they look like cells of a row, or a row repeats them."""
+    import pyarrow.compute as pc
+
+    hits = {}
+    for column in table.column_names:
+        hits[column] = np.flatnonzero(pc.fill_null(pc.equal(table.column(column), column), False).to_numpy())
+    if len(hits) > 1 and all(map(len, hits.values())):
+        repeated = reduce(np.intersect1d, hits.values())
+        if len(repeated):
+            return (
+                f"{name} repeats its header as row {int(repeated[0]) + 1:,}; {len(repeated):,} such rows are read as rows.",
+            )
+    as_cells = [column for column, rows in hits.items() if len(rows) > 1]
+    if not as_cells:
+        return ()
+    shown, rows = legible(mask(as_cells[0][:40])), len(hits[as_cells[0]])
+    return (
+        f"The first row of {name} is taken for the header, but {shown!r} is also a value of that column ({rows:,} rows). "
+        f"If the file has no header, name its {len(hits)} columns: --columns text,label",
+    )
 
 
 def _column_names(cells: list[str], *, name: str) -> list[str]:

@@ -20,7 +20,15 @@ from ratchet.data.arrow import from_arrow, read_saved, with_names
 from ratchet.data.encoding import to_utf8
 from ratchet.data.engine import THREADS
 from ratchet.data.folders import read_texts
-from ratchet.data.parse import as_strings, from_csv, from_jsonl, from_parquet, with_header
+from ratchet.data.parse import (
+    as_strings,
+    from_csv,
+    from_json,
+    from_jsonl,
+    from_parquet,
+    header_notes,
+    with_header,
+)
 from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
 from ratchet.data.strings import holds_nul, short_or_padded
 from ratchet.data.table import Dataset, Roles
@@ -30,13 +38,20 @@ CELL_BYTES = 1_000_000
 FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
+    ".tab": "tsv",
+    ".txt": "",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
+    ".pq": "parquet",
     ".xlsx": "xlsx",
     ".xlsm": "xlsx",
     ".arrow": "arrow",
 }
+"""What a file holds by its extension; empty: its first bytes tell."""
+NULLS = frozenset(("", "null", "NULL", "NaN", "nan"))
+"""What programs write for nothing: a label of this name is none. People call classes "none", "NA" or 无."""
 UNPACKED_BYTES, PACKED_RATIO = 1 << 30, 200
 """A gzip file may unpack to more bytes than the first only if it shrinks them by less than the second."""
 
@@ -66,21 +81,23 @@ def read_table(
     compact JSON, true and false are written so. Blank lines of a CSV file are no rows.
 
     Args:
-        path: a CSV, TSV, JSONL (``.jsonl``, ``.ndjson``), Parquet, XLSX or Arrow file, or one of these with ``.gz`` behind; a
+        path: a CSV, TSV (``.tsv``, ``.tab``), JSON, JSONL (``.jsonl``, ``.ndjson``), Parquet, XLSX or Arrow file, a ``.txt``
+            that holds a table, or one of these with ``.gz`` behind; a
             folder of such files, with a folder a label, or with a data set of Hugging Face; ``hf://owner/name``; or ``-``.
             Behind a ``#`` stands the sheet of a workbook, or the split of a data set.
-        encoding: ``auto``, ``utf-8``, ``gb18030``, ``utf-16`` or ``latin-1``; binary formats have their own.
+        encoding: ``auto``, ``utf-8``, ``gb18030``, ``utf-16``, ``big5``, ``windows-1252`` or ``latin-1``; binary formats have
+            their own.
         name: what messages call it.
         columns: names of the first columns of a CSV or TSV file that has no header; any other extension is allowed then.
-        format: ``csv``, ``tsv``, ``jsonl``, ``parquet``, ``xlsx`` or ``arrow``, whatever a file is called; standard input
-            tells by its first bytes where this is empty.
+        format: ``csv``, ``tsv``, ``json``, ``jsonl``, ``parquet``, ``xlsx`` or ``arrow``, whatever a file is called;
+            standard input tells by its first bytes where this is empty.
 
     Raises:
         DataError: the source is missing, empty, damaged, in another or in mixed encodings, or one of its rows is broken.
     """
     if format not in ("", *FORMATS.values()):
         raise DataError(
-            f"The format must be one of {', '.join(dict.fromkeys(FORMATS.values()))} but got {format!r}.",
+            f"The format must be one of {', '.join(filter(None, dict.fromkeys(FORMATS.values())))} but got {format!r}.",
             next_step="Leave it out to go by the extension, or by the first bytes of standard input.",
         )
     source = locate(path, name=name or path.name)
@@ -118,7 +135,12 @@ def _read_file(source: Source, *, encoding: str, columns: Sequence[str], format:
             )
         if columns:
             kind, data = with_header(data, kind=kind, columns=columns, name=name)
-        table = from_jsonl(data, name=name) if kind == "jsonl" else from_csv(data, kind=kind, name=name)
+        kind = kind or sniffed(data)
+        if kind in ("jsonl", "json"):
+            table = (from_jsonl if kind == "jsonl" else from_json)(data, name=name)
+        else:
+            table = from_csv(data, kind=kind, name=name)
+            notes = () if columns else header_notes(table, name=name)
     return _sound(RawTable(name=name, table=table, format=kind, encoding=used, notes=notes))
 
 
@@ -209,7 +231,9 @@ def read_dataset(
     roles = Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id)
     dataset = dataset_of(raws, roles=roles)
     del raws
-    return replace(dataset, table=with_nulls(dataset.table, missing=config.missing))
+    return replace(
+        dataset, table=with_nulls(dataset.table, missing=config.missing, label=roles.label, no_label=config.no_label)
+    )
 
 
 def require_apart(train: Sequence[Path], test: Sequence[Path], *, base: Path) -> None:
@@ -339,14 +363,20 @@ def _require_sound_cells(table: pa.Table, *, name: str) -> None:
             )
 
 
-def with_nulls(table: pa.Table, *, missing: Sequence[str]) -> pa.Table:
-    """Cells of white space or one of these values become null."""
+def with_nulls(
+    table: pa.Table, *, missing: Sequence[str], label: str | None = None, no_label: Sequence[str] = ()
+) -> pa.Table:
+    """Cells of white space or one of these values become null; labels only by what programs write for nothing.
+
+    People call a class "none", "NA" or 无: in the column ``label`` such words are names, unless
+    ``no_label`` lists them.
+    """
     import pyarrow.compute as pc
 
-    values = pa.array(sorted({"", *(value.strip() for value in missing)}), pa.string())
-    longest = pc.max(pc.binary_length(values)).as_py()
+    words = {"", *(value.strip() for value in missing)}
 
-    def nulled(chunk: pa.Array) -> pa.Array:
+    def nulled(chunk: pa.Array, values: pa.Array) -> pa.Array:
+        longest = pc.max(pc.binary_length(values)).as_py()
         maybe = pa.array(np.flatnonzero(short_or_padded(chunk, longest=longest)))
         gone = pc.is_in(pc.utf8_trim_whitespace(chunk.take(maybe)), value_set=values.cast(chunk.type))
         if not pc.any(gone).as_py():
@@ -355,8 +385,11 @@ def with_nulls(table: pa.Table, *, missing: Sequence[str]) -> pa.Table:
         mask[maybe.filter(gone).to_numpy()] = True
         return pc.if_else(pa.array(mask), pa.scalar(None, chunk.type), chunk)
 
-    def of(column: pa.ChunkedArray) -> pa.ChunkedArray:
-        return pa.chunked_array([nulled(chunk) for chunk in column.chunks], type=column.type)
+    def of(name: str) -> pa.ChunkedArray:
+        column = table.column(name)
+        gone = (words & NULLS) | {value.strip() for value in no_label} if name == label else words
+        values = pa.array(sorted(gone), pa.string())
+        return pa.chunked_array([nulled(chunk, values) for chunk in column.chunks], type=column.type)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return pa.table(dict(zip(table.column_names, pool.map(of, table.columns), strict=True)))
+        return pa.table(dict(zip(table.column_names, pool.map(of, table.column_names), strict=True)))

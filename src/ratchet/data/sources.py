@@ -113,7 +113,8 @@ def stdin_bytes() -> bytes:
 
 
 def sniffed(data: bytes) -> str:
-    """The format of bytes that have no name: ``parquet``, ``xlsx``, ``arrow``, ``jsonl``, ``tsv`` or ``csv``."""
+    """The format of bytes that have no name: ``parquet``, ``xlsx``, ``arrow``, ``json``, ``jsonl``, ``tsv`` or
+    ``csv``."""
     for start, kind in (
         (b"PAR1", "parquet"),
         (b"PK\x03\x04", "xlsx"),
@@ -126,8 +127,8 @@ def sniffed(data: bytes) -> str:
         return "arrow"
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     first = (data[:4096].decode("utf-16", "ignore").encode() if wide else data).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if first.startswith(b"{"):
-        return "jsonl"
+    if first.startswith((b"{", b"[")):
+        return "jsonl" if first.startswith(b"{") else "json"
     line = first[: 1 << 20].split(b"\n", 1)[0]
     return "tsv" if line.count(b"\t") > line.count(b",") else "csv"
 
