@@ -232,3 +232,34 @@ def test_columns_of_a_conversation_are_not_to_be_left_out(table: Any, found: Any
     assert [(id, finding.severity, finding.fix) for id, finding in findings.items()] == [
         ("completeness.missing", "note", "")
     ]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        json.dumps({"from": "gpt", "value": "Yes."}),
+        json.dumps({"role": "assistant", "content": "Yes."}),
+        shared(("gpt", "Yes.")),
+        shared(("human", "Hi"), ("gpt", "Yes.")),
+        "Yes.",
+    ],
+)
+def test_the_answer_of_a_preference_table_is_in_a_column_of_its_own(table: Any, chosen: str) -> None:
+    columns = {"conversations": [shared(("human", "Hi"))] * 5, "chosen": [chosen] * 5, "rejected": ["No."] * 5}
+    columns |= {"system": ["Be kind."] * 5, "tools": ["[]"] * 5}
+    data = table(columns, text="conversations")
+    found = recognised(data)
+    assert found is not None
+    assert (found.answer, found.beside, found.system) == ("chosen", ("rejected", "tools"), "system")
+    said = next(iter(rows(data, found)))
+    assert said is not None
+    assert [(turn.role, turn.text) for turn in said] == [(S, "Be kind."), (U, "Hi"), (A, "Yes.")]
+    context = Context(dataset=data, recipe=Recipe(), seed=0)
+    assert "chat.roles" not in {finding.id for finding in chat.check(context)}
+    assert not [finding for finding in completeness.check(context) if finding.id == "completeness.constant"]
+
+
+def test_prompt_chosen_rejected_are_pairs(table: Any) -> None:
+    found = recognised(table({"prompt": ["a"], "chosen": ["b"], "rejected": ["c"]}, text="prompt"))
+    assert found is not None
+    assert (found.form, found.columns, found.beside) == ("pairs", ("prompt", "chosen"), ("rejected",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from ratchet.checks import Context
 from ratchet.checks.balance import check as balance
 from ratchet.checks.labels import check
 from ratchet.config import CheckConfig, DataConfig, PrepareConfig, Recipe
+from ratchet.data.labels import one_spelling
 from ratchet.recipe import parse_recipe
 
 
@@ -112,3 +114,46 @@ def test_a_million_labels_do_not_stall_the_check(table: Any, found: Any) -> None
     data = table({"text": [f"t{i}" for i in range(count)], "label": [f"l{i}" for i in range(count)]})
     assert "labels.many" in found(check, data)
     assert found(balance, data)["balance.rare"].rows == count
+
+
+def test_one_number_in_several_spellings_is_one_label(table: Any, found: Any) -> None:
+    labels = ["0"] * 6 + ["0.0"] * 3 + ["01"] * 2 + ["1"] * 6 + ["1.50"] * 4 + ["1.5"] * 4 + ["-1"] * 3 + ["+1.00"]
+    finding = found(check, table({"text": [f"t{i}" for i in range(len(labels))], "label": labels}))["labels.variants"]
+    assert "'0' (6) = '0.0' (3)" in finding.message
+    assert "'1' (6) = '01' (2) = '+1.00' (1)" in finding.message
+    assert "'1.5' (4) = '1.50' (4)" in finding.message
+    assert "'-1'" not in finding.message
+    renamed = parse_recipe(finding.fix, folder=".").prepare.labels
+    assert renamed == {"0.0": "0", "01": "1", "+1.00": "1", "1.50": "1.5"}
+
+
+@pytest.mark.parametrize("label", ["1e5", "1.2.3", "v1.0", "1,0", "001a", "２"])
+def test_codes_are_no_numbers(label: str) -> None:
+    assert one_spelling(label) == one_spelling(f" {label.upper()} ")
+    assert one_spelling("0.0") == one_spelling("-0") == "0"
+    assert one_spelling("1") != one_spelling("-1")
+
+
+@pytest.mark.parametrize(
+    "form", [lambda names: json.dumps(names, ensure_ascii=False), lambda names: str(names), lambda names: f" {names} "]
+)
+def test_labels_that_are_lists(table: Any, found: Any, form: Any) -> None:
+    names = [["正面"], ["负面"], ["正面", "负面"], []]
+    data = table({"text": [f"t{i}" for i in range(40)], "label": [form(names[i % 4]) for i in range(40)]})
+    finding = found(check, data)["labels.lists"]
+    assert (finding.severity, finding.rows) == ("error", 40)
+    assert "lists of 2 names: 10 rows have several labels, 10 none" in finding.message
+
+
+def test_a_name_in_brackets_is_no_list(table: Any, found: Any) -> None:
+    data = table({"text": [f"t{i}" for i in range(40)], "label": ["[deleted]", "[ok, fine]"] * 20})
+    assert "labels.lists" not in found(check, data)
+
+
+def test_texts_that_differ_in_punctuation_only_and_carry_two_labels(table: Any, found: Any) -> None:
+    texts = ["很好！", "很好。", "good, room", "Good room", "same!", "same!", "!!!", "???", "other"]
+    labels = ["x", "y", "x", "y", "x", "y", "x", "y", "x"]
+    finding = found(check, table({"text": texts, "label": labels}))["labels.wording"]
+    assert (finding.severity, finding.rows) == ("warning", 4)
+    assert "2 wordings carry two labels or more" in finding.message
+    assert finding.examples[0].note == "labelled 'x'"

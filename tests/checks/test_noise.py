@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from ratchet.checks import Context, Suspect, doubts, run_checks, write_queue
-from ratchet.checks.noise import check
+from ratchet.checks.noise import better_than_guessing, check
 from ratchet.config import Recipe
 from ratchet.data import Dataset
+from ratchet.data.review import guarded, unguarded
 
 
 def test_confident_learning_by_hand() -> None:
@@ -108,3 +110,25 @@ def test_a_label_in_one_cluster_is_not_doubted(table: Any, found: Any) -> None:
     rows = [(base[:i] + "改" + base[i + 1 :], label) for label, base in templates.items() for i in range(24)]
     texts, labels = zip(*rows, strict=True)
     assert found(check, table({"text": texts, "label": labels})) == {}
+
+
+def test_a_model_at_chance_doubts_nothing() -> None:
+    dice = np.random.default_rng(0)
+    shown = 0
+    for _ in range(400):
+        given = (dice.random(200) < 0.1).astype(np.int64)
+        shown += better_than_guessing((dice.random(200) < dice.choice([0.05, 0.5, 0.9])).astype(np.int64), given)
+    assert shown / 400 < 0.03
+    given = dice.integers(0, 2, 200)
+    assert better_than_guessing(np.where(dice.random(200) < 0.7, given, 1 - given), given)
+    rare = (dice.random(500) < 0.05).astype(np.int64)
+    assert better_than_guessing(
+        rare & (dice.random(500) < 0.5), rare
+    )  # no better than the largest class, and yet no guess
+    assert not better_than_guessing(np.zeros(500, np.int64), rare)
+
+
+@pytest.mark.parametrize("cell", ["-1", "=SUM(A1)", "@home", "+1", "'quoted", "plain", "'", ""])
+def test_what_is_guarded_against_spreadsheets_is_read_as_it_was(cell: str) -> None:
+    assert unguarded(guarded(cell)) == cell
+    assert not guarded(cell).startswith(("=", "+", "-", "@"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, patch
-from ratchet.data.duplicates import representatives, wording
+from ratchet.data.duplicates import representatives
 from ratchet.data.table import Rows
 
 GIVES = ("duplicates.exact", "duplicates.wording")
@@ -90,7 +90,7 @@ def _copies_noted(context: Context, copies: Rows) -> dict[int, str]:
 
 def _wording(context: Context) -> Iterator[Finding]:
     """Different texts (after normalisation) with the same letters and digits."""
-    rows = np.append(context.texts.groups(wording), -1)[context.texts.member]
+    rows = context.wordings
     extra = further(rows)
     extra = extra[~is_further(context.groups)[extra]]
     if not len(extra):

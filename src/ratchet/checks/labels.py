@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, counted, percent, tallied
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.text import UNFORCED
 from ratchet.data.duplicates import normalise
+from ratchet.data.labels import one_spelling
 from ratchet.data.mojibake import COARSE, repaired
 
-GIVES = ("labels.single", "labels.many", "labels.variants", "labels.spelling", "labels.mojibake", "labels.conflict")
+GIVES = (
+    *("labels.single", "labels.many", "labels.lists", "labels.variants", "labels.spelling", "labels.mojibake"),
+    *("labels.conflict", "labels.wording"),
+)
 CONFLICT_ERROR = 0.01
 MANY = 0.5
 _SPELLED = 2_000
@@ -25,9 +30,11 @@ def check(context: Context) -> Iterator[Finding]:
     column = list(_column(context))
     yield from column
     if not column:
+        yield from _lists(context)
         yield from _variants(context)
         yield from _misread(context)
     yield from _conflicts(context)
+    yield from _wordings(context)
 
 
 def _conflicts(context: Context) -> Iterator[Finding]:
@@ -58,12 +65,70 @@ def _conflicts(context: Context) -> Iterator[Finding]:
     )
 
 
+def _wordings(context: Context) -> Iterator[Finding]:
+    """Texts of one wording, not one text, that carry two labels: they differ in punctuation only."""
+    spread = context.wordings
+    known = (spread >= 0) & (context.labels.member >= 0)
+    rows = np.flatnonzero(known & ~np.isin(context.groups, context.conflicting_groups)).astype(np.int64)
+    width = max(len(context.labels), 1)
+    keys, _ = tallied(spread[rows] * width + context.labels.member[rows])
+    groups, labels = tallied(keys // width)
+    groups = groups[labels > 1]
+    if not len(groups):
+        return
+    rows = rows[np.isin(spread[rows], groups)]
+    shown = [int(row) for group in groups[:2].tolist() for row in rows[spread[rows] == group][:2]][:3]
+    yield context.finding(
+        "labels.wording",
+        severity="warning",
+        message=f"{counted(len(groups), 'wording')} {'carries' if len(groups) == 1 else 'carry'} two labels or more, in "
+        f"{counted(len(rows), 'row')}: the texts differ only in punctuation.",
+        why="Hardly any model can tell such texts apart, so on some it is scored as wrong whatever it answers.",
+        positions=rows,
+        shown=shown,
+        notes={row: f"labelled {context.labels.values[context.labels.member[row]]!r}" for row in shown},
+    )
+
+
+def _lists(context: Context) -> Iterator[Finding]:
+    """Cells of the label column that are lists: several labels a row."""
+    maybe = np.flatnonzero(context.labels.matching(r"^\s*\[.*\]\s*$"))
+    lists = {number: found for number in maybe.tolist() if (found := listed(context.labels.values[number])) is not None}
+    if not lists:
+        return
+    odd = np.isin(np.arange(len(context.labels)), list(lists))
+    rows, names = context.labels.rows(odd), {name for found in lists.values() for name in found}
+    several = int(context.labels.counts[[number for number, found in lists.items() if len(found) > 1]].sum())
+    empty = int(context.labels.counts[[number for number, found in lists.items() if not found]].sum())
+    yield context.finding(
+        "labels.lists",
+        severity="error",
+        message=f"{counted(len(rows), 'label')} {'is a list' if len(rows) == 1 else 'are lists'} of {len(names):,} names: "
+        f"{several:,} rows have several labels, {empty:,} none. Each different list would be a class of its own.",
+        why="A model for one label a row learns combinations, and is scored as wrong when it finds one of two labels.",
+        positions=rows,
+        column=context.dataset.roles.label,
+    )
+
+
+def listed(cell: str) -> list[str] | None:
+    """The names in a cell that is a list, in JSON or as Python writes it; ``None`` where it is none."""
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        inner = cell.strip()[1:-1].strip()
+        parts = [part.strip() for part in inner.split(",")] if inner else []
+        quoted = all(len(part) >= 2 and part[0] == part[-1] == "'" for part in parts)
+        return [part[1:-1] for part in parts] if quoted else None
+    return [str(name) for name in found] if isinstance(found, list) else None
+
+
 def _variants(context: Context) -> Iterator[Finding]:
     """Labels that differ in case, spaces or width only, and rare labels one letter away from a frequent one."""
     names, counts = context.labels.values, context.labels.counts
     spellings: dict[str, list[int]] = defaultdict(list)
     for number, name in enumerate(names):
-        spellings[normalise(name)].append(number)
+        spellings[one_spelling(name)].append(number)
     odd: list[int] = []
     parts: list[str] = []
     already = context.recipe.prepare.labels
@@ -79,8 +144,8 @@ def _variants(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "labels.variants",
             severity="error",
-            message=f"{counted(len(odd), 'label')} {'is another' if len(odd) == 1 else 'are other'} only in case, spaces or "
-            f"width: {'; '.join(parts[:5])}{' ...' if len(parts) > 5 else ''}.",
+            message=f"{counted(len(odd), 'label')} {'is another' if len(odd) == 1 else 'are other'} only in case, spaces, "
+            f"width or how a number is written: {'; '.join(parts[:5])}{' ...' if len(parts) > 5 else ''}.",
             why="One class becomes two: the model must guess the spelling, and is scored as wrong on every second guess.",
             positions=rows,
             column=context.dataset.roles.label,

@@ -103,8 +103,9 @@ def check(context: Context) -> Iterator[Finding]:
     claim = f" No model was scored: {found.unscored}." if found.unscored else ""
     if found.naive and found.honest:
         claim += f" There {found.model} scores {_figure(found.naive)}"
-        claim += f" ({_figure(found.leaked)} on rows with a copy in train" if found.leaked else " ("
-        claim += f", {_figure(found.clean)} on clean rows)" if found.clean else ")"
+        leaked = [f"{_figure(found.leaked)} on rows with a copy in train"] if found.leaked else []
+        clean = [f"{_figure(found.clean)} on clean rows"] if found.clean else []
+        claim += f" ({', '.join(leaked + clean)})" if leaked or clean else ""
         claim += f"; on texts that it has not seen, {_figure(found.honest)}"
         claim += (
             f", and on the latest fifth, fitted on the earlier ones, {_figure(found.ordered)}."

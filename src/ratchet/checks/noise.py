@@ -14,13 +14,14 @@ import numpy.typing as npt
 
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding
+from ratchet.data.review import guarded
 from ratchet.data.table import Rows
+from ratchet.paired import normal_quantile
 from ratchet.workspace import write_atomic
 
 GIVES = ("labels.noise",)
 WARNING = 0.05
 _NAMED = 3
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
@@ -81,6 +82,22 @@ def doubts(probabilities: Floats, given: Rows) -> Doubts:
     )
 
 
+def better_than_guessing(predicted: Rows, given: Rows) -> bool:
+    """Whether answers agree with the labels more often than the same answers dealt out at random would, at 1 %, one-sided.
+
+    A guess is right as often as its class is; so each row counts its hit less the share of the class that was answered
+    (the numerator of Cohen's kappa, 1960), which also holds where one class is rare.
+
+    Args:
+        predicted: shape (n,), classes answered by models that did not see the row.
+        given: shape (n,), the given classes.
+    """
+    shares = np.bincount(given, minlength=int(predicted.max(initial=0)) + 1) / max(len(given), 1)
+    gain = (predicted == given) - shares[predicted]
+    spread = float(gain.std())
+    return spread > 0 and float(gain.mean()) * np.sqrt(len(gain)) / spread > normal_quantile(0.99)
+
+
 def check(context: Context) -> Iterator[Finding]:
     """How many labels are doubted; texts with two labels are left to the check of conflicts."""
     bench, suspects = context.bench, context.suspects
@@ -111,9 +128,10 @@ def suspects(context: Context) -> tuple[Suspect, ...]:
     """The rows behind the doubted labels, the most doubted first.
 
     A label that one fold alone has is neither doubted nor suggested: the models that predict this fold have never met it.
+    None are doubted by a model that was not shown to be better than guessing.
     """
     bench = context.bench
-    if bench is None:
+    if bench is None or not better_than_guessing(bench.out_of_fold.argmax(axis=1), bench.truth):
         return ()
     folds = np.unique(np.stack([bench.truth, bench.fold]), axis=1)
     known = np.bincount(folds[0], minlength=len(bench.names)) > 1
@@ -149,12 +167,8 @@ def write_queue(suspects: Sequence[Suspect], path: Path) -> None:
     writer.writerow([*names, "decision"])
     for suspect in suspects:
         cells = (getattr(suspect, name) for name in names)
-        writer.writerow([*(_safe(cell) if isinstance(cell, str) else cell for cell in cells), ""])
+        writer.writerow([*(guarded(cell) if isinstance(cell, str) else cell for cell in cells), ""])
     write_atomic(path, sink.getvalue().encode("utf-8-sig", "surrogatepass"))
-
-
-def _safe(cell: str) -> str:
-    return "'" + cell if cell.startswith(_FORMULA) else cell
 
 
 def _places(context: Context, positions: Rows) -> Iterator[tuple[str, int, int]]:

@@ -15,7 +15,9 @@ from ratchet.data.table import Dataset
 _LOOKED_AT, _SAMPLE = 2_000, 200
 _SHARE = 0.5
 _PROMPTS = ("prompt", "instruction", "question", "query", "指令", "提示", "提示词", "问题", "提问")
-_ANSWERS = ("answer", "response", "output", "completion", "回答", "答案", "回复", "输出")
+_ANSWERS = ("answer", "response", "output", "completion", "回答", "答案", "回复", "输出", "chosen")
+_CHOSEN = ("chosen", "chosen_response", "preferred")
+_BESIDE = ("rejected", "rejected_response", "tools", "functions")
 _INPUTS = ("input", "context", "输入")
 _BATCH = 1 << 12
 ROLES = {
@@ -48,12 +50,16 @@ class Chat:
         form: ``messages``: lists of ``{role, content}``; ``conversations``: lists of ``{from, value}``; ``pairs``: a column
             with prompts and one with answers.
         columns: the column of the lists; or those of the prompt and, if there is one, its further input; and the answer.
-        system: a column with system prompts, for pairs; or empty.
+        system: a column with system prompts; or empty.
+        answer: the column with the preferred answer to a list of messages, which then ends with the user; or empty.
+        beside: further columns that belong to a conversation: the rejected answer, the tools.
     """
 
     form: Form
     columns: tuple[str, ...]
     system: str = ""
+    answer: str = ""
+    beside: tuple[str, ...] = ()
 
     @property
     def column(self) -> str:
@@ -63,7 +69,8 @@ class Chat:
     @property
     def parts(self) -> tuple[str, ...]:
         """All columns that a conversation is made of."""
-        return (*self.columns, *((self.system,) if self.system else ()))
+        further = (self.system, self.answer, *self.beside)
+        return (*self.columns, *(name for name in further if name and name not in self.columns))
 
     @property
     def title(self) -> str:
@@ -82,30 +89,57 @@ def recognised(dataset: Dataset) -> Chat | None:
     them is the label.
     """
     table, roles = dataset.table, dataset.roles
+    folded = {name.strip().casefold(): name for name in reversed(table.column_names) if name != roles.label}
+    system, beside = folded.get("system", ""), tuple(folded[word] for word in _BESIDE if word in folded)
     for name in table.column_names:
         form = _form(table.column(name))
         if form is not None:
-            return Chat(form=form, columns=(name,))
-    folded = {name.strip().casefold(): name for name in reversed(table.column_names) if name != roles.label}
+            answer = next((folded[word] for word in _CHOSEN if word in folded and folded[word] != name), "")
+            return Chat(form=form, columns=(name,), system=system, answer=answer, beside=beside)
     prompt, answer, more = (
         next((folded[word] for word in words if word in folded), None) for words in (_PROMPTS, _ANSWERS, _INPUTS)
     )
     if prompt is None or answer is None:
         return None
     columns = (prompt, *((more,) if more is not None else ()), answer)
-    return Chat(form="pairs", columns=columns, system=folded.get("system", ""))
+    return Chat(form="pairs", columns=columns, system=system, beside=beside)
 
 
 def rows(dataset: Dataset, chat: Chat) -> Iterator[list[Turn] | None]:
     """The turns of each row, in order; ``None`` where the cell is no list of messages."""
-    for batch in dataset.table.select(list(chat.parts)).to_batches(max_chunksize=_BATCH):
-        for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            if chat.form != "pairs":
-                yield turns(cells[0])
+    used = [*chat.columns, *(name for name in (chat.system, chat.answer) if name)]
+    for batch in dataset.table.select(used).to_batches(max_chunksize=_BATCH):
+        columns = {name: column.to_pylist() for name, column in zip(used, batch.columns, strict=True)}
+        for row in range(batch.num_rows):
+            cells = {name: column[row] for name, column in columns.items()}
+            said = cells[chat.system] if chat.system else None
+            system = [Turn("system", said)] if said else []
+            if chat.form == "pairs":
+                asked = "\n".join(cells[name] for name in chat.columns[:-1] if cells[name])
+                yield [*system, Turn("user", asked), Turn("assistant", cells[chat.columns[-1]] or "")]
                 continue
-            system = [Turn("system", cells[-1])] if chat.system and cells[-1] else []
-            asked, answer = cells[: len(chat.columns) - 1], cells[len(chat.columns) - 1]
-            yield [*system, Turn("user", "\n".join(cell for cell in asked if cell)), Turn("assistant", answer or "")]
+            found = turns(cells[chat.column])
+            if found is not None and chat.answer:
+                found = _answered(found, cells[chat.answer])
+            if found and found[0].role == "system":
+                system = []
+            yield None if found is None else [*system, *found]
+
+
+def _answered(asked: list[Turn], cell: str | None) -> list[Turn]:
+    """A conversation with its preferred answer: a text, a message, or the messages that follow."""
+    if not cell:
+        return asked
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        found = cell
+    if isinstance(found, dict):
+        return [*asked, _turn(found)]
+    said = turns(cell) if isinstance(found, list) else None
+    if said is None:
+        return [*asked, Turn("assistant", cell)]
+    return said if said[: len(asked)] == asked else [*asked, *said]
 
 
 def words(dataset: Dataset, chat: Chat) -> pa.ChunkedArray:

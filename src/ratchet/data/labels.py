@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from ratchet.data.duplicates import normalise
@@ -9,6 +10,7 @@ from ratchet.data.table import Dataset
 from ratchet.errors import DataError
 
 _NAMED = 3
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
 
 
 def require_trainable(dataset: Dataset) -> None:
@@ -40,11 +42,22 @@ def require_trainable(dataset: Dataset) -> None:
     _require_two_rows(dataset, counts)
 
 
+def one_spelling(label: str) -> str:
+    """Equal for labels that differ only in case, width, spaces or how a number is written: ``1``, ``1.0``, ``01``, ``+1``."""
+    plain = normalise(label)
+    if not _NUMBER.fullmatch(plain):
+        return plain
+    whole, _, fraction = plain.lstrip("+-").partition(".")
+    fraction = fraction.rstrip("0")
+    number = (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
+    return f"-{number}" if plain.startswith("-") and number != "0" else number
+
+
 def label_variants(dataset: Dataset) -> tuple[tuple[str, ...], ...]:
-    """Labels that differ only in case, width or spaces, such as ``("Spam", "spam ")``; each group and all sorted."""
+    """Labels that are one label by `one_spelling`, such as ``("Spam", "spam ")``; each group and all sorted."""
     spellings: dict[str, set[str]] = {}
     for label in set(dataset.labels) - {""}:
-        spellings.setdefault(normalise(label), set()).add(label)
+        spellings.setdefault(one_spelling(label), set()).add(label)
     return tuple(sorted(tuple(sorted(group)) for group in spellings.values() if len(group) > 1))
 
 

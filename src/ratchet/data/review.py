@@ -16,6 +16,17 @@ from ratchet.errors import DataError
 
 _KEEP, _DROP = "keep", "drop"
 _COLUMNS = ("file", "row", "text", "label", "decision")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def guarded(cell: str) -> str:
+    """The cell with an apostrophe before what a spreadsheet would run as a formula; `unguarded` takes it off."""
+    return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def unguarded(cell: str) -> str:
+    """The cell without the apostrophe of `guarded`."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +71,7 @@ def read_answers(path: Path, dataset: Dataset, *, labels: Mapping[str, str]) -> 
     decided: list[tuple[int, str]] = []
     for number, (at, (file, row, text, label, decision)) in enumerate(zip(found.tolist(), lines, strict=True), 1):
         decision = (decision or "").strip()
+        decision = decision if decision in known or decision in labels else unguarded(decision)
         if decision.casefold() in ("", _KEEP) and decision not in known:
             continue
         line = f"Row {number} of {path.name}"
@@ -133,4 +145,4 @@ def _number(cell: str | None) -> int:
 
 def _same(cell: str, now: str) -> bool:
     """Whether a cell of the queue is this one; the queue has an apostrophe before what a spreadsheet would compute."""
-    return normalise(now) in (normalise(cell), normalise(cell.removeprefix("'")))
+    return normalise(now) in (normalise(cell), normalise(unguarded(cell)))
