@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ratchet.data.moments import moments
+from ratchet.data.moments import is_moment, moments
 from ratchet.errors import DataError
 
 
@@ -30,6 +30,23 @@ def seconds(*parts: int, zone: int = 0) -> float:
         ("2024-03-05T07:08:09.5Z", seconds(2024, 3, 5, 7, 8, 9) + 0.5),
         ("2024-03-05T07:08:09+08:00", seconds(2024, 3, 5, 7, 8, 9, zone=8)),
         ("2024-03-05 07:08:09-0330", seconds(2024, 3, 5, 7, 8, 9) + 3.5 * 3600),
+        ("2024/3/5 下午3:05:00", seconds(2024, 3, 5, 15, 5)),
+        ("2024/3/5下午3:05", seconds(2024, 3, 5, 15, 5)),
+        ("2024年3月5日 15点05分", seconds(2024, 3, 5, 15, 5)),
+        ("2024年3月5日 星期二 上午12:10", seconds(2024, 3, 5, 0, 10)),
+        ("2024-03-05 晚上8:00", seconds(2024, 3, 5, 20)),
+        ("2024-03-05 中午12:30", seconds(2024, 3, 5, 12, 30)),
+        ("2024-03-05 08:30:00 PM", seconds(2024, 3, 5, 20, 30)),
+        ("3/5/2024 12:10 a.m.", seconds(2024, 5, 3, 0, 10)),
+        ("Tue Mar 05 14:22:01 +0000 2024", seconds(2024, 3, 5, 14, 22, 1)),
+        ("Tue Mar 05 14:22:01 +0800 2024", seconds(2024, 3, 5, 14, 22, 1, zone=8)),
+        ("Tue, 05 Mar 2024 14:22:01 +0800", seconds(2024, 3, 5, 14, 22, 1, zone=8)),
+        ("Tue Mar 05 2024 14:22:01 GMT+0800 (China Standard Time)", seconds(2024, 3, 5, 14, 22, 1, zone=8)),
+        ("2024-03", seconds(2024, 3, 1)),
+        ("2024年3月", seconds(2024, 3, 1)),
+        ("2024-03-05 13:00 AM", np.nan),
+        ("2024-03-05 3:", np.nan),
+        ("2024-03-05 下午", np.nan),
         ("1709600000", 1709600000.0),
         ("1709600000123", 1709600000.123),
         ("-5", -5.0),
@@ -60,3 +77,14 @@ def test_cells_that_contradict_each_other_are_named() -> None:
 
 def test_no_cells() -> None:
     assert moments(pa.chunked_array([], pa.string())).seconds.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "cell", ["2024-03-05", "20240305", "2024/1/5 下午3:05", "5 Mar 2024", "2024-01", "13/04/2024", "04/13/2024"]
+)
+def test_dates_are_told_from_numbers_and_words(cell: str) -> None:
+    assert is_moment(cell)
+    assert not is_moment("3.14")
+    assert not is_moment("1709600000")
+    assert not is_moment("2024-03-05 was a good day")
+    assert not is_moment("version 2024-03")

@@ -24,7 +24,9 @@ Judge = Callable[[pa.Array], Mask]
 
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?"
 _ZONE = r"(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
-_TAIL = rf"(?:[T ]+{_CLOCK}{_ZONE})?"
+_HALF = "(?:上午|早上|凌晨|清晨|中午|下午|晚上|傍晚)"
+_TIME = rf"(?:{_HALF} ?)?{_CLOCK}(?: ?[AaPp]\.?[Mm]\.?)?"
+_TAIL = rf"(?:(?:[T ,]+{_TIME}|{_HALF} ?{_CLOCK}){_ZONE})?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = f"(?P<m>(?i:{'|'.join(_MONTHS)}))[a-z]*\\.?"
 DATES: Mapping[str, str] = {
@@ -226,7 +228,7 @@ KINDS: tuple[CellKind, ...] = (
     CellKind(
         name="date", noun="date", judge=lambda values: date_forms(values) >= 0, hints=("date", "日期", "_at", "时间")
     ),
-    CellKind(name="time", noun="time of day", judge=_regex(_CLOCK), hints=("time", "时间")),
+    CellKind(name="time", noun="time of day", judge=_regex(_TIME), hints=("time", "时间")),
     CellKind(
         name="postcode",
         noun="mainland postcode",

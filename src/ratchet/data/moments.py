@@ -17,10 +17,19 @@ from ratchet.data.strings import coded
 from ratchet.errors import DataError
 
 Order = Literal["day", "month"]
+_MORNING, _NOON, _EVENING = ("上午", "早上", "凌晨", "清晨", "am"), ("中午",), ("下午", "晚上", "傍晚", "pm")
+_HALF = "|".join((*_MORNING[:-1], *_NOON, *_EVENING[:-1]))
 _CLOCK = re.compile(
-    r"[T ,]+(?P<h>[01]?\d|2[0-3]):(?P<mi>[0-5]\d)(?::(?P<s>[0-5]\d(?:[.,]\d+)?))?"
-    r" ?(?:Z|UTC|GMT|(?P<zone>[+-]\d\d):?(?P<zone_minutes>\d\d)?)?"
+    rf"(?:[T ,]+|(?=[^\d ]))(?P<before>{_HALF}|[AaPp][Mm](?= ?\d))? ?(?P<h>[01]?\d|2[0-3])[:点时](?P<mi>[0-5]\d)?(?:分|(?!\d))"
+    r"(?::?(?P<s>[0-5]\d(?:[.,]\d+)?)秒?)? ?(?P<after>[AaPp]\.?[Mm]\.?)?"
+    r" ?(?:Z|(?:UTC|GMT)?(?P<zone>[+-]\d\d):?(?P<zone_minutes>\d\d)?|UTC|GMT)?(?: \([\w ]+\))?"
 )
+_WEEKDAY = re.compile(
+    r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +|[ (（]*(?:星期|周|礼拜)[一二三四五六日天][)）]?", re.IGNORECASE
+)
+_POSTED = re.compile(r"(?P<day>[A-Za-z]{3} \d{1,2}) (?P<clock>\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4}) (?P<y>\d{4})")
+"""As tweets and Weibo's posts say when: Wed Oct 10 20:19:24 +0000 2018."""
+_MONTH_ALONE = re.compile(r"(?P<y>(?:19|20)\d\d)(?:[-/](?P<m>\d{1,2})|年(?P<m2>\d{1,2})月?)")
 _YEAR_FIRST = re.compile(r"(?P<y>\d{4}) ?[-/.年] ?(?P<m>\d{1,2}) ?[-/.月] ?(?P<d>\d{1,2})(?: ?[日号])?")
 _COMPACT = re.compile(r"(?P<y>(?:19|20)\d\d)(?P<m>\d\d)(?P<d>\d\d)")
 _YEAR_LAST = re.compile(r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y>\d{4})")
@@ -28,6 +37,7 @@ _DAY_NAMED = re.compile(r"(?P<d>\d{1,2})[- ](?P<name>[A-Za-z]{3})[A-Za-z]*\.?,?[
 _MONTH_NAMED = re.compile(r"(?P<name>[A-Za-z]{3})[A-Za-z]*\.? (?P<d>\d{1,2}),? (?P<y>\d{4})")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_LONGEST = 60
 _MILLISECONDS = 1e11
 """Numbers from here on are milliseconds: as seconds they would be after the year 5000."""
 _SMALL = 1e8
@@ -48,6 +58,8 @@ class Moments:
 
 def moments(column: pa.ChunkedArray) -> Moments:
     """Read dates and times: ISO 8601, with slashes or points, 2024年3月5日, 5 Mar 2024, 20240305, seconds or milliseconds.
+
+    Clocks may be written as 15:05, 3:05 PM, 下午3:05 or 15点05分; a day of the week is passed over; a month is its first day.
 
     A time without a zone counts as UTC. Whether day or month comes first in "03/04/2024" is told by the other cells of the
     column: one with a second number above 12 makes all month first. Small numbers count as times only where all are small.
@@ -93,7 +105,22 @@ def _drop_small(seconds: npt.NDArray[np.float64], values: Sequence[str]) -> None
                 seconds[place] = np.nan
 
 
+def is_moment(cell: str) -> bool:
+    """Whether a cell is a date, or a date with a clock; a bare number is none here, unless it is a day as 20240305."""
+    if len(cell) > _LONGEST:
+        return False
+    value = unicodedata.normalize("NFKC", cell).strip()
+    if _NUMBER.fullmatch(value) and not _COMPACT.fullmatch(value):
+        return False
+    return not (np.isnan(_seconds(value, order="day")) and np.isnan(_seconds(value, order="month")))
+
+
 def _seconds(value: str, *, order: Order) -> float:
+    value = _WEEKDAY.sub("", value)
+    if posted := _POSTED.fullmatch(value):
+        value = f"{posted['day']} {posted['y']} {posted['clock']}{posted['zone']}"
+    if month := _MONTH_ALONE.fullmatch(value):
+        value = f"{month['y']}-{month['m'] or month['m2']}-1"
     for pattern in (_YEAR_FIRST, _COMPACT, _YEAR_LAST, _DAY_NAMED, _MONTH_NAMED):
         found = pattern.match(value)
         if found is not None and (moment := _moment(found, rest=value[found.end() :], order=order)) is not None:
@@ -121,13 +148,25 @@ def _moment(date: re.Match[str], *, rest: str, order: Order) -> float | None:
         midnight = datetime(int(parts["y"]), int(parts["m"]), int(parts["d"]), tzinfo=UTC).timestamp()
     except ValueError:
         return None
-    return midnight + (_clock(clock) if clock else 0.0)
+    seconds = _clock(clock) if clock else 0.0
+    return None if seconds is None else midnight + seconds
 
 
-def _clock(clock: re.Match[str]) -> float:
-    """Seconds since midnight in UTC."""
+def _clock(clock: re.Match[str]) -> float | None:
+    """Seconds since midnight in UTC; ``None`` for a 13th hour of the morning, or minutes that are not there."""
     second = float((clock["s"] or "0").replace(",", "."))
-    seconds = 3600 * int(clock["h"]) + 60 * int(clock["mi"]) + second
+    hour, half = int(clock["h"]), (clock["before"] or clock["after"] or "").lower().replace(".", "")
+    if clock["mi"] is None and ":" in clock[0]:
+        return None
+    if half in _MORNING:
+        if hour > 12:
+            return None
+        hour %= 12
+    elif half in _EVENING and hour <= 12:
+        hour = hour % 12 + (24 if half == "晚上" and hour == 12 else 12)
+    elif half in _NOON and hour < 10:
+        hour += 12
+    seconds = 3600 * hour + 60 * int(clock["mi"] or 0) + second
     if clock["zone"]:
         minutes = 60 * int(clock["zone"][1:]) + int(clock["zone_minutes"] or 0)
         seconds -= (-60 if clock["zone"][0] == "-" else 60) * minutes

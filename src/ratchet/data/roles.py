@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ratchet.data.moments import is_moment
 from ratchet.data.table import Roles
 from ratchet.errors import DataError
 
@@ -55,10 +56,6 @@ _NOT_TEXT = frozenset(
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[\u3400-\u9fff]+")
 _NUMBER = re.compile(r"[-+]?\d+(?P<point>[.,]\d+)?")
-_DATE = re.compile(
-    r"(?:19|20)\d\d(?:[-/.年] ?\d{1,2}[-/.月] ?\d{1,2}日?|\d{4})(?:[T ]+\d{1,2}:\d\d.*)?"
-    r"|\d{1,2}[-/. ](?:\d{1,2}|[A-Za-z]{3,9})[-/. ](?:19|20)\d\d(?: +\d{1,2}:\d\d.*)?|[A-Z][a-z]{2,8} \d{1,2},? (?:19|20)\d\d"
-)
 _EPOCH = re.compile(r"1[0-9]{9}(?:[0-9]{3})?(?:\.\d+)?")
 _NO_WORDS = re.compile(r"(?:https?://|www\.)\S+|[0-9A-Fa-f-]{16,}")
 _LONGEST_LABEL = 40
@@ -204,7 +201,7 @@ class _Column:
     @cached_property
     def is_date(self) -> bool:
         """Whether most cells are dates."""
-        return self.share(_DATE) > 0.8
+        return bool(self.cells) and fmean(map(is_moment, self.cells)) > 0.8
 
     @cached_property
     def says_something(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ratchet.data.moments import is_moment
 from ratchet.data.ngrams import blocks
 from ratchet.data.strings import coded
 from ratchet.data.table import Dataset, Rows
@@ -24,7 +24,6 @@ KINDS = ("missing", "number", "date", "true/false", "list or object", "text")
 _MOST_CATEGORIES, _MOST_STEPS = 256, 128
 _MOST_VALUES = 50
 _NUMERIC = 0.9
-_DATE = re.compile(r"(?:19|20)\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d\d.*")
 _TRUTH = frozenset(("true", "false", "yes", "no", "是", "否", "t", "f", "y", "n"))
 _RANGES = (
     ("Latin", ((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF), (0xFF21, 0xFF3A), (0xFF41, 0xFF5A))),
@@ -177,7 +176,7 @@ def _kind(value: str) -> int:
         return 1
     start = value[:1]
     if len(value) < 40:
-        if start.isdigit() and _DATE.fullmatch(value):
+        if start.isdigit() and is_moment(value):
             return 2
         if value.casefold() in _TRUTH:
             return 3
