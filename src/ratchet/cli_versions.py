@@ -242,11 +242,18 @@ def _line(version: Version) -> str:
 
 def _with_dvc(files: list[Path], wanted: bool | None, stage: Path | None) -> list[str]:
     """Write DVC's files where they are wanted; what is to be said about it."""
-    from ratchet.data.dvc import dvc_root, track, write_stage
+    from ratchet.data.dvc import dvc_root, owner_of, track, write_stage
 
-    if wanted is None:
-        wanted = all(file.is_file() and dvc_root(file) is not None for file in files)
     said = []
+    if wanted is None:
+        roots = [dvc_root(file) if file.is_file() else None for file in files]
+        owned = [
+            f"{file} is {owner}: DVC tracks it, and no pointer was written."
+            for file, root in zip(files, roots, strict=True)
+            if root is not None and (owner := owner_of(file, root=root))
+        ]
+        wanted = all(root is not None for root in roots) and not owned
+        said += owned
     if wanted:
         folders = [file for file in files if not file.is_file()]
         if folders:

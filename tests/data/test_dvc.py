@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.data.dvc import dvc_root, track, write_stage
+from ratchet.data.dvc import dvc_root, owner_of, track, write_stage
 from ratchet.errors import DataError
 from ratchet.yaml12 import read_yaml
 
@@ -147,3 +147,29 @@ def test_status_push_and_pull_of_the_real_dvc(tmp_path: Path, monkeypatch: pytes
     assert "Running stage 'ratchet'" in dvc("repro")
     assert "didn't change" in dvc("repro")
     assert "up to date" in dvc("status")
+
+
+@pytest.mark.parametrize(
+    ("place", "content", "owner"),
+    [
+        ("dvc.yaml", "stages: {make: {cmd: x, outs: [data/r.csv]}}", "an output of the stage 'make' of dvc.yaml"),
+        ("dvc.yaml", "stages: {make: {cmd: x, outs: [data]}}", "an output of the stage 'make' of dvc.yaml"),
+        ("dvc.yaml", "stages: {make: {cmd: x, wdir: data, outs: [r.csv: {cache: false}]}}", "the stage 'make'"),
+        ("dvc.yaml", "stages: {make: {foreach: [a], do: {cmd: x, outs: [data/r.csv]}}}", "the stage 'make'"),
+        ("data/dvc.yaml", "stages: {make: {cmd: x, metrics: [r.csv]}}", "the stage 'make' of data/dvc.yaml"),
+        ("data.dvc", "outs: [{path: data}]", "part of data, which data.dvc tracks"),
+        ("dvc.yaml", "stages: {make: {cmd: x, deps: [data/r.csv], outs: [data/s.csv]}}", ""),
+        ("dvc.yaml", "stages: [1, 2]", ""),
+        ("dvc.yaml", "stages: {make: 3, other: {outs: null}}", ""),
+    ],
+)
+def test_a_file_has_one_owner(project: Path, no_dvc: None, place: str, content: str, owner: str) -> None:
+    (project / place).write_text(content, encoding="utf-8")
+    assert owner in owner_of(Path("data/r.csv"), root=project)
+    if not owner:
+        assert owner_of(Path("data/r.csv"), root=project) == ""
+        track([Path("data/r.csv")])
+        return
+    with pytest.raises(DataError, match="must have one owner in DVC"):
+        track([Path("data/r.csv")])
+    assert not Path("data/r.csv.dvc").exists()

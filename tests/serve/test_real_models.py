@@ -26,6 +26,7 @@ from ratchet.train.export import export_onnx
 TEXTS = ["物流很快，下次还会再来", "太差了，再也不来", "质量不错", "包装破损，很失望", "好评", "差评"] * 3
 LABELS = ["好", "坏"] * 9
 STRANGE = ["", "\x00", "\ud800", "😀", "ａｂｃ", " \n", "好" * 100_000, "e\u0301", "\u202e\ufeff"]
+SENT = [text for text in TEXTS + STRANGE if text.strip()]  # a server refuses a text that is empty
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +67,7 @@ def test_an_onnx_bundle_is_at_parity(tiny: FittedEncoder, onnx: Bundle) -> None:
 
 def test_an_onnx_bundle_over_rest(tiny: FittedEncoder, onnx: Bundle) -> None:
     found = _over_rest(onnx, labels=tiny.labels)
-    np.testing.assert_allclose(
-        found, tiny.predict([text.replace("\ud800", "\ufffd") for text in TEXTS + STRANGE]), atol=2e-5
-    )
+    np.testing.assert_allclose(found, tiny.predict([text.replace("\ud800", "\ufffd") for text in SENT]), atol=2e-5)
 
 
 def test_bundles_are_served_without_what_trained_them(linear: Bundle, onnx: Bundle) -> None:
@@ -98,7 +97,7 @@ def _over_rest(bundle: Bundle, *, labels: Sequence[str]) -> list[list[float]]:
         ):
             await app.state.engine.settled.wait()
             assert app.state.engine.failure is None
-            body = json.dumps({"texts": TEXTS + STRANGE})
+            body = json.dumps({"texts": SENT})
             return await client.post("/predict", content=body, headers={"Content-Type": "application/json"})
 
     answer = asyncio.run(run())
@@ -108,7 +107,7 @@ def _over_rest(bundle: Bundle, *, labels: Sequence[str]) -> list[list[float]]:
 
 def test_a_linear_bundle_over_rest(fitted: LinearModel, linear: Bundle) -> None:
     found = _over_rest(linear, labels=fitted.labels)
-    wanted = fitted.predict([text.replace("\ud800", "\ufffd") for text in TEXTS + STRANGE])
+    wanted = fitted.predict([text.replace("\ud800", "\ufffd") for text in SENT])
     np.testing.assert_allclose(found, wanted, atol=1e-7)
 
 

@@ -72,7 +72,7 @@ def test_one_text_and_many(bundle: Bundle, model: Model) -> None:
         ],
     }
     app = build_app(bundle.path, config=ServeConfig(), model=model)
-    answer = post(app, json.dumps({"texts": ["", "a" * 100, "\x00", "😀", "\ud800"] * 20}).encode())
+    answer = post(app, json.dumps({"texts": ["b", "a" * 100, "\x00", "😀", "\ud800"] * 20}).encode())
     assert answer.status_code == 200
     assert len(answer.json()["predictions"]) == 100
     assert model.seen[-1][-1] == "\ufffd"

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ratchet.yaml12 import read_yaml, write_yaml
 
 STAGE = "ratchet"
 _SECONDS = 3600.0
+_FOLDERS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +41,8 @@ def track(files: Sequence[Path]) -> Tracked:
     A pointer that is there keeps its other keys.
 
     Raises:
-        DataError: no folder above a file is a DVC project, a pointer is not one that DVC could have written, or DVC itself
-            reports an error.
+        DataError: no folder above a file is a DVC project, a file belongs to a stage or to a pointer of a folder already, a
+            pointer is not one that DVC could have written, or DVC itself reports an error.
     """
     roots = {dvc_root(file) for file in files}
     root = roots.pop() if len(roots) == 1 else None
@@ -50,12 +51,58 @@ def track(files: Sequence[Path]) -> Tracked:
             f"{', '.join(map(str, files))} must lie in one DVC project but no folder above has a .dvc folder.",
             next_step="Run `dvc init` in the project's folder first.",
         )
+    for file in files:
+        if owner := owner_of(file, root=root):
+            raise DataError(
+                f"{file} must have one owner in DVC but is {owner} already; with a pointer of its own DVC refuses the project.",
+                next_step="Leave it to DVC: --no-dvc.",
+            )
     pointers = tuple(_point(file) for file in files)
     program = shutil.which("dvc")
     if program is not None:
         names = [os.path.relpath(pointer.resolve(), root) for pointer in pointers]
         _call([program, "commit", "--quiet", "--force", "--", *names], folder=root)
     return Tracked(root=root, pointers=pointers, cached=program is not None)
+
+
+def owner_of(file: Path, *, root: Path) -> str:
+    """Who tracks a file already, for people: the output of a stage, or a pointer of a folder above; empty: nobody."""
+    place = file.parent.resolve() / file.name
+    for folder in place.parents:
+        if folder == root or root not in folder.parents:
+            break
+        pointer = folder.with_name(f"{folder.name}.dvc")
+        if pointer.is_file():
+            return f"part of {os.path.relpath(folder, root)}, which {pointer.name} tracks"
+    for pipeline in _pipelines(root):
+        stages = _mapping(pipeline).get("stages")
+        for name, stage in stages.items() if isinstance(stages, dict) else ():
+            for out in _outs(stage, folder=pipeline.parent):
+                if place == out or out in place.parents:
+                    return f"an output of the stage {name!r} of {os.path.relpath(pipeline, root)}"
+    return ""
+
+
+def _pipelines(root: Path) -> Iterator[Path]:
+    """Every ``dvc.yaml`` of a project, in at most so many folders."""
+    for number, (folder, folders, names) in enumerate(os.walk(root)):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if "dvc.yaml" in names:
+            yield Path(folder, "dvc.yaml")
+        if number >= _FOLDERS:
+            return
+
+
+def _outs(stage: Any, *, folder: Path) -> Iterator[Path]:
+    """The outputs of a stage; those that hold a variable are not known here."""
+    if not isinstance(stage, dict):
+        return
+    stage = stage.get("do", stage) if isinstance(stage.get("do"), dict) else stage
+    base = folder / str(stage.get("wdir", "."))
+    for kind in ("outs", "metrics", "plots"):
+        for out in stage.get(kind) or ():
+            name = next(iter(out), "") if isinstance(out, dict) else str(out)
+            yield Path(os.path.normpath(base / str(name)))
 
 
 def write_stage(recipe: Path, *, files: Sequence[Path]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import os
 import secrets
 import sys
@@ -27,12 +28,17 @@ SUFFIXES: dict[str, Format] = {
     ".pq": "parquet",
     ".txt": "text",
 }
+TABLES = (".xlsx", ".xlsm", ".arrow", ".json")
+"""Tables that are read whole, as ``check`` and ``run`` read them; the result is CSV."""
 ENCODINGS = {
     "utf-8": "utf-8",
     "utf8": "utf-8",
     "gb18030": "gb18030",
     "gbk": "gb18030",
     "utf-16": "utf-16",
+    "big5": "big5hkscs",
+    "windows-1252": "cp1252",
+    "cp1252": "cp1252",
     "latin-1": "latin-1",
 }
 _SCAN = 1024 * 1024
@@ -46,10 +52,32 @@ def format_of(source: Path) -> Format:
     found = SUFFIXES.get(_unpacked(source).suffix.lower())
     if found is None:
         raise DataError(
-            f"{source} must end in one of {', '.join(SUFFIXES)} but ends in {source.suffix!r}.",
+            f"{source} must end in one of {', '.join([*SUFFIXES, *TABLES])} but ends in {source.suffix!r}.",
             next_step="Name its format with --format (csv, tsv, jsonl, parquet or text).",
         )
     return found
+
+
+def is_table(source: Path) -> bool:
+    """Whether the source is a table that is read whole: a workbook, an Arrow file, a JSON document, a folder."""
+    before = source.as_posix().partition("#")[0]
+    return source != STDIO and (Path(before).is_dir() or _unpacked(Path(before)).suffix.lower() in TABLES)
+
+
+def table_as_csv(source: Path, *, encoding: str) -> BinaryIO:
+    """Such a table as CSV in UTF-8, with empty cells where it has none.
+
+    Raises:
+        DataError: as `ratchet.data.read.read_table`.
+    """
+    from pyarrow import csv as arrow_csv
+
+    from ratchet.data.read import read_table
+
+    sink = io.BytesIO()
+    arrow_csv.write_csv(read_table(source, encoding=encoding).table, sink)
+    sink.seek(0)
+    return sink
 
 
 def _is_packed(path: Path) -> bool:
@@ -67,6 +95,8 @@ def target_of(source: Path, target: Path | None, *, kind: Format) -> Path:
         return STDIO
     if target is None:
         name = _unpacked(source)
+        if is_table(source):
+            return source.with_name(f"{Path(source.name.partition('#')[0]).stem}.predictions.csv")
         suffix = ".tsv" if kind == "text" else name.suffix
         return source.with_name(f"{name.stem}.predictions{suffix}{source.suffix if _is_packed(source) else ''}")
     if target == STDIO:
@@ -133,7 +163,7 @@ def encoding_of(source: Path, *, wanted: str, kind: Format) -> str:
     asked = ENCODINGS.get(wanted.lower())
     if asked is None and wanted != "auto":
         raise DataError(
-            f"The encoding must be one of auto, utf-8, gb18030, utf-16 and latin-1 but got {wanted!r}.",
+            f"The encoding must be one of auto, {', '.join(ENCODINGS)} but got {wanted!r}.",
             next_step="Convert the file to UTF-8.",
         )
     if kind == "parquet":

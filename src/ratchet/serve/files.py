@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,17 @@ import numpy as np
 
 from ratchet.bundle import Bundle
 from ratchet.serve import formats
-from ratchet.serve.ends import STDIO, encoding_of, format_of, reading, target_of, writing_to, written_encoding
+from ratchet.serve.ends import (
+    STDIO,
+    encoding_of,
+    format_of,
+    is_table,
+    reading,
+    table_as_csv,
+    target_of,
+    writing_to,
+    written_encoding,
+)
 from ratchet.serve.formats import Cell, Format, Pass
 from ratchet.serve.predict import Predictor, checked, load_model
 
@@ -61,8 +72,9 @@ def predict_file(
 
     Args:
         bundle: an opened bundle, or its folder.
-        source: the table; ``-`` is standard input.
-        target: where the result goes, in the format of the source (plain lines become TSV); ``-`` is standard output;
+        source: the table; ``-`` is standard input. A workbook, an Arrow file, a JSON document or a folder is read whole.
+        target: where the result goes, in the format of the source (plain lines become TSV, tables that are read whole CSV);
+            ``-`` is standard output;
             ``None``: ``NAME.predictions.SUFFIX`` beside the source, or standard output when reading standard input.
         text: the text column; ``None``: the one that the model was trained on.
         format: format of the source; ``None``: from its suffix (before ``.gz``), and plain lines on standard input.
@@ -79,11 +91,13 @@ def predict_file(
     """
     source = Path(source)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-    kind = format or format_of(source)
+    whole = format is None and is_table(source)
+    kind = "csv" if whole else format or format_of(source)
     goal = target_of(source, None if target is None else Path(target), kind=kind)
     tally = _Tally(model or load_model(opened, threads=threads), each_label=each_label)
-    read_as = encoding_of(source, wanted=encoding, kind=kind)
-    with reading(source, kind=kind) as reader, writing_to(goal) as writer:
+    read_as = "utf-8" if whole else encoding_of(source, wanted=encoding, kind=kind)
+    opening = closing(table_as_csv(source, encoding=encoding)) if whole else reading(source, kind=kind)
+    with opening as reader, writing_to(goal) as writer:
         work = Pass(
             source=reader,
             target=writer,
@@ -92,7 +106,7 @@ def predict_file(
             written=written_encoding(read_as, source=source),
             text=text or opened.manifest.text_column,
             columns=tally.columns,
-            annotate=tally.annotate if progress is None else _reported(tally, source, reader, progress),
+            annotate=tally.annotate if progress is None or whole else _reported(tally, source, reader, progress),
         )
         WRITERS[kind](work)
     counts = dict(sorted(tally.counts.items()))

@@ -90,7 +90,8 @@ def read_texts(body: bytes | bytearray, *, config: ServeConfig) -> list[str]:
     """The texts in a request body.
 
     Raises:
-        Refused: 400 when the body is not a JSON object, 422 when it has another shape, 413 when it holds too much.
+        Refused: 400 when the body is not a JSON object, 422 when it has another shape or a text is empty, 413 when it
+            holds too much.
     """
     request = _decode(body)
     if (request.text is msgspec.UNSET) == (request.texts is msgspec.UNSET):
@@ -101,6 +102,9 @@ def read_texts(body: bytes | bytearray, *, config: ServeConfig) -> list[str]:
         message = f"'texts' must hold at most {config.max_texts} texts but got {len(texts)}."
         raise Refused(413, "too_many_texts", message)
     for index, text in enumerate(texts):
+        if not text or text.isspace():
+            where = "'text'" if one else f"'texts[{index}]'"
+            raise Refused(422, "empty_text", f"{where} must hold a text but is empty: there is nothing to predict.")
         size = len(text) if text.isascii() else len(text.encode())
         if size > config.max_text_bytes:
             where = "'text'" if one else f"'texts[{index}]'"
