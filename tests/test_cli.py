@@ -218,7 +218,7 @@ def test_commands_and_flags_are_known() -> None:
         for name, command in cli.commands.items()
     }
     assert flags["run"] == ["--json", "--set", "--until", "--wait"]
-    assert flags["compare"] == ["--claim", "--json", "--label", "--margin", "--metric", "--workspace"]
+    assert flags["compare"] == ["--claim", "--json", "--label", "--labels", "--margin", "--metric", "--workspace"]
     assert flags["serve"] == ["--host", "--port", "--workers"]
 
 

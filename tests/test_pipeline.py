@@ -213,7 +213,7 @@ def test_on_new_rows_the_old_champion_defends_itself(
     summary = run(recipe)
     verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
     old = verdicts[f"{before['champion']} (before)"]
-    assert old["against"] == "tfidf-lr"
+    assert old["against"] in ("tfidf-lr", "wide")  # whoever won the first round on the new rows
     assert 300 < old["n"] < 600  # rows that it was trained on do not count
     assert len(summary["test_opened"]) == 1
     again = run(recipe)

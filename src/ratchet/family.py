@@ -46,12 +46,12 @@ class Family:
         """What no round has spent yet."""
         return self.alpha if self.remains is None else self.remains
 
-    def share(self, challengers: int = 1, *, later: int = 0) -> float:
+    def share(self, challengers: float = 1, *, later: float = 0) -> float:
         """The level of the next round.
 
         Args:
-            challengers: how many are judged in it.
-            later: how many more are planned after it.
+            challengers: how many are judged in it, or the sum of their weights.
+            later: how many more are planned after it, or the sum of their weights.
 
         A reserve is kept for runs to come: a fifth of ``alpha`` at first, half of what is left once that is used.
         """

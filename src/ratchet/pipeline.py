@@ -85,6 +85,10 @@ from ratchet.workspace import Workspace, write_atomic
 
 Json = dict[str, Any]
 BEFORE = " (before)"
+TOGETHER = 5_000
+"""Below so many judged rows the linear models are judged in one round with the baseline."""
+PLAIN = 0.25
+"""Weight of a model that has to beat the most frequent label only: little of the level is enough for that."""
 SEEDS = 3
 """With so many seeds at most an encoder is trained, where that may decide."""
 
@@ -159,10 +163,10 @@ def road(job: Job, source: Source, *, until: str | None = None) -> Json:
     rows = prepare(job, source)
     if until == "prepare":
         return finish(job, health=health, rows=rows)
-    plan = challengers(job, rows)
-    baseline(job, rows, later=len(plan))
-    incumbent(job, rows, later=len(plan))
-    first, second = waves(plan)
+    beside, first, second = waves(challengers(job, rows), rows)
+    later = len(first) + len(second)
+    baseline(job, rows, beside, later=later)
+    incumbent(job, rows, later=later)
     challenge(job, rows, first, later=len(second))
     challenge(job, rows, second)
     compress(job, rows)
@@ -376,8 +380,12 @@ def _found(dataset: Dataset, *, recipe: Recipe) -> dict[str, Rows]:
     return wanted
 
 
-def baseline(job: Job, rows: PartedRows, *, later: int) -> None:
-    """The first champion answers the most frequent label; TF-IDF with logistic regression must beat it."""
+def baseline(job: Job, rows: PartedRows, beside: Sequence[Challenger], *, later: int) -> None:
+    """The first champion answers the most frequent label; TF-IDF with logistic regression must beat it.
+
+    On a small table the other linear models stand ``beside`` it: all must beat the first champion, and the best of those
+    that do takes the place.
+    """
     with job.stage("baseline") as skipped:
         family, seed = family_of(rows), job.recipe.seed
         key = key_of("majority", rows.key, seed)
@@ -388,9 +396,9 @@ def baseline(job: Job, rows: PartedRows, *, later: int) -> None:
         spec = job.recipe.baseline
         name = spec.name or "tfidf-lr"
         train = partial(train_linear, rows=rows, name=name, spec=spec, seed=seed)
-        contest(
-            job, rows, [Entrant(name=name, key=key_of(name, rows.key, spec, seed), train=train)], skipped, later=later
-        )
+        entrants = [Entrant(name=name, key=key_of(name, rows.key, spec, seed), train=train)]
+        entrants += [entrant for other in beside if (entrant := _entrant(job, rows, other)) is not None]
+        contest(job, rows, entrants, skipped, later=later, weight=PLAIN)
 
 
 def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
@@ -445,10 +453,16 @@ def _missing_extra() -> str | None:
     return next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
 
 
-def waves(plan: Sequence[Challenger]) -> tuple[list[Challenger], list[Challenger]]:
-    """Those that stand for themselves, and those that are made from whoever wins among them."""
+def waves(plan: Sequence[Challenger], rows: PartedRows) -> tuple[list[Challenger], list[Challenger], list[Challenger]]:
+    """Those judged beside the baseline, those that stand for themselves, and those made from whoever wins among them.
+
+    Between two linear models a point of accuracy takes some 4,000 rows to prove (benchmarks/gate_power.py). On fewer rows
+    they are judged together against the first champion, and the best of those that are proven goes on.
+    """
+    few = len(rows.parts.compared) < TOGETHER
+    beside: list[Challenger] = [spec for spec in plan if few and isinstance(spec, LinearSpec | BlendSpec)]
     made: list[Challenger] = [spec for spec in plan if isinstance(spec, EdaSpec | BalanceSpec)]
-    return [spec for spec in plan if spec not in made], made
+    return beside, [spec for spec in plan if spec not in (*beside, *made)], made
 
 
 def challenge(job: Job, rows: PartedRows, specs: Sequence[Challenger], *, later: int = 0) -> None:
@@ -561,6 +575,7 @@ def contest(
     skipped: list[bool],
     *,
     later: int = 0,
+    weight: float = 1.0,
     copies: bool = False,
 ) -> None:
     """Train challengers and judge them in one round, unless the ledger has their verdicts; the only way to the top.
@@ -569,6 +584,7 @@ def contest(
         entrants: who is judged.
         skipped: takes whether each was there already.
         later: how many more are planned after these, whose share of the error level is left to them.
+        weight: of each of these beside one of those, while the first champion stands, which is easily beaten.
         copies: they are forms of the champion, which need not be better, only smaller and not worse.
     """
     family, gate = family_of(rows), job.recipe.gate
@@ -591,7 +607,8 @@ def contest(
             Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin) for m in gate.metrics
         ]
         paid = job.ledger.family(family, alpha=gate.alpha, account=account)
-        level = paid.share(len(trained), later=later)
+        own = weight if root.spec() is None else 1.0
+        level = paid.share(own * len(trained), later=later)
         spend = dict.fromkeys(trained, 1.0)
         for entrant in new:
             if entrant.folds:
