@@ -60,6 +60,25 @@ def test_the_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
     assert len(first.sha256) == 64
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fixes": ["html"]},
+        {"labels": ["好", "坏"]},
+        {"scores": {"accuracy": {"value": 0.99}}},
+        {"name": "other"},
+        {"text_column": "other"},
+        {"kind": "onnx"},
+    ],
+)
+def test_a_changed_manifest_is_another_bundle(bundle: Bundle, change: dict[str, Any]) -> None:
+    before = bundle.sha256
+    path = bundle.path / "manifest.json"
+    facts = json.loads(path.read_bytes()) | change
+    path.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+    assert Bundle.open(bundle.path).sha256 != before
+
+
 def test_other_files_give_another_hash(tmp_path: Path) -> None:
     first = write(tmp_path)
     (tmp_path / "model" / "more.bin").write_bytes(b"1")

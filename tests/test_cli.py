@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.cli import main
+from ratchet.cli import CRASHED, main
 
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "onnxruntime", "pydantic", "rich")
 
@@ -239,3 +239,17 @@ def test_a_reader_that_has_gone_is_no_finding(tmp_path: Path, form: str) -> None
     said = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), said) == (141, b"")
+
+
+def test_a_crash_has_an_exit_code_of_its_own() -> None:
+    """`check` uses 1 for findings: who scripts it must not take a crash for them."""
+    code = (
+        "import sys, ratchet.cli as c\n"
+        "def broken(*_, **__): raise ZeroDivisionError('a fault')\n"
+        "c.cli.main = broken\n"
+        "c.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == CRASHED == 70
+    assert "ZeroDivisionError: a fault" in done.stderr
+    assert "fault of Ratchet's own" in done.stderr

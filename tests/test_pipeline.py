@@ -601,3 +601,33 @@ def test_a_file_that_changes_while_it_is_read_stops_the_run(
     monkeypatch.setattr("ratchet.pipeline.record_inputs", slow)
     with pytest.raises(DataError, match="must stay as it is during a run but was changed"):
         run(small(table), until="check")
+
+
+def test_changed_evidence_is_refused(make_reviews: Callable[..., Path]) -> None:
+    recipe = small(make_reviews(), "challengers=[]", "compress.methods=[]")
+    run(recipe)
+    folder, _ = card_of(recipe, "tfidf-lr")
+    found = np.load(folder / "probability.npy")
+    np.save(folder / "probability.npy", found[:, ::-1])
+    with pytest.raises(WorkspaceError, match=r"probability\.npy must be as it was written but was changed"):
+        run(small(Path(recipe.data.files[0]), "challengers=[{kind: linear, name: wide, C: 3}]", "compress.methods=[]"))
+
+
+def test_a_ledger_that_is_gone_is_told(make_reviews: Callable[..., Path]) -> None:
+    recipe, said = small(make_reviews(), "challengers=[]", "compress.methods=[]"), io.StringIO()
+    run(recipe)
+    workspace = Workspace(recipe.workspace)
+    workspace.ledger.unlink()
+    workspace.ledger.with_name("ledger.head").unlink()
+    run(recipe, screen=Screen(said))
+    assert "holds runs but the ledger is gone" in said.getvalue()
+    assert "ledger-gone" in {record.kind for record in Ledger(workspace.ledger).records()}
+
+
+@pytest.mark.parametrize(
+    ("near", "words"), [("true", "no copy or near-copy crosses"), ("false", "near-copies were let be")]
+)
+def test_prepare_says_what_it_looked_for(make_reviews: Callable[..., Path], near: str, words: str) -> None:
+    said = io.StringIO()
+    run(small(make_reviews(300), f"split.near={near}"), screen=Screen(said), until="prepare")
+    assert words in said.getvalue()

@@ -417,6 +417,17 @@ def test_the_commented_recipe_loads() -> None:
                 assert str(info.description).replace("``", "`") in text
 
 
+@pytest.mark.parametrize("name", ["/tmp/x", "a" * 61, "a\\0b", ".hidden", "..", "a/b", "a\\\\b", "x\\ty"])
+@pytest.mark.parametrize("key", ["name: {}", "baseline: {{name: {}}}", "challengers: [{{kind: eda, name: {}}}]"])
+def test_a_name_stays_in_its_folder(name: str, key: str) -> None:
+    error = refused(key.format(f'"{name}"'))
+    assert "must be a name of at most 60 characters without a slash" in error.problem
+
+
+def test_names_may_be_chinese() -> None:
+    assert parse("baseline: {name: 好评 v2.1 (新)}").baseline.name == "好评 v2.1 (新)"
+
+
 def test_the_commented_recipe_loads_with_every_key_uncommented() -> None:
     text = re.sub(r"^( *)#(?! )", r"\1", commented_recipe(ANSWERS), flags=re.MULTILINE)
     recipe = parse(text)

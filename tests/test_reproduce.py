@@ -143,3 +143,21 @@ def test_the_code_version_changes_with_the_code(tmp_path: Path, monkeypatch: pyt
     assert version() in seen
     assert len(code_version()) == len(hashlib.sha256().hexdigest())
     assert code_version() is code_version()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize("kind", ["clean", "process"])
+def test_a_filter_of_the_folder_is_never_run(tmp_path: Path, kind: str) -> None:
+    marker = tmp_path / "ran"
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.txt").write_text("a", encoding="utf-8")
+    git(tmp_path, "add", "a.txt")
+    git(tmp_path, "commit", "-qm", "x")
+    (tmp_path / ".git" / "info").mkdir(exist_ok=True)
+    (tmp_path / ".git" / "info" / "attributes").write_text("* filter=evil\n", encoding="utf-8")
+    git(tmp_path, "config", f"filter.evil.{kind}", f"touch {marker}; cat")
+    (tmp_path / "a.txt").write_text("b", encoding="utf-8")
+    found = environment(folder=tmp_path)["git"]
+    assert len(found["commit"]) == 40
+    assert found["dirty"] is None
+    assert not marker.exists()

@@ -24,6 +24,7 @@ MODEL = "model"
 CARD = "README.md"
 MANIFEST_LIMIT = 16 * 1024 * 1024
 BLOCK = 1024 * 1024
+_IDENTITY = ("format", "name", "kind", "labels", "language", "text_column", "fixes", "scores", "data_version")
 LICENSE_NOTE = "The model carries the terms of its training data and of the pretrained model it was made from, if any."
 
 Kind = Literal["linear", "onnx"]
@@ -121,9 +122,13 @@ class Bundle:
 
     @cached_property
     def sha256(self) -> str:
-        """sha256 over the sorted list of files with their sizes and hashes; 64 hex digits."""
-        lines = (f"{entry.sha256} {entry.bytes} {entry.path}\n" for entry in self.manifest.files)
-        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+        """sha256 over the files with their sizes and hashes, and all that the manifest says of the model; 64 hex digits.
+
+        Only when and where it was made is left out: another machine may make the same bundle.
+        """
+        lines = sorted(f"{entry.sha256} {entry.bytes} {entry.path}\n" for entry in self.manifest.files)
+        facts = self.manifest.model_dump(mode="json", include=set(_IDENTITY))
+        return hashlib.sha256("".join(lines).encode() + _json(facts)).hexdigest()
 
 
 def write_bundle(

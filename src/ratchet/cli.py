@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ratchet.serve.formats import Format
     from ratchet.verdict import Kind
 
+CRASHED = 70
 EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}
 """Exit codes of ``ratchet compare``; 2 is a user's mistake everywhere."""
 
@@ -334,6 +336,10 @@ def main() -> None:
         what = f"{error.filename}: " if error.filename is not None else ""
         click.echo(f"error: {what}{error.strerror or error}. Check the path; --debug shows where it came up.", err=True)
         sys.exit(2)
+    except Exception:  # noqa: BLE001 - a fault of Ratchet's own; `check` uses 1 for findings, so a crash has its own code
+        traceback.print_exc()
+        click.echo("error: This is a fault of Ratchet's own. Please report it with the lines above.", err=True)
+        sys.exit(CRASHED)
 
 
 def program() -> None:

@@ -19,6 +19,10 @@ class Section(BaseModel):
     )
 
 
+Name = Annotated[str, Field(max_length=60, pattern=r"^([^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)?$")]
+"""A name that is also part of a folder's name: no slash, no control character, no dot first, at most 60 characters."""
+
+
 class DataConfig(Section):
     """Where the rows are and what their columns mean."""
 
@@ -175,7 +179,7 @@ class LinearSpec(Section):
 
     kind: Literal["linear"] = "linear"
     """Which kind of model this is."""
-    name: str = ""
+    name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
     features: tuple[LinearFeatures, ...] = ()
     """Blocks of features side by side; empty: chosen by language."""
@@ -188,7 +192,7 @@ class BlendSpec(Section):
 
     kind: Literal["blend"] = "blend"
     """Which kind of model this is."""
-    name: str = ""
+    name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
     members: tuple[LinearSpec, ...] = ()
     """The models; empty: chosen by language."""
@@ -199,7 +203,7 @@ class EdaSpec(Section):
 
     kind: Literal["eda"] = "eda"
     """Which kind of model this is."""
-    name: str = ""
+    name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
     copies: int = Field(default=1, ge=1, le=16)
     """Augmented copies of each row."""
@@ -216,7 +220,7 @@ class BalanceSpec(Section):
 
     kind: Literal["balance"] = "balance"
     """Which kind of model this is."""
-    name: str = ""
+    name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
     method: Literal["under", "over", "weights"] = "over"
     """Take rows out of the large labels, repeat rows of the small ones, or weight them."""
@@ -231,7 +235,7 @@ class EncoderSpec(Section):
 
     kind: Literal["encoder"] = "encoder"
     """Which kind of model this is."""
-    name: str = ""
+    name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
     source: str = "auto"
     """``scratch``, a directory, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``."""
@@ -282,7 +286,7 @@ class EmbeddingSpec(Section):
 
     kind: Literal["embedding"] = "embedding"
     """Which kind of model this is."""
-    name: str = ""
+    name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
     source: str = "auto"
     """A directory, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``."""
@@ -350,7 +354,7 @@ class ServeConfig(Section):
 class Recipe(Section):
     """The whole run."""
 
-    name: str = "run"
+    name: Name = "run"
     """Name of the run, for people."""
     workspace: str = ".ratchet"
     """Folder of the ledger, the models and the bundles; relative to the recipe."""

@@ -110,7 +110,11 @@ def any_rejected(levels: tuple[float, ...], correlation: Correlation | None) -> 
         return bonferroni
     bounds = np.array([-normal_quantile(min(levels[number], 1 - 1e-12)) for number in used])
     matrix = np.array(correlation, dtype=np.float64)[np.ix_(used, used)]
-    return min(bonferroni, max(1 - _below(bounds, matrix), max(levels)))
+    try:
+        chance = 1 - _below(bounds, matrix)
+    except np.linalg.LinAlgError:  # rounded correlations of tests that are almost one need not be those of any law
+        return bonferroni
+    return min(bonferroni, max(chance, max(levels)))
 
 
 def _below(bounds: npt.NDArray[np.float64], correlation: npt.NDArray[np.float64]) -> float:
@@ -118,7 +122,8 @@ def _below(bounds: npt.NDArray[np.float64], correlation: npt.NDArray[np.float64]
     from scipy.special import ndtr, ndtri
 
     m = len(bounds)
-    root = np.linalg.cholesky(0.999999 * correlation + 1e-6 * np.eye(m))
+    ridge = 2e-6 * m  # more than the rounding of the correlations can take off the smallest eigenvalue
+    root = np.linalg.cholesky((1 - ridge) * correlation + ridge * np.eye(m))
     steps = np.sqrt(np.array(_PRIMES[: m - 1], dtype=np.float64))
     points = np.abs(2 * (np.arange(1, POINTS + 1)[:, None] * steps % 1.0) - 1)  # the tent evens the lattice out
     chance = np.full(POINTS, float(ndtr(bounds[0] / root[0, 0])))

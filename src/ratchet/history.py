@@ -213,7 +213,7 @@ def _rows_of(workspace: Workspace, family: str) -> PartedRows:
                 parts=load_parts(folder),
                 language=facts["language"],
                 seal=facts["seal"],
-                key=folder.name,
+                key=folder.name.removeprefix("rows-"),
             )
     raise WorkspaceError(
         f"The prepared rows of {family} must be in {workspace.data} but are not.", next_step="Run again."

@@ -28,6 +28,7 @@ NOTES = (
     "planned",
     "look",
     "families-closed",
+    "ledger-gone",
 )
 Account = Literal["improvements", "copies"]
 """Who pays for a round: claims of "better" by models that were trained, or of "not worse" by copies of the champion."""

@@ -107,6 +107,9 @@ class Mistake:
             self.path = (*self.path, "kind")
             choices = [str(section.model_fields["kind"].default) for section in sections(Recipe, "challengers")]
             return f"be one of {', '.join(choices)} but is missing"
+        if kind in ("string_pattern_mismatch", "string_too_long"):
+            rule = "a name of at most 60 characters without a slash, a control character or a dot at its beginning"
+            return f"be {rule} but got {shown(given)}"
         if kind.endswith("too_short"):
             return f"not be empty but got {shown(given)}"
         if kind == "value_error":

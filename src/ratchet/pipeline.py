@@ -50,6 +50,7 @@ from ratchet.contenders import (
     train_embedding,
     train_encoder,
     train_linear,
+    trained_in,
 )
 from ratchet.data.changes import reasons
 from ratchet.data.clean import prepare as clean
@@ -229,6 +230,13 @@ def start(job: Job, source: Source) -> None:
             f"verdicts of an earlier version stand as they are; its {len(closed)} families of challengers take no more "
             "challenges, and this version begins its own",
         )
+    if not job.workspace.ledger.is_file() and any(job.workspace.runs.glob("*/summary.json")):
+        job.screen.say(
+            "ledger",
+            f"{job.workspace.runs} holds runs but the ledger is gone: what was judged before, and whether the sealed test was "
+            "opened, is not known, so a score on it may flatter",
+        )
+        job.ledger.note("ledger-gone", {"run": job.run, "runs": len([*job.workspace.runs.glob("*/summary.json")])})
     job.folder.mkdir(parents=True)
     seeds = {"run": job.recipe.seed}
     write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
@@ -326,7 +334,12 @@ def prepare(job: Job, source: Source) -> PartedRows:
     job.screen.say("prepare", f"{len(dataset):,} rows stay{where}")
     sizes = f"train {len(parts.train):,}, valid {len(parts.valid):,}, test {len(parts.test):,} (sealed)"
     how = f"{parts.folds} folds" if parts.order == "random" else "in time order"
-    job.screen.say("prepare", f"{sizes}; {how}; no copy or near-copy crosses a part")
+    apart = (
+        "no copy or near-copy crosses a part"
+        if recipe.split.near
+        else "no copy crosses a part; near-copies were let be"
+    )
+    job.screen.say("prepare", f"{sizes}; {how}; {apart}")
     for note in parts.notes:
         job.screen.say("prepare", note)
     return rows
@@ -396,9 +409,9 @@ def baseline(job: Job, rows: PartedRows, beside: Sequence[Challenger], *, later:
         spec = job.recipe.baseline
         name = spec.name or "tfidf-lr"
         train = partial(train_linear, rows=rows, name=name, spec=spec, seed=seed)
-        entrants = [Entrant(name=name, key=key_of(name, rows.key, spec, seed), train=train)]
+        entrants = [_entered(job, name, key_of(name, rows.key, spec, seed), train)]
         entrants += [entrant for other in beside if (entrant := _entrant(job, rows, other)) is not None]
-        contest(job, rows, entrants, skipped, later=later, weight=PLAIN)
+        contest(job, rows, entrants, skipped, later=later, weight=PLAIN, required=True)
 
 
 def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
@@ -409,15 +422,17 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
     with job.stage("challengers") as skipped:
         of = Contender.load(job.workspace.models / before.contender.key)
         name = f"{of.name.removesuffix(BEFORE)}{BEFORE}"
-        known = job.workspace.data / f"rows-{of.card['rows']}"
+        trained, left_out = trained_in(of)
+        known = job.workspace.data / f"rows-{trained}"
         reason = "Its labels are others." if tuple(of.card["labels"]) != rows.labels else ""
         reason = reason or ("" if known.is_dir() else f"{known} is gone, so nobody knows what it was trained on.")
         if not reason:
-            trained_on = load_dataset(known).take(np.flatnonzero(load_parts(known).fold > 0))
+            fold = load_parts(known).fold
+            trained_on = load_dataset(known).take(np.flatnonzero((fold >= 0) & (fold != left_out)))
             train = partial(defend, rows=rows, name=name, of=of, trained_on=trained_on)
             try:
                 key = key_of("incumbent", of.folder.name, rows.key)
-                contest(job, rows, [Entrant(name=name, key=key, train=train)], skipped, later=later)
+                contest(job, rows, [_entered(job, name, key, train)], skipped, later=later)
             except DataError as error:
                 reason = error.problem
         if reason:
@@ -480,13 +495,15 @@ def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
     deep = isinstance(spec, EncoderSpec | EmbeddingSpec)
     key = key_of("challenger", rows.key, spec, seed, threads if deep else 0)
     if isinstance(spec, LinearSpec | BlendSpec):
-        return Entrant(name=name, key=key, train=partial(train_linear, rows=rows, name=name, spec=spec, seed=seed))
+        return _entered(job, name, key, partial(train_linear, rows=rows, name=name, spec=spec, seed=seed))
     missing = _missing_extra()
     if deep and missing is not None:
         _skip(job, name, str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}")))
         return None
     of, store = anchor(job, rows), job.workspace.models
     if isinstance(spec, EdaSpec | BalanceSpec):
+        while "from_key" in of.card["facts"]:  # made from another one itself: what is made is made from the origin
+            of = Contender.load(store / str(of.card["facts"]["from_key"]))
         if of.spec() is None:
             _skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
             return None
@@ -505,8 +522,8 @@ def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
                 train_augmented(folder, rows, spec=spec, of=of, seed=seed, key=key, **common)
 
     if isinstance(spec, EncoderSpec):
-        return Entrant(name=name, key=key, train=train, folds=folds_at_first(rows))
-    return Entrant(name=name, key=key, train=train)
+        return _entered(job, name, key, train, folds=folds_at_first(rows))
+    return _entered(job, name, key, train)
 
 
 def compress(job: Job, rows: PartedRows) -> None:
@@ -520,13 +537,18 @@ def compress(job: Job, rows: PartedRows) -> None:
                 continue
             key, name = key_of("compress", method, of.folder.name, job.code), f"{of.name}-{method}"
             train = partial(shrink, rows=rows, name=name, of=of, threads=job.recipe.threads, store=job.workspace.models)
-            entrants = [Entrant(name=name, key=key, train=train)]
+            entrants = [_entered(job, name, key, train)]
             contest(job, rows, entrants, skipped, later=len(methods) - number - 1, copies=True)
 
 
 def family_of(rows: PartedRows) -> str:
     """All challengers ever judged on these rows and folds."""
     return f"gate-{rows.parts.hash[:16]}"
+
+
+def _entered(job: Job, name: str, key: str, train: Callable[..., None], *, folds: tuple[int, ...] = ()) -> Entrant:
+    """An entrant, whose verdict is by the metrics of this recipe."""
+    return Entrant(name=name, key=key, judged=key_of(key, job.recipe.gate.metrics), train=train, folds=folds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -537,6 +559,8 @@ class Entrant:
     key: str
     train: Callable[..., None]
     """Fills a folder; for one whose folds can be bought it takes the folds and the number of seeds as well."""
+    judged: str
+    """What names its verdict: the same model is judged once by the same metrics."""
     folds: tuple[int, ...] = ()
     """The folds that are trained before anybody looks; empty: all at once, and none can be bought."""
 
@@ -576,6 +600,7 @@ def contest(
     *,
     later: int = 0,
     weight: float = 1.0,
+    required: bool = False,
     copies: bool = False,
 ) -> None:
     """Train challengers and judge them in one round, unless the ledger has their verdicts; the only way to the top.
@@ -585,23 +610,27 @@ def contest(
         skipped: takes whether each was there already.
         later: how many more are planned after these, whose share of the error level is left to them.
         weight: of each of these beside one of those, while the first champion stands, which is easily beaten.
+        required: the run ends where one of them cannot be trained; else it is skipped and the reason recorded.
         copies: they are forms of the champion, which need not be better, only smaller and not worse.
     """
     family, gate = family_of(rows), job.recipe.gate
     known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
-    new = [entrant for entrant in entrants if entrant.key not in known]
+    new = [entrant for entrant in entrants if entrant.judged not in known]
     skipped += [True] * (len(entrants) - len(new))
     trained: dict[str, Contender] = {}
     for entrant in list(new):
         try:
             trained[entrant.name] = _first(job, entrant, skipped)
         except RatchetError as error:
-            if not entrant.folds or isinstance(error, WorkspaceError):
+            if required or isinstance(error, WorkspaceError):
                 raise
             new.remove(entrant)
             _skip(job, entrant.name, str(error))
+    root, standing = anchor(job, rows), champion(job, rows)
+    for name in [name for name, contender in trained.items() if contender.folder in (root.folder, standing.folder)]:
+        del trained[name]  # judged by other metrics before, and nobody challenges himself
+    new = [entrant for entrant in new if entrant.name in trained]
     if trained:
-        root, standing = anchor(job, rows), champion(job, rows)
         account: Literal["improvements", "copies"] = "copies" if copies else "improvements"
         claims = [
             Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin) for m in gate.metrics
@@ -609,11 +638,11 @@ def contest(
         paid = job.ledger.family(family, alpha=gate.alpha, account=account)
         own = weight if root.spec() is None else 1.0
         level = paid.share(own * len(trained), later=later)
-        spend = dict.fromkeys(trained, 1.0)
+        spend, paid_for = dict.fromkeys(trained, 1.0), dict.fromkeys(trained, 1.0)
         for entrant in new:
             if entrant.folds:
                 bought = buy(job, rows, entrant, trained[entrant.name], claims=claims, level=level / len(trained))
-                trained[entrant.name], spend[entrant.name] = bought
+                trained[entrant.name], spend[entrant.name], paid_for[entrant.name] = bought
         seeds = not copies and all(METRICS[metric].seeds for metric in gate.metrics)
         found = judge(
             [contender.evidence(rows, seeds=seeds) for contender in trained.values()],
@@ -622,11 +651,12 @@ def contest(
             family=paid,
             level=level,
             spend=[*spend.values()],
+            paid=[*paid_for.values()],
             anchor=root.evidence(rows),
             copy=copies,
             seed=job.recipe.seed,
         )
-        keys = {entrant.name: entrant.key for entrant in new}
+        keys = {entrant.name: entrant.judged for entrant in new}
         job.ledger.judged(
             found,
             challengers={name: contender.ref for name, contender in trained.items()},
@@ -644,8 +674,8 @@ def contest(
                 shutil.rmtree(spare, ignore_errors=True)
     known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
     for entrant in entrants:
-        if entrant.key in known:
-            _tell(job, known[entrant.key])
+        if entrant.judged in known:
+            _tell(job, known[entrant.judged])
 
 
 def _first(job: Job, entrant: Entrant, skipped: list[bool]) -> Contender:
@@ -667,7 +697,7 @@ def _with_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[
 
 def buy(
     job: Job, rows: PartedRows, entrant: Entrant, contender: Contender, *, claims: Sequence[Claim], level: float
-) -> tuple[Contender, float]:
+) -> tuple[Contender, float, float]:
     """Buy evidence for a challenger that is undecided but may still win: one fold more, then all folds with another seed.
 
     The looks are planned: one after each number of folds and of seeds, each with its part of the challenger's level
@@ -675,10 +705,10 @@ def buy(
     ``gate.budget``; whether a look is the last is settled before it is made, and then it gets all that is left. A look is
     recorded before the next step is trained, so that a killed run makes the same looks, and none twice.
 
-    Returns the challenger with the folds and seeds it has, and the part of its level for the verdict.
+    Returns the challenger with the folds and seeds it has, the part of its level for the verdict, and that of all looks.
     """
     if rows.parts.order != "random":
-        return contender, 1.0
+        return contender, 1.0, 1.0
     total = rows.parts.folds
     plan = [(tuple(range(count)), 1) for count in range(len(entrant.folds), total + 1)]
     if all(METRICS[claim.metric].seeds for claim in claims):
@@ -689,7 +719,7 @@ def buy(
         if number:
             contender = _with_folds(job, entrant, folds, [], seeds=seeds)
             used += _seconds(store, entrant, folds if seeds > 1 else folds[-1:], turn=seeds - 1)
-        key = f"look:{family.name}:{entrant.key}:{len(folds)}" + (f":{seeds}" if seeds > 1 else "")
+        key = f"look:{family.name}:{entrant.judged}:{len(folds)}" + (f":{seeds}" if seeds > 1 else "")
         seen = job.ledger.find(key)
         if seen is None:
             following = plan[number + 1] if number + 1 < len(plan) else None
@@ -710,9 +740,9 @@ def buy(
             after = f"{len(folds)} of {total} folds" + (f" and {seeds} seeds" if seeds > 1 else "")
             job.screen.say("buy", _bought_line(entrant.name, look, after=after, more=more))
         if look["last"] or look["decision"] != "buy":
-            return contender, float(look["share"])
+            return contender, float(look["share"]), spent + float(look["share"])
         spent += part
-    return contender, 1.0
+    return contender, 1.0, 1.0
 
 
 def _look(
@@ -763,7 +793,7 @@ def _wins(finding: Finding, *, share: float, level: float, alpha: float) -> bool
         level: of the last look; ``alpha``: of the finding's upper bound.
     """
     error = (finding.high - finding.estimate) / normal_quantile(1 - alpha)
-    return bool(finding.estimate + normal_quantile(0.99) * error > normal_quantile(1 - level) * error * share**0.5)
+    return bool(finding.estimate + normal_quantile(0.99) * error > -normal_quantile(level) * error * share**0.5)
 
 
 def _bought_line(name: str, look: Mapping[str, Any], *, after: str, more: str) -> str:
@@ -806,8 +836,14 @@ def export(job: Job, rows: PartedRows) -> Bundle:
         target = job.workspace.bundles / f"{best.name}-{key[:8]}"
         skipped.append(target.is_dir())
         if not target.is_dir():
-            texts = rows.texts(rows.parts.valid)
-            trained = Recorded(labels=rows.labels, probability=served.valid(rows))
+            shared, probability = served.predictions(rows, rows.parts.valid)
+            if not len(shared):
+                raise WorkspaceError(
+                    f"{served.folder} must hold predictions of valid rows but has none to compare the export with.",
+                    next_step=f"Remove {served.folder} and run again.",
+                )
+            texts = rows.texts(shared)
+            trained = Recorded(labels=rows.labels, probability=probability)
             found = parity(trained, served.model(threads=job.recipe.threads), texts)
             require_parity(found, config=job.recipe.export)
             judged = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()
@@ -871,7 +907,7 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Json:
     with job.stage("test"):
         best, test = champion(job, rows), rows.parts.test
         body = {"run": job.run, "seal": rows.seal, "champion": best.name, "bundle": bundle.sha256}
-        job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{best.folder.name}")
+        job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{bundle.sha256}")
         probability = load_model(bundle, threads=job.recipe.threads).predict(rows.texts(test))
         evidence = Evidence(name=best.name, rows=test, truth=rows.truth[test], probability=probability)
         scores = [score(evidence, metric).to_dict() for metric in job.recipe.gate.metrics]

@@ -176,12 +176,19 @@ def _channel(address: str) -> str:
 
 
 def _git(folder: Path) -> dict[str, Any] | None:
-    """Commit and whether tracked files were changed; ``None`` outside a repository, or without git."""
+    """Commit and whether tracked files were changed; ``None`` outside a repository, or without git.
+
+    Where a filter is configured, git would run its program to tell what was changed: a folder's programs are never run, and
+    ``dirty`` is unknown then.
+    """
     try:
         commit = _ask_git(folder, "rev-parse", "HEAD")
         if commit is None:
             return None
-        changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no")
+        filters = _ask_git(folder, "config", "--get-regexp", r"^filter\..*\.(clean|smudge|process)$")
+        changes = None
+        if not (filters or "").strip():
+            changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
     except FileNotFoundError:
         return None
     return {"commit": commit.strip(), "dirty": None if changes is None else bool(changes.strip())}
@@ -190,7 +197,7 @@ def _git(folder: Path) -> dict[str, Any] | None:
 def _ask_git(folder: Path, *arguments: str) -> str | None:
     """What git prints; ``None`` when it fails or takes too long."""
     # A repository may name a program as its file-system monitor; git must not start it.
-    command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", *arguments]
+    command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
     variables = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(

@@ -157,6 +157,8 @@ class Round:
     """Of the test statistics; ``None`` where it was not used."""
     winner: str | None
     """Who takes the champion's place: of those that may, the one with the highest estimate on the first metric."""
+    paid: tuple[float, ...]
+    """The part of each challenger's level that all looks at it took together; the last of them is the verdict's."""
     seal: InitVar[object] = None
 
     def __post_init__(self, seal: object) -> None:
@@ -165,8 +167,12 @@ class Round:
 
     @property
     def spent(self) -> float:
-        """What the round took from its family: the level of those that were not proven."""
-        levels = tuple(0.0 if _proven(verdict) else verdict.level for verdict in self.verdicts)
+        """What the round took from its family: the level of those that were not proven, with all looks at them."""
+        whole = joint_levels(self.weights, self.correlation, self.level)
+        levels = tuple(
+            0.0 if _proven(verdict) else level * part
+            for verdict, level, part in zip(self.verdicts, whole, self.paid, strict=True)
+        )
         return any_rejected(levels, self.correlation)
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,6 +185,7 @@ class Round:
             "weights": list(self.weights),
             "correlation": None if self.correlation is None else [list(row) for row in self.correlation],
             "winner": self.winner,
+            "paid": list(self.paid),
         }
 
     @classmethod
@@ -199,13 +206,18 @@ class Round:
                 weights=tuple(fields["weights"]),
                 correlation=None if matrix is None else tuple(tuple(row) for row in matrix),
                 winner=fields["winner"],
+                paid=tuple(fields["paid"]),
                 seal=_SEAL,
             )
         except (KeyError, TypeError) as error:
             raise RatchetError(f"A recorded round must have all its fields but got {error}.") from None
         levels = joint_levels(found.weights, found.correlation, found.level)
-        for verdict, level in zip(verdicts, levels, strict=True):
-            if verdict.level > level * (1 + 1e-3) or verdict.alpha != found.alpha or verdict.family != found.family:
+        for verdict, level, part in zip(verdicts, levels, found.paid, strict=True):
+            if (
+                verdict.level > level * part * (1 + 1e-3)
+                or verdict.alpha != found.alpha
+                or verdict.family != found.family
+            ):
                 raise RatchetError(
                     f"The verdict of {verdict.challenger!r} must be at the level {level:.3g} but got {verdict.level:.3g}."
                 )
@@ -270,6 +282,7 @@ def judge(
     level: float,
     weights: Sequence[float] | None = None,
     spend: Sequence[float] | None = None,
+    paid: Sequence[float] | None = None,
     anchor: Evidence | None = None,
     copy: bool = False,
     seed: int = 0,
@@ -289,6 +302,7 @@ def judge(
         level: how much of it, settled before the evidence was seen; see `Family.share`.
         weights: importance of each challenger; equal when absent.
         spend: the part of each challenger's level that is used now, when it was looked at before (`family.looks`).
+        paid: the part that all looks took together, this one with them; ``spend`` when absent.
         anchor: for claims of "not worse": whose score the margin is measured from; the champion when absent.
         copy: as for `compare`.
 
@@ -346,6 +360,7 @@ def judge(
         weights=parts,
         correlation=correlation,
         winner=_winner(verdicts),
+        paid=tuple(paid or spend or [1.0] * len(verdicts)),
         seal=_SEAL,
     )
 
@@ -547,7 +562,7 @@ def _rows_needed(claim: Claim, paired: Paired, n: int, *, level: float) -> int |
     seen = z_of(p)
     if seen <= 0 or math.isinf(seen):
         return None
-    needed = n * ((normal_quantile(1 - level) + normal_quantile(POWER)) / seen) ** 2
+    needed = n * ((normal_quantile(POWER) - normal_quantile(level)) / seen) ** 2
     return max(n + 1, math.ceil(needed)) if needed < 1e9 else None
 
 

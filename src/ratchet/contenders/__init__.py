@@ -1,7 +1,7 @@
 """Contenders: models that were trained and scored on held-out rows, each a finished folder in the workspace."""
 
 from ratchet.contenders.base import CARD, FOLDS, MODEL, Contender, PartedRows, load_model_folder
-from ratchet.contenders.copies import defend, latency, shrink
+from ratchet.contenders.copies import defend, latency, shrink, trained_in
 from ratchet.contenders.derived import train_augmented, train_balanced
 from ratchet.contenders.embedding import train_embedding
 from ratchet.contenders.encoder import fold_folder, folds_at_first, train_encoder
@@ -26,4 +26,5 @@ __all__ = [
     "train_embedding",
     "train_encoder",
     "train_linear",
+    "trained_in",
 ]

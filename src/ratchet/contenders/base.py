@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +17,7 @@ from pydantic import TypeAdapter
 
 from ratchet.config import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.data.parts import Parts
+from ratchet.data.saved import load_dataset
 from ratchet.data.table import Dataset
 from ratchet.errors import WorkspaceError
 from ratchet.ledger import ContenderRef
@@ -126,14 +129,30 @@ class Contender:
     @cached_property
     def rows(self) -> Ints:
         """Rows it predicted, as positions in the prepared rows."""
-        rows: Ints = load_array(self.folder / "rows.npy")
+        rows: Ints = self._array("rows.npy")
         return rows
 
     @cached_property
     def probability(self) -> Floats:
         """(len(rows), labels) predictions of the trained model."""
-        probability: Floats = load_array(self.folder / "probability.npy")
+        probability: Floats = self._array("probability.npy")
         return probability
+
+    def _array(self, name: str) -> npt.NDArray[Any]:
+        """An array of its evidence, as it was written.
+
+        Raises:
+            WorkspaceError: its bytes are others than those whose sha256 the card holds.
+        """
+        path = self.folder / name
+        wanted = self.card.get("sha256", {}).get(name)
+        if wanted is not None and file_sha256(path) != wanted:
+            raise WorkspaceError(
+                f"{path} must be as it was written but was changed: a verdict on it would not be one.",
+                next_step=f"Remove {self.folder} and run again.",
+            )
+        found: npt.NDArray[Any] = load_array(path)
+        return found
 
     def evidence(
         self,
@@ -145,14 +164,15 @@ class Contender:
         """Its predictions as evidence for a verdict; with ``seeds`` those of all seeds that it was trained with."""
         probability, further = self.probability, self.folder / SEEDS
         if seeds and further.is_file():
-            probability = np.concatenate([probability[None], load_array(further)])
+            probability = np.concatenate([probability[None], self._array(SEEDS)])
+        places = self.placed(rows)
         return Evidence(
             name=self.name,
-            rows=self.rows,
-            truth=rows.truth[self.rows],
+            rows=places,
+            truth=rows.truth[places],
             probability=probability,
-            fold=rows.parts.fold[self.rows],
-            unit=None if rows.parts.unit is None else rows.parts.unit[self.rows],
+            fold=rows.parts.fold[places],
+            unit=None if rows.parts.unit is None else rows.parts.unit[places],
             chance=isinstance(self.spec(), EncoderSpec),
             measures={"bytes": np.array([float(self.card["bytes"])]), **(measures or {})},
         )
@@ -163,11 +183,39 @@ class Contender:
         found = self.card["facts"].get("folds")
         return tuple(found) if found else (0,)
 
-    def valid(self, rows: PartedRows) -> Floats:
-        """(m, labels) predictions of the trained model for the valid part, in its order."""
-        order = np.argsort(self.rows)
-        where = order[np.searchsorted(self.rows, rows.parts.valid, sorter=order)]
-        return self.probability[where]
+    def placed(self, rows: PartedRows) -> Ints:
+        """Positions, in these rows, of the rows that it predicted; the same table may have come in another order.
+
+        Raises:
+            WorkspaceError: the rows that it was judged on are gone, or one of them is not here.
+        """
+        before = str(self.card["rows"])
+        if before == rows.key:
+            return self.rows
+        folder = self.folder.parent.parent / "data" / f"rows-{before}"
+        again = f"Remove {self.folder.parent} and the ledger to judge everything anew, or begin another workspace."
+        if not folder.is_dir():
+            raise WorkspaceError(
+                f"{folder}, the rows that {self.name!r} was judged on, must be there.", next_step=again
+            )
+        known, where = load_dataset(folder), defaultdict(list)
+        for place, row in reversed([*enumerate(zip(rows.dataset.texts, rows.dataset.labels, strict=True))]):
+            where[row].append(place)
+        texts, labels, places = known.texts, known.labels, []
+        for place in self.rows.tolist():
+            found = where.get((texts[place], labels[place]))
+            if not found:
+                raise WorkspaceError(
+                    f"A row that {self.name!r} was judged on is not in the table any more.", next_step=again
+                )
+            places.append(found.pop())
+        return np.array(places, dtype=np.int64)
+
+    def predictions(self, rows: PartedRows, wanted: Ints) -> tuple[Ints, Floats]:
+        """Those of the wanted rows that it predicted, ascending, and its predictions of them, shape (m, labels)."""
+        places = self.placed(rows)
+        shared, _, own = np.intersect1d(wanted, places, return_indices=True)
+        return shared, self.probability[own]
 
     def forget_folds(self) -> None:
         """Remove the models of the other folds: only the standing champion may need them."""
@@ -209,8 +257,22 @@ def finish(
         "bytes": folder_bytes(folder / MODEL),
         "seconds": round(seconds, 2),
         "facts": dict(facts or {}),
+        "sha256": {
+            name: file_sha256(folder / name)
+            for name in ("rows.npy", "probability.npy", SEEDS)
+            if (folder / name).is_file()
+        },
     }
     save_json(folder / CARD, card)
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def folder_bytes(folder: Path) -> int:

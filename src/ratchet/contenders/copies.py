@@ -99,6 +99,12 @@ def _shrink_linear(folder: Path, rows: PartedRows, *, of: Contender) -> tuple[In
     return predicted, probability
 
 
+def trained_in(of: Contender) -> list[str | int]:
+    """The key of the rows that a model was trained on, and the fold it left out: those of its origin where it is a copy."""
+    known = of.card["facts"].get("trained")
+    return list(known) if known else [str(of.card["rows"]), of.folds[0]]
+
+
 def defend(folder: Path, rows: PartedRows, *, name: str, of: Contender, trained_on: Dataset) -> None:
     """The champion of other rows as it is, scored on the rows of the comparison that it cannot know.
 
@@ -132,7 +138,7 @@ def defend(folder: Path, rows: PartedRows, *, name: str, of: Contender, trained_
         predicted=unknown,
         probability=of.model().predict(rows.texts(unknown)),
         seconds=time.perf_counter() - begun,
-        facts={"of": of.name, "left_out": len(asked) - len(unknown)},
+        facts={"of": of.name, "left_out": len(asked) - len(unknown), "trained": trained_in(of)},
     )
 
 

@@ -138,7 +138,7 @@ def _train(
 ) -> None:
     base = of.spec()
     assert base is not None, "the majority model is challenged before anything is made from it"
-    more: dict[str, Any] = {"from": of.name}
+    more: dict[str, Any] = {"from": of.name, "from_key": of.folder.name}
     if isinstance(base, EncoderSpec):
         train_encoder(
             folder,

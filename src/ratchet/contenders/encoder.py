@@ -137,6 +137,8 @@ def _fold(
     seen, predicted = held(rows, fold)
     used = material(seen, held_out=predicted)
     train, chooser = watched(used.rows, rows, spec=spec, seed=seed)
+    if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
+        spec = spec.model_copy(update={"keep": "last"})
     fitted = fit_encoder(
         [*rows.texts(train), *used.texts],
         [*rows.names(train), *used.labels],

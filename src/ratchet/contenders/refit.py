@@ -162,6 +162,8 @@ def _encoder(
 
     used = source(rows.parts.dev, held_out=_NONE)
     train, chooser = watched(used.rows, rows, spec=spec, seed=seed)
+    if not len(chooser):
+        spec = spec.model_copy(update={"keep": "last"})
     fitted = fit_encoder(
         [*rows.texts(train), *used.texts],
         [*rows.names(train), *used.labels],
