@@ -80,3 +80,13 @@ def test_the_best_of_many_estimates_is_too_high() -> None:
     draws = np.random.default_rng(1).normal(size=(4_000, 200)).max(axis=1).mean()
     assert draws <= optimism(1.0, 200) <= 1.25 * draws
     assert optimism(0.01, 1) == 0.0
+
+
+def test_levels_of_nearly_equal_tests_never_fail() -> None:
+    """More challengers than rows on which they differ: the correlations have no full rank, and are rounded."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        influences = [rng.choice([-1.0, 0.0, 1.0], size=6) @ np.eye(6, 300) for _ in range(16)]
+        matrix = correlation_of([values - values.mean() for values in influences])
+        levels = joint_levels((1.0,) * 16, matrix, 0.04)
+        assert all(0.04 / 16 <= level <= 0.04 * (1 + 1e-6) for level in levels)

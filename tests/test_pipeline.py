@@ -631,3 +631,79 @@ def test_prepare_says_what_it_looked_for(make_reviews: Callable[..., Path], near
     said = io.StringIO()
     run(small(make_reviews(300), f"split.near={near}"), screen=Screen(said), until="prepare")
     assert words in said.getvalue()
+
+
+def shuffled(table: Path) -> None:
+    head, *lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    random.Random(3).shuffle(lines)
+    table.write_text(head + "".join(lines), encoding="utf-8")
+
+
+@pytest.mark.parametrize("change", ["shuffled", "a copy first"])
+def test_the_same_rows_in_another_order_are_the_same_rows(make_reviews: Callable[..., Path], change: str) -> None:
+    """Old evidence is found by content: read by position it would stand against other rows."""
+    table = make_reviews()
+    recipe = small(table)
+    before = run(recipe)
+    if change == "shuffled":
+        shuffled(table)
+    else:
+        head, first, *lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+        table.write_text("".join([head, lines[-1], first, *lines]), encoding="utf-8")
+    poor = "challengers=[{kind: linear, name: poor, features: [{unit: char, low: 6, high: 6}], C: 0.0001}]"
+    after = run(small(table, poor))
+    assert after["champion"] == before["champion"]
+    assert not [v for v in after["verdicts"] if v["name"] == "poor" and v["promoted"]]
+    assert not [v for v in after["verdicts"] if v["name"] == v["against"]]
+    assert after["scores"]["champion"] == before["scores"]["champion"]
+    assert after["test_opened"] == before["test_opened"]
+
+
+def test_a_champion_of_champions_still_knows_what_it_was_trained_on(make_reviews: Callable[..., Path]) -> None:
+    table = make_reviews(400)
+    first = table.read_text(encoding="utf-8")
+    run(small(table, "challengers=[]", "compress.methods=[]"))
+    second = make_reviews(400, name="second.csv", seed=9).read_text(encoding="utf-8")
+    table.write_text(second, encoding="utf-8")
+    recipe = small(table, "challengers=[]", "compress.methods=[]")
+    run(recipe)
+    _, card = card_of(recipe, "tfidf-lr (before)")
+    origin = card["facts"]["trained"]
+    table.write_text(first + second.partition("\n")[2], encoding="utf-8")
+    run(small(table, "challengers=[]", "compress.methods=[]"))
+    cards = [json.loads(path.read_bytes()) for path in Path(recipe.workspace, "models").glob("*/contender.json")]
+    for found in cards:
+        if found["name"] == "tfidf-lr (before)" and found["facts"]["trained"] == origin and found != card:
+            assert found["facts"]["left_out"] > 200
+            return
+    assert Ledger(Workspace(recipe.workspace).ledger).champion_before is not None
+
+
+def test_another_bundle_is_another_opening(make_reviews: Callable[..., Path]) -> None:
+    table = make_reviews()
+    assert len(run(small(table))["test_opened"]) == 1
+    assert len(run(small(table))["test_opened"]) == 1
+    assert len(run(small(table, "export.refit=false"))["test_opened"]) == 2
+
+
+def test_a_derived_winner_is_not_derived_from_again(make_reviews: Callable[..., Path]) -> None:
+    settings = ("gate.metrics=[macro_f1]", "compress.methods=[]", "gate.margin=0.2")
+    table = make_reviews(900)
+    head, *lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    rare = [line for line in lines if "差评" not in line] + [line for line in lines if "差评" in line][:25]
+    table.write_text(head + "".join(rare), encoding="utf-8")
+    plan = "challengers=[{kind: balance, name: bal, ratio: 1}, {kind: eda, name: eda}]"
+    first = run(small(table, plan, *settings))
+    again = run(small(table, plan, *settings))
+    assert [v["name"] for v in again["verdicts"]] == [v["name"] for v in first["verdicts"]]
+    assert again["gate"]["level_left"] == first["gate"]["level_left"]
+
+
+def test_another_metric_is_judged_anew(make_reviews: Callable[..., Path]) -> None:
+    table = make_reviews()
+    run(small(table, "compress.methods=[]"))
+    after = run(small(table, "compress.methods=[]", "gate.metrics=[macro_f1]"))
+    judged = [(v["name"], v["metric"]) for v in after["verdicts"]]
+    assert [name for name, metric in judged if metric == "macro_f1"]
+    assert len(judged) == len(set(judged))
+    assert not [v for v in after["verdicts"] if v["name"] == v["against"]]

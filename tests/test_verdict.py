@@ -255,3 +255,42 @@ def test_scores_have_intervals_around_them(metric: str) -> None:
     found = score(evidence("a", range(100)), metric)
     assert found.low < found.value < found.high
     assert found.n == 1_000
+
+
+def test_the_hundredth_round_is_still_told() -> None:
+    """The level shrinks with every round that proves nothing; below 1e-16 it must still be a level."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 300)
+    family = Family(name="rows")
+
+    def model(name: str) -> Evidence:
+        said = np.where(rng.random(300) < 0.8, truth, 1 - truth)
+        return Evidence(name=name, rows=np.arange(300), truth=truth, probability=np.eye(2)[said])
+
+    champion = model("champion")
+    for number in range(100):
+        found = judge([model(f"m{number}")], champion, family=family, level=family.share())
+        family = family.after(found.spent)
+        assert found.verdicts[0].line
+    assert 0 < family.left < 1e-16
+
+
+def test_all_looks_are_paid() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 300)
+    sides = [
+        Evidence(
+            name=name,
+            rows=np.arange(300),
+            truth=truth,
+            probability=np.eye(2)[np.where(rng.random(300) < 0.8, truth, 1 - truth)],
+        )
+        for name in ("b", "a")
+    ]
+    found = judge(sides[:1], sides[1], family=Family(name="rows"), level=0.04, spend=[0.9], paid=[1.0])
+    assert found.verdicts[0].level == pytest.approx(0.036)
+    assert found.spent == pytest.approx(0.04)
+    assert Round.from_dict(found.to_dict()) == found
+    forged = found.to_dict() | {"paid": [0.5]}
+    with pytest.raises(RatchetError, match="must be at the level"):
+        Round.from_dict(forged)

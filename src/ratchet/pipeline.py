@@ -396,12 +396,12 @@ def _found(dataset: Dataset, *, recipe: Recipe) -> dict[str, Rows]:
 def baseline(job: Job, rows: PartedRows, beside: Sequence[Challenger], *, later: int) -> None:
     """The first champion answers the most frequent label; TF-IDF with logistic regression must beat it.
 
-    On a small table the other linear models stand ``beside`` it: all must beat the first champion, and the best of those
-    that do takes the place.
+    On a small table the other contenders that cost seconds stand ``beside`` it: all must beat the first champion, and the
+    best of those that do takes the place.
     """
     with job.stage("baseline") as skipped:
         family, seed = family_of(rows), job.recipe.seed
-        key = key_of("majority", rows.key, seed)
+        key = key_of("majority", content(job, rows), seed)
         train = partial(train_linear, rows=rows, name="majority", spec="majority", seed=seed)
         first = Contender.load(_trained(job, key, train, skipped))
         if job.ledger.champion(family) is None:
@@ -409,7 +409,7 @@ def baseline(job: Job, rows: PartedRows, beside: Sequence[Challenger], *, later:
         spec = job.recipe.baseline
         name = spec.name or "tfidf-lr"
         train = partial(train_linear, rows=rows, name=name, spec=spec, seed=seed)
-        entrants = [_entered(job, name, key_of(name, rows.key, spec, seed), train)]
+        entrants = [_entered(job, name, key_of(name, content(job, rows), spec, seed), train)]
         entrants += [entrant for other in beside if (entrant := _entrant(job, rows, other)) is not None]
         contest(job, rows, entrants, skipped, later=later, weight=PLAIN, required=True)
 
@@ -431,7 +431,7 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
             trained_on = load_dataset(known).take(np.flatnonzero((fold >= 0) & (fold != left_out)))
             train = partial(defend, rows=rows, name=name, of=of, trained_on=trained_on)
             try:
-                key = key_of("incumbent", of.folder.name, rows.key)
+                key = key_of("incumbent", of.folder.name, content(job, rows))
                 contest(job, rows, [_entered(job, name, key, train)], skipped, later=later)
             except DataError as error:
                 reason = error.problem
@@ -471,11 +471,14 @@ def _missing_extra() -> str | None:
 def waves(plan: Sequence[Challenger], rows: PartedRows) -> tuple[list[Challenger], list[Challenger], list[Challenger]]:
     """Those judged beside the baseline, those that stand for themselves, and those made from whoever wins among them.
 
-    Between two linear models a point of accuracy takes some 4,000 rows to prove (benchmarks/gate_power.py). On fewer rows
-    they are judged together against the first champion, and the best of those that are proven goes on.
+    Between two such models a point of accuracy takes some 4,000 rows to prove (benchmarks/gate_power.py). On fewer rows those
+    that cost seconds (linear models, embeddings) are judged together against the first champion, and the best of those that
+    are proven goes on.
     """
     few = len(rows.parts.compared) < TOGETHER
-    beside: list[Challenger] = [spec for spec in plan if few and isinstance(spec, LinearSpec | BlendSpec)]
+    beside: list[Challenger] = [
+        spec for spec in plan if few and isinstance(spec, LinearSpec | BlendSpec | EmbeddingSpec)
+    ]
     made: list[Challenger] = [spec for spec in plan if isinstance(spec, EdaSpec | BalanceSpec)]
     return beside, [spec for spec in plan if spec not in (*beside, *made)], made
 
@@ -493,7 +496,7 @@ def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
     """How a challenger is trained; ``None``, with the reason said, where it cannot be."""
     name, seed, threads = spec.name or spec.kind, job.recipe.seed, job.recipe.threads
     deep = isinstance(spec, EncoderSpec | EmbeddingSpec)
-    key = key_of("challenger", rows.key, spec, seed, threads if deep else 0)
+    key = key_of("challenger", content(job, rows), spec, seed, threads if deep else 0)
     if isinstance(spec, LinearSpec | BlendSpec):
         return _entered(job, name, key, partial(train_linear, rows=rows, name=name, spec=spec, seed=seed))
     missing = _missing_extra()
@@ -507,7 +510,7 @@ def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
         if of.spec() is None:
             _skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
             return None
-        key = key_of("challenger", rows.key, spec, seed, of.folder.name)
+        key = key_of("challenger", content(job, rows), spec, seed, of.folder.name)
 
     def train(folder: Path, folds: Sequence[int] = (), seeds: int = 1) -> None:
         with job.screen.bar(name) as advance:
@@ -539,6 +542,11 @@ def compress(job: Job, rows: PartedRows) -> None:
             train = partial(shrink, rows=rows, name=name, of=of, threads=job.recipe.threads, store=job.workspace.models)
             entrants = [_entered(job, name, key, train)]
             contest(job, rows, entrants, skipped, later=len(methods) - number - 1, copies=True)
+
+
+def content(job: Job, rows: PartedRows) -> str:
+    """What names the rows and their folds, in whatever order the table has them, under this version of Ratchet."""
+    return key_of(rows.parts.hash, job.code)
 
 
 def family_of(rows: PartedRows) -> str:
@@ -610,7 +618,7 @@ def contest(
         skipped: takes whether each was there already.
         later: how many more are planned after these, whose share of the error level is left to them.
         weight: of each of these beside one of those, while the first champion stands, which is easily beaten.
-        required: the run ends where one of them cannot be trained; else it is skipped and the reason recorded.
+        required: the run ends where the first of them cannot be trained; another is skipped and the reason recorded.
         copies: they are forms of the champion, which need not be better, only smaller and not worse.
     """
     family, gate = family_of(rows), job.recipe.gate
@@ -622,7 +630,7 @@ def contest(
         try:
             trained[entrant.name] = _first(job, entrant, skipped)
         except RatchetError as error:
-            if required or isinstance(error, WorkspaceError):
+            if (required and entrant is entrants[0]) or isinstance(error, WorkspaceError):
                 raise
             new.remove(entrant)
             _skip(job, entrant.name, str(error))

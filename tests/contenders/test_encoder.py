@@ -232,3 +232,40 @@ def _told(model: Any, texts: list[str]) -> Any:
         found[row, 0] = any(word in text for word in ("card", "arrive", "delivery", "post", "late"))
         found[row, 1] = any(word in text for word in ("rate", "exchange", "currency", "price", "fee"))
     return found
+
+
+def test_rows_that_are_judged_never_choose_the_epoch(
+    recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCHED", 0.0)  # as where a label has a handful of rows: a tenth of them is none
+    kept: list[str] = []
+    fit = module._fold
+
+    def seen(target: Path, **how: Any) -> None:
+        import ratchet.train.loop as loop
+
+        original = loop.fit_encoder
+
+        def noted(*args: Any, **more: Any) -> Any:
+            kept.append(more["spec"].keep)
+            return original(*args, **more)
+
+        monkeypatch.setattr(loop, "fit_encoder", noted)
+        fit(target, **how)
+        monkeypatch.setattr(loop, "fit_encoder", original)
+
+    monkeypatch.setattr(module, "_fold", seen)
+    run(recipe(ENCODER[:-1] + ", keep: accuracy}"))
+    assert kept
+    assert set(kept) == {"last"}
+
+
+@pytest.mark.parametrize("kind", ["encoder", "embedding"])
+def test_a_challenger_that_cannot_be_trained_is_skipped(
+    recipe: Callable[..., Recipe], tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    said = io.StringIO()
+    summary = run(recipe(f"{{kind: {kind}, name: broken, source: ./empty}}"), screen=Screen(said))
+    assert "broken: skipped." in said.getvalue()
+    assert summary["bundle"]
