@@ -36,7 +36,6 @@ from run_all import machine
 from ratchet.bundle import Bundle
 from ratchet.config import EdaSpec, EmbeddingSpec
 from ratchet.contenders import Contender, PartedRows, refit
-from ratchet.data.saved import load_dataset, load_parts
 from ratchet.ledger import Ledger
 from ratchet.models.sources import ENGLISH_PACKAGE, locate
 from ratchet.models.specs import default_specs
@@ -44,7 +43,6 @@ from ratchet.paired import mcnemar
 from ratchet.pipeline import run
 from ratchet.recipe import parse_recipe
 from ratchet.serve.predict import load_model
-from ratchet.store import load_json
 from ratchet.workspace import Workspace
 
 RESULTS = Path(__file__).parent / "results"
@@ -173,7 +171,7 @@ def _scored(recipe: Any, summary: Mapping[str, Any]) -> dict[str, Any]:
     family = next(record.body["family"] for record in ledger.records() if record.kind == "champion-root")
     judged = [c for c in ledger.challenges(family) if not c.challenger.name.endswith("-int8")]
     champion = next(c.name for c in (ledger.anchor(family),) if c is not None)
-    rows = _rows(next(workspace.data.glob("rows-*")))
+    rows = PartedRows.load(next(workspace.data.glob("rows-*")))
     truth = rows.truth[rows.parts.test]
     most = np.bincount(rows.truth[rows.parts.dev]).argmax()
     same = {"folds": float((rows.truth[rows.parts.dev] == most).mean()), "test": float((truth == most).mean())}
@@ -221,17 +219,6 @@ def _scored(recipe: Any, summary: Mapping[str, Any]) -> dict[str, Any]:
         "sklearn": thirty_lines(*plain, chinese=rows.language == "zh"),
         "minilm": plain_minilm(*plain) if minilm and "encoder" in kept else None,
     }
-
-
-def _rows(folder: Path) -> PartedRows:
-    facts = load_json(folder / "facts.json")
-    return PartedRows(
-        dataset=load_dataset(folder),
-        parts=load_parts(folder),
-        language=facts["language"],
-        seal=facts["seal"],
-        key=folder.name.removeprefix("rows-"),
-    )
 
 
 def _before(contenders: list[Contender], rows: PartedRows) -> str:

@@ -170,3 +170,12 @@ def test_a_shifted_threshold_is_said(write: Write) -> None:
     assert "20 predictions of a.csv are not its most probable label; auc does not ask." in notes
     with pytest.raises(DataError, match=r"20 predictions .* are about two things"):
         pair_files(*paths, label="label", metrics=["accuracy", "auc"])
+
+
+def test_ids_that_were_numbered_anew_are_refused(write: Write) -> None:
+    """Each file counts its own rows: by id alone different texts would be paired, their labels alike."""
+    a = rows()
+    moved = [a[n + 1 if n % 2 == 0 else n - 1] for n in range(len(a))]
+    b = [(f"r{n}", *row[1:]) for n, row in enumerate(moved)]
+    with pytest.raises(DataError, match="must name the same rows but 40 differ in 'text', row 1 of the first file"):
+        pair_files(write("a.csv", HEAD, a), write("b.csv", HEAD, b), label="label", metrics=["accuracy"])

@@ -1,4 +1,4 @@
-"""Unicode forms of a text; the one module that training, serving and the checks of a table share about them."""
+"""Forms of a text: Unicode, encodings, and what may be shown; training, serving and the checks of a table share them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,35 @@ import unicodedata
 # None of these becomes another character together with a mark that follows it.
 _PUNCTUATION = tuple(zip("，！？：；（）％～　", ",!?:;()%~ ", strict=True))
 _ESCAPES = {"\n": "⏎", "\t": "\\t", "\r": "\\r", "\u3000": "\u3000"}
+
+
+ENCODINGS = {
+    "utf-8": "utf-8",
+    "gb18030": "gb18030",
+    "utf-16": "utf-16",
+    "big5": "big5hkscs",
+    "windows-1252": "cp1252",
+    "latin-1": "latin-1",
+}
+"""Encodings that may be named, with Python's name of each."""
+_ALIASES = {
+    "utf-8": ("utf8", "utf-8-sig"),
+    "gb18030": ("gbk", "gb2312", "cp936"),
+    "utf-16": ("utf16", "utf-16le", "utf-16be"),
+    "big5": ("big5-hkscs", "cp950"),
+    "windows-1252": ("cp1252", "ansi"),
+    "latin-1": ("latin1", "iso-8859-1"),
+}
+
+
+def encoding_called(name: str) -> str | None:
+    """The encoding that has this name or is also called so, whatever the case; ``None``: there is none.
+
+    >>> encoding_called("GBK"), encoding_called("rot13")
+    ('gb18030', None)
+    """
+    low = name.strip().lower()
+    return next((known for known in ENCODINGS if low == known or low in _ALIASES[known]), None)
 
 
 def nfkc(text: str) -> str:

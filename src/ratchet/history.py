@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.contenders import Contender, PartedRows
-from ratchet.data.saved import ROWS, load_dataset, load_parts
+from ratchet.data.saved import ROWS
 from ratchet.data.versions import log
 from ratchet.errors import WorkspaceError
 from ratchet.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
@@ -208,13 +208,7 @@ def _rows_of(workspace: Workspace, family: str) -> PartedRows:
     for folder in sorted(workspace.data.glob("rows-*")):
         facts = load_json(folder / "facts.json")
         if family.partition("-")[2] == facts["hash"][:16] and (folder / ROWS).is_file():
-            return PartedRows(
-                dataset=load_dataset(folder),
-                parts=load_parts(folder),
-                language=facts["language"],
-                seal=facts["seal"],
-                key=folder.name.removeprefix("rows-"),
-            )
+            return PartedRows.load(folder)
     raise WorkspaceError(
         f"The prepared rows of {family} must be in {workspace.data} but are not.", next_step="Run again."
     )

@@ -314,24 +314,15 @@ def prepare(job: Job, source: Source) -> PartedRows:
         key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed)
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near)))
-        facts, dataset = load_json(folder / "facts.json"), load_dataset(folder)
-        parts = load_parts(folder)
-    rows = PartedRows(
-        dataset=dataset,
-        parts=parts,
-        language=facts["language"],
-        seal=facts["seal"],
-        key=key,
-        removed=facts["removed"],
-        changed=facts["changed"],
-    )
+        facts, rows = load_json(folder / "facts.json"), PartedRows.load(folder)
+    parts = rows.parts
     for line in changed_lines(facts):
         job.screen.say("prepare", line)
     if facts["changed"]:
         job.screen.say("prepare", f"what they were: {changes_path(folder / 'quarantine.csv')}")
     removed = ", ".join(f"{count:,} {reason}" for reason, count in facts["removed"].items())
     where = f"; {sum(facts['removed'].values()):,} in {folder / 'quarantine.csv'} ({removed})" if removed else ""
-    job.screen.say("prepare", f"{len(dataset):,} rows stay{where}")
+    job.screen.say("prepare", f"{len(rows.dataset):,} rows stay{where}")
     sizes = f"train {len(parts.train):,}, valid {len(parts.valid):,}, test {len(parts.test):,} (sealed)"
     how = f"{parts.folds} folds" if parts.order == "random" else "in time order"
     apart = (
@@ -651,7 +642,7 @@ def contest(
             if entrant.folds:
                 bought = buy(job, rows, entrant, trained[entrant.name], claims=claims, level=level / len(trained))
                 trained[entrant.name], spend[entrant.name], paid_for[entrant.name] = bought
-        seeds = not copies and all(METRICS[metric].seeds for metric in gate.metrics)
+        seeds = not copies and _take_seeds(job)
         found = judge(
             [contender.evidence(rows, seeds=seeds) for contender in trained.values()],
             (standing if copies else root).evidence(rows, seeds=seeds),
@@ -719,7 +710,7 @@ def buy(
         return contender, 1.0, 1.0
     total = rows.parts.folds
     plan = [(tuple(range(count)), 1) for count in range(len(entrant.folds), total + 1)]
-    if all(METRICS[claim.metric].seeds for claim in claims):
+    if _take_seeds(job):
         plan += [(tuple(range(total)), seeds) for seeds in range(2, SEEDS + 1)]
     used, spent = 0.0, 0.0
     family, store = paid_by(job, rows), job.workspace.models
@@ -729,28 +720,27 @@ def buy(
             used += _seconds(store, entrant, folds if seeds > 1 else folds[-1:], turn=seeds - 1)
         key = f"look:{family.name}:{entrant.judged}:{len(folds)}" + (f":{seeds}" if seeds > 1 else "")
         seen = job.ledger.find(key)
+        reseeds = number + 1 < len(plan) and plan[number + 1][1] > 1
         if seen is None:
-            following = plan[number + 1] if number + 1 < len(plan) else None
-            priced = folds if following and following[1] > 1 else folds[-1:]
-            price = _seconds(store, entrant, priced)
-            last = following is None or used + price > 60 * job.recipe.gate.budget
+            price = _seconds(store, entrant, folds if reseeds else folds[-1:])
+            last = number + 1 == len(plan) or used + price > 60 * job.recipe.gate.budget
             share = 1.0 - spent if last else part
             body = _look(job, rows, contender, claims, level=level, share=share, last=last)
             seen = job.ledger.note("look", body, key=key)
         look = seen.body
         if number or not look["last"]:
-            following = plan[number + 1] if number + 1 < len(plan) else None
-            more = (
-                "all folds are trained with another seed"
-                if following and following[1] > 1
-                else "one more fold is trained"
-            )
+            more = "all folds are trained with another seed" if reseeds else "one more fold is trained"
             after = f"{len(folds)} of {total} folds" + (f" and {seeds} seeds" if seeds > 1 else "")
             job.screen.say("buy", _bought_line(entrant.name, look, after=after, more=more))
         if look["last"] or look["decision"] != "buy":
             return contender, float(look["share"]), spent + float(look["share"])
         spent += part
     return contender, 1.0, 1.0
+
+
+def _take_seeds(job: Job) -> bool:
+    """Whether all metrics of the gate can be judged over several seeds."""
+    return all(METRICS[metric].seeds for metric in job.recipe.gate.metrics)
 
 
 def _look(
@@ -765,7 +755,7 @@ def _look(
 ) -> Json:
     """One look at a challenger: what it says, and what follows."""
     gate = job.recipe.gate
-    seeds = all(METRICS[claim.metric].seeds for claim in claims)
+    seeds = _take_seeds(job)
     found = judge(
         [contender.evidence(rows, seeds=seeds)],
         anchor(job, rows).evidence(rows, seeds=seeds),

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.data.labels import one_spelling
 from ratchet.data.read import read_table
+from ratchet.data.roles import IDS
 from ratchet.errors import DataError
 from ratchet.metrics import METRICS, Evidence
 
 PREDICTION, PROBABILITY = "prediction", "probability"
-IDS = ("id", "row_id", "uid", "uuid", "key")
 _SLACK = 0.01
 """How far the probabilities of a row may be from a sum of one: files are rounded."""
 
@@ -39,7 +40,7 @@ class _File:
     @property
     def id(self) -> str | None:
         """The column of ids, when there is one."""
-        return next((name for name in self.content if name.strip().lower() in IDS), None)
+        return next((name for name in self.content if name.strip().casefold() in (*IDS, "row_id")), None)
 
     @property
     def stated(self) -> dict[str, str]:
@@ -133,7 +134,7 @@ def _matched(first: _File, second: _File) -> tuple[npt.NDArray[np.int64], npt.ND
             for file in (first, second)
         ]
         by = "their content"
-    counts = [Counter(cells) for cells in keys]
+    counts: list[Counter[Any]] = [Counter(cells) for cells in keys]
     only = [sum((counts[one] - counts[1 - one]).values()) for one in (0, 1)]
     if any(only):
         raise DataError(
@@ -145,8 +146,25 @@ def _matched(first: _File, second: _File) -> tuple[npt.NDArray[np.int64], npt.ND
     for row, key in reversed([*enumerate(keys[1])]):
         where[key].append(row)
     order = np.array([where[key].pop() for key in keys[0]], dtype=np.int64)
+    if by != "their content":
+        _same_content(first, second, order)
     notes = [] if (order == everything).all() else [f"The rows stand in another order; they are matched by {by}."]
     return everything, order, notes
+
+
+def _same_content(first: _File, second: _File, order: npt.NDArray[np.int64]) -> None:
+    """Refuse ids that were numbered anew in each file: the rows that they match are not the same."""
+    for name in first.content:
+        if name == first.id or name not in second.columns:
+            continue
+        cells, others = first.columns[name], second.columns[name]
+        different = [row for row, other in enumerate(order) if _word(cells[row]) != _word(others[other])]
+        if different:
+            raise DataError(
+                f"The ids of {first.path} and {second.path} must name the same rows but {len(different):,} differ in {name!r}, "
+                f"row {different[0] + 1} of the first file before the others.",
+                next_step=f"Remove the column {first.id!r}: rows are then matched by content.",
+            )
 
 
 def _agree(
@@ -174,7 +192,7 @@ def _classes(
     foreign = Counter(name for name in said if name is not None and name not in place)
     if foreign:
         name, _ = foreign.most_common(1)[0]
-        meant = next((other for other in place if _loose(other) == _loose(name)), None)
+        meant = next((other for other in place if one_spelling(other) == one_spelling(name)), None)
         hint = f" Did you mean {meant!r}?" if meant else ""
         total = sum(foreign.values())
         raise DataError(
@@ -256,11 +274,3 @@ def _word(cell: Any) -> str | None:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
     return str(cell).strip() or None
-
-
-def _loose(name: str) -> str:
-    """A name regardless of case and of how a number is written."""
-    try:
-        return repr(float(name))
-    except ValueError:
-        return name.casefold().strip()

@@ -39,6 +39,12 @@ def finished(folder: Path, build: Callable[[Path], None]) -> bool:
     return False
 
 
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes; 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def save_json(path: Path, value: object) -> None:
     """Write JSON into a folder that `finished` is building."""
     with writing(path):

@@ -358,3 +358,17 @@ def test_one_bad_byte_does_not_judge_a_whole_file(tmp_path: Path) -> None:
     place = data.index("价格5".encode("gbk")) + 4
     with pytest.raises(DataError, match="must be GB18030 but line 7 is not: byte 0x80"):
         read_table(write(tmp_path, "a.csv", data[:place] + b"\x80" + data[place:]))
+
+
+def test_a_json_document_and_json_lines_give_the_same_cells(tmp_path: Path) -> None:
+    line = '{"a": 1.10, "b": 12345678901234567890, "c": true, "d": null, "e": {"x": [1, 2.50, "好"]}, "f": [1, "2"]}'
+    lines, document = write(tmp_path, "a.jsonl", line + "\n"), write(tmp_path, "a.json", f"[{line}]")
+    assert read_table(lines).table.to_pydict() == read_table(document).table.to_pydict()
+    with pytest.raises(DataError, match="the key 'a' occurs twice"):
+        read_table(write(tmp_path, "b.json", '[{"a": 1, "a": 2}]'))
+
+
+@pytest.mark.parametrize("name", ["GBK", "cp936", "gb2312", "GB18030"])
+def test_encodings_have_several_names(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, "a.csv", "text,label\n好,x\n".encode("gb18030"))
+    assert read_table(path, encoding=name).table.column("text").to_pylist() == ["好"]

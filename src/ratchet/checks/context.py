@@ -224,8 +224,12 @@ class Context:
     @once
     def group_labels(self) -> tuple[Rows, Rows]:
         """Each group of copies with each label that one of its rows has: (groups, labels), ascending."""
-        known, width = (self.groups >= 0) & (self.labels.member >= 0), max(len(self.labels), 1)
-        keys, _ = tallied(self.groups[known] * width + self.labels.member[known])
+        return self.labelled(self.groups)
+
+    def labelled(self, numbers: Rows) -> tuple[Rows, Rows]:
+        """Each of the groups that rows are in (-1: none) with each label that one of its rows has, ascending."""
+        known, width = (numbers >= 0) & (self.labels.member >= 0), max(len(self.labels), 1)
+        keys, _ = tallied(numbers[known] * width + self.labels.member[known])
         return keys // width, keys % width
 
     @once
@@ -242,8 +246,7 @@ class Context:
     @once
     def conflicting_groups(self) -> Rows:
         """Groups of copies that carry two labels or more."""
-        group, labels = tallied(self.group_labels[0])
-        return group[labels > 1]
+        return several(self.group_labels[0])
 
     @once
     def terms(self) -> Terms:
@@ -361,6 +364,12 @@ def tallied(keys: Rows) -> tuple[Rows, Rows]:
     keys = np.sort(keys)
     begins = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.zeros(0, np.int64)
     return keys[begins], np.diff(np.append(begins, len(keys)))
+
+
+def several(numbers: Rows) -> Rows:
+    """The numbers that come more than once."""
+    found, times = tallied(numbers)
+    return found[times > 1]
 
 
 def _matching(pattern: str, cells: pa.Array) -> Mask:  # a missing cell has none

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ratchet.checks.context import Context, counted, percent, tallied
+from ratchet.checks.context import Context, counted, percent, several
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.text import UNFORCED
 from ratchet.data.duplicates import normalise
@@ -67,16 +67,12 @@ def _conflicts(context: Context) -> Iterator[Finding]:
 
 def _wordings(context: Context) -> Iterator[Finding]:
     """Texts of one wording, not one text, that carry two labels: they differ in punctuation only."""
-    spread = context.wordings
-    known = (spread >= 0) & (context.labels.member >= 0)
-    rows = np.flatnonzero(known & ~np.isin(context.groups, context.conflicting_groups)).astype(np.int64)
-    width = max(len(context.labels), 1)
-    keys, _ = tallied(spread[rows] * width + context.labels.member[rows])
-    groups, labels = tallied(keys // width)
-    groups = groups[labels > 1]
+    one_text = np.isin(context.groups, context.conflicting_groups)
+    spread = np.where(one_text, -1, context.wordings)
+    groups = several(context.labelled(spread)[0])
     if not len(groups):
         return
-    rows = rows[np.isin(spread[rows], groups)]
+    rows = np.flatnonzero(np.isin(spread, groups) & (context.labels.member >= 0)).astype(np.int64)
     shown = [int(row) for group in groups[:2].tolist() for row in rows[spread[rows] == group][:2]][:3]
     yield context.finding(
         "labels.wording",

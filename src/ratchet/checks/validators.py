@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Mask
 from ratchet.data.mask import PHONE, id_card
+from ratchet.data.moments import HALVES
 from ratchet.errors import RecipeError
 
 Floats = npt.NDArray[np.float64]
@@ -24,7 +25,7 @@ Judge = Callable[[pa.Array], Mask]
 
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?"
 _ZONE = r"(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
-_HALF = "(?:上午|早上|凌晨|清晨|中午|下午|晚上|傍晚)"
+_HALF = f"(?:{HALVES})"
 _TIME = rf"(?:{_HALF} ?)?{_CLOCK}(?: ?[AaPp]\.?[Mm]\.?)?"
 _TAIL = rf"(?:(?:[T ,]+{_TIME}|{_HALF} ?{_CLOCK}){_ZONE})?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from pydantic import TypeAdapter
 
 from ratchet.config import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.data.parts import Parts
-from ratchet.data.saved import load_dataset
+from ratchet.data.saved import load_dataset, load_parts
 from ratchet.data.table import Dataset
 from ratchet.errors import WorkspaceError
 from ratchet.ledger import ContenderRef
@@ -25,7 +24,7 @@ from ratchet.metrics import Evidence
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import Corpus
 from ratchet.serve.predict import Predictor
-from ratchet.store import load_array, load_json, save_array, save_json
+from ratchet.store import file_sha256, load_array, load_json, save_array, save_json
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -49,6 +48,24 @@ class PartedRows:
     """Rows taken out, by reason."""
     changed: Mapping[str, int] = field(default_factory=dict)
     """Texts and labels changed, by reason; a text may have several."""
+
+    @classmethod
+    def load(cls, folder: Path) -> PartedRows:
+        """Read the folder ``rows-KEY`` that prepare finished.
+
+        Raises:
+            WorkspaceError: it is missing or damaged.
+        """
+        facts = load_json(folder / "facts.json")
+        return cls(
+            dataset=load_dataset(folder),
+            parts=load_parts(folder),
+            language=facts["language"],
+            seal=facts["seal"],
+            key=folder.name.removeprefix("rows-"),
+            removed=facts["removed"],
+            changed=facts["changed"],
+        )
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -145,14 +162,13 @@ class Contender:
             WorkspaceError: its bytes are others than those whose sha256 the card holds.
         """
         path = self.folder / name
-        wanted = self.card.get("sha256", {}).get(name)
-        if wanted is not None and file_sha256(path) != wanted:
+        array = load_array(path)
+        if file_sha256(path) != self.card.get("sha256", {}).get(name):
             raise WorkspaceError(
                 f"{path} must be as it was written but was changed: a verdict on it would not be one.",
                 next_step=f"Remove {self.folder} and run again.",
             )
-        found: npt.NDArray[Any] = load_array(path)
-        return found
+        return array
 
     def evidence(
         self,
@@ -264,15 +280,6 @@ def finish(
         },
     }
     save_json(folder / CARD, card)
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file's bytes; empty where there is none."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def folder_bytes(folder: Path) -> int:

@@ -7,26 +7,8 @@ import io
 from collections.abc import Iterator
 
 from ratchet.errors import DataError
+from ratchet.forms import ENCODINGS, encoding_called
 
-ENCODINGS = ("auto", "utf-8", "gb18030", "utf-16", "big5", "windows-1252", "latin-1")
-_ALIASES = {
-    "utf8": "utf-8",
-    "utf-8-sig": "utf-8",
-    "utf16": "utf-16",
-    "utf-16le": "utf-16",
-    "utf-16be": "utf-16",
-    "gbk": "gb18030",
-    "gb2312": "gb18030",
-    "cp936": "gb18030",
-    "big5-hkscs": "big5",
-    "cp950": "big5",
-    "latin1": "latin-1",
-    "iso-8859-1": "latin-1",
-    "cp1252": "windows-1252",
-    "ansi": "windows-1252",
-}
-"""Other names of the encodings, for every command."""
-_CODECS = {"big5": "big5hkscs", "windows-1252": "cp1252"}
 _BLOCK = 1 << 24
 _SAMPLE_LINES = 2000
 
@@ -41,10 +23,10 @@ def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
         DataError: the bytes are not in that encoding, or lines of two encodings are mixed; names the first wrong line
             and byte.
     """
-    wanted = _ALIASES.get(encoding.lower(), encoding.lower())
-    if wanted not in ENCODINGS:
+    wanted = "auto" if encoding.lower() == "auto" else encoding_called(encoding)
+    if wanted is None:
         raise DataError(
-            f"data.encoding must be one of {', '.join(ENCODINGS)} but got {encoding!r}.",
+            f"data.encoding must be one of auto, {', '.join(ENCODINGS)} but got {encoding!r}.",
             next_step=f"Convert {name} to UTF-8, or name its encoding.",
         )
     if wanted == "auto":
@@ -56,7 +38,7 @@ def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
             for _ in _decoded(data, wanted):
                 pass
             return data, wanted
-        codec = _byte_order(data) if wanted == "utf-16" else _CODECS.get(wanted, wanted)
+        codec = _byte_order(data) if wanted == "utf-16" else ENCODINGS[wanted]
         return b"".join(block.encode() for block in _decoded(data, codec)), wanted
     except UnicodeError:
         raise _not_in(data, wanted, name=name) from None
@@ -126,7 +108,7 @@ def _other_reading(data: bytes) -> str:
     """An encoding in which these bytes read well, though they may be in another; empty where there is none."""
     for encoding in ("big5", "windows-1252"):
         try:
-            text = data.decode(_CODECS[encoding])
+            text = data.decode(ENCODINGS[encoding])
         except UnicodeError:
             continue
         foreign = [character for character in text if not character.isascii()]
@@ -146,10 +128,10 @@ def _is_usual_big5(character: str) -> bool:
 
 def _not_in(data: bytes, encoding: str, *, name: str, meant: str = "") -> DataError:
     asked = {"utf-8": "UTF-8", "gb18030": "GB18030", "utf-16": "UTF-16"}.get(encoding, encoding)
-    step = f"Save the file as UTF-8, or name its encoding in data.encoding ({', '.join(ENCODINGS[1:])})."
+    step = f"Save the file as UTF-8, or name its encoding in data.encoding ({', '.join(ENCODINGS)})."
     if meant:
         step = f"It reads like {meant}: if it is, say so with --set data.encoding={meant}; else save it as UTF-8."
-    encoding = _CODECS.get(encoding, encoding)
+    encoding = ENCODINGS[encoding]
     if encoding == "utf-16":
         return DataError(f"{name} must be {asked} but its bytes are not.", next_step=step)
     for number, line in enumerate(io.BytesIO(data), 1):

@@ -18,9 +18,10 @@ from ratchet.errors import DataError
 
 Order = Literal["day", "month"]
 _MORNING, _NOON, _EVENING = ("上午", "早上", "凌晨", "清晨", "am"), ("中午",), ("下午", "晚上", "傍晚", "pm")
-_HALF = "|".join((*_MORNING[:-1], *_NOON, *_EVENING[:-1]))
+HALVES = "|".join((*_MORNING[:-1], *_NOON, *_EVENING[:-1]))
+"""Words before a clock that say which half of the day it is, as a pattern."""
 _CLOCK = re.compile(
-    rf"(?:[T ,]+|(?=[^\d ]))(?P<before>{_HALF}|[AaPp][Mm](?= ?\d))? ?(?P<h>[01]?\d|2[0-3])[:点时](?P<mi>[0-5]\d)?(?:分|(?!\d))"
+    rf"(?:[T ,]+|(?=[^\d ]))(?P<before>{HALVES}|[AaPp][Mm](?= ?\d))? ?(?P<h>[01]?\d|2[0-3])[:点时](?P<mi>[0-5]\d)?(?:分|(?!\d))"
     r"(?::?(?P<s>[0-5]\d(?:[.,]\d+)?)秒?)? ?(?P<after>[AaPp]\.?[Mm]\.?)?"
     r" ?(?:Z|(?:UTC|GMT)?(?P<zone>[+-]\d\d):?(?P<zone_minutes>\d\d)?|UTC|GMT)?(?: \([\w ]+\))?"
 )

@@ -107,17 +107,16 @@ def from_json(data: bytes, *, name: str) -> pa.Table:
         DataError: it is no JSON, or no table.
     """
     try:
-        found = json.loads(data, parse_float=str, parse_int=str, parse_constant=str)
+        found = _digits_kept(data)
     except json.JSONDecodeError as problem:
         if problem.msg == "Extra data" and data.lstrip().startswith(b"{"):
             return from_jsonl(data, name=name)
         raise DataError(
             f"{name} must be a JSON document but is not: {problem}.", next_step="Check that the export finished."
         ) from None
-    except RecursionError:
-        raise DataError(
-            f"{name} must be a table but is nested too deeply.", next_step="Write a list of objects."
-        ) from None
+    except (ValueError, RecursionError) as problem:
+        why = "is nested too deeply" if isinstance(problem, RecursionError) else f"is not: {problem}"
+        raise DataError(f"{name} must be a JSON document but {why}.", next_step="Write a list of objects.") from None
     rows = _json_rows(found)
     if rows is None:
         raise DataError(
@@ -127,7 +126,9 @@ def from_json(data: bytes, *, name: str) -> pa.Table:
     odd = next((number for number, row in enumerate(rows, 1) if not isinstance(row, dict)), None)
     if odd is not None:
         raise DataError(f"Row {odd:,} of {name} must be a JSON object but is {_json_kind(rows[odd - 1])}.")
-    cells = [{str(key): _json_cell(value) for key, value in row.items()} for row in rows]
+    nested = any(_is_nested(value) for row in rows for value in row.values())
+    plain = (_json_rows(json.loads(data)) or []) if nested else rows
+    cells = [_as_cells(row, plain=same) for row, same in zip(rows, plain, strict=True)]
     return _json_table(cells, name=name, before=0)
 
 
@@ -151,14 +152,6 @@ def _json_rows(found: Any) -> list[Any] | None:
     if all(isinstance(value, list) and len(value) == len(values[0]) for value in values):
         return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]
     return None
-
-
-def _json_cell(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _compact(value)
 
 
 def _json_kind(value: Any) -> str:
@@ -306,8 +299,7 @@ def _column_names(cells: list[str], *, name: str) -> list[str]:
 
 def _json_row(line: bytes, *, number: int, name: str) -> dict[str, str | None]:
     try:
-        # Numbers keep their digits: 1.10 stays "1.10", an ID of 20 digits is not rounded.
-        row = json.loads(line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_no_key_twice)
+        row = _digits_kept(line)
     except (ValueError, RecursionError) as problem:
         why = "it is nested too deeply" if isinstance(problem, RecursionError) else problem
         raise DataError(
@@ -319,12 +311,30 @@ def _json_row(line: bytes, *, number: int, name: str) -> dict[str, str | None]:
             f"Line {number} of {name} must be a JSON object but is {type(row).__name__}.",
             next_step='Write rows as {"text": ..., "label": ...}.',
         )
-    plain: dict[str, Any] | None = None
+    plain = json.loads(line) if any(map(_is_nested, row.values())) else row
+    return _as_cells(row, plain=plain)
+
+
+def _digits_kept(data: bytes) -> Any:
+    """A JSON value whose numbers are strings: 1.10 stays "1.10", an ID of 20 digits is not rounded."""
+    return json.loads(data, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_no_key_twice)
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _as_cells(row: dict[str, Any], *, plain: dict[str, Any]) -> dict[str, str | None]:
+    """A JSON object as cells: true and false written so, lists and objects as compact JSON.
+
+    Args:
+        row: with numbers as strings.
+        plain: the same object with numbers as numbers, for what is nested.
+    """
     for key, value in row.items():
         if isinstance(value, bool):
             row[key] = "true" if value else "false"
-        elif isinstance(value, dict | list):
-            plain = plain or json.loads(line)
+        elif _is_nested(value):
             row[key] = _compact(plain[key])
     return row
 

@@ -50,7 +50,7 @@ _TIME = (
     *("time", "date", "datetime", "timestamp", "created", "day", "published", "updated", "ts"),
     *("时间", "日期", "年月日"),
 )
-_ID = ("id", "uid", "uuid", "guid", "index", "idx", "key", "no", "编号", "序号", "主键", "流水号")
+IDS = ("id", "uid", "uuid", "guid", "index", "idx", "key", "no", "编号", "序号", "主键", "流水号")
 _NOT_TEXT = frozenset(
     ("id", "date", "time", "count", "len", "length", "type", "lang", "language", "url", "score", "label")
 )
@@ -269,8 +269,8 @@ def _time(columns: list[_Column]) -> tuple[str, str] | None:
 
 
 def _id(columns: list[_Column]) -> tuple[str, str] | None:
-    called = [column for column in columns if column.is_called(_ID, exactly=False) and not column.is_decimal]
-    found = _by_name([column for column in called if column.is_key], _ID)
+    called = [column for column in columns if column.is_called(IDS, exactly=False) and not column.is_decimal]
+    found = _by_name([column for column in called if column.is_key], IDS)
     return (found.name, "by its name, and no value comes twice") if found else None
 
 

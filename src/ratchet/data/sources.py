@@ -13,6 +13,7 @@ from typing import Literal
 from ratchet.data import folders
 from ratchet.data.hub import HUB, download, hub_name
 from ratchet.errors import DataError
+from ratchet.store import file_sha256
 
 Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
 STDIN = "-"
@@ -135,8 +136,7 @@ def sniffed(data: bytes) -> str:
 
 def _file_hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise DataError(f"{path} can not be read: {error.strerror or error}.", next_step="Check the file.") from None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ratchet.errors import DataError
+from ratchet.forms import ENCODINGS, encoding_called
 from ratchet.serve.formats import Format
 
 STDIO = Path("-")
@@ -30,17 +31,6 @@ SUFFIXES: dict[str, Format] = {
 }
 TABLES = (".xlsx", ".xlsm", ".arrow", ".json")
 """Tables that are read whole, as ``check`` and ``run`` read them; the result is CSV."""
-ENCODINGS = {
-    "utf-8": "utf-8",
-    "utf8": "utf-8",
-    "gb18030": "gb18030",
-    "gbk": "gb18030",
-    "utf-16": "utf-16",
-    "big5": "big5hkscs",
-    "windows-1252": "cp1252",
-    "cp1252": "cp1252",
-    "latin-1": "latin-1",
-}
 _SCAN = 1024 * 1024
 _SAMPLE = 8 * 1024 * 1024
 
@@ -160,7 +150,8 @@ def writing_to(target: Path) -> Iterator[BinaryIO]:
 
 def encoding_of(source: Path, *, wanted: str, kind: Format) -> str:
     """Python's name of the source's encoding; a byte-order mark counts, and is kept in the result."""
-    asked = ENCODINGS.get(wanted.lower())
+    named = encoding_called(wanted)
+    asked = ENCODINGS[named] if named else None
     if asked is None and wanted != "auto":
         raise DataError(
             f"The encoding must be one of auto, {', '.join(ENCODINGS)} but got {wanted!r}.",
