@@ -151,9 +151,12 @@ def test_a_name_in_brackets_is_no_list(table: Any, found: Any) -> None:
 
 
 def test_texts_that_differ_in_punctuation_only_and_carry_two_labels(table: Any, found: Any) -> None:
-    texts = ["很好！", "很好。", "good, room", "Good room", "same!", "same!", "!!!", "???", "other"]
-    labels = ["x", "y", "x", "y", "x", "y", "x", "y", "x"]
+    texts = ["很好！", "很好！", "很好。", "good, room", "Good room", "same!", "same!", "!!!", "???", "other"]
+    labels = ["x", "x", "y", "x", "y", "x", "y", "x", "y", "x"]
     finding = found(check, table({"text": texts, "label": labels}))["labels.wording"]
-    assert (finding.severity, finding.rows) == ("warning", 4)
+    assert (finding.severity, finding.rows) == ("warning", 5)
     assert "2 wordings carry two labels or more" in finding.message
-    assert finding.examples[0].note == "labelled 'x'"
+    assert [(example.row, example.note) for example in finding.examples[:2]] == [
+        (1, "labelled 'x'"),
+        (3, "labelled 'y'"),
+    ]

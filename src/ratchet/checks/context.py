@@ -18,7 +18,7 @@ from ratchet.checks.same import in_order, same_cells, same_texts, shared
 from ratchet.checks.scan import scan
 from ratchet.checks.turns import Chat, recognised, words
 from ratchet.config import Recipe
-from ratchet.data.duplicates import clusters, normalise, same_words
+from ratchet.data.duplicates import clusters, normalise, wording
 from ratchet.data.engine import LOCAL, Engine, Work, engine_of
 from ratchet.data.mask import mask
 from ratchet.data.strings import coded, fitting, picked
@@ -219,7 +219,7 @@ class Context:
     @once
     def wordings(self) -> Rows:
         """Of each row the number of its wording: equal where texts differ in punctuation only; -1 where the text is missing."""
-        return _spread(self.texts.groups(same_words), self.texts.member)
+        return _spread(self.texts.groups(wording), self.texts.member)
 
     @once
     def group_labels(self) -> tuple[Rows, Rows]:

@@ -68,12 +68,15 @@ def _conflicts(context: Context) -> Iterator[Finding]:
 def _wordings(context: Context) -> Iterator[Finding]:
     """Texts of one wording, not one text, that carry two labels: they differ in punctuation only."""
     one_text = np.isin(context.groups, context.conflicting_groups)
-    spread = np.where(one_text, -1, context.wordings)
+    wordless = np.append(context.texts.characters.wordless, True)[context.texts.member]  # ":)" and ":(" have no wording
+    spread = np.where(one_text | wordless, -1, context.wordings)
     groups = several(context.labelled(spread)[0])
     if not len(groups):
         return
     rows = np.flatnonzero(np.isin(spread, groups) & (context.labels.member >= 0)).astype(np.int64)
-    shown = [int(row) for group in groups[:2].tolist() for row in rows[spread[rows] == group][:2]][:3]
+    pairs = np.stack([spread[rows], context.labels.member[rows]])
+    first = rows[np.sort(np.unique(pairs, axis=1, return_index=True)[1])]  # one row for each label of a wording
+    shown = [int(row) for group in groups[:2].tolist() for row in first[spread[first] == group][:2]][:3]
     yield context.finding(
         "labels.wording",
         severity="warning",

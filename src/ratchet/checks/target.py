@@ -174,8 +174,13 @@ def _open_table(
     set_ = {role: getattr(recipe.data, role) for role in ROLES if role in recipe.data.model_fields_set}
     given = set_ | {role: column for role, column in (given or {}).items() if column is not None}
     raw = read_table(path, encoding=recipe.data.encoding, name=spoken(path), columns=columns)
-    guess = guess_roles(with_nulls(raw.table, missing=recipe.data.missing), name=raw.name, given=given)
-    table = with_nulls(raw.table, missing=recipe.data.missing, label=guess.roles.label, no_label=recipe.data.no_label)
+    table = with_nulls(raw.table, missing=recipe.data.missing)
+    guess = guess_roles(table, name=raw.name, given=given)
+    if (label := guess.roles.label) is not None:  # what is missing is another question in the column of the labels
+        own = with_nulls(
+            raw.table.select([label]), missing=recipe.data.missing, label=label, no_label=recipe.data.no_label
+        )
+        table = table.set_column(table.column_names.index(label), label, own.column(0))
     return dataset_of([replace(raw, table=table)], roles=guess.roles), guess, raw
 
 
