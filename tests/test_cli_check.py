@@ -390,7 +390,6 @@ BAD: list[tuple[list[str], str]] = [
     (["good.csv", "--only", "leaks", "--fast"], "Leave out --fast"),
     (["good.csv", "--json", "--format", "html"], "Leave one of them out"),
     (["good.csv", "--columns", "a,b,c"], "each of the 3 names but has 2"),
-    (["good.csv", "--columns", "text,label", "--fix"], "must name tables with a header"),
     (["good.csv", "--set", "check.neer_ngram=2"], "Did you mean near_ngram?"),
     (["good.csv", "--set", "check.columns={texx: {kind: phone}}"], "texx"),
     (["good.csv", "--test", "good.csv"], "given twice"),

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 import ratchet
+from ratchet.bounds import MANIFEST_BYTES
 from ratchet.config import Section, TextFix
 from ratchet.errors import BundleError
 from ratchet.workspace import atomic_folder
@@ -22,7 +23,6 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 MODEL = "model"
 CARD = "README.md"
-MANIFEST_LIMIT = 16 * 1024 * 1024
 BLOCK = 1024 * 1024
 _IDENTITY = ("format", "name", "kind", "labels", "language", "text_column", "fixes", "scores", "data_version")
 LICENSE_NOTE = "The model carries the terms of its training data and of the pretrained model it was made from, if any."
@@ -262,8 +262,8 @@ def _read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"The bundle {folder} must be a folder but there is none.", next_step=wanted)
     if path.is_symlink() or not path.is_file():
         raise BundleError(f"The folder {folder} must hold a {MANIFEST} but has none.", next_step=wanted)
-    if path.stat().st_size > MANIFEST_LIMIT:
-        raise BundleError(f"{path} must have at most {MANIFEST_LIMIT} bytes but has {path.stat().st_size}.")
+    if path.stat().st_size > MANIFEST_BYTES:
+        raise BundleError(f"{path} must have at most {MANIFEST_BYTES} bytes but has {path.stat().st_size}.")
     data = path.read_bytes()
     try:
         facts = json.loads(data)

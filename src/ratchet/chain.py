@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ratchet.bounds import json_value
 from ratchet.errors import LedgerError, WorkspaceError
 from ratchet.workspace import write_atomic, writing
 
@@ -207,11 +208,11 @@ class Chain:
                 next_step=_RESTORE,
             ) from None
         try:
-            found = json.loads(data)
+            found = json_value(data)
             seq, anchor = found["seq"], found["hash"]
             if data == _canonical({"seq": seq, "hash": anchor}) and seq >= 1 and len(anchor) == len(START):
                 return seq, anchor
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             pass
         raise LedgerError(f"{self._head} must name the last record but was edited.", next_step=_RESTORE)
 
@@ -250,7 +251,7 @@ class Chain:
 
     def _write(self, handle: int, kind: str, body: Mapping[str, Any], *, key: str | None) -> Record:
         try:
-            plain = json.loads(json.dumps(body, allow_nan=False, default=_plain))
+            plain = json_value(json.dumps(body, allow_nan=False, default=_plain))
         except (TypeError, ValueError) as error:
             raise LedgerError(f"The body of a {kind!r} record must be JSON values but got: {error}.") from error
         fields = {
@@ -307,13 +308,13 @@ class Chain:
 def _parse(line: bytes) -> Record | None:
     """The record in a line; ``None`` unless every byte is the one that was written."""
     try:
-        fields = json.loads(line)
+        fields = json_value(line)
         digest = fields.pop("hash")
         if line != _canonical({**fields, "hash": digest}) or digest != hashlib.sha256(_canonical(fields)).hexdigest():
             return None
         record = Record(**fields, hash=digest)
         return record if isinstance(record.seq, int) and isinstance(record.body, dict) else None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -83,6 +83,7 @@ def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None,
 @click.option("--test-file", "test_files", multiple=True, help="Table with the sealed test rows.")
 @click.option("--text", help="Column with the text.")
 @click.option("--label", help="Column with the label.")
+@click.option("--columns", metavar="NAME,NAME,...", help="Names of the first columns of a table without a header.")
 @click.option("--name", help="Name of the run.")
 @click.option("--out", type=_RECIPE, default="ratchet.yaml", show_default=True)
 @click.option("--yes", is_flag=True, help="Ask nothing; take what the flags and the table say.")
@@ -92,6 +93,7 @@ def init(
     test_files: tuple[str, ...],
     text: str | None,
     label: str | None,
+    columns: str | None,
     name: str | None,
     out: Path,
     yes: bool,
@@ -102,9 +104,21 @@ def init(
 
     ask = None if yes else lambda question, default: click.prompt(question, default=default, err=True)
     written = write_recipe(
-        out, files=files, test_files=test_files, text=text, label=label, name=name, force=force, ask=ask
+        out,
+        files=files,
+        test_files=test_files,
+        text=text,
+        label=label,
+        columns=_listed(columns),
+        name=name,
+        force=force,
+        ask=ask,
     )
     click.echo(f"Wrote {written}. Next: ratchet run {written}")
+
+
+def _listed(columns: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in columns.split(",")) if columns else ()
 
 
 @cli.command()
@@ -233,8 +247,9 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
     "--format",
     "kind",
     type=click.Choice(["csv", "tsv", "jsonl", "parquet", "text"]),
-    help="What FILE is; default: by its extension, and plain lines for `-`.",
+    help="What FILE is; default: by its extension, for `-` and .txt by their first line.",
 )
+@click.option("--columns", metavar="NAME,NAME,...", help="Names of the first columns of a table without a header.")
 @_json_flag
 def predict(
     bundle: Path,
@@ -244,6 +259,7 @@ def predict(
     encoding: str,
     each_label: bool,
     kind: Format | None,
+    columns: str | None,
     as_json: bool,
 ) -> None:
     """Add the columns `prediction` and `probability` to FILE (a table, plain lines, or `-`)."""
@@ -258,6 +274,7 @@ def predict(
             text=text,
             format=kind,
             encoding=encoding,
+            columns=_listed(columns),
             each_label=each_label,
             progress=lambda rows, share: advance(int(1000 * (share or 0)), 1000, f"{rows:,} rows"),
         )

@@ -42,8 +42,10 @@ class DataConfig(Section):
     """Column with a date, a time or seconds since 1970; ``split.order: time`` divides by it."""
     id: str | None = None
     """Column that names a row."""
+    header: tuple[str, ...] = ()
+    """Names of the first columns of CSV and TSV files that have no header; empty: their first row is the header."""
     encoding: str = "auto"
-    """Encoding of the files: auto, utf-8, gb18030, utf-16 or latin-1."""
+    """Encoding of the files: auto, utf-8, gb18030, utf-16, big5, windows-1252 or latin-1."""
     language: Literal["auto", "zh", "en", "mixed"] = "auto"
     """Language of the texts; decides between character and word features."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "null", "NULL", "None", "none", "NaN", "nan", "无", "未知")

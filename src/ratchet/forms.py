@@ -9,6 +9,21 @@ _PUNCTUATION = tuple(zip("，！？：；（）％～　", ",!?:;()%~ ", strict=
 _ESCAPES = {"\n": "⏎", "\t": "\\t", "\r": "\\r", "\u3000": "\u3000"}
 
 
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".txt": "",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".arrow": "arrow",
+}
+"""What a file holds by its extension; empty: its first bytes tell."""
 ENCODINGS = {
     "utf-8": "utf-8",
     "gb18030": "gb18030",

@@ -13,11 +13,12 @@ from ratchet.config import DataConfig
 from ratchet.data.read import read_table, with_nulls
 from ratchet.data.roles import guess_roles
 from ratchet.errors import RecipeError
+from ratchet.forms import FORMATS
 from ratchet.recipe import commented_recipe
 from ratchet.workspace import write_atomic
 
 Ask = Callable[[str, str], str]
-_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx")
+_TABLES = tuple(suffix for suffix, kind in FORMATS.items() if kind)
 
 
 def write_recipe(
@@ -27,6 +28,7 @@ def write_recipe(
     test_files: Sequence[str] = (),
     text: str | None = None,
     label: str | None = None,
+    columns: Sequence[str] = (),
     name: str | None = None,
     force: bool = False,
     ask: Ask | None = None,
@@ -37,6 +39,7 @@ def write_recipe(
         out: the recipe file.
         files: tables with the rows, as seen from the current folder; ``test_files`` likewise.
         text: the text column; guessed from the table when absent; so is ``label``.
+        columns: names of the first columns of tables without a header.
         name: of the run; the first table's name when absent.
         force: replace a file that is there.
         ask: called with a question and the default answer; nothing is asked without it.
@@ -49,7 +52,7 @@ def write_recipe(
             f"{out} must not exist yet but it does.", next_step="Name another with --out, or add --force."
         )
     tables = list(files) or [_table(ask)]
-    table = with_nulls(read_table(Path(tables[0]), name=tables[0]).table, missing=DataConfig().missing)
+    table = with_nulls(read_table(Path(tables[0]), name=tables[0], columns=columns).table, missing=DataConfig().missing)
     chosen_text, chosen_label = _chosen(table, tables[0], text=text, label=label, ask=ask)
     answers: dict[str, Any] = {
         "name": name or Path(tables[0]).name.split(".")[0],
@@ -57,6 +60,8 @@ def write_recipe(
         "data.text": chosen_text,
         "data.label": chosen_label,
     }
+    if columns:
+        answers["data.header"] = list(columns)
     if test_files:
         answers["data.test_files"] = [_relative(table, out) for table in test_files]
     write_atomic(out, commented_recipe(answers).encode())

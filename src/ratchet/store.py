@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.bounds import json_value
 from ratchet.errors import WorkspaceError
 from ratchet.workspace import atomic_folder, writing
 
@@ -58,7 +59,7 @@ def load_json(path: Path) -> Any:
         WorkspaceError: the file is missing or damaged.
     """
     try:
-        return json.loads(path.read_bytes())
+        return json_value(path.read_bytes())
     except (OSError, ValueError) as error:
         raise WorkspaceError(
             f"{path} must be readable JSON but is not: {error}.",

@@ -9,14 +9,12 @@ from typing import Any
 
 import yaml
 
+from ratchet.bounds import YAML_CHARACTERS, YAML_DEPTH, YAML_VALUES
 from ratchet.errors import RecipeError
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the root to a value."""
 
-MAX_CHARACTERS = 1_000_000
-MAX_VALUES = 20_000
-MAX_DEPTH = 40
 _TAG = "tag:yaml.org,2002:"
 _CORE = {
     "null": re.compile(r"null|Null|NULL|~|"),
@@ -60,8 +58,8 @@ def read_yaml(text: str, *, name: str) -> Document:
     Raises:
         RecipeError: the text is not YAML, or has a doubled key, a key that is not text or a tag that is not known.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise RecipeError(f"{name} must have at most {MAX_CHARACTERS:,} characters but got {len(text):,}.")
+    if len(text) > YAML_CHARACTERS:
+        raise RecipeError(f"{name} must have at most {YAML_CHARACTERS:,} characters but got {len(text):,}.")
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -74,7 +72,7 @@ def read_yaml(text: str, *, name: str) -> Document:
             f"{name} must be text but got the control character {error.character:#x} (line {line}, column {column})."
         ) from None
     except RecursionError:
-        raise RecipeError(f"{name} must have at most {MAX_DEPTH} levels but got more.") from None
+        raise RecipeError(f"{name} must have at most {YAML_DEPTH} levels but got more.") from None
     except (ValueError, OverflowError):
         raise RecipeError(
             f"{name} must be valid YAML but got an escape that is no character, such as \\UFFFFFFFF, in double quotes."
@@ -139,10 +137,10 @@ class _Reading:
     def value(self, node: yaml.Node, path: Path) -> Any:
         """The value of a node; aliases are followed, within the limits."""
         self.count += 1
-        if self.count > MAX_VALUES:
-            raise self.error(node, f"must have at most {MAX_VALUES:,} values but got more, aliases included")
-        if len(path) > MAX_DEPTH:
-            raise self.error(node, f"must have at most {MAX_DEPTH} levels but got more, aliases included")
+        if self.count > YAML_VALUES:
+            raise self.error(node, f"must have at most {YAML_VALUES:,} values but got more, aliases included")
+        if len(path) > YAML_DEPTH:
+            raise self.error(node, f"must have at most {YAML_DEPTH} levels but got more, aliases included")
         mark = node.start_mark
         source = node.value if isinstance(node, yaml.ScalarNode) else None
         self.places.setdefault(path, Place(line=mark.line + 1, column=mark.column + 1, source=source))

@@ -16,7 +16,6 @@ import pytest
 
 from ratchet.config import DataConfig
 from ratchet.data import Roles, read_dataset, read_table, require_apart
-from ratchet.data import read as read_module
 from ratchet.data.read import dataset_of
 from ratchet.data.sources import sniffed, source_bytes_hash, stdin_bytes
 from ratchet.errors import DataError, ExtraMissing
@@ -320,17 +319,6 @@ def test_standard_input_with_its_format_given_and_a_terminal(monkeypatch: pytest
 )
 def test_first_bytes(start: bytes, kind: str) -> None:
     assert sniffed(start + b"...") == kind
-
-
-def test_a_gzip_file_that_fills_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_module, "UNPACKED_BYTES", 1 << 20)
-    path = write(tmp_path / "a.csv.gz", gzip.compress(b"text,label\n" + b"a,b\n" * (1 << 22)))
-    assert "must unpack to a table but" in problem_of(path)
-    ordinary = "".join(f"{i * 7919 % 104_729},{i}\n" for i in range(150_000))
-    assert (
-        read_table(write(tmp_path / "b.csv.gz", gzip.compress(f"text,label\n{ordinary}".encode()))).table.num_rows
-        == 150_000
-    )
 
 
 def test_hashes_change_with_names_and_bytes_only(tmp_path: Path) -> None:

@@ -6,15 +6,20 @@ import csv
 import gzip
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ratchet.bundle import Bundle
+from ratchet.data import read_table
 from ratchet.errors import BundleError, DataError
 from ratchet.serve import formats, predict_file
 
@@ -231,7 +236,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
 def test_unusable_sources_leave_nothing(
     tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    monkeypatch.setattr(formats, "CELL_LIMIT", 65_536)
+    monkeypatch.setattr(formats, "LINE_CHARACTERS", 65_536)
     name, data, message = BAD[case]
     folder = tmp_path / "work"
     folder.mkdir()
@@ -309,3 +314,86 @@ def test_tables_that_are_read_whole_become_csv(bundle: Bundle, model: Model, tmp
     assert [row["text"] for row in rows] == ["好的", ""]
     assert rows[0]["prediction"]
     assert rows[1]["prediction"] == ""
+
+
+TABLES = {
+    "semicolons": ("a.csv", "评论;价格\n好;1,5\n坏;2,5\n"),
+    "a line that names them": ("a.csv", "sep=;\n评论;备注\n好,好;1\n坏;2\n"),
+    "a title": ("a.csv", "2024年导出,,\n评论,编号,备注\n好,1,x\n坏,2,y\n好坏,3,z\n"),
+    "bars in .txt": ("a.txt", "编号|评论\n1|好\n2|坏\n"),
+    "tabs in .txt": ("a.txt", "编号\t评论\n1\t好\n2\t坏\n"),
+    "JSON lines in .txt": ("a.txt", '{"评论": "好"}\n{"评论": "坏"}\n'),
+    "a document in .txt": ("a.txt", '[{"评论": "好"}, {"评论": "坏"}]'),
+    ".tab": ("a.tab", "评论\t编号\n好\t1\n坏\t2\n"),
+    ".json": ("a.json", '[{"评论": "好"}, {"评论": "坏"}]'),
+    "blank lines": ("a.csv", "\n\n评论,备注\n好,1\n\n坏,2\n"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_what_check_and_run_read_is_read(tmp_path: Path, bundle: Bundle, model: Model, case: str) -> None:
+    name, content = TABLES[case]
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    texts = read_table(tmp_path / name).table.column("评论").to_pylist()
+    done = predict_file(bundle, tmp_path / name, model=model)
+    assert model.seen == [texts]
+    assert read_table(done.target).table.column("评论").to_pylist() == texts
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_readers_give_the_same_texts(tmp_path: Path, bundle: Bundle, data: st.DataObject) -> None:
+    cell = st.text(st.sampled_from("a好,;\t|\"' \n\r0."), max_size=6)
+    width = data.draw(st.integers(1, 3))
+    rows = data.draw(st.lists(st.lists(cell, min_size=width, max_size=width), min_size=1, max_size=6))
+    name, mark = data.draw(st.sampled_from([("a.csv", ","), ("a.csv", ";"), ("a.tsv", "\t"), ("a.txt", "|")]))
+    with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, delimiter=mark, quoting=data.draw(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL])))
+        out.writerows([["评论", "b", "c"][:width], *rows])
+    seen: list[str] = []
+
+    class Heard:
+        labels = ("x", "y")
+
+        def predict(self, texts: list[str]) -> np.ndarray:
+            seen.extend(texts)
+            return np.full((len(texts), 2), 0.5, np.float32)
+
+    source, target = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
+    try:
+        whole = read_table(source).table.column("评论").to_pylist()
+    except (DataError, KeyError):
+        return  # such as a cell that is the separator in a table of one column: no reader can tell
+    predict_file(bundle, source, target, format="tsv" if name == "a.tsv" else "csv", model=Heard())
+    assert seen == [text for text in whole if text and text.strip()]
+
+
+def test_a_table_on_standard_input_is_told_from_lines(
+    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("编号,评论\n1,好\n".encode())))
+    done = predict_file(bundle, "-", tmp_path / "y.csv", model=model)
+    assert (done.format, rows_of(done.target)[0]["评论"]) == ("csv", "好")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("我说, 好\n".encode())))
+    assert predict_file(bundle, "-", tmp_path / "y.tsv", model=model).rows == 1
+
+
+def test_a_pipe_is_looked_at_and_still_read_from_its_start(
+    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, "编号,评论\n1,好\n2,坏\n".encode())
+    os.close(writer)
+    with io.TextIOWrapper(os.fdopen(reader, "rb")) as given_:
+        monkeypatch.setattr(sys, "stdin", given_)
+        assert predict_file(bundle, "-", tmp_path / "y.csv", model=model).rows == 2
+    assert model.seen == [["好", "坏"]]
+
+
+def test_a_table_without_a_header_gets_one(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    (tmp_path / "a.csv").write_text("好,1,x\n坏,2,y\n", encoding="utf-8")
+    done = predict_file(bundle, tmp_path / "a.csv", model=model, columns=("评论",))
+    assert [list(row)[:3] for row in rows_of(done.target)] == [["评论", "column_2", "column_3"]] * 2
+    assert model.seen == [["好", "坏"]]
+    with pytest.raises(DataError, match="must have a cell for each of the 4 names but has 3"):
+        predict_file(bundle, tmp_path / "a.csv", model=model, columns=("a", "b", "c", "d"))

@@ -43,17 +43,12 @@ def require_place(target: Target, *, force: bool = False) -> None:
     """Refuse a target that no recipe can stand beside, and to replace a recipe unless ``force``.
 
     Raises:
-        RecipeError: the file is there already, or the table is no file or has no header.
+        RecipeError: the file is there already, or the table is no file.
     """
     if not target.path.exists():
         raise RecipeError(
             f"A recipe must stand beside a file or folder but {target.name} is none.",
             next_step="Save the table, and check the file.",
-        )
-    if target.columns:
-        raise RecipeError(
-            f"A recipe must name tables with a header but {target.name} has none.",
-            next_step=f"Write {','.join(target.columns)} into its first line, and check it without --columns.",
         )
     path = fixed_path(target)
     if path.exists() and not force:
@@ -115,6 +110,8 @@ def _own(target: Target) -> str:
     for role in ("text", "label", "group", "time", "id"):
         if (column := getattr(roles, role)) is not None:
             values[role] = column
+    if data.header:
+        values["header"] = list(data.header)
     if data.encoding != "auto":
         values["encoding"] = data.encoding
     return patch({"name": spoken(Path(target.path.name)).split(".")[0], "data": values})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
 
+from ratchet.bounds import json_value
 from ratchet.checks.context import Context, counted, percent, several
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.text import UNFORCED
@@ -113,8 +113,8 @@ def _lists(context: Context) -> Iterator[Finding]:
 def listed(cell: str) -> list[str] | None:
     """The names in a cell that is a list, in JSON or as Python writes it; ``None`` where it is none."""
     try:
-        found = json.loads(cell)
-    except (ValueError, RecursionError):
+        found = json_value(cell)
+    except ValueError:
         inner = cell.strip()[1:-1].strip()
         parts = [part.strip() for part in inner.split(",")] if inner else []
         quoted = all(len(part) >= 2 and part[0] == part[-1] == "'" for part in parts)

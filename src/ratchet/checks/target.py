@@ -36,7 +36,6 @@ class Target:
         recipe: the recipe, or for a table the default one with this table in it.
         guess: what was guessed; ``None`` for a recipe.
         lines_before: by file, how many lines stand before its first row; ``None`` where it has no lines.
-        columns: names that were given to a table without a header.
         notes: what of a source was not read.
     """
 
@@ -46,7 +45,6 @@ class Target:
     recipe: Recipe
     guess: Guess | None
     lines_before: Mapping[str, int | None]
-    columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -129,18 +127,18 @@ def open_target(
         return _of_recipe(path, overrides=[*overrides, *named])
     recipe = parse_recipe("", folder=Path(), overrides=overrides)
     require_apart([path], list(test), base=Path())
+    columns = columns or recipe.data.header
     first, guess, raw = _open_table(path, recipe=recipe, given=given, columns=columns)
     others = [_open_beside(other, like=first, recipe=recipe, columns=columns) for other in test]
     return Target(
         path=path,
         dataset=first,
         test=reduce(concat, (other for other, _ in others)) if others else None,
-        recipe=_recipe_of(path, test, recipe=recipe, roles=guess.roles),
+        recipe=_recipe_of(path, test, recipe=recipe, roles=guess.roles, columns=columns),
         guess=guess,
         lines_before=dict(
             pair for one in [raw, *(r for _, r in others)] for pair in _lines(one, headless=bool(columns))
         ),
-        columns=tuple(columns),
         notes=tuple(note for one in [raw, *(r for _, r in others)] for note in one.notes),
     )
 
@@ -206,7 +204,7 @@ def spoken(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
-def _recipe_of(path: Path, test: Sequence[Path], *, recipe: Recipe, roles: Roles) -> Recipe:
+def _recipe_of(path: Path, test: Sequence[Path], *, recipe: Recipe, roles: Roles, columns: Sequence[str]) -> Recipe:
     """The recipe of a table that was named on the command line."""
     data = recipe.data.model_copy(
         update={
@@ -217,6 +215,7 @@ def _recipe_of(path: Path, test: Sequence[Path], *, recipe: Recipe, roles: Roles
             "group": roles.group,
             "time": roles.time,
             "id": roles.id,
+            "header": tuple(columns),
         }
     )
     return recipe.model_copy(update={"data": data})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ratchet.bounds import json_value
 from ratchet.data.table import Dataset
 
 _LOOKED_AT, _SAMPLE = 2_000, 200
@@ -131,8 +131,8 @@ def _answered(asked: list[Turn], cell: str | None) -> list[Turn]:
     if not cell:
         return asked
     try:
-        found = json.loads(cell)
-    except (ValueError, RecursionError):
+        found = json_value(cell)
+    except ValueError:
         found = cell
     if isinstance(found, dict):
         return [*asked, _turn(found)]
@@ -171,8 +171,8 @@ def turns(cell: str | None) -> list[Turn] | None:
     [Turn(role='user', text='Hi', calls=False)]
     """
     try:
-        found = json.loads(cell or "")
-    except (ValueError, RecursionError):
+        found = json_value(cell or "")
+    except ValueError:
         return None
     if not isinstance(found, list) or not all(isinstance(message, dict) for message in found):
         return None
@@ -205,8 +205,8 @@ def _form(column: pa.ChunkedArray) -> Form | None:
 
 def _form_of(cell: str) -> Form | None:
     try:
-        found = json.loads(cell)
-    except (ValueError, RecursionError):
+        found = json_value(cell)
+    except ValueError:
         return None
     if not isinstance(found, list) or not found or not all(isinstance(message, dict) for message in found):
         return None

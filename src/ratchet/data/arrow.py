@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from ratchet.bounds import json_value, unpacks_too_far
 from ratchet.errors import DataError
 
 _END = b"\xff\xff\xff\xff\0\0\0\0"
@@ -27,7 +27,8 @@ def from_arrow(data: bytes | pa.Buffer, *, name: str) -> pa.Table:
         if not is_file and buffer[-8:].to_pybytes() != _END:
             raise DataError(f"{name} must be a whole Arrow file but is cut off.", next_step="Copy it again.")
         reader = pa.ipc.open_file(buffer) if is_file else pa.ipc.open_stream(buffer)
-        table = reader.read_all()
+        batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
+        table = whole(batches, reader.schema, packed=len(buffer), name=name)
         table.validate(full=True)
         table.schema.to_string()  # names and types must be readable too
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as problem:
@@ -36,6 +37,30 @@ def from_arrow(data: bytes | pa.Buffer, *, name: str) -> pa.Table:
             next_step="Copy it again, or save it again.",
         ) from None
     return table
+
+
+def whole(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, packed: int, name: str) -> pa.Table:
+    """The batches as one table.
+
+    Args:
+        batches: as they are read.
+        schema: theirs.
+        packed: bytes of the file.
+        name: what messages call it.
+
+    Raises:
+        DataError: they become far more than the file has.
+    """
+    kept, total = [], 0
+    for batch in batches:
+        kept.append(batch)
+        total += batch.nbytes
+        if unpacks_too_far(total, packed):
+            raise DataError(
+                f"{name} must unpack to a table but {packed:,} bytes become more than {total:,}.",
+                next_step="Write the table again without compression if you trust it.",
+            )
+    return pa.Table.from_batches(kept, schema)
 
 
 def read_saved(folder: Path, files: Sequence[Path], *, name: str) -> pa.Table:
@@ -57,7 +82,7 @@ def read_saved(folder: Path, files: Sequence[Path], *, name: str) -> pa.Table:
         raise DataError(f"The files of {name} must have the same columns but differ.", next_step="Save it again.")
     info = folder / "dataset_info.json"
     try:
-        features = json.loads(info.read_bytes()).get("features") if info.is_file() else None
+        features = json_value(info.read_bytes()).get("features") if info.is_file() else None
     except (ValueError, AttributeError) as problem:
         raise DataError(
             f"dataset_info.json of {name} must be JSON but is not: {problem}.", next_step="Copy the folder again."
@@ -89,7 +114,7 @@ def with_names(table: pa.Table, features: Mapping[str, Any] | None = None, *, na
 
 def _of_metadata(table: pa.Table) -> dict[str, Any] | None:
     try:
-        found = json.loads((table.schema.metadata or {})[b"huggingface"])["info"]["features"]
+        found = json_value((table.schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):
         return None
     return found if isinstance(found, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +11,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from ratchet.bounds import json_value
 from ratchet.data.encoding import to_utf8
-from ratchet.errors import DataError
+from ratchet.errors import DataError, RecipeError
+from ratchet.forms import FORMATS
+from ratchet.yaml12 import read_yaml
 
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".arrow")
+TABLES = tuple(suffix for suffix, kind in FORMATS.items() if kind)
+_DESCRIBING = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 _SPLIT = re.compile(r"(?:^|[-_.])(train|training|validation|valid|val|dev|test|testing|eval)(?:[-_.]|$)", re.IGNORECASE)
 _TRAIN = ("train", "training")
 _LISTED = 6
@@ -104,7 +107,7 @@ def _saved(folder: Path, *, name: str) -> Found:
 
 def _json(path: Path, *, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        found = json_value(path.read_bytes())
     except (OSError, ValueError) as problem:
         raise DataError(
             f"{path.name} of {name} must be readable JSON but is not: {problem}.", next_step="Copy the folder again."
@@ -190,8 +193,7 @@ def _tables(folder: Path) -> dict[str, Splits]:
 
 
 def _tables_below(folder: Path) -> list[Path]:
-    found = [file for file in _files(folder) if _is_table(file) and _suffix(file) == ".parquet"]
-    return found + [file for sub in _folders(folder) for file in _files(sub) if _suffix(file) == ".parquet"]
+    return [file for place in (folder, *_folders(folder)) for file in _files(place) if _is_table(file)]
 
 
 def _split_of(inside: Sequence[str]) -> str:
@@ -208,11 +210,9 @@ def _configurations(folder: Path) -> dict[str, Splits]:
     front = _FRONT.match(readme.read_text("utf-8", "replace")) if readme.is_file() else None
     if front is None:
         return {}
-    import yaml
-
     try:
-        listed = (yaml.safe_load(front[1]) or {}).get("configs")
-    except (yaml.YAMLError, AttributeError):
+        listed = (read_yaml(front[1], name=f"{readme}").value or {}).get("configs")
+    except (RecipeError, AttributeError):
         return {}  # the layout of the folder tells then
     configs: dict[str, Splits] = {}
     for entry in listed if isinstance(listed, list) else ():
@@ -318,7 +318,7 @@ def _suffix(file: Path) -> str:
 
 
 def _is_table(file: Path) -> bool:
-    return _suffix(file) in TABLES and not file.name.startswith("~$")
+    return _suffix(file) in TABLES and not file.name.startswith("~$") and file.name not in _DESCRIBING
 
 
 def _is_text(file: Path) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ratchet.bounds import json_value
 from ratchet.data.pieces import Known, blocks, digests, lines
 from ratchet.data.table import Rows
 from ratchet.errors import DataError, WorkspaceError
@@ -151,7 +152,7 @@ class Objects:
     def _load(self, name: str, *, kind: str) -> tuple[dict[str, Any], memoryview]:
         """Header and unpacked payload of an object, verified."""
         head, _, packed = self._bytes(name).partition(b"\n")
-        header: dict[str, Any] = json.loads(head)
+        header: dict[str, Any] = json_value(head)
         if header["format"] != _FORMAT or header["kind"] != kind:
             raise Damaged(name, f"is {header['kind']!r} in format {header['format']}, not {kind!r} in {_FORMAT}")
         return header, memoryview(pa.decompress(packed, decompressed_size=header["raw"], codec="zstd", asbytes=True))

@@ -6,26 +6,32 @@ import csv
 import io
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
 from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
 
+from ratchet.bounds import json_value, require_columns
 from ratchet.data import strict
-from ratchet.data.arrow import with_names
+from ratchet.data.arrow import whole, with_names
 from ratchet.data.mask import mask
 from ratchet.errors import DataError
 from ratchet.forms import legible
 
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
 _BLOCK = 1 << 24
 _READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
-_PARQUET_ROWS = 1 << 17
+_PARQUET_ROWS, _PEEK, _BATCH_BYTES = 1 << 17, 64, 1 << 28
+_DIGITS = sys.int_info.default_max_str_digits
 _MARKS = (",", ";", "\t", "|")
 _SAMPLE, _SAMPLE_ROWS = 1 << 16, 50
 _SEP = re.compile(rb"\s*\"?sep=(?P<mark>\\t|[,;|\t])\"?[ \t]*(?=\r?\n)", re.IGNORECASE)
@@ -37,12 +43,11 @@ def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
     A TSV file whose quotes are not in order is read without quoting, which is how most such files are written. The line
     ``sep=;`` that spreadsheets write names the delimiter and is no row.
     """
-    stated, data = _stated_delimiter(data)
-    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
-    data = _without_title(data, delimiter=delimiter)
+    delimiter, data = layout(data, kind=kind)
     regular = strict.quotes_are_regular(data, delimiter=delimiter)
     quoted = regular or kind == "csv"
     cells = strict.header(data, delimiter=delimiter, quoted=quoted, name=name)
+    require_columns(len(cells), name=name)
     names = _column_names(cells, name=name)
     if quoted and not regular:
         strict.refuse_faults(data, delimiter=delimiter, quoted=True, columns=len(cells), name=name)
@@ -53,6 +58,16 @@ def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
         raise DataError(
             f"{name} must be a CSV file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."
         ) from None
+
+
+def layout(data: bytes, *, kind: str) -> tuple[str, bytes]:
+    """The delimiter of a CSV or TSV file, and its bytes in which what stands above the header is blank lines.
+
+    The first 64 KiB tell; ``kind`` is ``csv`` or ``tsv``.
+    """
+    stated, data = _stated_delimiter(data)
+    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
+    return delimiter, _without_title(data, delimiter=delimiter)
 
 
 def with_header(data: bytes, *, kind: str, columns: Sequence[str], name: str) -> tuple[str, bytes]:
@@ -86,9 +101,12 @@ def from_jsonl(data: bytes, *, name: str) -> pa.Table:
     """One JSON object a line; an absent key is null, a blank line no row."""
     rows: list[dict[str, str | None]] = []
     tables: list[pa.Table] = []
+    names: dict[str, None] = {}
     for number, line in enumerate(io.BytesIO(data), 1):
         if not line.isspace():
-            rows.append(_json_row(line, number=number, name=name))
+            rows.append(row := _json_row(line, number=number, name=name))
+            names.update(dict.fromkeys(row))
+            require_columns(len(names), name=name)
         if len(rows) == _JSON_ROWS:
             tables.append(_json_table(rows, name=name, before=_JSON_ROWS * len(tables)))
             rows = []
@@ -114,9 +132,10 @@ def from_json(data: bytes, *, name: str) -> pa.Table:
         raise DataError(
             f"{name} must be a JSON document but is not: {problem}.", next_step="Check that the export finished."
         ) from None
-    except (ValueError, RecursionError) as problem:
-        why = "is nested too deeply" if isinstance(problem, RecursionError) else f"is not: {problem}"
-        raise DataError(f"{name} must be a JSON document but {why}.", next_step="Write a list of objects.") from None
+    except ValueError as problem:
+        raise DataError(
+            f"{name} must be a JSON document but is not: {problem}.", next_step="Write a list of objects."
+        ) from None
     rows = _json_rows(found)
     if rows is None:
         raise DataError(
@@ -127,7 +146,7 @@ def from_json(data: bytes, *, name: str) -> pa.Table:
     if odd is not None:
         raise DataError(f"Row {odd:,} of {name} must be a JSON object but is {_json_kind(rows[odd - 1])}.")
     nested = any(_is_nested(value) for row in rows for value in row.values())
-    plain = (_json_rows(json.loads(data)) or []) if nested else rows
+    plain = (_json_rows(_numbers_read(data)) or []) if nested else rows
     cells = [_as_cells(row, plain=same) for row, same in zip(rows, plain, strict=True)]
     return _json_table(cells, name=name, before=0)
 
@@ -165,14 +184,24 @@ def from_parquet(file: bytes | Path, *, name: str) -> pa.Table:
 
     try:
         source = file if isinstance(file, Path) else pa.BufferReader(file)
+        packed = file.stat().st_size if isinstance(file, Path) else len(file)
         with ParquetFile(source, pre_buffer=False, buffer_size=_READ_AHEAD) as opened:
+            require_columns(len(opened.schema_arrow), name=name)
             # Read whole, the cells would for a moment be held twice.
-            table = pa.Table.from_batches(opened.iter_batches(batch_size=_PARQUET_ROWS), opened.schema_arrow)
+            rows = _rows_a_batch(opened)
+            table = whole(opened.iter_batches(batch_size=rows), opened.schema_arrow, packed=packed, name=name)
     except (pa.ArrowInvalid, OSError) as problem:
         raise DataError(
             f"{name} must be a Parquet file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."
         ) from None
     return as_strings(with_names(table, name=name), name=name)
+
+
+def _rows_a_batch(opened: ParquetFile) -> int:
+    """As many as usual, but fewer where rows are so long that a batch of them would fill the memory."""
+    first = next(opened.iter_batches(batch_size=_PEEK), None)
+    a_row = first.nbytes // first.num_rows if first is not None and first.num_rows else 0
+    return min(_PARQUET_ROWS, max(1, _BATCH_BYTES // (a_row + 1)))
 
 
 def as_strings(table: pa.Table, *, name: str) -> pa.Table:
@@ -181,6 +210,7 @@ def as_strings(table: pa.Table, *, name: str) -> pa.Table:
     Raises:
         DataError: two columns have one name, or a column holds what is no text, such as pictures.
     """
+    require_columns(table.num_columns, name=name)
     names = _column_names(table.column_names, name=name)
     pairs = zip(names, table.columns, strict=True)
     return pa.table(
@@ -300,10 +330,9 @@ def _column_names(cells: list[str], *, name: str) -> list[str]:
 def _json_row(line: bytes, *, number: int, name: str) -> dict[str, str | None]:
     try:
         row = _digits_kept(line)
-    except (ValueError, RecursionError) as problem:
-        why = "it is nested too deeply" if isinstance(problem, RecursionError) else problem
+    except ValueError as problem:
         raise DataError(
-            f"Line {number} of {name} must be one JSON object but is not: {why}.",
+            f"Line {number} of {name} must be one JSON object but is not: {problem}.",
             next_step="Write one object a line, without commas between the lines.",
         ) from None
     if not isinstance(row, dict):
@@ -311,13 +340,18 @@ def _json_row(line: bytes, *, number: int, name: str) -> dict[str, str | None]:
             f"Line {number} of {name} must be a JSON object but is {type(row).__name__}.",
             next_step='Write rows as {"text": ..., "label": ...}.',
         )
-    plain = json.loads(line) if any(map(_is_nested, row.values())) else row
+    plain = _numbers_read(line) if any(map(_is_nested, row.values())) else row
     return _as_cells(row, plain=plain)
 
 
 def _digits_kept(data: bytes) -> Any:
     """A JSON value whose numbers are strings: 1.10 stays "1.10", an ID of 20 digits is not rounded."""
-    return json.loads(data, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_no_key_twice)
+    return json_value(data, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_no_key_twice)
+
+
+def _numbers_read(data: bytes) -> Any:
+    """The same value with its numbers, but for those of more digits than Python reads, which stay strings."""
+    return json_value(data, parse_int=lambda digits: int(digits) if len(digits) < _DIGITS else digits)
 
 
 def _is_nested(value: Any) -> bool:
@@ -349,6 +383,7 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _json_table(rows: list[dict[str, str | None]], *, name: str, before: int) -> pa.Table:
     names = list(dict.fromkeys(key for row in rows for key in row))
+    require_columns(len(names), name=name)
     columns = {}
     for column in names:
         cells = [row.get(column) for row in rows]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ratchet.bounds import CELL_BYTES, unpacks_too_far
 from ratchet.config import DataConfig
 from ratchet.data.arrow import from_arrow, read_saved, with_names
 from ratchet.data.encoding import to_utf8
@@ -33,27 +34,10 @@ from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
 from ratchet.data.strings import holds_nul, short_or_padded
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import DataError
+from ratchet.forms import FORMATS
 
-CELL_BYTES = 1_000_000
-FORMATS = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".txt": "",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-    ".arrow": "arrow",
-}
-"""What a file holds by its extension; empty: its first bytes tell."""
 NULLS = frozenset(("", "null", "NULL", "NaN", "nan"))
 """What programs write for nothing: a label of this name is none. People call classes "none", "NA" or 无."""
-UNPACKED_BYTES, PACKED_RATIO = 1 << 30, 200
-"""A gzip file may unpack to more bytes than the first only if it shrinks them by less than the second."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +85,16 @@ def read_table(
             next_step="Leave it out to go by the extension, or by the first bytes of standard input.",
         )
     source = locate(path, name=name or path.name)
+    try:
+        return _read(source, encoding=encoding, columns=columns, format=format)
+    except MemoryError:
+        raise DataError(
+            f"{source.name} needs more memory than there is.",
+            next_step="Read a part of it, or write it as Parquet with only the columns that are wanted.",
+        ) from None
+
+
+def _read(source: Source, *, encoding: str, columns: Sequence[str], format: str) -> RawTable:
     if source.kind in ("file", "stdin"):
         return _read_file(source, encoding=encoding, columns=columns, format=format)
     if columns:
@@ -222,7 +216,7 @@ def read_dataset(
         )
     _require_different_files(files, base=base)
     _require_different_roles(config)
-    raws = [read_table(base / file, encoding=config.encoding, name=str(file)) for file in files]
+    raws = [read_table(base / file, encoding=config.encoding, name=str(file), columns=config.header) for file in files]
     for raw in raws:
         _require_columns(raw, config=config)
         if tell is not None:
@@ -289,7 +283,7 @@ def _unpacked(data: bytes, *, name: str) -> bytes:
             while block := file.read(1 << 24):
                 blocks.append(block)
                 total += len(block)
-                if total > UNPACKED_BYTES and total > PACKED_RATIO * len(data):
+                if unpacks_too_far(total, len(data)):
                     raise DataError(
                         f"{name} must unpack to a table but {len(data):,} bytes become more than {total:,}.",
                         next_step="Unpack it yourself if you trust it, and name the unpacked file.",

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ratchet.bounds import json_value
 from ratchet.data.parts import Parts
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import WorkspaceError
@@ -38,7 +39,7 @@ def load_dataset(folder: Path) -> Dataset:
     path = folder / ROWS
     try:
         table = pq.read_table(path)
-        meta = json.loads(table.schema.metadata[_META])
+        meta = json_value(table.schema.metadata[_META])
         roles, files = Roles(**meta["roles"]), tuple(meta["files"])
         index, origin = (np.asarray(table.column(name).to_numpy(), np.int64) for name in (_FILE, _ORIGIN))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:

@@ -67,6 +67,11 @@ def locate(path: Path, *, name: str) -> Source:
         return _folder(path, part=part, name=name)
     if not path.exists():
         raise _missing(path, name=name)
+    if not path.is_file():
+        raise DataError(
+            f"{name} must be a file or a folder but is a pipe, a socket or a device.",
+            next_step=f"Read a pipe from standard input: cat {name} | ratchet check -",
+        )
     return Source(kind="file", name=name, path=path, part=part, files=(path,))
 
 

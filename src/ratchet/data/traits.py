@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ratchet.bounds import json_value
 from ratchet.data.moments import is_moment
 from ratchet.data.ngrams import blocks
 from ratchet.data.strings import coded
@@ -187,8 +187,8 @@ def _kind(value: str) -> int:
 
 def _is_json(value: str) -> bool:
     try:
-        json.loads(value)
-    except (ValueError, RecursionError):
+        json_value(value)
+    except ValueError:
         return False
     return True
 

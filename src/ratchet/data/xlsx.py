@@ -14,11 +14,10 @@ from xml.etree.ElementTree import ParseError, XMLParser
 
 import pyarrow as pa
 
+from ratchet.bounds import unpacks_too_far
 from ratchet.data.xlsx_cells import Cells, Damaged, DateStyles, Texts
 from ratchet.errors import DataError
 
-UNPACKED_BYTES = 1 << 31
-"""Most bytes that one part of a workbook may have when it is unpacked."""
 _CHUNK = 1 << 20
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -45,7 +44,7 @@ def from_xlsx(data: bytes, *, sheet: str = "", name: str) -> tuple[pa.Table, tup
         raise _ole(data, name=name)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
-            return _table(_Workbook(package, name=name), sheet=sheet)
+            return _table(_Workbook(package, packed=len(data), name=name), sheet=sheet)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, struct.error):
         raise DataError(
             f"{name} must be a whole XLSX workbook but is damaged or cut off.",
@@ -128,8 +127,9 @@ H = TypeVar("H", bound=_Handler)
 class _Workbook:
     """The parts of a package, and the sheets that its workbook names."""
 
-    def __init__(self, package: zipfile.ZipFile, *, name: str) -> None:
+    def __init__(self, package: zipfile.ZipFile, *, packed: int, name: str) -> None:
         self.package, self.name = package, name
+        self._packed, self._unpacked = packed, 0
         self._parts = {info.filename.lstrip("/").casefold(): info for info in package.infolist()}
         self._path = self._main()
         self.elements = self.read(self._path, _Elements())
@@ -155,10 +155,10 @@ class _Workbook:
             raise Damaged(f"{path} is missing")
         if info.flag_bits & 1:
             raise DataError(f"{self.name} must be readable but is encrypted.", next_step="Save it without a password.")
-        if info.file_size > UNPACKED_BYTES:
+        self._unpacked += info.file_size
+        if unpacks_too_far(self._unpacked, self._packed, book=True):
             raise DataError(
-                f"{self.name} must unpack to at most {UNPACKED_BYTES:,} bytes a part but {path} would have "
-                f"{info.file_size:,}.",
+                f"{self.name} must unpack to a table but its {self._packed:,} bytes would become {self._unpacked:,}.",
                 next_step="If the table really is that large, save it as CSV or Parquet.",
             )
         # All programs write UTF-8. A document type is refused, so there are no entities.
@@ -257,12 +257,11 @@ def _unread(book: _Workbook, chosen: str) -> tuple[str, ...]:
 def _require_sound(cells: Cells, *, where: str) -> None:
     if cells.header is None:
         raise DataError(f"{_upper(where)} must have a header and rows but is empty.", next_step="Check the sheet.")
-    for area, first, last in cells.merged:
-        if first <= cells.header_row <= last:
-            raise DataError(
-                f"The header of {where} must have one cell a column but {area} is one merged cell.",
-                next_step="Unmerge it and give each column its own name; rows above the header must go.",
-            )
+    if cells.merged_header:
+        raise DataError(
+            f"The header of {where} must have one cell a column but {cells.merged_header} is one merged cell.",
+            next_step="Unmerge it and give each column its own name; rows above the header must go.",
+        )
     if cells.uncomputed:
         raise DataError(
             f"Cell {cells.uncomputed} of {where} must have a value but holds a formula whose value was never stored.",

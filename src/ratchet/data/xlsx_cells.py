@@ -10,10 +10,11 @@ from typing import Literal
 
 import pyarrow as pa
 
+from ratchet.bounds import SHEET_CELLS, SHEET_COLUMNS, require_columns
 from ratchet.errors import DataError
 
-MOST_CELLS = 200_000_000
-"""Rows times columns that a sheet may have, empty cells included."""
+_BLOCK = 1 << 13
+"""Rows that are kept as Python's texts before they become Arrow's."""
 Date = Literal["", "date", "datetime", "time", "elapsed"]
 _TIMES = {*range(18, 22), *range(32, 36), 45, 47, 55, 56}
 _DATES = {*range(14, 18), *range(27, 32), 36, *range(50, 55), 57, 58}
@@ -94,10 +95,11 @@ class Cells:
     def __init__(self, *, texts: Sequence[str], dates: Sequence[Date], in_1904: bool) -> None:
         self.header: dict[int, str] | None = None
         self.header_row = 0
-        self.merged: list[tuple[str, int, int]] = []
         self.uncomputed = ""
         self.rows = 0
-        self._columns: dict[int, list[str | None]] = {}
+        self._columns = _Columns()
+        self.merged_header = ""
+        self._merged_below, self._merged_first = 0, ""
         self._texts, self._dates, self._in_1904 = texts, dates, in_1904
         self._row: dict[int, str] = {}
         self._row_number = self._column = 0
@@ -113,6 +115,8 @@ class Cells:
         if tag == "c":
             self._cell, self._value, self._formula = attributes, None, False
             self._column = self._place(attributes.get("r", ""))
+            if self._column > SHEET_COLUMNS:
+                raise Damaged(f"row {self._row_number} has more than {SHEET_COLUMNS:,} cells")
         elif tag in ("v", "t"):
             if not self._readings:
                 self._reading, self._parts = True, []
@@ -130,7 +134,8 @@ class Cells:
         """It ends, and what it holds is known."""
         if tag in ("v", "t"):
             if self._reading:
-                self._value = [*(self._value or ()), *self._parts]
+                self._value = self._value or []
+                self._value += self._parts
             self._reading = False
         elif tag == "c":
             value = self._text()
@@ -149,12 +154,8 @@ class Cells:
     def table(self, *, name: str) -> pa.Table:
         """The columns that have a name or a cell, in order."""
         header = self.header or {}
-        used = sorted({*(place for place, cell in header.items() if cell.strip()), *self._columns})
-        if len(used) * self.rows > MOST_CELLS:
-            raise DataError(
-                f"A sheet must have at most {MOST_CELLS:,} cells but {name} has {self.rows:,} rows of {len(used):,}.",
-                next_step="Save the table as CSV or Parquet.",
-            )
+        used = sorted({*(place for place, cell in header.items() if cell.strip()), *self._columns.places})
+        require_columns(len(used), name=name)
         names = [header.get(place, "").strip() or f"column_{place}" for place in used]
         twice = [column for column, count in Counter(names).items() if count > 1]
         if twice:
@@ -163,20 +164,15 @@ class Cells:
                 f"{' and '.join(letters(place) for place, column in zip(used, names, strict=True) if column == twice[0])}.",
                 next_step="Rename or remove one of them.",
             )
-        columns = {}
-        for column, place in zip(names, used, strict=True):
-            cells = self._columns.pop(place, [])
-            columns[column] = pa.array(cells + [None] * (self.rows - len(cells)), pa.string())
-        return pa.table(columns)
+        return pa.table(dict(zip(names, self._columns.take(used), strict=True)))
 
     def notes(self, where: str) -> tuple[str, ...]:
         """What is not as it looks."""
-        below = [area for area, first, last in self.merged if first > self.header_row]
-        if not below:
+        if not self._merged_below:
             return ()
         return (
-            f"In {where} {len(below):,} merged cells (such as {below[0]}) have their value in the first cell only; the "
-            "others are missing.",
+            f"In {where} {self._merged_below:,} merged cells (such as {self._merged_first}) have their value in the first "
+            "cell only; the others are missing.",
         )
 
     def _place(self, reference: str) -> int:
@@ -199,17 +195,18 @@ class Cells:
         if self.header is None:
             self.header, self.header_row = self._row, self._row_number
             return
-        for place, cell in self._row.items():
-            column = self._columns.setdefault(place, [])
-            if len(column) < self.rows:
-                column.extend([None] * (self.rows - len(column)))
-            column.append(cell)
+        self._columns.add(self._row)
         self.rows += 1
 
     def _merge(self, area: str) -> None:
         corners = [_REFERENCE.fullmatch(corner) for corner in area.replace("$", "").split(":")]
         if len(corners) == 2 and corners[0] and corners[1]:
-            self.merged.append((area, int(corners[0][2]), int(corners[1][2])))
+            first, last = int(corners[0][2]), int(corners[1][2])
+            if first > self.header_row:
+                self._merged_first = self._merged_first or area
+                self._merged_below += 1
+            elif last >= self.header_row:
+                self.merged_header = self.merged_header or area
 
     def _text(self) -> str | None:
         """What the cell that ends here holds; ``None`` where it is empty."""
@@ -245,6 +242,41 @@ class Cells:
         except ValueError:
             raise Damaged(f"it has a number {value[:40]!r}") from None
         return as_date(number, kind=kind, in_1904=self._in_1904) or shortest(number)
+
+
+class _Columns:
+    """The columns below the header, of which a block of rows at a time is kept as Python's texts."""
+
+    def __init__(self) -> None:
+        self.places: dict[int, list[pa.Array]] = {}
+        self._rows: list[dict[int, str]] = []
+        self._done = 0
+
+    def add(self, row: dict[int, str]) -> None:
+        """The cells of the next row, by the number of their column."""
+        self._rows.append(row)
+        for place in row.keys() - self.places.keys():
+            self.places[place] = [pa.nulls(self._done, pa.string())]
+        if len(self.places) * (self._done + len(self._rows)) > SHEET_CELLS:
+            raise DataError(
+                f"A sheet must have at most {SHEET_CELLS:,} cells but this one has {self._done + len(self._rows):,} rows of "
+                f"{len(self.places):,} and more.",
+                next_step="Save the table as CSV or Parquet.",
+            )
+        if len(self._rows) == _BLOCK:
+            self._flush()
+
+    def take(self, places: Sequence[int]) -> list[pa.ChunkedArray]:
+        """The columns at these places; one that only the header has is empty."""
+        self._flush()
+        empty = [pa.nulls(self._done, pa.string())]
+        return [pa.chunked_array(self.places.pop(place, empty), pa.string()) for place in places]
+
+    def _flush(self) -> None:
+        for place, chunks in self.places.items():
+            chunks.append(pa.array([row.get(place) for row in self._rows], pa.string()))
+        self._done += len(self._rows)
+        self._rows = []
 
 
 def whole(text: str) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.bounds import json_value
 from ratchet.config import EncoderSpec
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.packing import by_length, padded, softmax
@@ -84,7 +85,7 @@ class FittedEncoder:
         """
         with atomic_folder(folder) as target, quiet_transformers():
             self.network.backbone.save_pretrained(target)  # type: ignore[operator]
-            _write(target / "tokenizer.json", json.loads(self.tokens.to_json()))
+            _write(target / "tokenizer.json", json_value(self.tokens.to_json()))
             _write(target / "tokenizer_config.json", _tokenizer_config(self.tokens))
             if self.network.head is not None:
                 _save_head(self.network, target)
@@ -394,7 +395,7 @@ def read_json(path: Path) -> dict[str, Any]:
         RatchetError: there is none.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RatchetError(
             f"{path} must be a JSON file of a saved model but: {error}.", next_step="Train or export the model again."

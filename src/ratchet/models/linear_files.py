@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.bounds import json_value
 from ratchet.errors import BundleError
 from ratchet.models.linear import Block, LinearModel, Member
 from ratchet.models.ngrams import Codes, Ints, Vocabulary
@@ -50,7 +51,7 @@ def read(folder: Path) -> LinearModel:
     meta = _meta(folder)
     data = {name: _checked(folder / name, digest=str(meta["sha256"].get(name))) for name in (TOKENS, ARRAYS)}
     try:
-        return _assemble(meta, json.loads(data[TOKENS]), load(data[ARRAYS]))
+        return _assemble(meta, json_value(data[TOKENS]), load(data[ARRAYS]))
     except (KeyError, ValueError, TypeError, IndexError, SafetensorError) as error:
         raise BundleError(
             f"{folder} must hold a linear model but its files do not fit together ({error}).",
@@ -153,7 +154,7 @@ def _block(arrays: Arrays, name: str, vocabulary: Vocabulary, occurrence: Any) -
 def _meta(folder: Path) -> dict[str, Any]:
     data = _bytes(folder / META)
     try:
-        meta = json.loads(data)
+        meta = json_value(data)
     except ValueError:
         meta = None
     found = meta.get("format") if isinstance(meta, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.bounds import json_value
 from ratchet.errors import BundleError, ExtraMissing
 from ratchet.models.packing import by_length, padded, softmax
 from ratchet.models.quiet import switch_off_telemetry
@@ -162,7 +162,7 @@ def read_part(path: Path, *, kind: type) -> Any:
         BundleError: there is none.
     """
     try:
-        found = json.loads(_text(path))
+        found = json_value(_text(path))
     except ValueError as error:
         raise BundleError(f"{path} must be JSON but: {error}.", next_step=_AGAIN) from error
     if not isinstance(found, kind):

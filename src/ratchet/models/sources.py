@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from ratchet.bounds import json_value
 from ratchet.errors import RatchetError
 from ratchet.models.quiet import allow_hub
 
@@ -153,7 +153,7 @@ def _require_encoder(source: Source) -> None:
 
 def _read(path: Path, *, owner: str) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RatchetError(
             f"The encoder source {owner!r} must have a readable {path.name} but {path}: {first_line(error)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import gzip
 import io
 import os
@@ -15,43 +16,72 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ratchet.errors import DataError
-from ratchet.forms import ENCODINGS, encoding_called
+from ratchet.forms import ENCODINGS, FORMATS, encoding_called
 from ratchet.serve.formats import Format
 
 STDIO = Path("-")
-SUFFIXES: dict[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".txt": "text",
-}
-TABLES = (".xlsx", ".xlsm", ".arrow", ".json")
-"""Tables that are read whole, as ``check`` and ``run`` read them; the result is CSV."""
+IN_BLOCKS: dict[str, Format] = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet"}
+"""Formats that are read block by block; any other is read whole, as ``check`` and ``run`` do, and the result is CSV."""
+_HEAD = 1 << 16
 _SCAN = 1024 * 1024
 _SAMPLE = 8 * 1024 * 1024
 
 
-def format_of(source: Path) -> Format:
-    """The format that a file's suffix (before ``.gz``) names; plain lines on standard input."""
-    if source == STDIO:
+def format_of(source: Path, *, text: str, encoding: str) -> Format | None:
+    """The format that a file's suffix (before ``.gz``) names; ``None``: it is a table that is read whole.
+
+    Standard input and ``.txt`` are tables if their first line has the text column, else plain lines.
+    """
+    if source != STDIO:
+        before = Path(source.as_posix().partition("#")[0])
+        if source.is_dir() or before.is_dir():
+            return None
+        suffix = _unpacked(source if source.exists() else before).suffix.lower()
+        if suffix not in FORMATS:
+            raise DataError(
+                f"{source} must end in one of {', '.join(FORMATS)} but ends in {source.suffix!r}.",
+                next_step="Name its format with --format (csv, tsv, jsonl, parquet or text).",
+            )
+        if FORMATS[suffix]:
+            return IN_BLOCKS.get(FORMATS[suffix])
+    found = _told(_head(source), text=text, encoding=encoding)
+    return "text" if found == "text" else IN_BLOCKS.get(found)
+
+
+def _head(source: Path) -> bytes:
+    """The first bytes of a file, unpacked, or what standard input has so far; it can still be read from its start."""
+    if source != STDIO:
+        with reading(source, kind="text") as reader:
+            return reader.read(_HEAD)
+    given = sys.stdin.buffer
+    if given.seekable():
+        start = given.tell()
+        head = given.read(_HEAD)
+        given.seek(start)
+        return head
+    return given.peek(_HEAD) if isinstance(given, io.BufferedReader) else b""
+
+
+def _told(head: bytes, *, text: str, encoding: str) -> str:
+    """What the first bytes are: a table that has the text column, or plain lines."""
+    from ratchet.data.encoding import to_utf8
+    from ratchet.data.parse import layout
+    from ratchet.data.sources import sniffed
+
+    whole = head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1] or head
+    try:
+        data, _ = to_utf8(whole, encoding=encoding, name="the first lines")
+    except DataError:
         return "text"
-    found = SUFFIXES.get(_unpacked(source).suffix.lower())
-    if found is None:
-        raise DataError(
-            f"{source} must end in one of {', '.join([*SUFFIXES, *TABLES])} but ends in {source.suffix!r}.",
-            next_step="Name its format with --format (csv, tsv, jsonl, parquet or text).",
-        )
-    return found
-
-
-def is_table(source: Path) -> bool:
-    """Whether the source is a table that is read whole: a workbook, an Arrow file, a JSON document, a folder."""
-    before = source.as_posix().partition("#")[0]
-    return source != STDIO and (Path(before).is_dir() or _unpacked(Path(before)).suffix.lower() in TABLES)
+    if (kind := sniffed(data)) in ("csv", "tsv"):
+        delimiter, data = layout(data, kind=kind)
+        line = data.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace")
+        try:
+            names = next(csv.reader([line], delimiter=delimiter), [])
+        except csv.Error:
+            names = []
+        return kind if text in (name.strip() for name in names) else "text"
+    return kind if f'"{text}"'.encode() in data else "text"
 
 
 def table_as_csv(source: Path, *, encoding: str) -> BinaryIO:
@@ -78,20 +108,20 @@ def _unpacked(path: Path) -> Path:
     return path.with_suffix("") if _is_packed(path) else path
 
 
-def target_of(source: Path, target: Path | None, *, kind: Format) -> Path:
+def target_of(source: Path, target: Path | None, *, kind: Format, whole: bool) -> Path:
     """Where the result goes; see `predict_file`."""
     written: Format = "tsv" if kind == "text" else kind
     if target is None and source == STDIO:
         return STDIO
     if target is None:
         name = _unpacked(source)
-        if is_table(source):
+        if whole:
             return source.with_name(f"{Path(source.name.partition('#')[0]).stem}.predictions.csv")
         suffix = ".tsv" if kind == "text" else name.suffix
         return source.with_name(f"{name.stem}.predictions{suffix}{source.suffix if _is_packed(source) else ''}")
     if target == STDIO:
         return target
-    if SUFFIXES.get(_unpacked(target).suffix.lower(), written) != written:
+    if IN_BLOCKS.get(FORMATS.get(_unpacked(target).suffix.lower(), ""), written) != written:
         raise DataError(
             f"The result of {source} must be {written} but {target} ends in {target.suffix!r}.",
             next_step="Give it the suffix of its format.",

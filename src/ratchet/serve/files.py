@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,6 @@ from ratchet.serve.ends import (
     STDIO,
     encoding_of,
     format_of,
-    is_table,
     reading,
     table_as_csv,
     target_of,
@@ -63,6 +62,7 @@ def predict_file(
     text: str | None = None,
     format: Format | None = None,
     encoding: str = "auto",
+    columns: Sequence[str] = (),
     each_label: bool = False,
     threads: int = 0,
     model: Predictor | None = None,
@@ -77,9 +77,11 @@ def predict_file(
             ``-`` is standard output;
             ``None``: ``NAME.predictions.SUFFIX`` beside the source, or standard output when reading standard input.
         text: the text column; ``None``: the one that the model was trained on.
-        format: format of the source; ``None``: from its suffix (before ``.gz``), and plain lines on standard input.
+        format: format of the source; ``None``: from its suffix (before ``.gz``). Standard input and ``.txt`` are tables if
+            their first line has the text column, else plain lines.
         encoding: encoding of the source: ``auto`` (UTF-8, UTF-16 by its mark, or GB18030), ``utf-8``, ``gb18030``,
-            ``utf-16`` or ``latin-1``; standard input is UTF-8 unless told otherwise.
+            ``utf-16``, ``big5``, ``windows-1252`` or ``latin-1``; standard input is UTF-8 unless told otherwise.
+        columns: names of the first columns of a CSV or TSV file that has no header; the result has one.
         each_label: also add a column ``probability_LABEL`` for every label.
         threads: cores to use; 0: all.
         model: used instead of the bundle's own model, which is then not loaded.
@@ -91,9 +93,10 @@ def predict_file(
     """
     source = Path(source)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-    whole = format is None and is_table(source)
-    kind = "csv" if whole else format or format_of(source)
-    goal = target_of(source, None if target is None else Path(target), kind=kind)
+    text = text or opened.manifest.text_column
+    streamed = format or ("csv" if columns else format_of(source, text=text, encoding=encoding))
+    kind, whole = streamed or "csv", streamed is None
+    goal = target_of(source, None if target is None else Path(target), kind=kind, whole=whole)
     tally = _Tally(model or load_model(opened, threads=threads), each_label=each_label)
     read_as = "utf-8" if whole else encoding_of(source, wanted=encoding, kind=kind)
     opening = closing(table_as_csv(source, encoding=encoding)) if whole else reading(source, kind=kind)
@@ -104,7 +107,8 @@ def predict_file(
             name="standard input" if source == STDIO else str(source),
             encoding=read_as,
             written=written_encoding(read_as, source=source),
-            text=text or opened.manifest.text_column,
+            text=text,
+            header=tuple(columns),
             columns=tally.columns,
             annotate=tally.annotate if progress is None or whole else _reported(tally, source, reader, progress),
         )

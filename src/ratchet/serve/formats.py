@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, TextIO, TypeVar
 
+from ratchet.bounds import LINE_CHARACTERS
 from ratchet.errors import DataError
 
 Row = TypeVar("Row")
@@ -21,8 +22,8 @@ Annotate = Callable[[list[str | None]], list[dict[str, Cell]]]
 """From the texts of a block (``None`` where missing) to the new cells of each row, by column name."""
 
 BLOCK_ROWS = 1024
+_HEAD = 1 << 16
 BLOCK_CHARACTERS = 4_000_000
-CELL_LIMIT = 64 * 1024 * 1024  # characters of one cell or line; a lone quote would otherwise swallow the whole file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class Pass:
     """Encoding of the target."""
     text: str
     """Name of the text column."""
+    header: tuple[str, ...] = ()
+    """Names of the first columns of a CSV or TSV file that has no header."""
     columns: tuple[str, ...]
     """Names of the new columns."""
     annotate: Annotate
@@ -89,21 +92,26 @@ def _opened(work: Pass, *, newline: str | None) -> Iterator[tuple[TextIO, TextIO
 def delimited(work: Pass, *, delimiter: str) -> None:
     """CSV or TSV with a header; the cells are copied as they are, quoted only where needed.
 
-    CSV may be separated by semicolons, tabs or bars if its header has no comma; TSV whose quotes are not in pairs, as most
-    of it is written, has no quoting.
+    Which mark separates them, and what above the header is none of it, is told as ``check`` and ``run`` tell it. TSV whose
+    quotes are not in pairs, as most of it is written, has no quoting.
     """
+    from ratchet.data.parse import layout
+
     quoted = delimiter == "," or not work.source.seekable() or _quotes_in_pairs(work)
     with _cell_limit(), _opened(work, newline="") as (reader, writer):
         rest = _lines(reader, name=work.name)
-        first = next((line for line in rest if line.strip()), "")
-        if delimiter == ",":
-            delimiter = next((mark for mark in ",;\t|" if mark in first), ",")
+        head = _first(rest)
+        delimiter, below = layout("".join(head).encode("utf-8", "replace"), kind="tsv" if delimiter == "\t" else "csv")
+        blank = below[: len(below) - len(below.lstrip(b"\r\n"))].count(b"\n")
         style = _dialect(delimiter, quoted=quoted)
-        rows = csv.reader(itertools.chain([first], rest), style)
+        parsed = csv.reader(itertools.chain(head[blank:], rest), style)
+        rows: Iterator[list[str]] = parsed
         try:
-            header = next(rows, None)
+            header = next((row for row in rows if row), None)
             if not header:
                 raise DataError(f"{work.name} must have a header line but is empty.")
+            if work.header:
+                rows, header = itertools.chain([header], rows), _named(work, cells=len(header))
             index = work.text_index(header)
             work.refuse_taken(header)
             out = csv.writer(_Rows(writer), style)
@@ -115,14 +123,36 @@ def delimited(work: Pass, *, delimiter: str) -> None:
                 out.writerows([*row, *_cells(cells, work.columns)] for row, cells in zip(block, added, strict=True))
         except csv.Error as error:
             raise DataError(
-                f"{work.name} must have its quotes in pairs but near line {rows.line_num} has not: {error}.",
+                f"{work.name} must have its quotes in pairs but near line {parsed.line_num} has not: {error}.",
                 next_step="Close the quote, double it, or put the whole cell in quotes.",
             ) from error
 
 
+def _first(lines: Iterator[str]) -> list[str]:
+    """The first lines, as many as tell the layout of a file."""
+    head: list[str] = []
+    held = 0
+    for line in lines:
+        head.append(line)
+        held += len(line)
+        if held >= _HEAD:
+            break
+    return head
+
+
+def _named(work: Pass, *, cells: int) -> list[str]:
+    """The header of a file without one."""
+    if len(work.header) > cells:
+        raise DataError(
+            f"The first row of {work.name} must have a cell for each of the {len(work.header)} names but has {cells}.",
+            next_step="Name as many columns as there are, or fewer.",
+        )
+    return [*work.header, *(f"column_{place}" for place in range(len(work.header) + 1, cells + 1))]
+
+
 @contextmanager
 def _cell_limit() -> Iterator[None]:
-    before = csv.field_size_limit(CELL_LIMIT)
+    before = csv.field_size_limit(LINE_CHARACTERS)
     try:
         yield
     finally:
@@ -264,10 +294,10 @@ def parquet(work: Pass) -> None:
 
 def _lines(reader: TextIO, *, name: str) -> Iterator[str]:
     number = 0
-    while line := reader.readline(CELL_LIMIT):
+    while line := reader.readline(LINE_CHARACTERS):
         number += 1
-        if len(line) >= CELL_LIMIT:
-            raise DataError(f"Line {number} of {name} must have fewer than {CELL_LIMIT} characters.")
+        if len(line) >= LINE_CHARACTERS:
+            raise DataError(f"Line {number} of {name} must have fewer than {LINE_CHARACTERS} characters.")
         yield line
 
 
