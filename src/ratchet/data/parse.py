@@ -31,6 +31,7 @@ _BLOCK = 1 << 24
 _READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
 _PARQUET_ROWS, _PEEK, _BATCH_BYTES = 1 << 17, 64, 1 << 28
+_WHOLE = r"Write characters beyond U+FFFF as two \u escapes or as they are."
 _DIGITS = sys.int_info.default_max_str_digits
 _MARKS = (",", ";", "\t", "|")
 _SAMPLE, _SAMPLE_ROWS = 1 << 16, 50
@@ -190,7 +191,7 @@ def from_parquet(file: bytes | Path, *, name: str) -> pa.Table:
             # Read whole, the cells would for a moment be held twice.
             rows = _rows_a_batch(opened)
             table = whole(opened.iter_batches(batch_size=rows), opened.schema_arrow, packed=packed, name=name)
-    except (pa.ArrowInvalid, OSError) as problem:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         raise DataError(
             f"{name} must be a Parquet file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."
         ) from None
@@ -384,6 +385,10 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _json_table(rows: list[dict[str, str | None]], *, name: str, before: int) -> pa.Table:
     names = list(dict.fromkeys(key for row in rows for key in row))
     require_columns(len(names), name=name)
+    if odd := next((key for key in names if _is_half(key)), None):
+        raise DataError(
+            f"The keys of {name} must be text but {legible(odd)!r} holds half a surrogate pair.", next_step=_WHOLE
+        )
     columns = {}
     for column in names:
         cells = [row.get(column) for row in rows]
@@ -394,11 +399,15 @@ def _json_table(rows: list[dict[str, str | None]], *, name: str, before: int) ->
     return pa.table(columns)
 
 
+def _is_half(text: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def _refuse_half_characters(cells: list[str | None], *, column: str, before: int, name: str) -> NoReturn:
-    row = next(i for i, cell in enumerate(cells, before + 1) if cell and any("\ud800" <= c <= "\udfff" for c in cell))
+    row = next(i for i, cell in enumerate(cells, before + 1) if cell and _is_half(cell))
     raise DataError(
         f"Row {row} of {name} must be text but {column!r} holds half a surrogate pair.",
-        next_step=r"Write characters beyond U+FFFF as two \u escapes or as they are.",
+        next_step=_WHOLE,
     )
 
 
@@ -412,10 +421,16 @@ def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> pa.Chun
         cells = [None if cell is None else _compact(cell) for cell in column.to_pylist()]
         return pa.chunked_array([pa.array(cells, pa.string())])
     try:
+        column.validate(full=True)  # bytes that are no UTF-8 would only be met by whoever looks at the cell
         text = pc.cast(column, pa.string())
         # Arrow writes every digit that the unit of a time has: 01:02:03.000000000.
         return pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1") if pa.types.is_temporal(kind) else text
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
+        if "UTF8" in str(problem) or pa.types.is_string(kind):
+            raise DataError(
+                f"Column {column_name!r} of {name} must be text in UTF-8 but is damaged.",
+                next_step="Write the file again.",
+            ) from None
         raise DataError(
             f"Column {column_name!r} of {name} must be text, numbers or dates but is {kind}.",
             next_step="Convert the column or leave it out of the file.",
