@@ -495,7 +495,7 @@ def test_in_time_order_every_verdict_is_made_on_the_valid_part(make_reviews: Cal
     assert not (folder / "folds").exists()
     assert np.load(folder / "rows.npy").tolist() == np.flatnonzero(fold == 0).tolist()
     plain = " ".join(said.getvalue().split())
-    assert "(sealed); in time order; no copy" in plain
+    assert "(sealed); in time order; no test row has a copy" in plain
     assert "Every verdict is made on the valid part alone" in plain
     report = json.loads((Workspace(recipe.workspace).runs / summary["run"] / "report.json").read_bytes())
     assert any("valid begins at" in note for note in report["notes"])
@@ -625,11 +625,18 @@ def test_a_ledger_that_is_gone_is_told(make_reviews: Callable[..., Path]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("near", "words"), [("true", "no copy or near-copy crosses"), ("false", "near-copies were let be")]
+    ("near", "words"),
+    [
+        ("true", "no test row has a copy or near-copy in train or valid"),
+        ("false", "test rows have a near-copy in train or valid"),
+    ],
 )
-def test_prepare_says_what_it_looked_for(make_reviews: Callable[..., Path], near: str, words: str) -> None:
-    said = io.StringIO()
-    run(small(make_reviews(300), f"split.near={near}"), screen=Screen(said), until="prepare")
+def test_prepare_counts_what_crosses(make_reviews: Callable[..., Path], near: str, words: str) -> None:
+    table, said = make_reviews(300), io.StringIO()
+    rows = table.read_text(encoding="utf-8").splitlines()
+    edited = [row.replace(",", "呢,", 1) for row in rows[1:]]
+    table.write_text("\n".join([*rows, *edited]) + "\n", encoding="utf-8")
+    run(small(table, f"split.near={near}"), screen=Screen(said), until="prepare")
     assert words in said.getvalue()
 
 

@@ -56,9 +56,9 @@ from ratchet.data.changes import reasons
 from ratchet.data.clean import prepare as clean
 from ratchet.data.fixes import fix, require_labels
 from ratchet.data.labels import require_trainable
-from ratchet.data.leaks import remove_leaks
+from ratchet.data.leaks import leaks, remove_leaks
 from ratchet.data.ordered import split_by_time, times
-from ratchet.data.parts import seal
+from ratchet.data.parts import TEST, seal
 from ratchet.data.quarantine import changes_path, write_quarantine
 from ratchet.data.read import read_dataset, require_apart
 from ratchet.data.review import Answers, read_answers
@@ -325,15 +325,17 @@ def prepare(job: Job, source: Source) -> PartedRows:
     job.screen.say("prepare", f"{len(rows.dataset):,} rows stay{where}")
     sizes = f"train {len(parts.train):,}, valid {len(parts.valid):,}, test {len(parts.test):,} (sealed)"
     how = f"{parts.folds} folds" if parts.order == "random" else "in time order"
-    apart = (
-        "no copy or near-copy crosses a part"
-        if recipe.split.near
-        else "no copy crosses a part; near-copies were let be"
-    )
-    job.screen.say("prepare", f"{sizes}; {how}; {apart}")
+    job.screen.say("prepare", f"{sizes}; {how}; {_crossing(facts['crossing'], tests=len(parts.test))}")
     for note in parts.notes:
         job.screen.say("prepare", note)
     return rows
+
+
+def _crossing(counts: Mapping[str, int], *, tests: int) -> str:
+    """How many test rows have a copy or a near-copy elsewhere, as it was counted once the rows were divided."""
+    kinds = [(counts["exact"], "copy"), (counts["near"], "near-copy")]
+    found = [f"{count:,} of {tests:,} test rows have a {kind} in train or valid" for count, kind in kinds if count]
+    return "; ".join(found) or "no test row has a copy or near-copy in train or valid"
 
 
 def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None:
@@ -357,8 +359,10 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
     if parts.unit is not None:
         save_array(target / UNIT, parts.unit)
     write_quarantine(target / "quarantine.csv", quarantine)
+    sealed = parts.fold == TEST
     facts = {
         "hash": parts.hash,
+        "crossing": leaks(whole.take(np.flatnonzero(~sealed)), whole.take(np.flatnonzero(sealed)), **near).counts,
         "notes": list(parts.notes),
         "order": parts.order,
         "seal": seal(parts, whole),

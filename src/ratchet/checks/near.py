@@ -11,6 +11,7 @@ from ratchet.checks.duplicates import further, is_further
 from ratchet.checks.finding import Finding, patch
 from ratchet.data.duplicates import near_pairs
 from ratchet.data.table import Rows
+from ratchet.data.units import CHAIN_TEXTS, TEMPLATE
 
 GIVES = ("duplicates.near", "duplicates.giant")
 WARNING = 0.01
@@ -75,14 +76,20 @@ def _giant(context: Context, *, texts: int) -> Iterator[Finding]:
     rows = np.flatnonzero((context.clusters == largest) & distinct).astype(np.int64)
     split = context.recipe.split
     clusters, parts = int(np.count_nonzero(sizes)), split.folds + (context.test is None)
-    what = f"whose size can then miss what the recipe asks (test {percent(split.test)})"
-    if clusters <= parts:
-        what = f"and {counted(clusters, 'cluster')} can not fill {parts} parts: prepare will refuse this table"
+    what = f"it stays in one part, whose size can then miss what the recipe asks (test {percent(split.test)})"
+    refused = clusters <= parts and sizes[largest] <= CHAIN_TEXTS
+    if refused:
+        what = (
+            f"it stays in one part, and {counted(clusters, 'cluster')} can not fill {parts} parts: prepare will refuse this "
+            "table"
+        )
+    elif clusters <= parts or sizes[largest] > TEMPLATE * texts:
+        what = "its texts look as if made from a template, and prepare divides them by a finer measure"
     yield context.finding(
         "duplicates.giant",
-        severity="error" if clusters <= parts else "warning",
+        severity="error" if refused else "warning",
         message=f"One cluster of near-duplicates holds {percent(sizes[largest] / texts)} of the different texts "
-        f"({sizes[largest]:,} of {texts:,}); it stays in one part, {what}.",
+        f"({sizes[largest]:,} of {texts:,}); {what}.",
         why="Texts that are all made from one template are one example many times over: the score says how well it is known.",
         positions=rows,
         of=texts,

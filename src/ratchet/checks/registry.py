@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ratchet.checks import (
     balance,
     chat,
+    columns,
     completeness,
     consistency,
     diversity,
@@ -220,6 +221,7 @@ CHECKS: tuple[Check, ...] = (
     Check(id="balance", title="Class balance", cost="cheap", gives=balance.GIVES, run=balance.check),
     Check(id="duplicates", title="Copies", cost="cheap", gives=duplicates.GIVES, run=duplicates.check),
     Check(id="text", title="Health of the texts", cost="cheap", gives=text.GIVES, run=text.check),
+    Check(id="columns", title="Texts in other columns", cost="cheap", gives=columns.GIVES, run=columns.check),
     Check(id="chat", title="Conversations", cost="cheap", gives=chat.GIVES, run=chat.check),
     Check(id="giveaway", title="Labels in texts", cost="cheap", gives=giveaway.GIVES, run=giveaway.check),
     Check(id="near", title="Near-duplicates", cost="pairs", gives=near.GIVES, run=near.check),

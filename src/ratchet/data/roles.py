@@ -59,6 +59,8 @@ _NUMBER = re.compile(r"[-+]?\d+(?P<point>[.,]\d+)?")
 _EPOCH = re.compile(r"1[0-9]{9}(?:[0-9]{3})?(?:\.\d+)?")
 _NO_WORDS = re.compile(r"(?:https?://|www\.)\S+|[0-9A-Fa-f-]{16,}")
 _LONGEST_LABEL = 40
+_BESIDE_CHARACTERS, _BESIDE_SHARE = 8, 0.2
+_SEVERAL = re.compile(r"(?:\S+\s+){2,}\S.*|.*(?:[\u3400-\u9fff]\W?){6}.*", re.DOTALL)
 _MOST_LABELS = 1_000
 _MOST_NUMBERS = 10
 
@@ -112,6 +114,28 @@ def guess_roles(table: pa.Table, *, name: str, given: Mapping[str, str | None] |
             why[role] = found[1]
     text = chosen.pop("text") or table.column_names[0]
     return Guess(roles=Roles(text=text, **chosen), why=why, notes=tuple(notes))
+
+
+def texts_beside(table: pa.Table, *, roles: Roles) -> list[tuple[str, float, float]]:
+    """Columns without a role that hold texts too: name, mean characters of a cell, and those of the text column.
+
+    Cells are several words, or as many Chinese characters, mostly different ones, and not far shorter than the text's.
+    """
+    own = _Column(roles.text, table.column(roles.text)).length
+    taken = (roles.text, roles.label, roles.group, roles.time, roles.id)
+    found = []
+    for name in table.column_names:
+        if name in taken:
+            continue
+        column = _Column(name, table.column(name))
+        if (
+            column.length >= max(_BESIDE_CHARACTERS, _BESIDE_SHARE * own)
+            and column.says_something
+            and column.share(_SEVERAL) > 0.5
+            and 2 * len(set(column.cells)) > len(column.cells)
+        ):
+            found.append((name, column.length, own))
+    return sorted(found, key=lambda one: -one[1])
 
 
 def _require(named: Mapping[str, str], names: Sequence[str], *, name: str) -> None:

@@ -23,6 +23,10 @@ from ratchet.data.table import Dataset, Rows
 CHAIN_SHARE = 0.01
 CHAIN_TEXTS = 20  # a chain this short hurts no split, whatever its share
 _STEP, _LAST = 0.1, 0.9
+_FINER = (0.8, 0.9, None)
+"""Similarities from which texts of a template are tied, where they would be all of one part; none: one wording alone."""
+TEMPLATE = 0.5
+"""Share of the different texts beyond which near-duplicates are taken for texts of one template."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +50,10 @@ def units(dataset: Dataset, *, config: SplitConfig) -> Units:
     check lets pass still lends its label. Chains of merely alike sentences can tie half a table into one unit by the
     looser rule; when a chain ties more than 1 % of the different texts, the loose threshold rises in steps of .1 until it does
     not, and a note says so. A table that is one cluster even at .9 keeps the threshold it was given.
+
+    Texts made from a template, which differ in a number or a name, can be more than half of the table or all of a label, or
+    leave fewer units than there are parts. Such units of more than 20 texts are divided by a finer measure (trigrams from
+    .8, then .9, then one wording), and a note says so: else the table could not be divided at all.
     """
     unique, _, member = unique_texts(dataset.texts)
     ngram = loose_ngram(unique)
@@ -65,9 +73,25 @@ def units(dataset: Dataset, *, config: SplitConfig) -> Units:
                 f"So many texts share a boilerplate that {skipped:,} pairs were not compared one by one; a few "
                 "near-duplicates among them may be in different parts."
             )
-    unit = tied[member]
-    if dataset.roles.group is not None:
-        unit = united(unit, _grouped(dataset.column(dataset.roles.group)))
+    group = None if dataset.roles.group is None else _grouped(dataset.column(dataset.roles.group))
+
+    def of_rows(tied: Rows) -> Rows:
+        return tied[member] if group is None else united(tied[member], group)
+
+    unit = of_rows(tied)
+    stuck = _undividable(unit, dataset, parts=config.folds + 1)
+    stuck = stuck[[len(np.unique(member[unit == number])) > CHAIN_TEXTS for number in stuck]]
+    if config.near and len(stuck):
+        finer, at = unit, None
+        for at in _FINER:
+            again = np.unique(member[np.isin(unit, stuck)])
+            tied = _divided(tied, unique, again, threshold=at)
+            finer = of_rows(tied)
+            if not len(_undividable(finer, dataset, parts=config.folds + 1)):
+                break
+        if int(finer.max()) > int(unit.max()):
+            notes.append(_template_note(dataset, unit=unit, stuck=stuck, threshold=at))
+            unit = finer
     return Units(unit=renumbered(unit), ngram=ngram, threshold=threshold, notes=tuple(notes))
 
 
@@ -81,6 +105,43 @@ def _loose(unique: list[str], *, ngram: int, threshold: float) -> tuple[Rows, fl
             return given, threshold
         found = near_components(unique, ngram=ngram, threshold=at)[0]
     return found, at
+
+
+def _undividable(unit: Rows, dataset: Dataset, *, parts: int) -> Rows:
+    """Units with more than half of the rows, or all of a label; every unit of rows where there are no more than parts."""
+    sizes = np.bincount(unit)
+    if len(sizes) <= parts:
+        return np.flatnonzero(sizes > 1)
+    stuck = {int(sizes.argmax())} if sizes.max() > max(TEMPLATE * len(unit), CHAIN_TEXTS) else set()
+    first: dict[str | None, int] = {}
+    several: set[str | None] = set()
+    for label, number in zip(dataset.labels, unit.tolist(), strict=True):
+        if first.setdefault(label, number) != number:
+            several.add(label)
+    stuck |= {number for label, number in first.items() if label not in several and sizes[number] > 1}
+    return np.array(sorted(stuck), np.int64)
+
+
+def _divided(tied: Rows, unique: list[str], again: Rows, *, threshold: float | None) -> Rows:
+    """The grouping of the texts with those in ``again`` tied by nothing but this similarity, or one wording."""
+    texts = [unique[i] for i in again]
+    own = exact_groups(texts, form=same_words_of)
+    if threshold is not None:
+        own = united(own, near_components(texts, ngram=NGRAM, threshold=threshold)[0])
+    finer = tied.copy()
+    finer[again] = tied.max(initial=-1) + 1 + own
+    return renumbered(finer)
+
+
+def _template_note(dataset: Dataset, *, unit: Rows, stuck: Rows, threshold: float | None) -> str:
+    rows = np.flatnonzero(np.isin(unit, stuck))
+    how = "of one wording" if threshold is None else f"from a similarity of {threshold:g} on"
+    return (
+        f"{len(rows):,} of {len(dataset):,} rows look as if made from a few templates (the first is "
+        f"{dataset.place(int(rows[0]))}): they differ in little, such as a number or a name, and could not be divided. Of "
+        f"them only texts {how} stay in one part, so near-copies of test rows are in train: the score holds for further "
+        "texts of these templates, not for new ones."
+    )
 
 
 def _grouped(values: list[str | None]) -> Rows:

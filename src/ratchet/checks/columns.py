@@ -1,0 +1,30 @@
+"""Columns that hold texts too, which no model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ratchet.checks.context import Context
+from ratchet.checks.finding import Finding
+from ratchet.data.roles import texts_beside
+
+GIVES = ("columns.text",)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Each further column of texts, the longest first: a title, a question beside an answer."""
+    roles = context.dataset.roles
+    if context.chat is not None:
+        return
+    for column, length, own in texts_beside(context.dataset.table, roles=roles):
+        yield context.finding(
+            "columns.text",
+            severity="warning",
+            message=f"{column!r} holds texts too ({length:.0f} characters each, {roles.text!r} has {own:.0f}), and no model "
+            "reads them.",
+            why="What decides the label may stand there. Name the column that matters most as data.text, or write both into "
+            "one.",
+            rows=len(context.dataset),
+            column=column,
+            shown=range(min(3, len(context.dataset))),
+        )
