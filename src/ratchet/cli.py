@@ -296,7 +296,8 @@ def predict(
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
 @click.option("--workers", type=click.IntRange(0), default=0, help="Requests computed at once; 0: by cores.")
-def serve(bundle: Path, host: str, port: int, workers: int) -> None:
+@click.option("--name", "names", multiple=True, help="A further name by which clients may call it without a key.")
+def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ...]) -> None:
     """Serve BUNDLE over REST: /predict, /healthz, /readyz, /docs.
 
     Beyond this machine (another --host than loopback) the environment variable RATCHET_API_KEY must hold a key.
@@ -304,7 +305,7 @@ def serve(bundle: Path, host: str, port: int, workers: int) -> None:
     from ratchet.config import ServeConfig
     from ratchet.serve import serve as serve_bundle
 
-    serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers))
+    serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers, names=names))
 
 
 cli.add_command(check)

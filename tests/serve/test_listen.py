@@ -75,7 +75,7 @@ def test_requests_in_flight_are_answered_after_sigterm(bundle: Bundle, no_key: N
             url, port = found[0], int(found[1])
             assert f"curl {url}/predict" in child.stdout.readline()
             assert httpx.get(f"{url}/readyz").json()["status"] == "ready"
-            big = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            big = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             big += b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000
             assert _raw(("127.0.0.1", port), big).startswith(b"HTTP/1.1 413 ")
             asked = [pool.submit(httpx.post, f"{url}/predict", json={"text": "hold"}, timeout=60) for _ in range(8)]

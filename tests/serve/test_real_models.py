@@ -93,7 +93,7 @@ def _over_rest(bundle: Bundle, *, labels: Sequence[str]) -> list[list[float]]:
         transport = httpx.ASGITransport(app=app)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://server") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             await app.state.engine.settled.wait()
             assert app.state.engine.failure is None

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from ratchet.config import ServeConfig
 from ratchet.errors import BundleError
 from ratchet.serve import intake
 from ratchet.serve.rest import build_app
+from ratchet.serve.wire import Refused, read_texts
 
 Model = Any  # the Lengths of conftest.py
 JSON = {"Content-Type": "application/json"}
@@ -29,7 +31,7 @@ async def running(app: Starlette, *, settled: bool = True) -> AsyncIterator[http
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://server") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):
         if settled:
             await app.state.engine.settled.wait()
@@ -289,7 +291,7 @@ def test_a_failing_server_leaks_nothing(bundle: Bundle, model: Model, monkeypatc
     def broken(*_: Any, **__: Any) -> None:
         raise KeyError("secret")
 
-    monkeypatch.setattr("ratchet.serve.rest.predictions", broken)
+    monkeypatch.setattr("ratchet.serve.rest.require_json", broken)
     answer = post(build_app(bundle.path, config=ServeConfig(), model=model), b'{"text": "a"}')
     assert error(answer)[:2] == (500, "internal")
     assert "secret" not in answer.text
@@ -355,3 +357,54 @@ def test_a_damaged_bundle_makes_no_app(bundle: Bundle) -> None:
     (bundle.path / "model/weights.bin").write_bytes(b"124")
     with pytest.raises(BundleError, match="was changed"):
         build_app(bundle.path, config=ServeConfig())
+
+
+HOSTS = [
+    ("localhost", 200),
+    ("LOCALHOST:8000", 200),
+    ("127.0.0.1:8000", 200),
+    ("[::1]:8000", 200),
+    ("models.example.org", 200),
+    ("evil.example.org", 421),
+    ("localhost.evil.example.org", 421),
+    ("127.0.0.1.evil.example.org:8000", 421),
+    ("", 421),
+]
+
+
+@pytest.mark.parametrize(("host", "status"), HOSTS)
+def test_without_a_key_the_host_must_be_this_server(bundle: Bundle, model: Model, host: str, status: int) -> None:
+    app = build_app(bundle.path, config=ServeConfig(names=("models.example.org",)), model=model)
+    answer = post(app, b'{"text": "a"}', {**JSON, "Host": host})
+    assert answer.status_code == status
+    if status == 421:
+        assert error(answer)[:2] == (421, "wrong_host")
+
+
+def test_with_a_key_any_host_will_do(bundle: Bundle, model: Model) -> None:
+    app = build_app(bundle.path, config=ServeConfig(), model=model, api_key="s3cret-key")
+    assert post(app, b'{"text": "a"}', {**JSON, "Host": "x.example.org", "X-API-Key": "s3cret-key"}).status_code == 200
+
+
+def test_a_busy_server_refuses_before_it_reads_and_parses_elsewhere(
+    bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def parsed(body: bytearray, **options: Any) -> list[str]:
+        threads.append(threading.current_thread().name)
+        return read_texts(body, **options)
+
+    monkeypatch.setattr("ratchet.serve.rest.read_texts", parsed)
+    app = build_app(bundle.path, config=ServeConfig(), model=model)
+    assert post(app, b'{"text": "a"}').status_code == 200
+    assert threads[0].startswith("ratchet-predict")
+
+    def full() -> None:
+        raise Refused(503, "busy", "no room")
+
+    app = build_app(bundle.path, config=ServeConfig(), model=model)
+    monkeypatch.setattr(app.state.engine, "require_room", full)
+    answer = post(app, b"{" * 100_000)
+    assert error(answer)[:2] == (503, "busy")
+    assert len(threads) == 1

@@ -21,6 +21,7 @@ GOOD: list[tuple[bytes, list[str]]] = [
     (b'{"texts": ["a\\u0000b", "\\ud83d\\ude00"]}', ["a\x00b", "😀"]),
     ('{"text": "三个字"}'.encode(), ["三个字"]),
     (b'{"text": "\\ud800"}', ["\ufffd"]),
+    (b'{"text": "\\\\ud800\\ud83d"}', ["\\ud800\ufffd"]),
     (b'{"texts": ["\\uDE00x", "\\ud83d\\ude00"]}', ["\ufffdx", "😀"]),
     (b' {"text": "a"} \n', ["a"]),
 ]
@@ -39,7 +40,9 @@ BAD: list[tuple[bytes, int, str]] = [
     (b'{"text": "a"', 400, "must be JSON"),
     (b'{"text": "\x00"}', 400, "must be JSON"),
     (b'{"text": "a\\ud800', 400, "must be JSON"),
-    (b'{"text": "\\ud800", "texts": ' + b"[" * 100_000, 400, "must be JSON"),
+    (b'{"text": "\\ud800", "texts": ' + b"[" * 100_000, 422, "Expected `str`, got `array`"),
+    (b'{"text": "' + b"\\ud83dx" * 1_000 + b'"}', 400, "more than"),
+    (b'{"%s": 1}' % (b"k" * 1_000_000), 422, " ... "),
     (b'{"text": "\xff"}', 400, "must be UTF-8"),
     (b'{"text": "\xed\xa0\x80"}', 400, "must be UTF-8"),
     (b"[]", 400, "must be a JSON object but got array"),

@@ -30,20 +30,25 @@ class Expired(Exception):
 
 
 @dataclass
-class _Job:
-    """One request's texts on their way through the pool."""
+class Job:
+    """One request on its way through the pool: what it asks may be asked of the model until its deadline."""
 
-    texts: Sequence[str]
+    model: Predictor
     stop: float
     abandoned: bool = False
 
-    def run(self, model: Predictor) -> npt.NDArray[np.float32]:
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Probabilities (n, k) of the texts.
+
+        Raises:
+            Expired: the deadline passed, or nobody waits any more.
+        """
         parts = []
-        for start in range(0, len(self.texts), CHUNK):
+        for start in range(0, len(texts), CHUNK):
             if self.abandoned or time.monotonic() > self.stop:
                 raise Expired
-            parts.append(checked(model, self.texts[start : start + CHUNK]))
-        return np.concatenate(parts) if parts else np.zeros((0, len(model.labels)), dtype=np.float32)
+            parts.append(checked(self.model, texts[start : start + CHUNK]))
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.model.labels)), dtype=np.float32)
 
 
 def worker_count(config: ServeConfig) -> int:
@@ -95,30 +100,44 @@ class Engine:
         checked(model, SELF_TEST)
         return model
 
-    async def predict(self, texts: Sequence[str], *, since: float) -> npt.NDArray[np.float32]:
-        """Probabilities (n, k) of the texts; ``since`` is when the request came, in seconds of time.monotonic().
+    def require_room(self) -> Predictor:
+        """The model, if a request may be asked of it now; to be called before its body is read, too.
 
         Raises:
-            Refused: 503 when the model is not ready or the queue is full, 504 after the deadline, 500 if the model fails.
+            Refused: 503 when the model is not ready or the queue is full.
         """
         if self.model is None:
             raise Refused(503, "not_ready", "The model is still loading.", headers={"Retry-After": "1"})
         if self._pending >= self._room:
             message = f"{self._pending} requests are waiting already; try again in a second."
             raise Refused(503, "busy", message, headers={"Retry-After": "1"})
-        job = _Job(texts, since + self._config.deadline)
+        return self.model
+
+    async def run(self, work: Callable[[Job], bytes], *, since: float) -> bytes:
+        """The answer that ``work`` makes in a thread, from reading its body to writing its bytes.
+
+        Args:
+            work: asks the model through the job that it is given; what it raises as Refused is the client's mistake.
+            since: when the request came, in seconds of time.monotonic().
+
+        Raises:
+            Refused: 503 when the model is not ready or the queue is full, 504 after the deadline, 500 if the model fails.
+        """
+        job = Job(self.require_room(), since + self._config.deadline)
         self._pending += 1
-        work = self._pool.submit(job.run, self.model)
-        answer = asyncio.wrap_future(work)
+        running = self._pool.submit(work, job)
+        answer = asyncio.wrap_future(running)
         answer.add_done_callback(self._leave)
         await asyncio.wait({answer}, timeout=max(0.0, job.stop - time.monotonic()))
         if not answer.done():
             job.abandoned = True
-            work.cancel()
+            running.cancel()
             raise _too_late(self._config)
         failure = answer.exception()
         if isinstance(failure, Expired):
             raise _too_late(self._config)
+        if isinstance(failure, Refused):
+            raise failure
         if failure is not None:
             place = traceback.extract_tb(failure.__traceback__)[-1]
             # The exception's own text may hold the user's text, which does not belong in a log.
@@ -127,7 +146,7 @@ class Engine:
             raise Refused(500, "model_failed", "The model failed on this request; the server's log has the reason.")
         return answer.result()
 
-    def _leave(self, answer: asyncio.Future[npt.NDArray[np.float32]]) -> None:
+    def _leave(self, answer: asyncio.Future[bytes]) -> None:
         """Free the place in the queue when the thread has really finished, not when its client went away."""
         self._pending -= 1
         if not answer.cancelled():

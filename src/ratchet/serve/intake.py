@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Container
 
 from starlette.requests import Request
 
 from ratchet.config import ServeConfig
+from ratchet.forms import legible
 from ratchet.serve.wire import Refused, body_limit
 
 TOGETHER = 8  # bodies of the largest size that may be in memory at the same time
@@ -23,13 +25,23 @@ class Intake:
         self._deadline = config.deadline
         self._held = 0
 
-    async def read(self, request: Request, body: bytearray) -> None:
+    async def read(self, request: Request, body: bytearray, *, admit: Callable[[], object]) -> None:
         """Read into ``body``; give it to ``release`` afterwards, however this ends.
+
+        Args:
+            request: whose body it is.
+            body: gets the bytes.
+            admit: raises Refused when no request can be taken now; a body is thrown away then, not kept.
 
         Raises:
             Refused: 413 when the body is too big, 408 when it comes too slowly, 503 when all bodies together are.
         """
         declared = request.headers.get("content-length", "")
+        try:
+            admit()
+        except Refused:
+            await _linger(request, declared)
+            raise
         if not (declared.isdecimal() and int(declared) > self.limit):
             try:
                 async with asyncio.timeout(self._deadline):
@@ -70,6 +82,19 @@ def require_json(request: Request) -> None:
         raise Refused(415, "wrong_content_type", message)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused(415, "wrong_content_encoding", "The body must not be compressed.")
+
+
+def require_host(request: Request, *, names: Container[str]) -> None:
+    """Refuse a request that calls this server by a name that is not its own.
+
+    A page whose name was made to point at this machine (DNS rebinding) is no other site to the browser, and may send JSON.
+    """
+    host = request.headers.get("host", "")
+    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    if name.strip("[]").lower().rstrip(".") not in names:
+        shown = legible(host[:80])
+        message = f"The header Host must name this server but got {shown!r}; serve --name NAME allows a further name."
+        raise Refused(421, "wrong_host", message)
 
 
 async def _linger(request: Request, declared: str) -> None:

@@ -10,12 +10,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ratchet.config import ServeConfig
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from ratchet.serve.engine import Engine
+
+logger = logging.getLogger("ratchet.serve")
 
 KEY = "RATCHET_API_KEY"
 BACKLOG = 512
@@ -78,6 +80,8 @@ def serve(
 def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet: Callable[[], None]) -> None:
     import uvicorn
 
+    from ratchet.serve.connections import SEND_SECONDS, Connection, Room, most_connections, protocol, told_once
+
     engine: Engine = app.state.engine
 
     class Server(uvicorn.Server):  # type: ignore[misc]
@@ -85,6 +89,7 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             self.loop = asyncio.get_running_loop()
+            self.loop.set_exception_handler(told_once(logger.error))
             await super().startup(sockets)
             self.watch = asyncio.create_task(self.greet_or_end())
 
@@ -103,13 +108,30 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
             self.loop.call_soon_threadsafe(self.loop.call_later, GRACE, super().handle_exit, sig, frame)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            taken = self.take_queued()
             for server in self.servers:
                 server.close()
-            await asyncio.sleep(STRAGGLERS)
+            await asyncio.gather(asyncio.sleep(STRAGGLERS), *taken, return_exceptions=True)
             await super().shutdown(sockets)
 
+        def take_queued(self) -> Sequence[Coroutine[Any, Any, object]]:
+            """Connections that clients have made and nobody has taken: with the listener they would be reset."""
+            taken: list[Coroutine[Any, Any, object]] = []
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:  # BlockingIOError: none is left
+                    return taken
+                connection.setblocking(False)
+                taken.append(self.loop.connect_accepted_socket(self.connection, connection))
+
+        def connection(self) -> Connection:
+            return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    kind = protocol(Room(most=most_connections(), exchange=2 * config.deadline + SEND_SECONDS))
     options = uvicorn.Config(
         app,
+        http=kind,
         log_config=None,
         log_level=logging.WARNING,
         access_log=False,

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from starlette.routing import Route
 from ratchet.bundle import Bundle
 from ratchet.config import ServeConfig
 from ratchet.serve import openapi
-from ratchet.serve.engine import Engine, threads_each
-from ratchet.serve.intake import Intake, require_json
+from ratchet.serve.engine import Engine, Job, threads_each
+from ratchet.serve.intake import Intake, require_host, require_json
 from ratchet.serve.predict import Predictor, load_model
 from ratchet.serve.wire import (
     ErrorDetail,
@@ -37,6 +38,7 @@ from ratchet.serve.wire import (
     read_texts,
 )
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SHORT = 12  # hex digits of the bundle's sha256 in answers
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -93,6 +95,7 @@ class _Service:
         self._config = config
         self._intake = Intake(config)
         self._key = api_key.encode() if api_key else None
+        self._names = frozenset({*LOOPBACK, *(name.lower() for name in (config.host, *config.names))})
         self._name, self._short = bundle.name, bundle.sha256[:SHORT]
         api = openapi.document(name=bundle.name, version=self._short, keyed=api_key is not None)
         self._document = msgspec.json.encode(api)
@@ -107,17 +110,22 @@ class _Service:
     async def predict(self, request: Request) -> Response:
         since = time.monotonic()
         self._authorize(request)
+        if self._key is None:
+            require_host(request, names=self._names)
         require_json(request)
         body = bytearray()
         try:
-            await self._intake.read(request, body)
-            texts = read_texts(body, config=self._config)
-            probabilities = await self._engine.predict(texts, since=since)
+            await self._intake.read(request, body, admit=self._engine.require_room)
+            answer = await self._engine.run(partial(self._predicted, body), since=since)
         finally:
             self._intake.release(body)
-        assert self._engine.model is not None
-        answer = predictions(probabilities, labels=self._engine.model.labels)
-        return self._answer(PredictResponse(model=self._name, bundle=self._short, predictions=answer))
+        return self._json(answer)
+
+    def _predicted(self, body: bytearray, job: Job) -> bytes:
+        """From the bytes of the body to those of the answer; runs in a thread, so that neighbours do not wait."""
+        probabilities = job.predict(read_texts(body, config=self._config))
+        answer = predictions(probabilities, labels=job.model.labels)
+        return msgspec.json.encode(PredictResponse(model=self._name, bundle=self._short, predictions=answer))
 
     async def healthz(self, _: Request) -> Response:
         return self._answer(Status(status="alive"))
@@ -146,10 +154,13 @@ class _Service:
             raise Refused(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
 
     def _answer(self, message: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        return self._json(msgspec.json.encode(message), status=status, headers=headers)
+
+    def _json(self, body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         headers = dict(headers or {})
         if self._engine.draining:
             headers["Connection"] = "close"
-        return Response(msgspec.json.encode(message), status, headers, media_type="application/json")
+        return Response(body, status, headers, media_type="application/json")
 
     def _error(self, status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Response:
         error = ErrorResponse(error=ErrorDetail(type=kind, message=message))

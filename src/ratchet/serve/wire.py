@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.config import ServeConfig
+from ratchet.forms import legible
 
 BODY_CAP = 8 * 1024 * 1024
 ESCAPE = 6  # a one-byte character may be written as \u0041
+SHOWN = 200  # characters of a message that quotes the body
 ROUNDING = 7  # decimals; float32 holds no more
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(description="One text.", examples=["物流很快，下次还会再来"])]
@@ -82,8 +84,12 @@ def body_limit(config: ServeConfig) -> int:
 
 
 _decoder = msgspec.json.Decoder(PredictRequest)
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF = re.compile(
+    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F][0-9a-fA-F]{2})",
+    re.DOTALL,
+)
+"""An escape of half a surrogate pair, where the other half is not beside it."""
 
 
 def read_texts(body: bytes | bytearray, *, config: ServeConfig) -> list[str]:
@@ -93,7 +99,7 @@ def read_texts(body: bytes | bytearray, *, config: ServeConfig) -> list[str]:
         Refused: 400 when the body is not a JSON object, 422 when it has another shape or a text is empty, 413 when it
             holds too much.
     """
-    request = _decode(body)
+    request = _decode(body, most=2 * config.max_texts)
     if (request.text is msgspec.UNSET) == (request.texts is msgspec.UNSET):
         raise Refused(422, "wrong_shape", "The object must have exactly one of the fields 'text' and 'texts'.")
     texts, one = ([request.text], True) if isinstance(request.text, str) else (request.texts, False)
@@ -113,33 +119,55 @@ def read_texts(body: bytes | bytearray, *, config: ServeConfig) -> list[str]:
     return texts
 
 
-def _decode(body: bytes | bytearray) -> PredictRequest:
+def _decode(body: bytes | bytearray, *, most: int) -> PredictRequest:
+    """The request in a body; up to ``most`` halves of surrogate pairs are mended: a text has two ends."""
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError as error:
         if "$" not in str(error) and str(error).startswith("Expected `object`"):
             message = f"The body must be a JSON object but got {_found(error)}."
             raise Refused(400, "not_an_object", message) from error
-        raise Refused(422, "wrong_shape", f"{error}.") from error
+        raise Refused(422, "wrong_shape", f"{_short(str(error))}.") from error
     except UnicodeDecodeError as error:
         raise Refused(400, "bad_json", f"The body must be UTF-8, but byte {error.start} of a text is not.") from error
     except msgspec.DecodeError as error:
-        if _SURROGATE_ESCAPE.search(body):
-            return _decode_surrogates(body, error)
-        raise Refused(400, "bad_json", f"The body must be JSON: {error}.") from error
+        if most and _SURROGATE_ESCAPE.search(body):
+            return _decode_halves(body, error, most=most)
+        raise Refused(400, "bad_json", f"The body must be JSON: {_short(str(error))}.") from error
+
+
+def _short(message: str) -> str:
+    """A message that may quote the body, at a length that people read."""
+    plain = legible(message)
+    return plain if len(plain) <= SHOWN else f"{plain[: SHOWN // 2]} ... {plain[-SHOWN // 2 :]}"
 
 
 def _found(error: msgspec.ValidationError) -> str:
     return str(error).rpartition("got ")[2].strip("`")
 
 
-def _decode_surrogates(body: bytes | bytearray, error: msgspec.DecodeError) -> PredictRequest:
+def _decode_halves(body: bytes | bytearray, error: msgspec.DecodeError, *, most: int) -> PredictRequest:
     """A text cut inside an emoji by its sender holds half a surrogate pair; it becomes U+FFFD as browsers do."""
-    try:
-        loose = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refused(400, "bad_json", f"The body must be JSON: {error}.") from error
-    return _decode(_SURROGATE.sub("\ufffd", json.dumps(loose, ensure_ascii=False)).encode())
+    halves = list(islice(_HALF.finditer(body), most + 1))
+    if len(halves) > most:
+        raise Refused(400, "bad_json", f"The texts must be whole but hold more than {most} halves of surrogate pairs.")
+    parts, done = [], 0
+    for match in halves:
+        at = match.start()
+        if not _is_escaped(body, at):
+            parts += [body[done:at], rb"\ufffd"]
+            done = match.end()
+    if not parts:
+        raise Refused(400, "bad_json", f"The body must be JSON: {_short(str(error))}.") from error
+    return _decode(b"".join([*parts, body[done:]]), most=0)
+
+
+def _is_escaped(body: bytes | bytearray, at: int) -> bool:
+    """Whether the backslash at this place is one that the backslash before it escapes."""
+    before = at
+    while before and body[before - 1] == ord("\\"):
+        before -= 1
+    return (at - before) % 2 == 1
 
 
 def predictions(probabilities: npt.NDArray[np.float32], *, labels: Sequence[str]) -> list[Prediction]:
