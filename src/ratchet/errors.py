@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+from ratchet.forms import legible
+
+LONGEST = 1_000
+"""Characters of a problem that are shown: what it quotes may be as long as a file."""
+
 
 class RatchetError(Exception):
     """A user's mistake: what is wrong, and what to do next.
+
+    Whatever they quote, both are one line without control characters.
 
     Args:
         problem: one sentence of the form "X must be Y but got Z.", naming the row, column, key or file.
@@ -13,11 +22,16 @@ class RatchetError(Exception):
 
     def __init__(self, problem: str, *, next_step: str = "") -> None:
         super().__init__(problem)
-        self.problem = problem
-        self.next_step = next_step
+        self.problem = _line(problem)
+        self.next_step = _line(next_step)
 
     def __str__(self) -> str:
         return f"{self.problem} {self.next_step}".strip()
+
+
+def _line(text: str) -> str:
+    plain = legible(re.sub(r"\s*[\r\n]\s*", " ", text))
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST // 2]} ... {plain[-LONGEST // 2 :]}"
 
 
 class RecipeError(RatchetError):

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import csv
+import hashlib
 import json
+import random
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 
 import httpx
@@ -16,6 +22,7 @@ import pytest
 
 from ratchet.bundle import Bundle, write_bundle
 from ratchet.config import ExportConfig, LinearFeatures, LinearSpec, ServeConfig
+from ratchet.errors import RatchetError
 from ratchet.models.encoder import FittedEncoder
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import fit_linear
@@ -121,3 +128,81 @@ def test_a_linear_bundle_for_a_file(fitted: LinearModel, linear: Bundle, tmp_pat
     wanted = fitted.predict(TEXTS)
     assert [row["prediction"] for row in found] == [fitted.labels[best] for best in wanted.argmax(axis=1)]
     np.testing.assert_allclose([float(row["probability"]) for row in found], wanted.max(axis=1), atol=1e-6)
+
+
+FORGED = [None, 0, -1, 1e308, "", "x", [], {}, [[]], True, "a" * 100_000, ["a", "a"], {"a": {}}, "../../etc", 2**70]
+
+
+def places(value: object, before: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield before
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from places(inner, (*before, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value[:2]):
+            yield from places(inner, (*before, place))
+
+
+def opened(folder: Path) -> str:
+    """What becomes of a bundle: it answers as its labels say, or one line says why not."""
+    try:
+        bundle = Bundle.open(folder)
+        model = load_model(bundle, threads=1)
+        assert model.predict(["hello", "好", ""]).shape == (3, len(model.labels))
+    except RatchetError as error:
+        line = str(error)
+        assert "\n" not in line
+        assert len(line) < 2_500
+        return "refused"
+    return "answers"
+
+
+def test_a_forged_manifest_is_refused_or_answers(linear: Bundle) -> None:
+    sound = json.loads((linear.path / "manifest.json").read_text(encoding="utf-8"))
+    found = Counter()
+    for place in list(places(sound))[1:]:
+        for value in [*FORGED, KeyError]:
+            forged = copy.deepcopy(sound)
+            owner = reduce(lambda inner, key: inner[key], place[:-1], forged)
+            if value is KeyError:
+                del owner[place[-1]]
+            else:
+                owner[place[-1]] = value
+            (linear.path / "manifest.json").write_text(json.dumps(forged), encoding="utf-8")
+            found[opened(linear.path)] += 1
+    assert found["refused"] > 200
+    assert found["answers"] > 20  # such as another date, or another name
+
+
+def forge(bundle: Bundle, target: Path, file: str, *, dice: random.Random) -> None:
+    """A copy of the bundle with one damaged file, whose hash the manifest has right."""
+    shutil.copytree(bundle.path, target)
+    data = bytearray((target / file).read_bytes())
+    place = dice.randrange(len(data))
+    kind = dice.choice(["bytes", "cut", "piece", "drop"])
+    if kind == "bytes":
+        for _ in range(dice.randint(1, 5)):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+    elif kind == "cut":
+        del data[place:]
+    elif kind == "piece":
+        data[place:place] = dice.choice([b"9" * 30, b"null", b"[", b"\xff", b"-1", b'"', b"[" * 5_000])
+    else:
+        del data[place : place + dice.randint(1, 50)]
+    (target / file).write_bytes(data)
+    manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    for entry in manifest["files"]:
+        if entry["path"] == file:
+            entry |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (target / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["linear", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_forged_model_files_are_refused_or_answer(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    bundle: Bundle = request.getfixturevalue(kind)
+    dice = random.Random(5)
+    for file in [entry.path for entry in bundle.manifest.files if entry.path.startswith("model/")]:
+        for _ in range(40 if kind == "linear" else 60):
+            forge(bundle, tmp_path / "forged", file, dice=dice)
+            opened(tmp_path / "forged")
+            shutil.rmtree(tmp_path / "forged")

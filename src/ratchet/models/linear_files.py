@@ -49,10 +49,12 @@ def read(folder: Path) -> LinearModel:
     from safetensors.numpy import load
 
     meta = _meta(folder)
-    data = {name: _checked(folder / name, digest=str(meta["sha256"].get(name))) for name in (TOKENS, ARRAYS)}
+    digests = meta.get("sha256")
+    digests = digests if isinstance(digests, dict) else {}
+    data = {name: _checked(folder / name, digest=str(digests.get(name))) for name in (TOKENS, ARRAYS)}
     try:
         return _assemble(meta, json_value(data[TOKENS]), load(data[ARRAYS]))
-    except (KeyError, ValueError, TypeError, IndexError, SafetensorError) as error:
+    except (AttributeError, KeyError, ValueError, TypeError, IndexError, OverflowError, SafetensorError) as error:
         raise BundleError(
             f"{folder} must hold a linear model but its files do not fit together ({error}).",
             next_step="Export the model again with this version of ratchet.",
