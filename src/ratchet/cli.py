@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -358,11 +357,3 @@ def main() -> None:
         traceback.print_exc()
         click.echo("error: This is a fault of Ratchet's own. Please report it with the lines above.", err=True)
         sys.exit(CRASHED)
-
-
-def program() -> None:
-    """`main` as a process of its own: Ctrl-C once the work is done does not turn its end into a failure."""
-    try:
-        main()
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,7 +84,9 @@ def test_a_file_in_place_of_a_link_replaces_the_link(place: Workspace) -> None:
     Path("other").write_bytes(NEW)
     record(["other"], workspace=place)
     Path("r.csv").symlink_to("other")
-    restore(version, workspace=place)
+    with pytest.raises(DataError, match="is a link"):
+        restore(version, workspace=place)
+    restore(version, workspace=place, force=True)
     assert Path("other").read_bytes() == NEW
     assert not Path("r.csv").is_symlink()
 
@@ -121,3 +125,72 @@ def test_places_stay_in_their_folder(name: str, path: str) -> None:
 def test_a_path_that_leads_out_is_refused(name: str) -> None:
     with pytest.raises(WorkspaceError, match="leave its folder"):
         place_of(name, folder=Path("out"))
+
+
+def forged(version: Version, path: str) -> Version:
+    """A version of somebody else's workspace."""
+    return replace(version, files=tuple(replace(file, path=path) for file in version.files[:1]))
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        (".git/hooks/pre-commit", "into .git"),
+        ("a/.GIT/config", "must not be restored into"),
+        (".ratchet/ledger.jsonl", "into the workspace"),
+        ("link/r.csv", "through a link"),
+        ("a/link/deep/r.csv", "through a link"),
+        ("/etc/cron.d/x", "inside its project"),
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_a_version_of_somebody_else_does_no_harm(
+    place: Workspace, versions: tuple[Version, Version], tmp_path: Path, path: str, problem: str, force: bool
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "elsewhere")
+    ledger = place.ledger.read_bytes()
+    with pytest.raises(DataError, match=problem):
+        restore(forged(versions[0], path), workspace=place, force=force)
+    assert place.ledger.read_bytes() == ledger
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert not (tmp_path / ".git").exists()
+
+
+def test_links_and_git_in_a_folder_that_was_named(
+    place: Workspace, versions: tuple[Version, Version], tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="through a link"):
+        restore(versions[0], tmp_path / "out", workspace=place)
+    with pytest.raises(DataError, match=r"into \.git"):
+        restore(forged(versions[0], ".git/hooks/x"), tmp_path / "new", workspace=place)
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_a_killed_restore_left_is_swept(place: Workspace, versions: tuple[Version, Version]) -> None:
+    stale = Path(".fresh.new-0123abcd")
+    stale.mkdir()
+    (stale / "r.csv").write_bytes(OLD)
+    restore(versions[0], Path("fresh"), workspace=place)
+    assert not stale.exists()
+    assert Path("fresh/a/r.csv").read_bytes() == OLD
+
+
+@pytest.mark.parametrize("name", [".ratchet/ledger.jsonl", ".git/config"])
+def test_the_workspace_and_git_are_not_recorded(place: Workspace, versions: tuple[Version, Version], name: str) -> None:
+    Path(".git").mkdir()
+    Path(".git/config").write_text("[core]")
+    with pytest.raises(DataError, match="must hold tables but"):
+        record([name], workspace=place)
+
+
+def test_two_who_record_the_same_at_the_same_time_record_it_once(place: Workspace) -> None:
+    Path("r.csv").write_bytes(OLD)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: record(["r.csv"], workspace=place).id, range(4)))
+    assert len(set(found)) == 1
+    assert len(log(place)) == 1

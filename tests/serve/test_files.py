@@ -397,3 +397,11 @@ def test_a_table_without_a_header_gets_one(tmp_path: Path, bundle: Bundle, model
     assert model.seen == [["好", "坏"]]
     with pytest.raises(DataError, match="must have a cell for each of the 4 names but has 3"):
         predict_file(bundle, tmp_path / "a.csv", model=model, columns=("a", "b", "c", "d"))
+
+
+@pytest.mark.parametrize("which", ["stdin", "stdout"])
+def test_a_closed_stream_is_one_line(bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("好\n".encode())))
+    monkeypatch.setattr(sys, which, None)
+    with pytest.raises(DataError, match="must be open but is closed"):
+        predict_file(bundle, "-", model=model)

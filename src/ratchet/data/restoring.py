@@ -41,16 +41,21 @@ def restore(
 
     Args:
         target: folder to restore into; the places where the files were recorded when absent.
-        force: also replace files whose content no version holds; it is recorded first.
+        force: also replace files whose content no version holds, which is recorded first, and links.
 
     Raises:
-        DataError: a file would be replaced whose content no version holds.
+        DataError: a file would be replaced whose content no version holds; or a place is outside the project, in the
+            workspace or a ``.git`` folder, or behind a link.
         WorkspaceError: the store is damaged (with the object, the version and the file), or the disk is full.
     """
     known, objects = log(workspace), store(workspace)
     sources = {file.path: _intact(file, version, known, objects) for file in version.files}
     places = _places(version, target, workspace)
+    folder = project(workspace) if target is None else target
+    for place in places.values():
+        _require_free(place, folder=folder, workspace=workspace, force=force)
     if target is not None and target not in places.values() and not target.exists():
+        sweep_beside(target)
         with atomic_folder(target) as folder:
             for name, place in places.items():
                 with atomic_file(folder / place.relative_to(target)) as write:
@@ -101,13 +106,37 @@ def _places(version: Version, target: Path | None, workspace: Workspace) -> dict
     """Where each file goes."""
     if target is None:
         folder = project(workspace)
-        return {
-            file.path: Path(file.path) if Path(file.path).is_absolute() else place_of(file.path, folder=folder)
-            for file in version.files
-        }
+        outside = [file.path for file in version.files if Path(file.path).is_absolute()]
+        if outside:
+            raise DataError(
+                f"A version must be restored inside its project but {version.id} holds {outside[0]}, which is not in {folder}.",
+                next_step="Name a folder for all of its files with --to.",
+            )
+        return {file.path: place_of(file.path, folder=folder) for file in version.files}
     if len(version.files) == 1 and target.suffix and not target.is_dir():
         return {version.files[0].path: target}
     return {file.path: place_of(file.path, folder=target) for file in version.files}
+
+
+def _require_free(place: Path, *, folder: Path, workspace: Workspace, force: bool) -> None:
+    """Refuse a place where a file of somebody else's version could do harm: what runs by itself, and what links lead to."""
+    inside = place.relative_to(folder).parts if place != folder and place.is_relative_to(folder) else (place.name,)
+    if any(part.casefold() == ".git" for part in inside) or place.resolve().is_relative_to(workspace.root.resolve()):
+        raise DataError(
+            f"A version must not be restored into {'the workspace' if '.git' not in inside else '.git'} but holds {place}.",
+            next_step="Record the tables without it, or restore with --to another folder.",
+        )
+    for upper in [folder.joinpath(*inside[:n]) for n in range(1, len(inside))]:
+        if upper.is_symlink():
+            raise DataError(
+                f"A version must not be restored through a link but {upper} is one.",
+                next_step="Replace the link by a folder, or restore with --to another folder.",
+            )
+    if place.is_symlink() and not force:
+        raise DataError(
+            f"{place} must be a file to be replaced but is a link.",
+            next_step="Remove the link, or add --force, which puts a file in its place.",
+        )
 
 
 def _keep(changed: Sequence[Path], version: Version, workspace: Workspace, *, force: bool) -> None:

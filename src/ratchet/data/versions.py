@@ -97,9 +97,21 @@ def record(
     wanted: dict[tuple[str, str], tuple[Path, Part]] = {}
     parts: list[tuple[Part, Sequence[str | Path]]] = [("rows", sources), ("test", test_sources)]
     for part, named in parts:
-        for source in map(Path, named):
+        for given in named:
+            if not str(given).strip():
+                raise DataError(
+                    "A source must be the name of a file or folder but is empty.", next_step="Name the table."
+                )
+            source = Path(given)
             name, files = _local(source, workspace)
             for file in files:
+                whole = file.resolve()
+                if ".git" in whole.parts or whole.is_relative_to(workspace.root.resolve()):
+                    owner = "git" if ".git" in whole.parts else "the workspace"
+                    raise DataError(
+                        f"A version must hold tables but {file} belongs to {owner}.",
+                        next_step="Name the tables themselves.",
+                    )
                 wanted.setdefault((_named(file, workspace), name), (file, part))
     if not wanted:
         raise DataError("A version must have files but none was named.", next_step="Name the tables.")
@@ -123,7 +135,8 @@ def record(
         "columns": list(columns),
         "parent": before[-1].id if before else None,
     }
-    Ledger(workspace.ledger).append(VERSION, body)
+    # Two that record the same at the same time have seen the same log: what they append is one record.
+    Ledger(workspace.ledger).append(VERSION, body, key=f"{VERSION} {identity} after {len(known)}")
     return next(version for version in reversed(log(workspace)) if version.id == identity)
 
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, TextIO, cast
 
 from ratchet.errors import DataError
 from ratchet.forms import ENCODINGS, FORMATS, encoding_called
@@ -53,7 +53,7 @@ def _head(source: Path) -> bytes:
     if source != STDIO:
         with reading(source, kind="text") as reader:
             return reader.read(_HEAD)
-    given = sys.stdin.buffer
+    given = _standard("input").buffer
     if given.seekable():
         start = given.tell()
         head = given.read(_HEAD)
@@ -131,13 +131,21 @@ def target_of(source: Path, target: Path | None, *, kind: Format, whole: bool) -
     return target
 
 
+def _standard(which: Literal["input", "output"]) -> TextIO:
+    """Standard input or output, which a caller may have closed."""
+    found = sys.stdin if which == "input" else sys.stdout
+    if found is None:
+        raise DataError(f"Standard {which} must be open but is closed.", next_step="Name a file instead of -.")
+    return found
+
+
 @contextmanager
 def reading(source: Path, *, kind: Format) -> Iterator[BinaryIO]:
     """The bytes of a file (unpacked), or of standard input."""
     if source == STDIO:
         if kind == "parquet":
             raise DataError("Parquet must be read from a file but got standard input.", next_step="Save it first.")
-        yield sys.stdin.buffer
+        yield _standard("input").buffer
         return
     try:
         raw = source.open("rb")
@@ -158,8 +166,8 @@ def reading(source: Path, *, kind: Format) -> Iterator[BinaryIO]:
 def writing_to(target: Path) -> Iterator[BinaryIO]:
     """A stream that becomes ``target`` when the block ends well."""
     if target == STDIO:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        yield _standard("output").buffer
+        _standard("output").buffer.flush()
         return
     temporary = target.with_name(f".{target.name}.new-{secrets.token_hex(4)}")
     try:
