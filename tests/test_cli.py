@@ -219,7 +219,7 @@ def test_commands_and_flags_are_known() -> None:
     }
     assert flags["run"] == ["--json", "--set", "--until", "--wait"]
     assert flags["compare"] == ["--claim", "--json", "--label", "--labels", "--margin", "--metric", "--workspace"]
-    assert flags["serve"] == ["--host", "--port", "--workers"]
+    assert flags["serve"] == ["--host", "--name", "--port", "--workers"]
 
 
 def test_what_the_system_refuses_is_one_line(ratchet: Callable[..., Ended]) -> None:

@@ -15,7 +15,7 @@ import ratchet
 from ratchet import cli_versions
 from ratchet.cli_check import check, data
 from ratchet.errors import RatchetError
-from ratchet.screen import Screen, survive_any_locale
+from ratchet.screen import Screen, echo, survive_any_locale
 
 if TYPE_CHECKING:
     from ratchet.config import Recipe
@@ -113,7 +113,7 @@ def init(
         force=force,
         ask=ask,
     )
-    click.echo(f"Wrote {written}. Next: ratchet run {written}")
+    echo(f"Wrote {written}. Next: ratchet run {written}")
 
 
 def _listed(columns: str | None) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def runs(workspace: Path, as_json: bool) -> None:
     rows = [tuple(str(run[key]) for key in keys) for run in (known | {"data": told(known)} for known in found)]
     Screen(sys.stdout).table("Runs", ("run", "recipe", "data", "status", "champion", "sealed test", "seconds"), rows)
     if not rows:
-        click.echo("No run yet.")
+        echo("No run yet.")
     return None
 
 
@@ -201,11 +201,11 @@ def compare(
         labels=[name.strip() for name in labels.split(",")] if labels else (),
     )
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     if as_json:
         _print_json(verdict.to_dict())
     else:
-        click.echo(verdict.line)
+        echo(verdict.line)
     sys.exit(EXIT_CODES[verdict.outcome])
 
 
@@ -232,7 +232,7 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
     """Draw the report of a run again and print where it is."""
     from ratchet.history import draw_report
 
-    click.echo(draw_report(workspace, run_id, out=out))
+    echo(str(draw_report(workspace, run_id, out=out)))
 
 
 @cli.command()
@@ -287,7 +287,7 @@ def predict(
         click.echo(json.dumps(facts, ensure_ascii=False), err=str(found.target) == "-")
     else:
         counts = ", ".join(f"{label}: {rows:,}" for label, rows in found.counts.items())
-        click.echo(f"{found.rows:,} rows to {found.target} ({counts})", err=True)
+        echo(f"{found.rows:,} rows to {found.target} ({counts})", err=True)
 
 
 @cli.command()
@@ -342,18 +342,18 @@ def main() -> None:
     except RatchetError as error:
         if debug:
             raise
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        echo(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)
+        echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)
         sys.exit(2)
     except OSError as error:  # what no command foresees: a name too long, a disk that fails while it is read
         if debug:
             raise
         what = f"{error.filename}: " if error.filename is not None else ""
-        click.echo(f"error: {what}{error.strerror or error}. Check the path; --debug shows where it came up.", err=True)
+        echo(f"error: {what}{error.strerror or error}. Check the path; --debug shows where it came up.", err=True)
         sys.exit(2)
     except Exception:  # noqa: BLE001 - a fault of Ratchet's own; `check` uses 1 for findings, so a crash has its own code
         traceback.print_exc()
-        click.echo("error: This is a fault of Ratchet's own. Please report it with the lines above.", err=True)
+        echo("error: This is a fault of Ratchet's own. Please report it with the lines above.", err=True)
         sys.exit(CRASHED)

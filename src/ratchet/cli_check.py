@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ratchet.errors import RatchetError
-from ratchet.screen import Screen
+from ratchet.screen import Screen, echo
 
 if TYPE_CHECKING:
     from ratchet.checks.checkup import Checkup
@@ -107,7 +107,7 @@ def check(
     if fix:
         said += _write_fixes(write_fixes(opened, found.findings))
     for line in said:
-        click.echo(line, err=out is None and form in ("json", "sarif", "junit"))
+        echo(line, err=out is None and form in ("json", "sarif", "junit"))
     if fail_on is not None and found.fails(fail_on):
         sys.exit(FOUND)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ratchet.errors import DataError
+from ratchet.screen import echo
 
 if TYPE_CHECKING:
     from ratchet.data.versions import Version
@@ -63,9 +64,9 @@ def add(
     if as_json:
         _print_json(version.to_dict())
     else:
-        click.echo(_line(version))
+        echo(_line(version))
     for line in said:
-        click.echo(line, err=as_json)
+        echo(line, err=as_json)
 
 
 @click.command()
@@ -79,9 +80,9 @@ def log(workspace: Path, as_json: bool) -> None:
     if as_json:
         return _print_json([version.to_dict() for version in versions])
     for version in versions:
-        click.echo(_line(version))
+        echo(_line(version))
     if not versions:
-        click.echo("No version yet. Record one: ratchet data add FILE")
+        echo("No version yet. Record one: ratchet data add FILE")
     return None
 
 
@@ -98,7 +99,7 @@ def tag(name: str, version: str, move: bool, workspace: Path) -> None:
     place = _open(workspace)
     found = find(version, workspace=place)
     tag_it(name, found, workspace=place, move=move)
-    click.echo(_line(_newest(found.id, place)))
+    echo(_line(_newest(found.id, place)))
 
 
 @click.command()
@@ -163,7 +164,7 @@ def diff(
         from ratchet.workspace import write_atomic
 
         write_atomic(html, render_diff(found, sides).encode())
-        click.echo(f"Wrote {html}.", err=as_json)
+        echo(f"Wrote {html}.", err=as_json)
     if fail_on_shift and found.alarms:
         sys.exit(FOUND)
 
@@ -184,9 +185,9 @@ def restore(version: str, target: Path | None, force: bool, workspace: Path) -> 
     found = find(version, workspace=place)
     written = restore_it(found, target, workspace=place, force=force)
     for path in written:
-        click.echo(f"Restored {path}")
+        echo(f"Restored {path}")
     if not written:
-        click.echo(f"The files are as in version {found.id[:SHORT]} already.")
+        echo(f"The files are as in version {found.id[:SHORT]} already.")
 
 
 @click.command()
@@ -206,10 +207,10 @@ def verify(workspace: Path, as_json: bool) -> None:
         _print_json([asdict(damage) for damage in damaged])
     elif damaged:
         for damage in damaged:
-            click.echo(str(damage))
-        click.echo(REPAIR)
+            echo(str(damage))
+        echo(REPAIR)
     else:
-        click.echo(f"All files of {len({version.id for version in log_of(place)})} versions can be restored.")
+        echo(f"All files of {len({version.id for version in log_of(place)})} versions can be restored.")
     if damaged:
         sys.exit(FOUND)
 

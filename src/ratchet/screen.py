@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+from ratchet.forms import legible
+
 Advance = Callable[[int, int, str], None]
 """Called with work done, all work, and a few words about it."""
 
@@ -26,7 +28,7 @@ class Screen:
         """One line: the stage in the margin, then the text."""
         if self._stream is None:
             return
-        line = f"{stage:<10} {text}"
+        line = f"{stage:<10} {legible(text)}"
         print(line, file=self._stream, flush=True)
 
     def table(self, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -41,7 +43,7 @@ class Screen:
         for place, column in enumerate(columns):
             table.add_column(column, overflow="fold", no_wrap=place == 0)
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(legible(cell)) for cell in row))
         width = None if self._terminal else 140
         Console(file=self._stream, width=width, highlight=False).print(table)
 
@@ -77,3 +79,10 @@ def survive_any_locale() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def echo(line: str, *, err: bool = False) -> None:
+    """Print a line for people: what a terminal would obey, such as the name of a file, is written as an escape."""
+    import click
+
+    click.echo(legible(line), err=err)

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from ratchet.forms import legible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -42,7 +44,7 @@ class Sheet:
         """One line as it is."""
         from rich.text import Text
 
-        made = Text.assemble(*pieces)
+        made = Text.assemble(*map(_plain, pieces))
         made.rstrip()
         self._console.print(made, soft_wrap=True)
 
@@ -67,7 +69,7 @@ class Sheet:
 
         if not rows:
             return
-        plain = [[cell if isinstance(cell, tuple) else (cell, "") for cell in row] for row in rows]
+        plain = [[_plain(cell) for cell in row] for row in rows]
         widths = [max(cell_len(row[i][0]) for row in plain) for i in range(len(plain[0]))]
         used = indent + sum(width + gap for i, width in enumerate(widths) if i != flexible and width)
         widths[flexible] = min(widths[flexible], max(12, self.width - used))
@@ -80,8 +82,13 @@ class Sheet:
             self.line(*pieces)
 
 
+def _plain(piece: Piece | str) -> Piece:
+    """A text and its style, with what a terminal would obey written as an escape."""
+    text, style = piece if isinstance(piece, tuple) else (piece, "")
+    return legible(text), style
+
+
 def _words(pieces: Sequence[Piece | str]) -> Iterator[Piece]:
     """The words of styled texts, each with the spaces behind it; a Chinese character is a word, with its punctuation."""
-    for piece in pieces:
-        text, style = piece if isinstance(piece, tuple) else (piece, "")
+    for text, style in map(_plain, pieces):
         yield from ((word, style) for word in _WORD.findall(text))
