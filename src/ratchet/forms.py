@@ -43,6 +43,27 @@ _ALIASES = {
 }
 
 
+Ranges = tuple[tuple[int, int], ...]
+"""First and last code points."""
+HAN: Ranges = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+COMMON_HAN: Ranges = ((0x4E00, 0x9FFF),)
+"""What nearly every Chinese text is made of; bytes read in a wrong encoding often give the rarer ones."""
+HAN_MARKS: Ranges = ((0x3005, 0x3007),)
+"""々, 〆 and 〇, which stand for Han characters."""
+KANA: Ranges = ((0x3040, 0x30FF), (0x31F0, 0x31FF))
+HANGUL: Ranges = ((0xAC00, 0xD7AF),)
+
+
+def characters(*ranges: Ranges) -> str:
+    """The ranges as the inside of a regular expression's class.
+
+    >>> import re
+    >>> re.findall(f"[{characters(HAN)}]+", "a很好b")
+    ['很好']
+    """
+    return "".join(f"{chr(first)}-{chr(last)}" for several in ranges for first, last in several)
+
+
 def encoding_called(name: str) -> str | None:
     """The encoding that has this name or is also called so, whatever the case; ``None``: there is none.
 

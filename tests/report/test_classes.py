@@ -4,19 +4,19 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from ratchet.report import Confusion
-from ratchet.report.classes import confused, per_class, wilson
+from ratchet.report.classes import confused, per_class, share
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (10, 10), (1, 3), (857, 1000), (1, 100_000)])
 def test_wilson_agrees_with_statsmodels(hits: int, n: int) -> None:
     low, high = proportion_confint(hits, n, method="wilson")
-    share = wilson(hits, n)
-    assert share.low == pytest.approx(low, abs=1e-12)
-    assert share.high == pytest.approx(high, abs=1e-12)
+    found = share(hits, n)
+    assert found.low == pytest.approx(low, abs=1e-12)
+    assert found.high == pytest.approx(high, abs=1e-12)
 
 
 def test_a_share_of_nothing_is_unknown() -> None:
-    assert wilson(0, 0).value is None
+    assert share(0, 0).value is None
 
 
 def test_per_class_figures() -> None:

@@ -13,6 +13,7 @@ from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.turns import Chat, Turn, rows
 from ratchet.data.duplicates import normalise
+from ratchet.forms import HAN, HANGUL, KANA, characters
 
 GIVES = (
     *("chat.recognised", "chat.roles", "chat.empty_turn", "chat.too_long", "chat.template_tokens"),
@@ -21,8 +22,9 @@ GIVES = (
 MANY = 0.01
 _LISTED = 4
 _COPIED, _COPIED_DENSE = 20, 10
-_DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-_WORD = re.compile("[^\\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+_SPACELESS = characters(KANA, HAN, HANGUL)
+_DENSE = re.compile(f"[{_SPACELESS}]")
+_WORD = re.compile(rf"[^\W{_SPACELESS}]+")
 _TEMPLATE = re.compile(
     r"<\|[A-Za-z][A-Za-z0-9_]{1,30}\|>|<｜[^｜<>\n]{1,30}｜>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>"
     r"|<(?:bos|eos|pad|unk)>|\[gMASK\]|<sop>|\[/?(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.checks.context import Context
+from ratchet.data.assign import assign
 from ratchet.data.table import Rows
 from ratchet.paired import wilson
 
@@ -151,33 +152,10 @@ def unfit(context: Context) -> str:
 
 
 def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
-    """A fold of each row: units stay whole, labels are dealt out evenly; the same for the same seed.
-
-    Units of several rows go first, largest first, each to the fold that has the fewest rows of their first label.
-    """
-    _, first, member, sizes = np.unique(unit, return_index=True, return_inverse=True, return_counts=True)
-    head = label[first]
-    luck = np.random.default_rng(seed).permutation(len(first))
-    have = np.zeros((int(label.max(initial=0)) + 1, count), np.int64)
-    fold = np.zeros(len(first), np.int64)
-    several = np.flatnonzero(sizes > 1)
-    for u in several[np.lexsort((luck[several], -sizes[several]))].tolist():
-        fold[u] = np.lexsort((have.sum(axis=0), have[head[u]]))[0]
-        have[head[u], fold[u]] += sizes[u]
-    single = np.flatnonzero(sizes == 1)
-    single = single[np.lexsort((luck[single], head[single]))]
-    labels, starts = np.unique(head[single], return_index=True)
-    ends = np.append(starts[1:], len(single))[: len(starts)]
-    for name, start, end in zip(labels, starts, ends, strict=True):
-        rows = end - start
-        want = np.clip((have[name].sum() + rows) / count - have[name], 0, None)
-        want *= rows / want.sum()
-        owed = np.floor(want).astype(np.int64)
-        order = np.lexsort((have.sum(axis=0), owed - want))
-        owed[order[: rows - owed.sum()]] += 1
-        fold[single[start:end]] = np.repeat(np.arange(count), owed)
-        have[name] += owed
-    return fold[member]
+    """A fold of each row as a run divides its rows: units stay whole, labels have their shares; the same for one seed."""
+    numbered = np.unique(unit, return_inverse=True)[1]
+    order = np.random.default_rng(seed).integers(0, 1 << 63, int(numbered.max(initial=-1)) + 1, dtype=np.uint64)
+    return assign(numbered, label=label, order=order, shares=np.full(count, 1 / count), first_fold=-1)
 
 
 def _sampled(rows: Rows, cluster: Rows, *, most: int, seed: int) -> Rows:

@@ -27,7 +27,7 @@ def assign(unit: Rows, *, label: Rows, order: Keys, shares: Floats, first_fold: 
         label: number of each row's label, 0 to k - 1.
         order: a random key of each unit, shape (u,); ties and the draw of single rows go by it.
         shares: wanted share of each part, shape (parts,), sum 1.
-        first_fold: the part that is the first fold; those before it are no folds, those after it are train.
+        first_fold: the part that is the first fold; those before it are no folds, those after it are train; -1: all parts are.
     """
     draw = _Draw(unit, label=label, order=order, shares=shares, first_fold=first_fold)
     draw.place_several()
@@ -121,13 +121,15 @@ class _Draw:
         inside = np.zeros(shape, np.int64)
         np.add.at(inside, (self.contents.labels, self.part[self.contents.owners]), 1)
         no_train = (inside[:, self.first_fold + 1 :] > 0).sum(axis=1) == 0
-        one_fold = (inside[:, self.first_fold :] > 0).sum(axis=1) < 2
+        one_fold = (inside[:, max(self.first_fold, 0) :] > 0).sum(axis=1) < 2
         moved = False
         for label in np.flatnonzero(no_train | one_fold).tolist():
-            moved |= self._mend_label(label, spare=inside[label])
+            moved |= self._mend_label(label)
         return moved
 
-    def _mend_label(self, label: int, *, spare: Rows) -> bool:
+    def _mend_label(self, label: int) -> bool:
+        owners = self.contents.owners[self.contents.labels == label]
+        spare = np.bincount(self.part[owners], minlength=self.have.shape[1])  # now: another label may have moved a unit
         train = np.arange(len(spare)) > self.first_fold
         target = train & (spare == 0)
         # The donor: the fold with two units or more, else a part that is no fold; else, for train's sake, valid.
@@ -137,8 +139,7 @@ class _Draw:
         if not len(donors) or not target.any():
             return False
         donor = donors[np.argmax(spare[donors])]
-        units = self.contents.owners[self.contents.labels == label]
-        units = units[self.part[units] == donor]
+        units = owners[self.part[owners] == donor]
         u = units[np.lexsort((self.order[units], self.sizes[units]))[0]]
         targets = np.flatnonzero(target)
         self._put(int(u), int(targets[np.argmin((self.rows / self.wanted_rows)[targets])]))

@@ -13,7 +13,7 @@ import numpy as np
 from ratchet.data.near import NearPairs, components, similar_pairs
 from ratchet.data.ngrams import character_counts
 from ratchet.data.table import Rows
-from ratchet.forms import nfkc
+from ratchet.forms import HAN, HANGUL, KANA, nfkc
 
 NGRAM = 3
 THRESHOLD = 0.7
@@ -23,14 +23,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
 )
 # Kana, Han and Hangul: scripts in which one character carries about as much as a syllable or a word.
-_WORD_A_CHARACTER = (
-    (0x3040, 0x30FF),
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xAC00, 0xD7AF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x323AF),
-)
+_WORD_A_CHARACTER = (*KANA, *HAN, *HANGUL)
 
 
 def normalise(text: str) -> str:

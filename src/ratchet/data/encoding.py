@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from ratchet.errors import DataError
-from ratchet.forms import ENCODINGS, encoding_called
+from ratchet.forms import COMMON_HAN, ENCODINGS, encoding_called
 
 _BLOCK = 1 << 24
 _SAMPLE_LINES = 2000
@@ -171,7 +171,7 @@ def _first_bad(line: bytes, encoding: str) -> int:
 
 def _chinese_in_utf8(line: bytes) -> bool:
     """Two Chinese characters in UTF-8: GB18030 text hardly ever looks like that by chance."""
-    return sum("\u4e00" <= character <= "\u9fff" for character in line.decode()) >= 2
+    return sum(COMMON_HAN[0][0] <= ord(character) <= COMMON_HAN[0][1] for character in line.decode()) >= 2
 
 
 def _common_chinese(data: bytes) -> bool:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ratchet.forms import HAN, characters
+
 _LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_DIGITS = "10X98765432"
@@ -23,6 +25,7 @@ _REGIONS = (
     91,
 )
 _PROVINCES = frozenset(map(str, _REGIONS))
+_ZH = characters(HAN)
 _WAYS_ZH = "路|街|道|巷|弄|村|小区|花园"
 _DOORS_ZH = "号|弄|栋|幢|室|单元"
 _WAYS_EN = "Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd"
@@ -133,8 +136,8 @@ KINDS: tuple[Kind, ...] = (
         name="address",
         title="street addresses",
         pattern=re.compile(
-            r"[\u4e00-\u9fff]{2,8}(?:省|市|自治区)[\u4e00-\u9fff]{1,8}(?:市|区|县|镇|乡)[\u4e00-\u9fff0-9]{1,16}"
-            rf"(?:{_WAYS_ZH})[\u4e00-\u9fff0-9]{{0,10}}?[0-9]{{1,5}}(?:{_DOORS_ZH})"
+            rf"[{_ZH}]{{2,8}}(?:省|市|自治区)[{_ZH}]{{1,8}}(?:市|区|县|镇|乡)[{_ZH}0-9]{{1,16}}"
+            rf"(?:{_WAYS_ZH})[{_ZH}0-9]{{0,10}}?[0-9]{{1,5}}(?:{_DOORS_ZH})"
             rf"|(?<![A-Za-z0-9£$€¥,.])[0-9]{{1,5}}(?: [A-Z][a-z]{{1,20}}){{1,3}} (?:{_WAYS_EN})(?![A-Za-z])"
         ),
         coarse=rf"(?:{_WAYS_ZH}).{{0,14}}[{_DIGIT}](?:{_DOORS_ZH})|[{_DIGIT}][{_GAP}][A-ZＡ-Ｚ].{{1,70}}[{_GAP}](?:{_WAYS_EN}|[Ａ-Ｚ])",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ratchet.forms import COMMON_HAN, characters
+
 _ROUNDS = 3  # some texts were misread more than once
 _CP1252 = {character: byte for byte in range(0x80, 0xA0) if (character := bytes([byte]).decode("cp1252", "ignore"))}
 _BYTES = "\u0080-\u00ff" + "".join(_CP1252)
@@ -12,11 +14,12 @@ _BYTE_RUN = re.compile(f"[{_BYTES}]{{2,}}")
 _WIDE_RUN = re.compile("[\u0080-\ufffc]{2,}")
 _WINDOWS = re.compile("[" + "".join(map(chr, _CP1252.values())) + "]")
 _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’—…·]*")
-_USUAL = re.compile("[\t\n\r -~\u00a0-\u00ff\u2010-\u2026\u20ac\u2122\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
+_PLAIN_HAN = characters(COMMON_HAN)
+_CHINESE = re.compile("[\u3000-\u303f" + _PLAIN_HAN + "\uff00-\uffef“”‘’—…·]*")
+_USUAL = re.compile("[\t\n\r -~\u00a0-\u00ff\u2010-\u2026\u20ac\u2122\u3000-\u303f" + _PLAIN_HAN + "\uff00-\uffef]*")
 _PAGES = {"mac_roman": "Mac Roman", "cp437": "code page 437"}
 _SHORT = 12
-_HAN = re.compile("[\u4e00-\u9fff]")
+_HAN = re.compile("[" + _PLAIN_HAN + "]")
 _ASCII = re.compile("[\0-\x7f]")
 _SURE = 4  # Chinese characters in a row, read again from bytes of which some are lost
 _COMMON = frozenset(

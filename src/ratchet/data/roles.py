@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from ratchet.data.moments import is_moment
 from ratchet.data.table import Roles
 from ratchet.errors import DataError
+from ratchet.forms import HAN, characters
 
 ROLES = ("text", "label", "group", "time", "id")
 _SAMPLE = 2_000
@@ -54,13 +55,13 @@ IDS = ("id", "uid", "uuid", "guid", "index", "idx", "key", "no", "编号", "序�
 _NOT_TEXT = frozenset(
     ("id", "date", "time", "count", "len", "length", "type", "lang", "language", "url", "score", "label")
 )
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[\u3400-\u9fff]+")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[" + characters(HAN) + "]+")
 _NUMBER = re.compile(r"[-+]?\d+(?P<point>[.,]\d+)?")
 _EPOCH = re.compile(r"1[0-9]{9}(?:[0-9]{3})?(?:\.\d+)?")
 _NO_WORDS = re.compile(r"(?:https?://|www\.)\S+|[0-9A-Fa-f-]{16,}")
 _LONGEST_LABEL = 40
 _BESIDE_CHARACTERS, _BESIDE_SHARE = 8, 0.2
-_SEVERAL = re.compile(r"(?:\S+\s+){2,}\S.*|.*(?:[\u3400-\u9fff]\W?){6}.*", re.DOTALL)
+_SEVERAL = re.compile(r"(?:\S+\s+){2,}\S.*|.*(?:[" + characters(HAN) + r"]\W?){6}.*", re.DOTALL)
 _MOST_LABELS = 1_000
 _MOST_NUMBERS = 10
 

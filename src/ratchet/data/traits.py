@@ -17,6 +17,7 @@ from ratchet.data.moments import is_moment
 from ratchet.data.ngrams import blocks
 from ratchet.data.strings import coded
 from ratchet.data.table import Dataset, Rows
+from ratchet.forms import HAN, HANGUL, KANA
 
 Kind = Literal["label", "length", "script", "value", "kind"]
 SCRIPTS = ("no letters", "Latin", "Chinese", "Japanese", "Korean", "Cyrillic", "Arabic", "other script")
@@ -27,9 +28,9 @@ _NUMERIC = 0.9
 _TRUTH = frozenset(("true", "false", "yes", "no", "是", "否", "t", "f", "y", "n"))
 _RANGES = (
     ("Latin", ((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF), (0xFF21, 0xFF3A), (0xFF41, 0xFF5A))),
-    ("Chinese", ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))),
-    ("Japanese", ((0x3041, 0x30FF), (0xFF66, 0xFF9F))),
-    ("Korean", ((0x1100, 0x11FF), (0x3131, 0x318E), (0xAC00, 0xD7A3))),
+    ("Chinese", HAN),
+    ("Japanese", (*KANA, (0xFF66, 0xFF9F))),
+    ("Korean", ((0x1100, 0x11FF), (0x3131, 0x318E), *HANGUL)),
     ("Cyrillic", ((0x400, 0x52F),)),
     ("Arabic", ((0x620, 0x6FF), (0x750, 0x77F), (0xFB50, 0xFDFF), (0xFE70, 0xFEFC))),
     ("other script", ((0x370, 0x3FF), (0x530, 0x5FF), (0x780, 0x10FF), (0x1200, 0x1DFF))),

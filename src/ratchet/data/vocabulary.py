@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratchet.data.duplicates import normalise
+from ratchet.forms import HAN, HANGUL, KANA, characters
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 # Kana, Han (with its extensions) and Hangul; Thai, Lao, Burmese and Khmer.
-_SPACELESS = (
-    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U000323af"
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-)
+_SPACELESS = characters(KANA, HAN, HANGUL, ((0xE00, 0xEFF), (0x1000, 0x109F), (0x1780, 0x17FF)))
 _PIECES = re.compile(rf"(?P<run>[{_SPACELESS}]+)|[^\W_{_SPACELESS}]+")
 
 

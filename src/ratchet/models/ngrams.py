@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.forms import nfkc
+from ratchet.forms import HAN, HAN_MARKS, KANA, characters, nfkc
 
 Unit = Literal["char", "word"]
 Ints = npt.NDArray[np.int64]
@@ -20,7 +20,7 @@ Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.uint64]
 
 # Character class of Han and kana, which are written without spaces: each of their characters is a word of its own.
-SPACELESS = "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+SPACELESS = characters(HAN_MARKS, KANA, HAN)
 _WORD = re.compile(rf"[{SPACELESS}]|[^\W_{SPACELESS}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")

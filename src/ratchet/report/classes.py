@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from math import sqrt
 
+from ratchet.paired import wilson
 from ratchet.report.content import Confusion
 
 
@@ -42,14 +42,12 @@ class Pair:
     share: float
 
 
-def wilson(hits: int, n: int, *, z: float = 1.959963984540054) -> Share:
-    """The score interval of a binomial share (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212)."""
+def share(hits: int, n: int) -> Share:
+    """A share with its 95 % interval (Wilson's); none of no rows."""
     if n == 0:
         return Share(hits=hits, n=n, value=None, low=None, high=None)
-    p, square = hits / n, z * z
-    middle = (p + square / (2 * n)) / (1 + square / n)
-    half = z / (1 + square / n) * sqrt(p * (1 - p) / n + square / (4 * n * n))
-    return Share(hits=hits, n=n, value=p, low=max(0.0, middle - half), high=min(1.0, middle + half))
+    low, high = wilson(hits, n)
+    return Share(hits=hits, n=n, value=hits / n, low=low, high=high)
 
 
 def per_class(confusion: Confusion) -> tuple[ClassRow, ...]:
@@ -66,8 +64,8 @@ def per_class(confusion: Confusion) -> tuple[ClassRow, ...]:
             label=label,
             support=support[index],
             predicted=predicted[index],
-            precision=wilson(right[index], predicted[index]),
-            recall=wilson(right[index], support[index]),
+            precision=share(right[index], predicted[index]),
+            recall=share(right[index], support[index]),
             f1=2 * right[index] / both if (both := support[index] + predicted[index]) else None,
         )
         for index, label in enumerate(confusion.labels)
