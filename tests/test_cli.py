@@ -253,3 +253,20 @@ def test_a_crash_has_an_exit_code_of_its_own() -> None:
     assert done.returncode == CRASHED == 70
     assert "ZeroDivisionError: a fault" in done.stderr
     assert "fault of Ratchet's own" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", ""], "must be the name of a file or folder but is empty"),
+        (["run", ""], "must be the name of a file or folder but is empty"),
+        (["predict", "", "x.csv"], "must be the name of a file or folder but is empty"),
+        (["data", "add", ""], "is empty"),
+        (["init", "--yes", "--file", ""], "one name is empty"),
+    ],
+)
+def test_an_empty_name_is_no_folder(ratchet: Callable[..., Ended], arguments: list[str], words: str) -> None:
+    ended = ratchet(*arguments)
+    assert ended.code == 2
+    assert words in ended.err
+    assert "Traceback" not in ended.err

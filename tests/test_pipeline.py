@@ -720,3 +720,27 @@ def test_another_metric_is_judged_anew(make_reviews: Callable[..., Path]) -> Non
     assert [name for name, metric in judged if metric == "macro_f1"]
     assert len(judged) == len(set(judged))
     assert not [v for v in after["verdicts"] if v["name"] == v["against"]]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"data": 1}'])
+def test_a_damaged_summary_is_one_line(make_reviews: Callable[..., Path], content: str) -> None:
+    recipe = small(make_reviews(), "challengers=[]", "compress.methods=[]")
+    run(recipe)
+    workspace = Workspace(recipe.workspace)
+    for path in workspace.runs.glob("*/summary.json"):
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(WorkspaceError, match="must be the summary of a run but lacks"):
+        load_summary(workspace.root, "last")
+    with pytest.raises(WorkspaceError, match="must be the summary of a run but lacks"):
+        list_runs(workspace.root)
+
+
+def test_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"odd\\udcff.* must be text in UTF-8"):
+        parse_recipe("data: {files: [reviews.csv]}", folder=tmp_path / os.fsdecode(b"odd\xff"))
+
+
+@pytest.mark.parametrize("key", ["split.test=1e-300", "check.near_threshold=1e-300", "split.near_threshold=1e-300"])
+def test_extreme_numbers_are_refused(make_reviews: Callable[..., Path], key: str) -> None:
+    with pytest.raises(RecipeError, match="must be at least"):
+        small(make_reviews(), key)

@@ -119,7 +119,7 @@ def test_a_whole_recipe() -> None:
         ("seed: true", "must be a whole number but got true", ""),
         ("seed: no", 'must be a whole number but got the text "no"', ""),
         ("split: {test: 1}", "split.test (ratchet.yaml, line 1) must be below 1 but got 1", ""),
-        ("split: {test: 0}", "must be above 0 but got 0", ""),
+        ("split: {test: 0}", "must be at least 0.001 but got 0", ""),
         ("split: {folds: 21}", "must be at most 20 but got 21", ""),
         ("split: {test: .nan}", "must be a finite number but got nan", ""),
         ("gate: {alpha: 1e999}", "must be a finite number but got inf", ""),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import ratchet
-from ratchet import cli_versions
+from ratchet import arguments, cli_versions
 from ratchet.cli_check import check, data
 from ratchet.errors import RatchetError
 from ratchet.screen import Screen, echo, survive_any_locale
@@ -29,13 +29,8 @@ EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}
 _BROKEN_PIPE = 141
 """Exit code when the reader of the output has gone, as in ``| head``: that of a process ended by SIGPIPE."""
 
-_RECIPE = click.Path(path_type=Path)
-_json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 _set_flag = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
-_recipe = click.argument("recipe", type=_RECIPE, default="ratchet.yaml")
-_workspace = click.option(
-    "--workspace", type=click.Path(path_type=Path), default=".ratchet", show_default=True, help="Folder of the runs."
-)
+_recipe = click.argument("recipe", type=arguments.PATH, default="ratchet.yaml")
 
 
 class _Commands(click.Group):
@@ -63,7 +58,7 @@ def cli(debug: bool) -> None:
 @_set_flag
 @click.option("--wait", is_flag=True, help="Wait for a run that uses the workspace, instead of refusing.")
 @click.option("--until", type=click.Choice(["check", "prepare", "train"]), help="Stop after this stage.")
-@_json_flag
+@arguments.as_json
 def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None, as_json: bool) -> None:
     """Go the whole road: check, prepare, baseline, challengers, compress, export, test, report.
 
@@ -82,9 +77,9 @@ def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None,
 @click.option("--test-file", "test_files", multiple=True, help="Table with the sealed test rows.")
 @click.option("--text", help="Column with the text.")
 @click.option("--label", help="Column with the label.")
-@click.option("--columns", metavar="NAME,NAME,...", help="Names of the first columns of a table without a header.")
+@arguments.columns
 @click.option("--name", help="Name of the run.")
-@click.option("--out", type=_RECIPE, default="ratchet.yaml", show_default=True)
+@click.option("--out", type=arguments.PATH, default="ratchet.yaml", show_default=True)
 @click.option("--yes", is_flag=True, help="Ask nothing; take what the flags and the table say.")
 @click.option("--force", is_flag=True, help="Replace a recipe that is there.")
 def init(
@@ -108,16 +103,12 @@ def init(
         test_files=test_files,
         text=text,
         label=label,
-        columns=_listed(columns),
+        columns=arguments.listed(columns),
         name=name,
         force=force,
         ask=ask,
     )
     echo(f"Wrote {written}. Next: ratchet run {written}")
-
-
-def _listed(columns: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in columns.split(",")) if columns else ()
 
 
 @cli.command()
@@ -129,8 +120,8 @@ def schema() -> None:
 
 
 @cli.command()
-@_workspace
-@_json_flag
+@arguments.workspace
+@arguments.as_json
 def runs(workspace: Path, as_json: bool) -> None:
     """List the runs of a workspace, the newest last."""
     from ratchet.history import list_runs
@@ -149,8 +140,8 @@ def runs(workspace: Path, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("run_id", metavar="RUN", default="last")
-@_workspace
-@_json_flag
+@arguments.workspace
+@arguments.as_json
 def show(run_id: str, workspace: Path, as_json: bool) -> None:
     """Show one run: RUN is its id, the beginning of it, or `last`."""
     from ratchet.history import load_summary, tell
@@ -170,8 +161,8 @@ def show(run_id: str, workspace: Path, as_json: bool) -> None:
 @click.option("--margin", type=float, default=0.01, show_default=True, help="Margin of the claim; 0.01 is one point.")
 @click.option("--label", default="label", show_default=True, help="Column with the true label, when A and B are files.")
 @click.option("--labels", help="Labels that no row of the files has, separated by commas.")
-@_workspace
-@_json_flag
+@arguments.workspace
+@arguments.as_json
 def compare(
     challenger: str,
     champion: str,
@@ -210,8 +201,8 @@ def compare(
 
 
 @cli.command()
-@_workspace
-@_json_flag
+@arguments.workspace
+@arguments.as_json
 def ledger(workspace: Path, as_json: bool) -> None:
     """Verify the ledger's chain of hashes and list its records."""
     from ratchet.history import list_records
@@ -226,8 +217,8 @@ def ledger(workspace: Path, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("run_id", metavar="RUN", default="last")
-@_workspace
-@click.option("--out", type=_RECIPE, help="File to write; default: the run's own report.html.")
+@arguments.workspace
+@click.option("--out", type=arguments.PATH, help="File to write; default: the run's own report.html.")
 def report(run_id: str, workspace: Path, out: Path | None) -> None:
     """Draw the report of a run again and print where it is."""
     from ratchet.history import draw_report
@@ -236,9 +227,9 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("bundle", type=_RECIPE)
-@click.argument("file", type=_RECIPE)
-@click.option("--out", type=_RECIPE, help="Where to write; `-` is standard output.")
+@click.argument("bundle", type=arguments.PATH)
+@click.argument("file", type=arguments.PATH)
+@click.option("--out", type=arguments.PATH, help="Where to write; `-` is standard output.")
 @click.option("--text", help="Text column; default: as in training.")
 @click.option("--encoding", default="auto", show_default=True)
 @click.option("--each-label", is_flag=True, help="Also a column with the probability of each label.")
@@ -248,8 +239,8 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
     type=click.Choice(["csv", "tsv", "jsonl", "parquet", "text"]),
     help="What FILE is; default: by its extension, for `-` and .txt by their first line.",
 )
-@click.option("--columns", metavar="NAME,NAME,...", help="Names of the first columns of a table without a header.")
-@_json_flag
+@arguments.columns
+@arguments.as_json
 def predict(
     bundle: Path,
     file: Path,
@@ -273,7 +264,7 @@ def predict(
             text=text,
             format=kind,
             encoding=encoding,
-            columns=_listed(columns),
+            columns=arguments.listed(columns),
             each_label=each_label,
             progress=lambda rows, share: advance(int(1000 * (share or 0)), 1000, f"{rows:,} rows"),
         )
@@ -291,7 +282,7 @@ def predict(
 
 
 @cli.command()
-@click.argument("bundle", type=_RECIPE)
+@click.argument("bundle", type=arguments.PATH)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
 @click.option("--workers", type=click.IntRange(0), default=0, help="Requests computed at once; 0: by cores.")

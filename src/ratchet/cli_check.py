@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ratchet import arguments
 from ratchet.errors import RatchetError
 from ratchet.screen import Screen, echo
 
@@ -21,22 +22,18 @@ FORMATS = ("text", "json", "sarif", "junit", "html")
 FOUND = 1
 """Exit code when there is what ``--fail-on`` names, or a leak; 2 is a user's mistake."""
 
-_PATH = click.Path(path_type=Path)
-_columns = click.option(
-    "--columns", metavar="NAME,NAME,...", help="Names of the first columns of a table without a header."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-
 
 @click.command()
-@click.argument("target", type=_PATH, default="ratchet.yaml")
-@click.option("--test", type=_PATH, multiple=True, help="Table whose rows must not be in TARGET; may be given again.")
+@click.argument("target", type=arguments.PATH, default="ratchet.yaml")
+@click.option(
+    "--test", type=arguments.PATH, multiple=True, help="Table whose rows must not be in TARGET; may be given again."
+)
 @click.option("--text", help="Column with the text; without it, guessed.")
 @click.option("--label", help='Column with the label; "" means that there is none.')
 @click.option("--group", help="Column whose equal values belong together.")
 @click.option("--time", help="Column with a date or time.")
 @click.option("--id", help="Column that names a row.")
-@_columns
+@arguments.columns
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option(
     "--only", multiple=True, metavar="ID", help="A check (duplicates) or finding (duplicates.exact); again for more."
@@ -49,9 +46,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON for pro
     "--format", "form", type=click.Choice(FORMATS), help="text (default), or a form for programs and browsers."
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--out", type=_PATH, help="Write that form to this file, and text to the screen.")
+@click.option("--out", type=arguments.PATH, help="Write that form to this file, and text to the screen.")
 @click.option(
-    "--queue", type=_PATH, help="Write the rows whose label is doubted to this CSV file, for people to look through."
+    "--queue",
+    type=arguments.PATH,
+    help="Write the rows whose label is doubted to this CSV file, for people to look through.",
 )
 @click.option("--fix", is_flag=True, help="Write the fixes of all findings as a recipe beside TARGET.")
 @click.option("--force", is_flag=True, help="Let --fix replace a recipe that is there.")
@@ -91,7 +90,7 @@ def check(
             next_step="Leave out --fast and --only.",
         )
     given = {"text": text, "label": label, "group": group, "time": time, "id": id}
-    opened = open_target(target, test=test, given=given, columns=_names(columns), overrides=overrides)
+    opened = open_target(target, test=test, given=given, columns=arguments.listed(columns), overrides=overrides)
     if fix:
         require_place(opened, force=force)
     with Screen(sys.stderr).bar("check") as advance:
@@ -118,15 +117,15 @@ def data() -> None:
 
 
 @data.command()
-@click.argument("train", type=_PATH)
-@click.argument("test", type=_PATH)
+@click.argument("train", type=arguments.PATH)
+@click.argument("test", type=arguments.PATH)
 @click.option("--text", help="Column with the text; without it, guessed.")
 @click.option("--label", help="Column with the label.")
 @click.option("--group", help="Column whose equal values must not be in both tables.")
 @click.option("--time", help="Column with a date or time: training rows must not be later than the earliest test row.")
-@_columns
+@arguments.columns
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as check.near_threshold=0.8.")
-@_json
+@arguments.as_json
 def leaks(
     train: Path,
     test: Path,
@@ -149,7 +148,7 @@ def leaks(
     from ratchet.checks.tell_between import tell_between
 
     given = {"text": text, "label": label, "group": group, "time": time}
-    pair = open_pair(train, test, given=given, columns=_names(columns), overrides=overrides)
+    pair = open_pair(train, test, given=given, columns=arguments.listed(columns), overrides=overrides)
     near = pair.recipe.check
     found = between(pair.train, pair.test, ngram=near.near_ngram, threshold=near.near_threshold, timed=bool(time))
     if as_json:
@@ -167,10 +166,6 @@ def _form(form: str | None, as_json: bool) -> str:
             f"--json must go without --format but got --format {form}.", next_step="Leave one of them out."
         )
     return "json" if as_json else form or "text"
-
-
-def _names(columns: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in columns.split(",")) if columns else ()
 
 
 def _write(found: Checkup, form: str, out: Path | None, *, fail_on: Severity | None) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ratchet import arguments
 from ratchet.errors import DataError
 from ratchet.screen import echo
 
@@ -21,12 +22,6 @@ FOUND = 1
 SHORT = 12
 """Hex digits of an id that are shown."""
 
-_PATH = click.Path(path_type=Path)
-_workspace = click.option(
-    "--workspace", type=_PATH, default=".ratchet", show_default=True, help="Folder of the runs and versions."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -34,9 +29,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON for pro
 @click.option("--test", "tests", multiple=True, help="File with the sealed test rows; may be given again.")
 @click.option("--tag", "name", help="Name the version, too.")
 @click.option("--dvc/--no-dvc", "dvc", default=None, help="Write FILE.dvc; default: in a DVC project.")
-@click.option("--dvc-stage", type=_PATH, metavar="RECIPE", help="Also write a dvc.yaml that runs this recipe.")
-@_workspace
-@_json
+@click.option("--dvc-stage", type=arguments.PATH, metavar="RECIPE", help="Also write a dvc.yaml that runs this recipe.")
+@arguments.workspace
+@arguments.as_json
 def add(
     files: tuple[str, ...],
     message: str,
@@ -70,8 +65,8 @@ def add(
 
 
 @click.command()
-@_workspace
-@_json
+@arguments.workspace
+@arguments.as_json
 def log(workspace: Path, as_json: bool) -> None:
     """List the versions of the data, the newest last."""
     from ratchet.data.versions import log as log_of
@@ -90,7 +85,7 @@ def log(workspace: Path, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("version", default="latest")
 @click.option("--move", is_flag=True, help="Take the name from the version that has it.")
-@_workspace
+@arguments.workspace
 def tag(name: str, version: str, move: bool, workspace: Path) -> None:
     """Name a version: VERSION is an id or the beginning of one, another tag, or `latest`."""
     from ratchet.data.versions import find
@@ -110,17 +105,17 @@ def tag(name: str, version: str, move: bool, workspace: Path) -> None:
 @click.option("--group", help="Column whose equal values belong together.")
 @click.option("--time", help="Column with a date or time; its values are not compared.")
 @click.option("--id", help="Column that names a row.")
-@click.option("--test", type=_PATH, help="Table with the test rows: which of them do the new rows give away?")
+@click.option("--test", type=arguments.PATH, help="Table with the test rows: which of them do the new rows give away?")
 @click.option("--encoding", default="auto", show_default=True)
 @click.option(
     "--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True, help="Chance of any false alarm."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random deals.")
 @click.option("--fast", is_flag=True, help="Do not look for near-duplicates.")
-@click.option("--html", type=_PATH, metavar="FILE", help="Also write a page with pictures.")
+@click.option("--html", type=arguments.PATH, metavar="FILE", help="Also write a page with pictures.")
 @click.option("--fail-on-shift", is_flag=True, help="Exit 1 when a distribution has shifted.")
-@_workspace
-@_json
+@arguments.workspace
+@arguments.as_json
 def diff(
     a: str,
     b: str,
@@ -172,10 +167,10 @@ def diff(
 @click.command()
 @click.argument("version")
 @click.option(
-    "--to", "target", type=_PATH, help="Folder, or file of a version with one; default: where the files were."
+    "--to", "target", type=arguments.PATH, help="Folder, or file of a version with one; default: where the files were."
 )
 @click.option("--force", is_flag=True, help="Also replace files that no version holds; they are recorded first.")
-@_workspace
+@arguments.workspace
 def restore(version: str, target: Path | None, force: bool, workspace: Path) -> None:
     """Bring the files of VERSION back, byte for byte."""
     from ratchet.data.restoring import restore as restore_it
@@ -191,8 +186,8 @@ def restore(version: str, target: Path | None, force: bool, workspace: Path) -> 
 
 
 @click.command()
-@_workspace
-@_json
+@arguments.workspace
+@arguments.as_json
 def verify(workspace: Path, as_json: bool) -> None:
     """Read every stored byte and name what is damaged. Exit code 0: all is well; 1: something is damaged."""
     from dataclasses import asdict

@@ -91,7 +91,7 @@ class CheckConfig(Section):
     """Share of a column's cells that must be of one kind for the others to be listed as wrong."""
     missing_share: float = Field(default=0.30, ge=0, le=1)
     """A column with this share of missing cells or more is suggested for dropping."""
-    near_threshold: float = Field(default=0.7, gt=0, le=1)
+    near_threshold: float = Field(default=0.7, ge=0.1, le=1)
     """Jaccard similarity of character n-grams from which two texts are near-duplicates."""
     near_ngram: int = Field(default=3, ge=1, le=4)
     """Length of those character n-grams."""
@@ -130,13 +130,13 @@ class SplitConfig(Section):
 
     order: Literal["random", "time"] = "random"
     """random: every label has its share of every part; time: the latest rows are test, the latest of the rest valid."""
-    test: float = Field(default=0.15, gt=0, lt=1)
+    test: float = Field(default=0.15, ge=0.001, lt=1)
     """Share of the rows in the sealed test part."""
     folds: int = Field(default=5, ge=2, le=20)
     """Folds of the other rows; fold 0 is the valid part, the others are train. In time order valid is one in so many."""
     near: bool = True
     """Keep near-duplicates in one part."""
-    near_threshold: float = Field(default=0.5, gt=0, le=1)
+    near_threshold: float = Field(default=0.5, ge=0.1, le=1)
     """Similarity (Jaccard, character bigrams; 4-grams for alphabetic scripts) from which texts stay in one part."""
 
 

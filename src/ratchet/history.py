@@ -49,7 +49,7 @@ def list_runs(root: Path) -> list[Json]:
                 status=status, champion=body.get("champion") or "", seconds=body.get("seconds", "")
             )
             path = workspace.runs / body["run"] / "summary.json"
-            test = load_json(path)["scores"]["test"] if path.is_file() else None
+            test = _summary(path)["scores"].get("test") if path.is_file() else None
             if test:
                 runs[body["run"]]["test"] = f"{test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}]"
     return list(runs.values())
@@ -57,7 +57,17 @@ def list_runs(root: Path) -> list[Json]:
 
 def load_summary(root: Path, run: str) -> Json:
     """The summary of a run by its id, the beginning of it, or ``last``."""
-    summary: Json = load_json(_run_folder(root, run) / "summary.json")
+    return _summary(_run_folder(root, run) / "summary.json")
+
+
+def _summary(path: Path) -> Json:
+    summary: Json = load_json(path)
+    kinds = {"data": dict, "scores": dict, "verdicts": list}
+    odd = [key for key, kind in kinds.items() if not (isinstance(summary, dict) and isinstance(summary.get(key), kind))]
+    if odd:
+        raise WorkspaceError(
+            f"{path} must be the summary of a run but lacks {odd[0]!r}.", next_step="Run the recipe again."
+        )
     return summary
 
 

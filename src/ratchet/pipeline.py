@@ -242,7 +242,7 @@ def start(job: Job, source: Source) -> None:
     write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
     data = version_of(job, source)
     record = environment(seeds=seeds, folder=Path.cwd()) | {"data": data}
-    write_atomic(job.folder / "environment.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+    write_atomic(job.folder / "environment.json", json.dumps(record, indent=1).encode())
     body = {"run": job.run, "name": job.recipe.name, "data": source.key, "version": data["version"], "code": job.code}
     job.ledger.note("run-started", body)
     job.screen.say("run", f"{job.run}  {job.recipe.name}  (workspace {job.workspace.root})")
@@ -295,7 +295,7 @@ def check(job: Job, source: Source) -> Json:
             if found.suspects:
                 write_queue(found.suspects, target / "review.csv")
 
-        skipped.append(finished(folder, build))
+        skipped.append(finished(folder, build, final=True))
         health: Json = load_json(folder / "health.json")
     for line in health_lines(health):
         job.screen.say("check", line)
@@ -313,7 +313,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         review = source_bytes_hash(Path(recipe.prepare.review)) if recipe.prepare.review else ""
         key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed)
         folder = job.workspace.data / f"rows-{key}"
-        skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near)))
+        skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
         facts, rows = load_json(folder / "facts.json"), PartedRows.load(folder)
     parts = rows.parts
     for line in changed_lines(facts):

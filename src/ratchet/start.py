@@ -52,6 +52,8 @@ def write_recipe(
             f"{out} must not exist yet but it does.", next_step="Name another with --out, or add --force."
         )
     tables = list(files) or [_table(ask)]
+    if not all(name.strip() for name in [*tables, *test_files]):
+        raise RecipeError("A table must be named but one name is empty.", next_step="Give it with --file.")
     table = with_nulls(read_table(Path(tables[0]), name=tables[0], columns=columns).table, missing=DataConfig().missing)
     chosen_text, chosen_label = _chosen(table, tables[0], text=text, label=label, ask=ask)
     answers: dict[str, Any] = {

@@ -15,6 +15,8 @@ from ratchet.bounds import json_value
 from ratchet.errors import WorkspaceError
 from ratchet.workspace import atomic_folder, writing
 
+SUMS = "sums.json"
+
 
 def key_of(*parts: object) -> str:
     """20 hex digits of sha256 over the parts (JSON values, and recipe sections as their values)."""
@@ -28,16 +30,41 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def finished(folder: Path, build: Callable[[Path], None]) -> bool:
+def finished(folder: Path, build: Callable[[Path], None], *, final: bool = False) -> bool:
     """Build the folder unless it is there; ``True`` when it was.
 
-    ``build`` fills a temporary folder, which takes its place in one step when everything is on disk.
+    ``build`` fills a temporary folder, which takes its place in one step when everything is on disk. Where the
+    folder is ``final``, what was written is hashed, and looked at before it is used again.
+
+    Raises:
+        WorkspaceError: a file of the folder is missing or was changed.
     """
     if folder.is_dir():
+        _require_whole(folder)
         return True
     with atomic_folder(folder) as temporary:
         build(temporary)
+        if final:
+            sums = {path.relative_to(temporary).as_posix(): file_sha256(path) for path in _files(temporary)}
+            save_json(temporary / SUMS, sums)
     return False
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+
+
+def _require_whole(folder: Path) -> None:
+    if not (folder / SUMS).is_file():
+        return  # of an earlier version
+    sums = load_json(folder / SUMS)
+    for name, sha256 in sums.items() if isinstance(sums, dict) else ():
+        path = folder / str(name)
+        if not path.is_file() or file_sha256(path) != sha256:
+            raise WorkspaceError(
+                f"{path} must be as it was written but {'was changed' if path.is_file() else 'is missing'}.",
+                next_step=f"Remove the folder {folder} and run again; it is made anew.",
+            )
 
 
 def file_sha256(path: Path) -> str:

@@ -155,7 +155,8 @@ def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
     """A fold of each row as a run divides its rows: units stay whole, labels have their shares; the same for one seed."""
     numbered = np.unique(unit, return_inverse=True)[1]
     order = np.random.default_rng(seed).integers(0, 1 << 63, int(numbered.max(initial=-1)) + 1, dtype=np.uint64)
-    return assign(numbered, label=label, order=order, shares=np.full(count, 1 / count), first_fold=-1)
+    fold = assign(numbered, label=label, order=order, shares=np.full(count, 1 / count), first_fold=-1)
+    return np.unique(fold, return_inverse=True)[1]  # no gap where there are fewer units than folds
 
 
 def _sampled(rows: Rows, cluster: Rows, *, most: int, seed: int) -> Rows:

@@ -49,6 +49,11 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
     offset = VALID if test is not None else TEST
     order = _order(dataset, tied.unit, seed=seed)
     fold = assign(tied.unit, label=label, order=order, shares=shares, first_fold=VALID - offset) + offset
+    if test is None and not (fold == TEST).any():
+        raise DataError(
+            f"The test part must have rows but {config.test:g} of {len(dataset):,} rows are none.",
+            next_step="Raise split.test, or name test rows with data.test_files.",
+        )
     notes = [*tied.notes, *_unit_notes(dataset, tied=tied, fold=fold)]
     notes += _size_notes(fold, wanted={i + offset: share for i, share in enumerate(shares.tolist())})
     whole, unit = dataset, tied.unit

@@ -1,0 +1,30 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class _Path(click.Path):
+    """A path with a name: the empty text, as an unset variable of a shell gives, is not the folder that one is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip():
+            self.fail("must be the name of a file or folder but is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path)
+workspace = click.option("--workspace", type=PATH, default=".ratchet", show_default=True, help="Folder of the runs.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+columns = click.option(
+    "--columns", metavar="NAME,NAME,...", help="Names of the first columns of a table without a header."
+)
+
+
+def listed(names: str | None) -> tuple[str, ...]:
+    """The names of ``--columns``."""
+    return tuple(name.strip() for name in names.split(",")) if names else ()
