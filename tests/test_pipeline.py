@@ -737,7 +737,7 @@ def test_a_damaged_summary_is_one_line(make_reviews: Callable[..., Path], conten
 
 def test_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"odd\\udcff.* must be text in UTF-8"):
-        parse_recipe("data: {files: [reviews.csv]}", folder=tmp_path / os.fsdecode(b"odd\xff"))
+        run(parse_recipe("data: {files: [reviews.csv]}", folder=tmp_path / os.fsdecode(b"odd\xff")))
 
 
 @pytest.mark.parametrize("key", ["split.test=1e-300", "check.near_threshold=1e-300", "split.near_threshold=1e-300"])

@@ -208,13 +208,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
     def path(text: str) -> str:
         if text in ("", "-") or _SCHEME.match(text):
             return text
-        whole = os.path.normpath(folder.absolute() / Path(text).expanduser())
-        if any("\ud800" <= character <= "\udfff" for character in whole):
-            raise RecipeError(
-                f"The path {whole} must be text in UTF-8 but has other bytes.",
-                next_step="Rename the folder or file: what a run records must be readable everywhere.",
-            )
-        return whole
+        return os.path.normpath(folder.absolute() / Path(text).expanduser())
 
     def spec(challenger: Any) -> Any:
         if not isinstance(challenger, EncoderSpec | EmbeddingSpec) or challenger.source in ("auto", "scratch"):
