@@ -116,3 +116,32 @@ def test_a_mended_text_stays_and_the_coarse_patterns_miss_none(text: str, fixes:
     if after != text:
         asked = [step.coarse for step in STEPS if step.name in fixes]
         assert any(pc.match_substring_regex(pa.array([text]), coarse)[0].as_py() for coarse in asked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "List<TD> rows; Map<P> p",
+        "u<li>b and b>u",
+        'the special "<img>" token',
+        "`<PRE>` comes first",
+        "a regular expression (?P<option>.*?)",
+    ],
+)
+def test_what_only_looks_like_a_tag_stays(text: str) -> None:
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("one<p>two", "one\ntwo"),
+        ("one<BR>two", "one\ntwo"),
+        ("<li>one <li>two", "\none \ntwo"),
+        ("see <td>this</td>", "see this"),
+        ("a<b>c</b>", "ac"),
+        ('<img src="a.png">好', "好"),
+    ],
+)
+def test_tags_go_where_they_can_be_nothing_else(text: str, meant: str) -> None:
+    assert plain(text) == meant

@@ -21,6 +21,7 @@ from ratchet.workspace import write_atomic
 
 GIVES = ("labels.noise",)
 WARNING = 0.05
+ODDS = 3.0
 _NAMED = 3
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -54,26 +55,26 @@ class Suspect:
 
 
 def doubts(probabilities: Floats, given: Rows) -> Doubts:
-    """Confident learning (Northcutt, Jiang, Chuang 2021, "Confident learning: estimating uncertainty in dataset labels").
+    """Labels beside which another one is at least `ODDS` times as probable, the largest odds first.
 
-    A row counts for the class that it is most probable to be among those where it reaches the average probability of that
-    class's own rows; where that is not its given label, and more probable than it, the label is doubted: the average of a
-    class with few rows is low, and every row would reach it. Sorted by the normalised margin.
+    On tables with planted errors (benchmarks/review_queue.py) this order has more of them at its head, and the bound more of
+    them at fewer false alarms, than the class averages of confident learning (Northcutt, Jiang, Chuang 2021, "Confident
+    learning: estimating uncertainty in dataset labels"), which stood here first.
 
     Args:
         probabilities: shape (n, k), each row by a model that did not see it.
         given: shape (n,), the given classes 0 ... k - 1.
     """
-    count, classes = probabilities.shape
-    rows = np.arange(count)
-    sizes = np.bincount(given, minlength=classes)
+    rows = np.arange(len(probabilities))
     own = probabilities[rows, given].astype(np.float64)
-    threshold = np.bincount(given, weights=own, minlength=classes) / np.maximum(sizes, 1)
-    reached = np.where((probabilities >= threshold) & (sizes > 0), probabilities, -1.0)
-    best = reached.argmax(axis=1)
-    doubted = np.flatnonzero((reached[rows, best] >= 0) & (best != given) & (probabilities[rows, best] > own))
-    margin = own[doubted] - probabilities[doubted, best[doubted]]
-    order = doubted[np.lexsort((doubted, margin))]
+    others = probabilities.astype(np.float64)
+    others[:, np.bincount(given, minlength=others.shape[1]) == 0] = -1.0
+    others[rows, given] = -1.0
+    best = others.argmax(axis=1)
+    other = others[rows, best]
+    odds = other / np.maximum(own, np.finfo(np.float32).tiny)
+    doubted = np.flatnonzero((other > 0) & (odds >= ODDS))
+    order = doubted[np.lexsort((doubted, -odds[doubted]))]
     return Doubts(
         index=order.astype(np.int64),
         suggested=best[order].astype(np.int64),

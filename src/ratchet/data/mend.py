@@ -26,8 +26,9 @@ _LONG = (
 TAG = rf"(?i)</?(?:{_LONG}|{_SHORT})(?:{_ATTRIBUTE})*[\t-\r ]*/?>|<!--"
 HTML = rf"{TAG}|&(?:[a-zA-Z][a-zA-Z0-9]{{1,30}}|#[0-9]{{2,7}}|#[xX][0-9a-fA-F]{{2,6}});"
 """RE2 pattern of every text that may have HTML tags or entities in it; `plain` says which have."""
-_LONE = re.compile(rf"(?i)<({_SHORT})[\t-\r ]*>")
-_CLOSED = re.compile(rf"(?i)</({_SHORT})[\t-\r ]*>")
+_SHORT_NAMES = _SHORT.split("|")
+_LONE = re.compile(rf"(?i)<({_LONG}|{_SHORT})[\t-\r ]*>")
+_CLOSED = re.compile(rf"(?i)</({_LONG}|{_SHORT})[\t-\r ]*>")
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6});")
 CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
 INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2065-\u2069\ufeff]")
@@ -51,7 +52,8 @@ class Step:
 def plain(text: str) -> str:
     """The text without HTML: tags go, those that break a line leave one, entities become what they stand for.
 
-    What might as well be something else stays: ``x<a and y>b`` compares, and ``a<b>c`` has a tag only where ``</b>`` closes it.
+    What might as well be something else stays: ``x<a and y>b`` compares, ``a<b>c`` has a tag only where ``</b>`` closes it,
+    ``List<TD>`` names a type, and ``"<img>"`` in quotes is what the text is about.
 
     >>> plain("good<br>value &amp; <b>clean</b>")
     'good\\nvalue & clean'
@@ -62,11 +64,20 @@ def plain(text: str) -> str:
 
     def without(match: re.Match[str]) -> str:
         lone = _LONE.fullmatch(match[0])
-        if lone and lone[1].lower() not in closed:
+        if lone and lone[1].lower() not in closed and _may_be_else(match, name=lone[1]):
             return match[0]
         return "\n" if _BREAK.match(match[0]) else ""
 
     return _ENTITY.sub(_meant, _TAGS.sub(without, text))
+
+
+def _may_be_else(match: re.Match[str], *, name: str) -> bool:
+    """Whether a tag that nothing closes may be a comparison, the parameter of a type, or a word in quotes."""
+    text, start, end = match.string, match.start(), match.end()
+    before, behind = text[start - 1 : start], text[end : end + 1]
+    if name.lower() in _SHORT_NAMES or (before and before in "`'\"" and before == behind):
+        return True
+    return name not in ("br", "BR", "hr", "p") and before.isascii() and (before.isalnum() or before == "_")
 
 
 def _meant(match: re.Match[str]) -> str:
