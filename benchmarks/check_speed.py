@@ -174,7 +174,8 @@ def growth(tables: dict[int, Path]) -> None:
             )
             for cost in ("cheap", "pairs")
         )
-        figures = f"{cheap.cpu:.2f} | {1e6 * cheap.cpu / rows:.1f} | {cheap.peak:,.0f} | {pairs.cpu:.2f} | {1e6 * pairs.cpu / rows:.1f}"
+        figures = f"{cheap.cpu:.2f} | {1e6 * cheap.cpu / rows:.1f} | {cheap.peak:,.0f} | "
+        figures += f"{pairs.cpu:.2f} | {1e6 * pairs.cpu / rows:.1f}"
         print(f"| {rows:,} | {figures} | {pairs.wall:.1f} | {pairs.peak:,.0f} |", flush=True)
     print()
 
