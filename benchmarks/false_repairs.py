@@ -216,7 +216,8 @@ def main() -> None:
     asked = parser.parse_args()
     lines = [
         "# False repairs\n",
-        f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/false_repairs.py --catalogues .../django/conf/locale`, {machine()}.\n",
+        f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/false_repairs.py --catalogues .../django/conf/locale`, "
+        f"{machine()}.\n",
         "Sound texts that each fix would change, of how many; in brackets the upper end of the 95 % interval (Wilson).\n",
         f"| texts | different | {' | '.join(FIXES)} |",
         f"|---|---|{'---|' * len(FIXES)}",
