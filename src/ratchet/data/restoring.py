@@ -121,9 +121,10 @@ def _places(version: Version, target: Path | None, workspace: Workspace) -> dict
 def _require_free(place: Path, *, folder: Path, workspace: Workspace, force: bool) -> None:
     """Refuse a place where a file of somebody else's version could do harm: what runs by itself, and what links lead to."""
     inside = place.relative_to(folder).parts if place != folder and place.is_relative_to(folder) else (place.name,)
-    if any(part.casefold() == ".git" for part in inside) or place.resolve().is_relative_to(workspace.root.resolve()):
+    of_git = any(part.casefold() == ".git" for part in inside)
+    if of_git or place.resolve().is_relative_to(workspace.root.resolve()):
         raise DataError(
-            f"A version must not be restored into {'the workspace' if '.git' not in inside else '.git'} but holds {place}.",
+            f"A version must not be restored into {'.git' if of_git else 'the workspace'} but holds {place}.",
             next_step="Record the tables without it, or restore with --to another folder.",
         )
     for upper in [folder.joinpath(*inside[:n]) for n in range(1, len(inside))]:
