@@ -614,14 +614,38 @@ def test_changed_evidence_is_refused(make_reviews: Callable[..., Path]) -> None:
 
 
 def test_a_ledger_that_is_gone_is_told(make_reviews: Callable[..., Path]) -> None:
-    recipe, said = small(make_reviews(), "challengers=[]", "compress.methods=[]"), io.StringIO()
-    run(recipe)
+    recipe = small(make_reviews(), "challengers=[]", "compress.methods=[]")
     workspace = Workspace(recipe.workspace)
-    workspace.ledger.unlink()
-    workspace.ledger.with_name("ledger.head").unlink()
-    run(recipe, screen=Screen(said))
-    assert "holds runs but the ledger is gone" in said.getvalue()
+
+    def said() -> str:
+        screen = io.StringIO()
+        summary = run(recipe, screen=Screen(screen))
+        report = (workspace.runs / summary["run"] / "report.html").read_text(encoding="utf-8")
+        assert ("The ledger of this workspace was lost" in report) == summary["test_openings_lost"]
+        assert summary["test_openings_lost"] == ("earlier openings are not known" in screen.getvalue())
+        return screen.getvalue()
+
+    assert "ledger is gone" not in said() + said()
+    for path in workspace.root.glob("ledger.*"):
+        path.unlink()
+    record_inputs(recipe.data.files, (), workspace=workspace, message="", shape=(1, ()))  # begins another ledger
+    again = said()
+    assert "holds runs but the ledger is gone" in again
+    assert "opened once; earlier openings are not known" in again
     assert "ledger-gone" in {record.kind for record in Ledger(workspace.ledger).records()}
+    later = said()
+    assert "ledger is gone" not in later
+    assert "earlier openings are not known" in later
+
+
+def test_a_ledger_that_is_gone_after_a_killed_run_is_told(make_reviews: Callable[..., Path]) -> None:
+    recipe, screen = small(make_reviews(100)), io.StringIO()
+    run(recipe, until="check")
+    workspace = Workspace(recipe.workspace)
+    for path in (*workspace.root.glob("ledger.*"), *workspace.runs.glob("*/summary.json")):
+        path.unlink()
+    run(recipe, screen=Screen(screen), until="check")
+    assert "holds runs but the ledger is gone" in screen.getvalue()
 
 
 @pytest.mark.parametrize(

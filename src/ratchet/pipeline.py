@@ -236,13 +236,13 @@ def start(job: Job, source: Source) -> None:
             f"verdicts of an earlier version stand as they are; its {len(closed)} families of challengers take no more "
             "challenges, and this version begins its own",
         )
-    if not job.workspace.ledger.is_file() and any(job.workspace.runs.glob("*/summary.json")):
+    if unknown := _unknown_runs(job):
         job.screen.say(
             "ledger",
-            f"{job.workspace.runs} holds runs but the ledger is gone: what was judged before, and whether the sealed test was "
-            "opened, is not known, so a score on it may flatter",
+            f"{job.workspace.runs} holds runs but the ledger is gone, or has lost them: what was judged before, and whether the "
+            "sealed test was opened, is not known, so a score on it may flatter",
         )
-        job.ledger.note("ledger-gone", {"run": job.run, "runs": len([*job.workspace.runs.glob("*/summary.json")])})
+        job.ledger.note("ledger-gone", {"run": job.run, "runs": len(unknown), "last": unknown[-1]})
     job.folder.mkdir(parents=True)
     seeds = {"run": job.recipe.seed}
     write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
@@ -254,6 +254,17 @@ def start(job: Job, source: Source) -> None:
     job.screen.say("run", f"{job.run}  {job.recipe.name}  (workspace {job.workspace.root})")
     if data["version"] is not None:
         job.screen.say("run", f"data version {told(data)}")
+
+
+def _unknown_runs(job: Job) -> list[str]:
+    """Runs whose folder is there, that the ledger has no record of, and that were not told of yet."""
+    records = job.ledger.records()
+    known = {record.body["run"] for record in records if record.kind == "run-started"}
+    told_of = max((str(record.body.get("last", "~")) for record in records if record.kind == "ledger-gone"), default="")
+    # A run that was killed at its start has a folder and no record; one that was finished has a summary.
+    mark = "summary.json" if records else "recipe.yaml"
+    found = sorted(path.parent.name for path in job.workspace.runs.glob(f"*/{mark}"))
+    return [name for name in found if name not in known and name > told_of]
 
 
 def version_of(job: Job, source: Source) -> Json:
@@ -919,10 +930,13 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Json:
         probability = load_model(bundle, threads=job.recipe.threads).predict(rows.texts(test))
         evidence = Evidence(name=best.name, rows=test, truth=rows.truth[test], probability=probability)
         scores = [score(evidence, metric).to_dict() for metric in job.recipe.gate.metrics]
-        openings = [r.time for r in job.ledger.records() if r.kind == "test-opened" and r.body["seal"] == rows.seal]
+        records = job.ledger.records()
+        openings = [r.time for r in records if r.kind == "test-opened" and r.body["seal"] == rows.seal]
+        lost = any(r.kind == "ledger-gone" for r in records)
     first = scores[0]
     judged = score(best.evidence(rows), first["metric"])
     times = "once" if len(openings) == 1 else f"{len(openings)} times, so it flatters"
+    times += "; earlier openings are not known, since the ledger was lost" if lost else ""
     job.screen.say(
         "test",
         f"{best.name}: {first['metric']} {first['value']:.1%} [{first['low']:.1%}, {first['high']:.1%}] on {first['n']:,} "
@@ -932,6 +946,7 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Json:
     return {
         "scores": scores,
         "opened": openings,
+        "lost": lost,
         "judged": judged.to_dict(),
         "refit_rows": bundle.manifest.model.get("refit_rows"),
         "predicted": probability,

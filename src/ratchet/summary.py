@@ -139,6 +139,7 @@ def summarise(
         "alpha": recipe.gate.alpha,
         "ledger": {"records": ledger.seq, "head": ledger.hash},
         "test_opened": [] if test is None else test["opened"],
+        "test_openings_lost": test is not None and test["lost"],
         "compression": [
             {
                 "name": contender.name,
@@ -440,6 +441,7 @@ def _sealed(summary: Json, test: Mapping[str, Any] | None) -> SealedTest | None:
         model=summary["champion"],
         scores=scores,
         opened=tuple(test["opened"]),
+        lost=test["lost"],
         rows=scores[0].n,
         judged=Score(**test["judged"]),
         refit_rows=test["refit_rows"],

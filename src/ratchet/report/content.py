@@ -289,6 +289,8 @@ class SealedTest:
     """What the model that was judged scored on the rows of the verdicts."""
     refit_rows: int | None = None
     """Rows that the served model was trained on, when it was trained once more; else it is the one that was judged."""
+    lost: bool = False
+    """The ledger was lost at some time, so there may have been openings that nobody knows."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
