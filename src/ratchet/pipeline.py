@@ -239,8 +239,8 @@ def start(job: Job, source: Source) -> None:
     if unknown := _unknown_runs(job):
         job.screen.say(
             "ledger",
-            f"{job.workspace.runs} holds runs but the ledger is gone, or has lost them: what was judged before, and whether the "
-            "sealed test was opened, is not known, so a score on it may flatter",
+            f"{job.workspace.runs} holds runs but the ledger is gone, or has lost them: what was judged before, and whether "
+            "the sealed test was opened, is not known, so a score on it may flatter",
         )
         job.ledger.note("ledger-gone", {"run": job.run, "runs": len(unknown), "last": unknown[-1]})
     job.folder.mkdir(parents=True)
