@@ -463,3 +463,13 @@ def test_four_processes_append_at_once(tmp_path: Path) -> None:
     assert {record.key for record in records} == {f"{name}-{number}" for name in "abc" for number in range(30)}
     for name in "abc":
         assert [r.body["number"] for r in records if str(r.key).startswith(name)] == list(range(30))
+
+
+def test_a_link_in_the_place_of_the_chain_is_not_followed(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"an unfinished line")
+    (tmp_path / "l.jsonl").symlink_to(mine)
+    for use in (lambda chain: chain.append("x", {}), lambda chain: chain.read(), lambda chain: chain.recover()):
+        with pytest.raises(WorkspaceError, match=r"l\.jsonl must be a file but is a link"):
+            use(Chain(tmp_path / "l.jsonl"))
+    assert mine.read_bytes() == b"an unfinished line"

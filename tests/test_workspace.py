@@ -354,3 +354,17 @@ def test_a_real_full_disk_and_a_real_read_only_one(tmp_path: Path) -> None:
     for name in ("lock", "new", "read-only file"):
         assert "must be writable but the file system is read-only" in said.pop(name)
     assert not said
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / "lock").symlink_to("mine")
+    with pytest.raises(WorkspaceError, match="lock must be a file but is a link"):
+        Workspace(tmp_path).lock().__enter__()
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_sweep_spares_pipes_and_links(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".a.new-0123abcd")
+    (tmp_path / ".b.new-0123abcd").symlink_to("nowhere")
+    assert sweep(tmp_path) == ()

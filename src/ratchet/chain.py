@@ -130,7 +130,9 @@ class Chain:
 
     @contextmanager
     def _opened(self, flags: int, lock: int) -> Iterator[int]:
-        handle = os.open(self._path, flags, 0o666)
+        if self._path.is_symlink():  # what it leads to may be somebody's file, and would be appended to
+            raise WorkspaceError(f"{self._path} must be a file but is a link.", next_step="Put the file in its place.")
+        handle = os.open(self._path, flags | os.O_NONBLOCK, 0o666)
         try:
             fcntl.flock(handle, lock)
             yield handle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bounds import json_value
-from ratchet.errors import WorkspaceError
+from ratchet.errors import DataError, WorkspaceError
 from ratchet.workspace import atomic_folder, writing
 
 SUMS = "sums.json"
@@ -65,6 +66,31 @@ def _require_whole(folder: Path) -> None:
                 f"{path} must be as it was written but {'was changed' if path.is_file() else 'is missing'}.",
                 next_step=f"Remove the folder {folder} and run again; it is made anew.",
             )
+
+
+def regular_file(path: Path, *, name: str = "") -> None:
+    """Refuse a pipe, a socket or a device, which may never end; what is missing or forbidden is told by whoever opens it.
+
+    Args:
+        path: what is about to be opened.
+        name: what messages call it; the path when absent.
+
+    Raises:
+        DataError: it is no file and no folder.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    kinds = (
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
+    kind = next((word for holds, word in kinds if holds(mode)), None)
+    if kind is not None:
+        raise DataError(f"{name or path} must be a file but is {kind}.", next_step="Save what it gives as a file, or send it to -.")
 
 
 def file_sha256(path: Path) -> str:

@@ -95,7 +95,7 @@ class Workspace:
         self.create()
         path, owner = self.root / "lock", os.getpid()
         with writing(path):
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         _held.add(handle)
         try:
             self._take(handle, wait=wait, on_wait=on_wait)
@@ -222,9 +222,9 @@ def sweep(folder: str | Path) -> tuple[Path, ...]:
 
 
 def sweep_beside(path: Path) -> None:
-    """Remove what killed processes left half-written of this one file, which need not lie in a workspace."""
+    """Remove what killed processes left half-written of this one file or folder, which need not lie in a workspace."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.new-*"):
-        if _LEFTOVER.fullmatch(leftover.name):
+        if _LEFTOVER.fullmatch(leftover.name) and not leftover.is_symlink():
             _discard(leftover, home=None)
 
 
@@ -277,6 +277,7 @@ def _explain(error: OSError, path: Path) -> WorkspaceError | None:
         errno.EEXIST: ("must be a folder but is a file", "Move that file away."),
         errno.EISDIR: ("must be a file but is a folder", "Move that folder away."),
         errno.ENOTDIR: ("must lie in folders but one of its parents is a file", "Move that file away."),
+        errno.ELOOP: ("must be a file but is a link", "Remove the link."),
         errno.ENOLCK: ("must be on a file system with locks but this one has none", elsewhere),
         errno.ENOTSUP: ("must be on a file system with locks but this one has none", elsewhere),
     }
@@ -332,6 +333,8 @@ def _own(path: Path, handle: int) -> bool:
 
 def _discard(path: Path, *, home: Path | None) -> bool:
     """Remove a leftover, or put it back to an empty ``home``; false when a living process owns it."""
+    if not path.is_file() and not path.is_dir():  # also a pipe, which Ratchet never makes: to open it would wait
+        return False
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

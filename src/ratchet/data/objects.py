@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +22,14 @@ from ratchet.bounds import json_value
 from ratchet.data.pieces import Known, blocks, digests, lines
 from ratchet.data.table import Rows
 from ratchet.errors import DataError, WorkspaceError
+from ratchet.store import regular_file
 from ratchet.workspace import write_atomic
 
 OBJECT = 1 << 22
 _READ = 1 << 24
 _LEVEL = 6
 _FORMAT = 1
-_NAME = 64
+_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class Damaged(WorkspaceError):
@@ -138,10 +140,16 @@ class Objects:
         return found
 
     def _bytes(self, name: str) -> bytes:
+        path = self.folder / name
+        if not _NAME.fullmatch(name):
+            raise Damaged(name, "has no sha256 as its name")
         try:
-            data = (self.folder / name).read_bytes()
+            regular_file(path)
+            data = path.read_bytes()
         except FileNotFoundError:
             raise Damaged(name, "is missing") from None
+        except DataError as error:
+            raise Damaged(name, error.problem) from None
         except OSError as error:
             raise Damaged(name, f"can not be read: {error.strerror}") from error
         found = hashlib.sha256(data).hexdigest()
@@ -152,10 +160,14 @@ class Objects:
     def _load(self, name: str, *, kind: str) -> tuple[dict[str, Any], memoryview]:
         """Header and unpacked payload of an object, verified."""
         head, _, packed = self._bytes(name).partition(b"\n")
-        header: dict[str, Any] = json_value(head)
-        if header["format"] != _FORMAT or header["kind"] != kind:
-            raise Damaged(name, f"is {header['kind']!r} in format {header['format']}, not {kind!r} in {_FORMAT}")
-        return header, memoryview(pa.decompress(packed, decompressed_size=header["raw"], codec="zstd", asbytes=True))
+        try:
+            header: dict[str, Any] = json_value(head)
+            if header["format"] != _FORMAT or header["kind"] != kind:
+                raise Damaged(name, f"is {header['kind']!r} in format {header['format']!r}, not {kind!r} in {_FORMAT}")
+            payload = pa.decompress(packed, decompressed_size=header["raw"], codec="zstd", asbytes=True)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError, OSError) as error:
+            raise Damaged(name, f"can not be unpacked ({type(error).__name__}): it was forged") from error
+        return header, memoryview(payload)
 
     def _save(self, kind: str, payload: bytes, **facts: object) -> str:
         """Write an object, unless it is there, and return its name."""
@@ -226,6 +238,7 @@ def read_blocks(path: Path) -> Iterator[bytes]:
     Raises:
         DataError: it is not there, or no readable file.
     """
+    regular_file(path)
     try:
         with path.open("rb") as file:
             while data := file.read(_READ):

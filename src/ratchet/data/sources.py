@@ -13,7 +13,7 @@ from typing import Literal
 from ratchet.data import folders
 from ratchet.data.hub import HUB, download, hub_name
 from ratchet.errors import DataError
-from ratchet.store import file_sha256
+from ratchet.store import file_sha256, regular_file
 
 Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
 STDIN = "-"
@@ -67,11 +67,7 @@ def locate(path: Path, *, name: str) -> Source:
         return _folder(path, part=part, name=name)
     if not path.exists():
         raise _missing(path, name=name)
-    if not path.is_file():
-        raise DataError(
-            f"{name} must be a file or a folder but is a pipe, a socket or a device.",
-            next_step=f"Read a pipe from standard input: cat {name} | ratchet check -",
-        )
+    regular_file(path, name=name)
     return Source(kind="file", name=name, path=path, part=part, files=(path,))
 
 
