@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -405,3 +406,20 @@ def test_a_closed_stream_is_one_line(bundle: Bundle, model: Model, monkeypatch: 
     monkeypatch.setattr(sys, which, None)
     with pytest.raises(DataError, match="must be open but is closed"):
         predict_file(bundle, "-", model=model)
+
+
+def test_a_folder_that_takes_no_files_is_one_line(
+    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("评论\n好\n", encoding="utf-8")
+
+    def refused(self: Path, *_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    whole = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda self, mode="r", **how: refused(self) if "x" in mode else whole(self, mode, **how)
+    )
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(DataError, match=r"y\.csv cannot be written: Read-only file system"):
+        predict_file(bundle, tmp_path / "a.csv", tmp_path / "y.csv", model=model)

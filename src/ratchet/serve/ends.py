@@ -11,7 +11,7 @@ import secrets
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO, cast
 
@@ -183,7 +183,8 @@ def writing_to(target: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror}.", next_step="Name another file.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what can not be written can not be removed either
+            temporary.unlink(missing_ok=True)
 
 
 def encoding_of(source: Path, *, wanted: str, kind: Format) -> str:
