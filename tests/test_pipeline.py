@@ -768,3 +768,19 @@ def test_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
 def test_extreme_numbers_are_refused(make_reviews: Callable[..., Path], key: str) -> None:
     with pytest.raises(RecipeError, match="must be at least"):
         small(make_reviews(), key)
+
+
+def test_another_version_of_the_code_prepares_anew(
+    make_reviews: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an older version left may lack what this one looks for."""
+    recipe = small(make_reviews(), "challengers=[]", "compress.methods=[]")
+    before = run(recipe)
+    for path in Workspace(recipe.workspace).data.glob("*/facts.json"):
+        path.write_text("{}", encoding="utf-8")
+    for path in Workspace(recipe.workspace).data.glob("*/sums.json"):
+        path.unlink()
+    monkeypatch.setattr("ratchet.pipeline.code_version", lambda: "of tomorrow")
+    after = run(recipe)
+    assert after["champion"] == before["champion"]
+    assert after["scores"]["test"]["value"] == before["scores"]["test"]["value"]

@@ -297,7 +297,7 @@ def check(job: Job, source: Source) -> Json:
     """Look at the table: what would make a model trained on it, or its score, lie?"""
     recipe = job.recipe
     with job.stage("check") as skipped:
-        key = key_of("check", source.key, recipe.check, recipe.split, recipe.baseline, recipe.seed)
+        key = key_of("check", source.key, recipe.check, recipe.split, recipe.baseline, recipe.seed, job.code)
         folder = job.workspace.data / f"check-{key}"
 
         def build(target: Path) -> None:
@@ -328,7 +328,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         near = {"ngram": recipe.check.near_ngram, "threshold": recipe.check.near_threshold}
         fixes = recipe.prepare.model_dump(mode="json", exclude={"review"})
         review = source_bytes_hash(Path(recipe.prepare.review)) if recipe.prepare.review else ""
-        key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed)
+        key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed, job.code)
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
         facts, rows = load_json(folder / "facts.json"), PartedRows.load(folder)
