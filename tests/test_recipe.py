@@ -472,3 +472,19 @@ def test_an_encoder_takes_from_train_what_it_does_not_say() -> None:
     assert recipe.train.lr == 3e-4
     encoder = recipe.challengers[0]
     assert (encoder.epochs, encoder.clip, encoder.lr, encoder.name) == (9, 2.0, 0.1, "e")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gate: {alpha: 1.0e-320}",
+        "gate: {margin: 1.0e-320}",
+        "threads: 1000000",
+        "train: {layers: 100000}",
+        "train: {lr: 1.0e+300}",
+        "train: {batch_tokens: 1000000000000}",
+        "baseline: {C: 1.0e-320}",
+    ],
+)
+def test_numbers_that_no_machine_can_work_with(text: str) -> None:
+    assert " must be " in refused(text).problem

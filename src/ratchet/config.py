@@ -145,9 +145,9 @@ class GateConfig(Section):
 
     metrics: tuple[Literal["accuracy", "macro_f1", "auc"], ...] = Field(default=("accuracy",), min_length=1)
     """Every one of these must be better."""
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
-    margin: float = Field(default=0.01, gt=0, lt=0.5)
+    margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
     """Loss that smaller or faster forms may have, all together, since the last model that was proven better."""
     budget: float = Field(default=10.0, ge=0)
     """Minutes that may buy evidence for a challenger that is undecided but may still win: an encoder's folds, then seeds."""
@@ -185,7 +185,7 @@ class LinearSpec(Section):
     """Its name in verdicts and reports; empty: made from its kind."""
     features: tuple[LinearFeatures, ...] = ()
     """Blocks of features side by side; empty: chosen by language."""
-    C: float = Field(default=1.0, gt=0)
+    C: float = Field(default=1.0, ge=1e-9, le=1e9)
     """Inverse strength of the L2 penalty."""
 
 
@@ -241,21 +241,21 @@ class EncoderSpec(Section):
     """Its name in verdicts and reports; empty: made from its kind."""
     source: str = "auto"
     """``scratch``, a directory, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``."""
-    layers: int = Field(default=2, ge=1)
+    layers: int = Field(default=2, ge=1, le=128)
     """Layers of a model from scratch; a pretrained one has its own."""
-    width: int = Field(default=128, ge=8)
+    width: int = Field(default=128, ge=8, le=16_384)
     """Width of a model from scratch; a multiple of ``heads``."""
-    heads: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1, le=256)
     """Attention heads of a model from scratch."""
-    vocabulary: int = Field(default=6000, ge=64)
+    vocabulary: int = Field(default=6000, ge=64, le=1_000_000)
     """Entries in the vocabulary of a model from scratch."""
     frozen_layers: int | None = Field(default=None, ge=0)
     """Lowest layers (and the embeddings) that are not trained; absent: half of a pretrained model's, none from scratch."""
-    max_tokens: int = Field(default=128, ge=8)
+    max_tokens: int = Field(default=128, ge=8, le=65_536)
     """Longer texts are cut."""
-    epochs: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1, le=10_000)
     """Passes over the train part; absent: 2, and up to 20 where that makes fewer than 500 steps."""
-    lr: float | None = Field(default=None, gt=0)
+    lr: float | None = Field(default=None, gt=0, le=10)
     """Highest learning rate; absent: 1e-3 from scratch, 5e-4 for a pretrained model up to 512 wide, 5e-5 for a wider one."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate goes on after the warm-up."""
@@ -265,9 +265,9 @@ class EncoderSpec(Section):
     """Decoupled weight decay (AdamW)."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of activations set to zero in training."""
-    clip: float = Field(default=1.0, gt=0)
+    clip: float = Field(default=1.0, ge=1e-6)
     """Largest norm of the gradient."""
-    batch_tokens: int | None = Field(default=None, ge=16)
+    batch_tokens: int | None = Field(default=None, ge=16, le=100_000_000)
     """Tokens of a batch, padding included; absent: room for 32 rows of mean length, from 512 to 8192."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target probability that is spread over all labels."""
@@ -296,9 +296,9 @@ class EmbeddingSpec(Section):
     """How the tokens' vectors become one: their mean, the first, the last, or as the model's own files say."""
     normalize: bool = True
     """Give every vector the length 1."""
-    max_tokens: int = Field(default=128, ge=8)
+    max_tokens: int = Field(default=128, ge=8, le=65_536)
     """Longer texts are cut."""
-    C: float = Field(default=30.0, gt=0)
+    C: float = Field(default=30.0, ge=1e-9, le=1e9)
     """Inverse strength of the L2 penalty."""
 
 
@@ -364,7 +364,7 @@ class Recipe(Section):
     """Folder of the ledger, the models and the bundles; relative to the recipe."""
     seed: int = Field(default=7, ge=0)
     """Seed of everything random."""
-    threads: int = Field(default=0, ge=0)
+    threads: int = Field(default=0, ge=0, le=1024)
     """Threads for training and ONNX Runtime; 0: all cores."""
     engine: EngineConfig = EngineConfig()
     data: DataConfig = DataConfig()

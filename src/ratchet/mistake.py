@@ -100,7 +100,9 @@ class Mistake:
             return self._unknown()
         if kind in _LIMITS:
             limit, word = _LIMITS[kind]
-            return f"be {word} {self._context[limit]:g} but got {shown(given)}"
+            bound = self._context[limit]
+            written = bound if isinstance(bound, int) else f"{bound:g}"
+            return f"be {word} {written} but got {shown(given)}"
         if kind in ("literal_error", "union_tag_invalid"):
             return self._one_of()
         if kind == "union_tag_not_found":

@@ -90,7 +90,9 @@ def regular_file(path: Path, *, name: str = "") -> None:
     )
     kind = next((word for holds, word in kinds if holds(mode)), None)
     if kind is not None:
-        raise DataError(f"{name or path} must be a file but is {kind}.", next_step="Save what it gives, or send it to -.")
+        raise DataError(
+            f"{name or path} must be a file but is {kind}.", next_step="Save what it gives, or send it to -."
+        )
 
 
 def file_sha256(path: Path) -> str:

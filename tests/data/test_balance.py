@@ -80,3 +80,10 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 def test_bad_wishes(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         rebalance(LABELS, method="over", **arguments)
+
+
+@pytest.mark.parametrize("method", ["over", "weights"])
+@pytest.mark.parametrize("least", [1e-7, 1e-300])
+def test_shares_that_ask_for_endless_rows(method: str, least: float) -> None:
+    with pytest.raises(DataError, match="at most 1000 times the rows"):
+        rebalance(LABELS, method=method, target={"neg": least, "pos": 0.5, "rare": 0.5 - least})  # type: ignore[arg-type]

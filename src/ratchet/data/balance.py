@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ratchet.data.table import Rows
 from ratchet.errors import DataError
 
+_TIMES = 1000
 Method = Literal["under", "over", "weights"]
 
 
@@ -97,7 +98,14 @@ def _wanted(
     if not math.isclose(share.sum(), 1, abs_tol=1e-6) or share.min() <= 0:
         raise DataError(f"The shares of balance.target must be above 0 and add up to 1 but add up to {share.sum():g}.")
     # The largest table within what is there, or the smallest that holds all of it.
-    total = (have / share).min() if method == "under" else (have / share).max()
+    with np.errstate(over="ignore"):  # a share of almost nothing asks for endless rows
+        total = (have / share).min() if method == "under" else (have / share).max()
+    if total > _TIMES * have.sum():
+        raise DataError(
+            f"The shares of balance.target must be reached with at most {_TIMES} times the rows of the train part but need"
+            f" {total / have.sum():.3g} times as many.",
+            next_step="Give the smallest share more, or take method: under.",
+        )
     return np.asarray(np.maximum(total * share, 1.0), dtype=np.float64)
 
 
