@@ -47,3 +47,8 @@ def test_any_text_encodes_after_cleaning() -> None:
 def test_a_chart_label_is_one_line_without_direction_overrides() -> None:
     assert text.label("a\n  b\u202ec\u2066") == "a bc"
     assert text.label(" \n") == "(empty)"
+
+
+def test_what_turns_the_direction_of_its_neighbours_is_shown() -> None:
+    assert text.clean("a\u202egpj.exe\u202c b") == "a\ufffdgpj.exe\u202c b"
+    assert text.clean("שלום \u200fעולם") == "שלום \u200fעולם"

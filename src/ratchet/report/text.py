@@ -7,12 +7,13 @@ import unicodedata
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
 _PICTURES = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"} | {0x7F: "\u2421"}
-_UNSAFE = _PICTURES | dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], "\ufffd")
+_OVERRIDES = (0x202D, 0x202E)  # they turn what stands around them, such as the end of a file's name
+_UNSAFE = _PICTURES | dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF, *_OVERRIDES], "\ufffd")
 _NARROW, _WIDE = frozenset("fijlrtI.,:;'|!()[]/- "), frozenset("mwMW%@+")
 
 
 def clean(text: str) -> str:
-    """Control characters become visible pictures and lone surrogates U+FFFD, so that any text encodes as UTF-8."""
+    """Control characters become visible pictures; lone surrogates and overrides of direction U+FFFD. Any text encodes then."""
     return text.translate(_UNSAFE)
 
 
