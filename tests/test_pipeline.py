@@ -753,9 +753,9 @@ def test_a_damaged_summary_is_one_line(make_reviews: Callable[..., Path], conten
     workspace = Workspace(recipe.workspace)
     for path in workspace.runs.glob("*/summary.json"):
         path.write_text(content, encoding="utf-8")
-    with pytest.raises(WorkspaceError, match="must be the summary of a run but lacks"):
+    with pytest.raises(WorkspaceError, match="must have the key"):
         load_summary(workspace.root, "last")
-    with pytest.raises(WorkspaceError, match="must be the summary of a run but lacks"):
+    with pytest.raises(WorkspaceError, match="must have the key"):
         list_runs(workspace.root)
 
 

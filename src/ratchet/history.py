@@ -61,13 +61,7 @@ def load_summary(root: Path, run: str) -> Json:
 
 
 def _summary(path: Path) -> Json:
-    summary: Json = load_json(path)
-    kinds = {"data": dict, "scores": dict, "verdicts": list}
-    odd = [key for key, kind in kinds.items() if not (isinstance(summary, dict) and isinstance(summary.get(key), kind))]
-    if odd:
-        raise WorkspaceError(
-            f"{path} must be the summary of a run but lacks {odd[0]!r}.", next_step="Run the recipe again."
-        )
+    summary: Json = load_json(path, keys={"data": dict, "scores": dict, "verdicts": list})
     return summary
 
 

@@ -36,6 +36,7 @@ from ratchet.config import (
 )
 from ratchet.contenders import (
     CARD,
+    FACTS,
     MODEL,
     Contender,
     PartedRows,
@@ -331,7 +332,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed, job.code)
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
-        facts, rows = load_json(folder / "facts.json"), PartedRows.load(folder)
+        facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder)
     parts = rows.parts
     for line in changed_lines(facts):
         job.screen.say("prepare", line)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -107,19 +108,30 @@ def save_json(path: Path, value: object) -> None:
         path.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def load_json(path: Path) -> Any:
+def load_json(path: Path, *, keys: Mapping[str, type | UnionType] | None = None) -> Any:
     """Read JSON of a finished folder.
+
+    Args:
+        path: the file.
+        keys: what the object in it must have, and of which type; an older version of Ratchet may have written less.
 
     Raises:
         WorkspaceError: the file is missing or damaged.
     """
     try:
-        return json_value(path.read_bytes())
+        found = json_value(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise WorkspaceError(
-            f"{path} must be readable JSON but is not: {error}.",
-            next_step=f"Remove the folder {path.parent} and run again; it is made anew.",
-        ) from error
+        raise _unreadable(path, f"be readable JSON but is not: {error}") from error
+    for key, kind in (keys or {}).items():
+        if not isinstance(found, dict) or not isinstance(found.get(key), kind):
+            raise _unreadable(path, f"have the key {key!r} as this version writes it but has not")
+    return found
+
+
+def _unreadable(path: Path, must: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"{path} must {must}.", next_step=f"Remove the folder {path.parent} and run again; it is made anew."
+    )
 
 
 def save_array(path: Path, array: npt.NDArray[Any]) -> None:
@@ -137,8 +149,5 @@ def load_array(path: Path) -> npt.NDArray[Any]:
     try:
         array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise WorkspaceError(
-            f"{path} must be a readable array but is not: {error}.",
-            next_step=f"Remove the folder {path.parent} and run again; it is made anew.",
-        ) from error
+        raise _unreadable(path, f"be a readable array but is not: {error}") from error
     return array

@@ -1,6 +1,6 @@
 """Contenders: models that were trained and scored on held-out rows, each a finished folder in the workspace."""
 
-from ratchet.contenders.base import CARD, FOLDS, MODEL, Contender, PartedRows, load_model_folder
+from ratchet.contenders.base import CARD, FACTS, FOLDS, MODEL, Contender, PartedRows, load_model_folder
 from ratchet.contenders.copies import defend, latency, shrink, trained_in
 from ratchet.contenders.derived import train_augmented, train_balanced
 from ratchet.contenders.embedding import train_embedding
@@ -10,6 +10,7 @@ from ratchet.contenders.refit import refit
 
 __all__ = [
     "CARD",
+    "FACTS",
     "FOLDS",
     "MODEL",
     "Contender",

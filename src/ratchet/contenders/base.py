@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +33,30 @@ Runtime = Literal["linear", "onnx"]
 Language = Literal["zh", "en", "mixed"]
 Spec = LinearSpec | BlendSpec | EmbeddingSpec | EncoderSpec
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
+FACTS = {
+    "hash": str,
+    "seal": str,
+    "language": str,
+    "notes": list,
+    "read": int,
+    "removed": dict,
+    "crossing": dict,
+    "changed": dict,
+    "changed_texts": int,
+}
+"""What ``facts.json`` of prepared rows holds at least."""
+_CARD: dict[str, type | UnionType] = {
+    "name": str,
+    "kind": str,
+    "runtime": str,
+    "spec": dict | None,
+    "labels": list,
+    "rows": str,
+    "bytes": int,
+    "seconds": int | float,
+    "facts": dict,
+    "sha256": dict,
+}
 _SPEC: TypeAdapter[Spec] = TypeAdapter(Spec)
 
 
@@ -56,7 +81,7 @@ class PartedRows:
         Raises:
             WorkspaceError: it is missing or damaged.
         """
-        facts = load_json(folder / "facts.json")
+        facts = load_json(folder / "facts.json", keys=FACTS)
         return cls(
             dataset=load_dataset(folder),
             parts=load_parts(folder),
@@ -108,9 +133,7 @@ class Contender:
         Raises:
             WorkspaceError: it is missing or damaged.
         """
-        card = load_json(folder / CARD)
-        if not isinstance(card, dict) or not {"name", "kind", "runtime", "spec", "bytes", "seconds"} <= set(card):
-            raise WorkspaceError(f"{folder / CARD} must describe a contender but does not.")
+        card = load_json(folder / CARD, keys=_CARD)
         return cls(folder=folder, card=card)
 
     @property

@@ -214,7 +214,7 @@ def _assemble(
 ) -> None:
     """The contender out of the folds that are there, of each seed; big files are linked, not copied."""
     first, *others = places
-    records = [load_json(place / "fold.json") for turn in places for place in turn]
+    records = [load_json(place / "fold.json", keys={"facts": dict}) for turn in places for place in turn]
     with writing(folder):
         for number, (fold, place) in enumerate(zip(folds, first, strict=True)):
             _link(place / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))

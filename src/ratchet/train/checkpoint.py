@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ratchet.errors import WorkspaceError
+from ratchet.store import load_json, save_json
 from ratchet.workspace import atomic_folder
 
 if TYPE_CHECKING:
@@ -44,21 +45,18 @@ class Checkpoints:
         with atomic_folder(self.folder / f"epoch-{epoch:05d}") as target:
             save_file({name: value.detach() for name, value in _trained(network)}, target / "model.safetensors")
             save_file(_moments(optimizer), target / "optimizer.safetensors")
-            facts = json.dumps({"key": self.key, "epoch": epoch, **state}, ensure_ascii=False, indent=1)
-            (target / "state.json").write_text(facts + "\n", encoding="utf-8")
+            save_json(target / "state.json", {"key": self.key, "epoch": epoch, **state})
         for other, path in self._found().items():
             if other not in (epoch, keep):
                 shutil.rmtree(path, ignore_errors=True)
 
     def resume(self, *, network: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
         """Load the newest checkpoint of this training into both; its state, or ``None`` when there is none."""
-        from safetensors.torch import load_file
-
         for epoch, path in sorted(self._found().items(), reverse=True):
-            state: dict[str, Any] = json.loads((path / "state.json").read_text(encoding="utf-8"))
+            state: dict[str, Any] = load_json(path / "state.json", keys={"key": str})
             if state["key"] == self.key:
                 self.load_weights(epoch, network=network)
-                _set_moments(optimizer, load_file(path / "optimizer.safetensors"))
+                _set_moments(optimizer, _load(path / "optimizer.safetensors"))
                 return state
         self.clear()
         return None
@@ -66,9 +64,8 @@ class Checkpoints:
     def load_weights(self, epoch: int, *, network: nn.Module) -> None:
         """Put the weights of an epoch into the network."""
         import torch
-        from safetensors.torch import load_file
 
-        weights = load_file(self.folder / f"epoch-{epoch:05d}" / "model.safetensors")
+        weights = _load(self.folder / f"epoch-{epoch:05d}" / "model.safetensors")
         with torch.no_grad():
             for name, parameter in _trained(network):
                 parameter.copy_(weights[name])
@@ -82,6 +79,24 @@ class Checkpoints:
             return {}
         names = ((_NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
         return {int(name[1]): path for name, path in names if name}
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint's file.
+
+    Raises:
+        WorkspaceError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WorkspaceError(
+            f"{path} must hold a checkpoint but is missing or damaged: {error}.",
+            next_step=f"Remove the folder {path.parent.parent} and run again: the training begins anew.",
+        ) from error
 
 
 def _trained(network: nn.Module) -> list[tuple[str, Tensor]]:
