@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,9 @@ def test_git_that_is_missing_or_hangs(tmp_path: Path, monkeypatch: pytest.Monkey
     slow = tmp_path / "git"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert environment(folder=tmp_path)["git"] is None
-    slow.write_text('#!/bin/sh\ncase "$*" in *status*) read -r forever < "$FIFO";; *) echo abc;; esac\n')
+    slow.write_text(
+        '#!/bin/sh\ncase "$*" in *status*) read -r forever < "$FIFO";; *config*) exit 1;; *) echo abc;; esac\n'
+    )
     slow.chmod(0o755)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -161,3 +164,88 @@ def test_a_filter_of_the_folder_is_never_run(tmp_path: Path, kind: str) -> None:
     assert len(found["commit"]) == 40
     assert found["dirty"] is None
     assert not marker.exists()
+
+
+def repository(folder: Path) -> Path:
+    """A repository with one commit of one file."""
+    git(folder, "init", "-q")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "f").write_text("1")
+    git(folder, "add", "sub/f")
+    git(folder, "commit", "-qm", "one")
+    return folder / ".git"
+
+
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+
+@needs_git
+def test_what_a_repository_lacks_is_not_fetched(tmp_path: Path) -> None:
+    place, marker = repository(tmp_path), tmp_path / "ran"
+    tree = git(tmp_path, "rev-parse", "HEAD^{tree}")
+    (place / "objects" / tree[:2] / tree[2:]).unlink()
+    for key, value in {
+        "core.repositoryformatversion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": str(tmp_path),
+        "remote.origin.uploadpack": f"touch {marker}; git-upload-pack",
+    }.items():
+        git(tmp_path, "config", key, value)
+    found = environment(folder=tmp_path)["git"]
+    assert found["dirty"] is None
+    assert not marker.exists()
+
+
+@needs_git
+def test_a_filter_that_git_can_not_list_in_time_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, marker = repository(tmp_path), tmp_path / "ran"
+    (place / "info" / "attributes").write_text("* filter=evil\n")
+    git(tmp_path, "config", "filter.evil.clean", f"touch {marker}; cat")
+    (tmp_path / "sub" / "f").write_text("2")
+    ask = reproduce._ask_git
+    monkeypatch.setattr(
+        reproduce, "_ask_git", lambda folder, *given: (None, "") if given[0] == "config" else ask(folder, *given)
+    )
+    assert environment(folder=tmp_path)["git"]["dirty"] is None
+    assert not marker.exists()
+
+
+@needs_git
+def test_hooks_of_a_folder_are_not_run(tmp_path: Path) -> None:
+    place, marker = repository(tmp_path), tmp_path / "ran"
+    for name in ("post-index-change", "fsmonitor-watchman", "pre-commit"):
+        hook = place / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ntouch {marker}\n")
+        hook.chmod(0o755)
+    (tmp_path / "sub" / "f").touch()
+    assert environment(folder=tmp_path)["git"]["dirty"] is False
+    assert not marker.exists()
+
+
+@needs_git
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo, lambda path: path.write_bytes(b"gitdir: nowhere"), Path.mkdir])
+def test_a_git_folder_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object]
+) -> None:
+    monkeypatch.setattr(reproduce, "_GIT_SECONDS", 2.0)
+    make(tmp_path / ".git")
+    assert environment(folder=tmp_path)["git"] is None
+
+
+@needs_git
+def test_a_repository_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = repository(tmp_path)
+    monkeypatch.setattr(reproduce, "_GIT_SECONDS", 0.3)
+    os.mkfifo(tmp_path / "endless")
+    with (place / "config").open("a") as file:
+        file.write(f"[include]\n\tpath = {tmp_path / 'endless'}\n")
+    assert environment(folder=tmp_path)["git"] is None
+
+
+def test_a_git_that_can_not_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "git").write_text("not a program")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environment(folder=tmp_path)["git"] is None

@@ -57,6 +57,10 @@ FLAGS = (
 """Instruction sets that change speed or the last digits."""
 _SOURCES = (".py", ".html", ".js", ".css")
 _GIT_SECONDS = 5.0
+_NOTHING = 1
+"""Exit code of ``git config --get-regexp`` where no key matches."""
+_STEERING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+"""Variables that a hook sets: they would tell git of another repository than that of the folder."""
 
 
 def environment(*, seeds: Mapping[str, int] | None = None, folder: str | Path = ".") -> dict[str, Any]:
@@ -181,24 +185,30 @@ def _git(folder: Path) -> dict[str, Any] | None:
     Where a filter is configured, git would run its program to tell what was changed: a folder's programs are never run, and
     ``dirty`` is unknown then.
     """
-    try:
-        commit = _ask_git(folder, "rev-parse", "HEAD")
-        if commit is None:
-            return None
-        filters = _ask_git(folder, "config", "--get-regexp", r"^filter\..*\.(clean|smudge|process)$")
-        changes = None
-        if not (filters or "").strip():
-            changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
-    except FileNotFoundError:
+    code, commit = _ask_git(folder, "rev-parse", "--verify", "HEAD")
+    if code != 0:
         return None
-    return {"commit": commit.strip(), "dirty": None if changes is None else bool(changes.strip())}
+    changes, dirty = "", None
+    code, _ = _ask_git(folder, "config", "--get-regexp", r"^filter\..*\.(clean|smudge|process)$")
+    if code == _NOTHING:
+        code, changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+        dirty = bool(changes.strip()) if code == 0 else None
+    return {"commit": commit.strip(), "dirty": dirty}
 
 
-def _ask_git(folder: Path, *arguments: str) -> str | None:
-    """What git prints; ``None`` when it fails or takes too long."""
-    # A repository may name a program as its file-system monitor; git must not start it.
+def _ask_git(folder: Path, *arguments: str) -> tuple[int | None, str]:
+    """Git's exit code and what it prints; no code where there is no git, or it takes too long."""
+    # What a repository may name as its file-system monitor or its hooks, and the program with which it fetches objects
+    # that it lacks, must not be started.
     command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
-    variables = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    kept = {name: value for name, value in os.environ.items() if name not in _STEERING}
+    variables = kept | {
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
     try:
         done = subprocess.run(
             command,
@@ -208,9 +218,9 @@ def _ask_git(folder: Path, *arguments: str) -> str | None:
             check=False,
             env=variables,
         )
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None, ""
+    return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
 def _read(path: Path) -> str:
