@@ -314,7 +314,8 @@ def page(cells: list[Mapping[str, Any]]) -> str:
     """The result as Markdown."""
     out = io.StringIO()
     print(
-        f"# Regret\n\n{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/regret.py`, {cells[-1]['machine']}.\n", file=out
+        f"# Regret\n\n{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/regret.py --corpora FOLDER`, {cells[-1]['machine']}.\n",
+        file=out,
     )
     print(
         "Points of test accuracy that a rule loses against the best contender of the same run, mean over cells\n",

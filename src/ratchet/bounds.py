@@ -22,9 +22,8 @@ BOOK_BYTES, BOOK_RATIO = 1 << 27, 100
 """The same of the parts of a workbook, each element of which costs far more than its bytes."""
 YAML_CHARACTERS, YAML_VALUES, YAML_DEPTH = 1_000_000, 20_000, 40
 """A document, its values once aliases are written out, and how deep they lie."""
-JSON_BYTES = 16 << 20
-"""A JSON file that describes something: a manifest, a list of files. Tables have no such bound."""
 MANIFEST_BYTES = 16 << 20
+"""The manifest of a bundle."""
 
 
 def unpacks_too_far(unpacked: int, packed: int, *, book: bool = False) -> bool:
@@ -48,7 +47,7 @@ def require_columns(count: int, *, name: str) -> None:
 
 
 def json_value(data: str | bytes, **how: Any) -> Any:
-    """``json.loads``, for which too many levels, or a number of too many digits, are one more way of being no JSON.
+    """``json.loads``, for which too many levels are one more way of being no JSON, as a number of too many digits is.
 
     Raises:
         ValueError: the data are no JSON that can be read.

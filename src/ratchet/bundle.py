@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 import ratchet
-from ratchet.bounds import MANIFEST_BYTES
+from ratchet.bounds import MANIFEST_BYTES, json_value
 from ratchet.config import Section, TextFix
 from ratchet.errors import BundleError
 from ratchet.workspace import atomic_folder
@@ -266,8 +266,8 @@ def _read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{path} must have at most {MANIFEST_BYTES} bytes but has {path.stat().st_size}.")
     data = path.read_bytes()
     try:
-        facts = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        facts = json_value(data)
+    except ValueError as error:
         raise BundleError(f"{path} must be JSON in UTF-8: {error}.", next_step=_AGAIN) from error
     version = facts.get("format") if isinstance(facts, dict) else None
     if version != FORMAT or isinstance(version, bool):

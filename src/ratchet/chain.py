@@ -253,7 +253,7 @@ class Chain:
 
     def _write(self, handle: int, kind: str, body: Mapping[str, Any], *, key: str | None) -> Record:
         try:
-            plain = json_value(json.dumps(body, allow_nan=False, default=_plain))
+            plain = json.loads(json.dumps(body, allow_nan=False, default=_plain))
         except (TypeError, ValueError) as error:
             raise LedgerError(f"The body of a {kind!r} record must be JSON values but got: {error}.") from error
         fields = {

@@ -333,7 +333,7 @@ def main() -> None:
     except RatchetError as error:
         if debug:
             raise
-        echo(f"error: {' '.join(str(error).split())}", err=True)
+        echo(f"error: {error}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)

@@ -81,6 +81,15 @@ def nfkc(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
+def is_broken(text: str) -> bool:
+    """Whether it holds half a surrogate pair, as a name in other bytes than UTF-8 does: such a text can not be encoded.
+
+    >>> is_broken("\\ud83d"), is_broken("😀")
+    (True, False)
+    """
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def legible(text: str) -> str:
     """One line for people: what a terminal would obey, or nobody sees, is written as an escape.
 

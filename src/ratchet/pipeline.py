@@ -70,6 +70,7 @@ from ratchet.data.table import Dataset, Rows, concat
 from ratchet.data.versions import is_local, record_inputs
 from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError, WorkspaceError
 from ratchet.family import Family, looks
+from ratchet.forms import is_broken
 from ratchet.ledger import Challenge, Ledger
 from ratchet.metrics import METRICS, Evidence, score
 from ratchet.models.quiet import switch_off_telemetry
@@ -138,7 +139,7 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
     switch_off_telemetry()
     screen = screen or Screen()
     for path in (recipe.workspace, *recipe.data.files, *recipe.data.test_files):
-        if any("\ud800" <= character <= "\udfff" for character in path):
+        if is_broken(path):
             raise RecipeError(
                 f"The path {path} must be text in UTF-8 but has other bytes.",
                 next_step="Rename the folder or file: what a run records must be readable everywhere.",

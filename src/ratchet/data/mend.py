@@ -77,7 +77,7 @@ def _may_be_else(match: re.Match[str], *, name: str) -> bool:
     before, behind = text[start - 1 : start], text[end : end + 1]
     if name.lower() in _SHORT_NAMES or (before and before in "`'\"" and before == behind):
         return True
-    return name not in ("br", "BR", "hr", "p") and before.isascii() and (before.isalnum() or before == "_")
+    return name not in ("br", "BR", "hr", "HR", "p") and before.isascii() and (before.isalnum() or before == "_")
 
 
 def _meant(match: re.Match[str]) -> str:

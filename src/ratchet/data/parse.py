@@ -22,7 +22,7 @@ from ratchet.data import strict
 from ratchet.data.arrow import whole, with_names
 from ratchet.data.mask import mask
 from ratchet.errors import DataError
-from ratchet.forms import legible
+from ratchet.forms import is_broken, legible
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -88,14 +88,24 @@ def with_header(data: bytes, *, kind: str, columns: Sequence[str], name: str) ->
     delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
     quoted = kind == "csv" or strict.quotes_are_regular(data, delimiter=delimiter)
     cells = len(strict.header(data, delimiter=delimiter, quoted=quoted, name=name))
+    sink = io.StringIO()
+    names = header_of(columns, cells=cells, name=name)
+    csv.writer(sink, delimiter=delimiter, lineterminator="\n").writerow(names)
+    return kind, sink.getvalue().encode() + data
+
+
+def header_of(columns: Sequence[str], *, cells: int, name: str) -> list[str]:
+    """The header of a file without one: the names given, and numbers for further columns.
+
+    Raises:
+        DataError: there are more names than cells in the first row.
+    """
     if len(columns) > cells:
         raise DataError(
             f"The first row of {name} must have a cell for each of the {len(columns)} names but has {cells}.",
             next_step="Name as many columns as there are, or fewer.",
         )
-    sink = io.StringIO()
-    csv.writer(sink, delimiter=delimiter, lineterminator="\n").writerow([*columns, *[""] * (cells - len(columns))])
-    return kind, sink.getvalue().encode() + data
+    return [*columns, *(f"column_{place}" for place in range(len(columns) + 1, cells + 1))]
 
 
 def from_jsonl(data: bytes, *, name: str) -> pa.Table:
@@ -385,7 +395,7 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _json_table(rows: list[dict[str, str | None]], *, name: str, before: int) -> pa.Table:
     names = list(dict.fromkeys(key for row in rows for key in row))
     require_columns(len(names), name=name)
-    if odd := next((key for key in names if _is_half(key)), None):
+    if odd := next((key for key in names if is_broken(key)), None):
         raise DataError(
             f"The keys of {name} must be text but {legible(odd)!r} holds half a surrogate pair.", next_step=_WHOLE
         )
@@ -399,12 +409,8 @@ def _json_table(rows: list[dict[str, str | None]], *, name: str, before: int) ->
     return pa.table(columns)
 
 
-def _is_half(text: str) -> bool:
-    return any("\ud800" <= c <= "\udfff" for c in text)
-
-
 def _refuse_half_characters(cells: list[str | None], *, column: str, before: int, name: str) -> NoReturn:
-    row = next(i for i, cell in enumerate(cells, before + 1) if cell and _is_half(cell))
+    row = next(i for i, cell in enumerate(cells, before + 1) if cell and is_broken(cell))
     raise DataError(
         f"Row {row} of {name} must be text but {column!r} holds half a surrogate pair.",
         next_step=_WHOLE,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, TextIO, TypeVar
 
-from ratchet.bounds import LINE_CHARACTERS
+from ratchet.bounds import LINE_CHARACTERS, json_value
 from ratchet.errors import DataError
 
 Row = TypeVar("Row")
@@ -95,7 +95,7 @@ def delimited(work: Pass, *, delimiter: str) -> None:
     Which mark separates them, and what above the header is none of it, is told as ``check`` and ``run`` tell it. TSV whose
     quotes are not in pairs, as most of it is written, has no quoting.
     """
-    from ratchet.data.parse import layout
+    from ratchet.data.parse import header_of, layout
 
     quoted = delimiter == "," or not work.source.seekable() or _quotes_in_pairs(work)
     with _cell_limit(), _opened(work, newline="") as (reader, writer):
@@ -111,7 +111,8 @@ def delimited(work: Pass, *, delimiter: str) -> None:
             if not header:
                 raise DataError(f"{work.name} must have a header line but is empty.")
             if work.header:
-                rows, header = itertools.chain([header], rows), _named(work, cells=len(header))
+                names = header_of(work.header, cells=len(header), name=work.name)
+                rows, header = itertools.chain([header], rows), names
             index = work.text_index(header)
             work.refuse_taken(header)
             out = csv.writer(_Rows(writer), style)
@@ -138,16 +139,6 @@ def _first(lines: Iterator[str]) -> list[str]:
         if held >= _HEAD:
             break
     return head
-
-
-def _named(work: Pass, *, cells: int) -> list[str]:
-    """The header of a file without one."""
-    if len(work.header) > cells:
-        raise DataError(
-            f"The first row of {work.name} must have a cell for each of the {len(work.header)} names but has {cells}.",
-            next_step="Name as many columns as there are, or fewer.",
-        )
-    return [*work.header, *(f"column_{place}" for place in range(len(work.header) + 1, cells + 1))]
 
 
 @contextmanager
@@ -246,8 +237,8 @@ def _objects(reader: TextIO, work: Pass) -> Iterator[tuple[str, str | None]]:
         if not raw:
             continue
         try:
-            row = json.loads(raw)
-        except (ValueError, RecursionError) as error:
+            row = json_value(raw)
+        except ValueError as error:
             raise DataError(f"Line {number} of {work.name} must be a JSON object: {error}.") from error
         if not isinstance(row, dict):
             raise DataError(f"Line {number} of {work.name} must be a JSON object but is {type(row).__name__}.")
