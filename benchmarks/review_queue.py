@@ -88,7 +88,8 @@ def main() -> None:
     known = tables(asked.corpora)
     lines = [
         "# The review queue\n",
-        f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/review_queue.py --corpora FOLDER --peers PYTHON --rows {asked.rows} --seeds {asked.seeds}`, "
+        f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/review_queue.py --corpora FOLDER --peers PYTHON "
+        f"--rows {asked.rows} --seeds {asked.seeds}`, "
         f"{machine()}.\n",
         f"{PLANTED:.0%} of the labels of each table were changed; means of {asked.seeds} draws. *first*: the share of",
         "planted errors among as many rows at the head of the ranking. Errors that the tables have of their own count as false",
