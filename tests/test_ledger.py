@@ -238,7 +238,7 @@ def test_no_bare_body_moves_the_champion(ledger: Ledger, kind: str) -> None:
 
 def test_notes(ledger: Ledger) -> None:
     for kind in NOTES:
-        ledger.note(kind, {"run": "r1"}, key=kind)
+        ledger.note(kind, {"run": "r1", "name": "demo", "seal": "s0"}, key=kind)
     with pytest.raises(LedgerError, match=r"but got 'run-start'\. Did you mean 'run-started'\?"):
         ledger.note("run-start", {})
     for run, seal in [("r1", "s1"), ("r2", "s1"), ("r2", "s1"), ("r2", "s2")]:

@@ -210,7 +210,7 @@ def _named(root: Path, name: str) -> Evidence:
 
 def _rows_of(workspace: Workspace, family: str) -> PartedRows:
     for folder in sorted(workspace.data.glob("rows-*")):
-        facts = load_json(folder / "facts.json")
+        facts = load_json(folder / "facts.json", keys={"hash": str})
         if family.partition("-")[2] == facts["hash"][:16] and (folder / ROWS).is_file():
             return PartedRows.load(folder)
     raise WorkspaceError(

@@ -12,6 +12,7 @@ from ratchet.chain import Chain, Record
 from ratchet.errors import LedgerError, RatchetError
 from ratchet.family import Family
 from ratchet.legacy import CHALLENGE, check_closed
+from ratchet.shapes import Shape, misfit
 from ratchet.verdict import Round, Verdict
 
 __all__ = ["CHALLENGE", "NOTES", "ROOT", "ROUND", "Challenge", "ContenderRef", "Ledger", "Record", "Standing"]
@@ -46,6 +47,25 @@ class ContenderRef:
     """Size of the artefact."""
     seconds: float
     """Time it took to make."""
+
+
+_SHAPES: Mapping[str, Shape] = {
+    ROOT: {"family": str, "run": str, "contender": ContenderRef},
+    ROUND: {
+        "family": str,
+        "run": str,
+        "account": Account,
+        "challenges": [{"key": str, "challenger": ContenderRef}],
+        "verdicts": [{"challenger": str, "findings": [{}]}],
+        "weights": [float],
+        "paid": [float],
+    },
+    CHALLENGE: {"family": str, "challenger": {"name": str, "key": str}, "verdict": {"findings": [{}], "alpha": float}},
+    "run-started": {"run": str, "name": str},
+    "run-finished": {"run": str},
+    "run-failed": {"run": str},
+    "test-opened": {"seal": str},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +124,10 @@ class Ledger:
         Raises:
             LedgerError: the ledger is damaged; the message names the first damaged record and its line.
         """
-        return self._chain.read()
+        records = self._chain.read()
+        for record in records:
+            require_shape(record, _SHAPES.get(record.kind, {}))
+        return records
 
     def verify(self) -> int:
         """Check every byte anew, the verdicts and the line of champions too, and return the number of records.
@@ -112,7 +135,7 @@ class Ledger:
         Raises:
             LedgerError: as in `records`.
         """
-        records = Chain(self.path).read()
+        records = Ledger(self.path).records()
         _replay(records)
         return len(records)
 
@@ -249,6 +272,24 @@ class Ledger:
         return sum(record.kind == "test-opened" and record.body.get("seal") == seal for record in self.records())
 
 
+def require_shape(record: Record, shape: Shape) -> None:
+    """Refuse a record whose body is not what this version reads.
+
+    Raises:
+        LedgerError: names the record and what is wrong.
+    """
+    problem = misfit(record.body, shape)
+    if problem:
+        raise _untrue(record, problem)
+
+
+def _untrue(record: Record, problem: object) -> LedgerError:
+    return LedgerError(
+        f"Record {record.seq} (line {record.seq} of the ledger) must be a true {record.kind} but is not: {problem}",
+        next_step="It was forged, or written by another version of Ratchet: read it with that one.",
+    )
+
+
 def _replay(records: Sequence[Record]) -> dict[str, _Line]:
     """Every family as its records left it.
 
@@ -273,11 +314,8 @@ def _replay(records: Sequence[Record]) -> dict[str, _Line]:
             standing = Standing(family=family, contender=contender, run=record.body["run"], record=record, verdict=None)
             account = Family(name=family)
             lines[family] = _Line(standing=standing, anchor=contender, improvements=account, copies=account)
-        except (KeyError, TypeError, RatchetError) as error:
-            raise LedgerError(
-                f"Record {record.seq} (line {record.seq} of the ledger) must be a true {record.kind} but is not: {error}",
-                next_step="It was forged, or written by another version of Ratchet.",
-            ) from error
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RatchetError) as error:
+            raise _untrue(record, error) from error
     return lines
 
 

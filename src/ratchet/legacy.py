@@ -39,7 +39,7 @@ def check_closed(records: Sequence[Record], *, families: Collection[Any]) -> Non
             promoted[family].append(bool(verdict["promotes"]))
             if verdict["promotes"]:
                 champions[family] = verdict["challenger"]
-        except (KeyError, TypeError, LedgerError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, LedgerError) as error:
             raise LedgerError(
                 f"Record {record.seq} (line {record.seq} of the ledger) must be a true {record.kind} but is not: {error}",
                 next_step="It was forged, or written by another version of Ratchet.",

@@ -830,7 +830,7 @@ def _bought_line(name: str, look: Mapping[str, Any], *, after: str, more: str) -
 def _seconds(store: Path, entrant: Entrant, folds: Sequence[int], *, turn: int = 0) -> float:
     """What these folds took; those that could not be trained took nothing."""
     paths = [fold_folder(store, entrant.key, fold, turn) / "fold.json" for fold in folds]
-    return sum(float(load_json(path)["seconds"]) for path in paths if path.is_file())
+    return sum(float(load_json(path, keys={"seconds": int | float})["seconds"]) for path in paths if path.is_file())
 
 
 def paid_by(job: Job, rows: PartedRows) -> Family:
@@ -979,7 +979,7 @@ def finish(
     summary = summarise(
         run=job.run,
         recipe=job.recipe,
-        data=load_json(job.folder / "environment.json")["data"],
+        data=load_json(job.folder / "environment.json", keys={"data": dict})["data"],
         health=health,
         rows=rows,
         contenders=contenders,

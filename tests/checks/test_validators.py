@@ -67,9 +67,11 @@ def test_which_numbers_have_a_unit() -> None:
 
 
 def test_each_form_of_a_date_is_told_apart() -> None:
-    names = list(DATES)
-    found = date_forms(pa.array([*names, "nothing"], pa.large_string()))
-    assert found.tolist() == [*range(len(names)), -1]
+    names = [*DATES][:-1]
+    others = ["Wed, 31 Jan 2024", "2024-01", "2024-01-31 15时", "Thu Oct 10 20:19:24 2018"]
+    none = ["nothing", "2024-01-31 13:00 AM", "19991332", "2024 was 5 times better"]
+    found = date_forms(pa.array([*names, *others, *none], pa.large_string()))
+    assert found.tolist() == [*range(len(names)), *[len(names)] * len(others), *[-1] * len(none)]
 
 
 def test_a_pattern_must_match_the_whole_cell() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -161,3 +163,30 @@ def test_codes_are_no_numbers_to_call(text: str) -> None:
 def test_hosts_may_begin_with_a_digit(host: str) -> None:
     assert mask(f"联系lan.chen3@{host}。") == f"联系l***@{host}。"
     assert pc.match_substring_regex(pa.array([f"lan@{host}"]), BY_NAME["email"].coarse)[0].as_py()
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("_tom@163.com", "_***@163.com"),
+        ("请联系张三@qq.com", "请联***@qq.com"),
+        ("我的邮箱是tom@qq.com", "我的邮箱是t***@qq.com"),
+        ("tom@müller.de", "t***@müller.de"),
+        ("jürgen.müller@web.de", "j***@web.de"),
+        ("138\u00a01234\u00a05678", "138\u00a0****\u00a05678"),
+        ("138.1234.5678", "138.****.5678"),
+        ("138–1234–5678", "138–****–5678"),
+        ("13812345678QQ1234567", "138****5678QQ1234567"),
+        ("QQ1234567tel13812345678", "QQ1234567tel138****5678"),
+        ("008613812345678", "0086138****5678"),
+        ("+86 (138) 1234 5678", "+86 (138) **** 5678"),
+        ("NO110101199003077758", "NO110101**********58"),
+        ("138\u200b1234\u200b5678", "138\u200b****\u200b5678"),
+        ("a1b13812345678", "a1b13812345678"),
+        ("10.138.1234.5678", "10.138.1234.5678"),
+        ("v138.1234.5678.2", "v138.1234.5678.2"),
+    ],
+)
+def test_personal_data_as_people_write_it(text: str, masked: str) -> None:
+    assert mask(text) == masked
+    assert any(re.search(kind.coarse, text) for kind in KINDS) or text == masked

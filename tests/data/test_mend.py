@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.config import TextFix
-from ratchet.data.mend import STEPS, mended, plain
+from ratchet.data.mend import STEPS, mended, plain, visible
 
 ALL: tuple[TextFix, ...] = ("mojibake", "html", "invisible", "mask")
 GBK = "这家酒店的服务很好".encode("gbk").decode("latin-1")
@@ -24,7 +24,7 @@ GBK = "这家酒店的服务很好".encode("gbk").decode("latin-1")
         ("请打13812345678", "请打138****5678", ("mask",)),
         ("&lt;b&gt;好&lt;/b&gt;", "好", ("html",)),  # escaped once too often
         ("138\u200b12345678", "138****5678", ("invisible", "mask")),
-        ("caf&Atilde;&copy; <em>", "café ", ("mojibake", "html")),  # mojibake that was escaped
+        ("caf&Atilde;&copy; <em>.</em>", "café .", ("mojibake", "html")),  # mojibake that was escaped
         ("5 < 6 & R&D，房间很大", "5 < 6 & R&D，房间很大", ()),
         ("👨‍👩‍👧 I ❤️ 这个", "👨‍👩‍👧 I ❤️ 这个", ()),
     ],
@@ -89,7 +89,7 @@ def test_only_what_was_asked_for() -> None:
 
 
 def test_comments_in_html() -> None:
-    assert plain("a<!-- x\ny -->b<!-- open") == "ab open"
+    assert plain("a<!-- x\ny -->b<!-- open") == "ab<!-- open"
 
 
 PIECES = (
@@ -145,3 +145,29 @@ def test_what_only_looks_like_a_tag_stays(text: str) -> None:
 )
 def test_tags_go_where_they_can_be_nothing_else(text: str, meant: str) -> None:
     assert plain(text) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("How do I use &lt;div&gt; in flex", "How do I use <div> in flex"),
+        ("Use &lt;br&gt; to break", "Use &lt;br&gt; to break"),
+        ("cp <input> <output>", "cp <input> <output>"),
+        ("git diff <head>..<body>", "git diff <head>..<body>"),
+        ("Dear <title> <name>", "Dear <title> <name>"),
+        ("<label>: <text>", "<label>: <text>"),
+        ("see <!-- in code", "see <!-- in code"),
+        ("good <br> value", "good \n value"),
+        ("&lt;p&gt;good&lt;/p&gt;", "\ngood\n"),
+        ("<div>cut", "\ncut"),
+    ],
+)
+def test_html_that_a_text_is_about_stays(text: str, after: str) -> None:
+    assert mended(text, ("html",))[0] == after
+    assert mended(after, ("html",))[0] == after
+
+
+def test_line_breaks_of_office_programs_and_breaks_between_khmer_words_stay() -> None:
+    assert visible("one\x0btwo\x0c\x0cthree") == "one\ntwo\nthree"
+    assert visible("ចង់\u200bចង់") == "ចង់\u200bចង់"
+    assert visible("a\u200bb") == "ab"

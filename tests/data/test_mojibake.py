@@ -152,3 +152,49 @@ def test_the_coarse_pattern_misses_nothing() -> None:
 )
 def test_sound_texts_of_mac_roman_are_left_alone(text: str) -> None:
     assert repaired(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEYONCÉ’s new album",
+        "NESCAFÉ® “CAFÉ” „MENÜ“ «CAFÉ»",
+        "NESCAFÉ®",
+        "POR QUÉ”",
+        "¿QUÉ…",
+        "“SÍ”",
+        "MALMÖ–LUND",
+        "JOSÉ–LUIS",
+        "12.5 Å³",
+        "10 Å²",
+        "Ø±0.05 mm",
+        "Ø¼",
+        "ß±0.1",
+        "ÉTÉ·HIVER",
+        "“AMANHÔ",
+        "IRMÃ…",
+        "“café”…",
+    ],
+)
+def test_an_accented_capital_before_a_quote_or_a_sign_is_no_mojibake(text: str) -> None:
+    assert repaired(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("å¥½ has", "好 has"),
+        ("byÅ‚", "był"),
+        ("20Â°", "20°"),
+        ("MÃœNCHEN", "MÜNCHEN"),
+        ("CÃ”TE", "CÔTE"),
+        ("ã€‚", "。"),
+        ("ðŸ˜€", "😀"),
+        ("Ð¿Ñ€Ð¸Ð²ÐµÑ‚", "привет"),
+        ("donâ€™t", "don’t"),
+    ],
+)
+def test_one_short_run_is_still_read_again_where_nobody_would_write_it(text: str, meant: str) -> None:
+    found = repaired(text)
+    assert found is not None
+    assert found.text == meant

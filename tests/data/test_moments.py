@@ -88,3 +88,48 @@ def test_dates_are_told_from_numbers_and_words(cell: str) -> None:
     assert not is_moment("1709600000")
     assert not is_moment("2024-03-05 was a good day")
     assert not is_moment("version 2024-03")
+
+
+@pytest.mark.parametrize(
+    ("cell", "iso"),
+    [
+        ("2024-01-31 08:30:00-05:00", "2024-01-31T13:30:00"),
+        ("2024-01-31T08:30+08:00", "2024-01-31T00:30:00"),
+        ("2024-01-31 晚上1点", "2024-02-01T01:00:00"),
+        ("2024-01-31 晚上8点半", "2024-01-31T20:30:00"),
+        ("2024-1-31 深夜11点", "2024-01-31T23:00:00"),
+        ("2024年1月31日 下午3时5分", "2024-01-31T15:05:00"),
+        ("2024-01-31 15时", "2024-01-31T15:00:00"),
+        ("20240131083000", "2024-01-31T08:30:00"),
+        ("202401310830", "2024-01-31T08:30:00"),
+        ("1706659200", "2024-01-31T00:00:00"),
+        ("1706659200000", "2024-01-31T00:00:00"),
+        ("1706659200000000", "2024-01-31T00:00:00"),
+        ("1706659200000000000", "2024-01-31T00:00:00"),
+        ("2024-01-31 08:30 GMT+8", "2024-01-31T00:30:00"),
+        ("2024-01-31 10:00 GMT", "2024-01-31T10:00:00"),
+        ("March 5th, 2024", "2024-03-05T00:00:00"),
+        ("5 Sept 2024", "2024-09-05T00:00:00"),
+        ("January 31, 2024 at 8:30 AM", "2024-01-31T08:30:00"),
+        ("Mon, 31 Jan 2024", "2024-01-31T00:00:00"),
+        ("2024-01-31 24:00:00", "2024-02-01T00:00:00"),
+        ("Thu Oct  4 20:19:24 2018", "2018-10-04T20:19:24"),
+        ("2024–01–31", "2024-01-31T00:00:00"),
+        ("Wed 03/13/2024", "2024-03-13T00:00:00"),
+        ("2024-01-31 08:30-09:30", None),
+        ("2024-01-31 24:10", None),
+        ("2024-01-31 13:00 AM", None),
+        ("Marching 5 2024", None),
+        ("Mayor 5, 2024", None),
+        ("19991332", None),
+    ],
+)
+def test_times_as_people_and_programs_write_them(cell: str, iso: str | None) -> None:
+    found = moments(pa.chunked_array([[cell]])).seconds[0]
+    assert np.isnan(found) if iso is None else found == datetime.fromisoformat(iso + "+00:00").timestamp()
+
+
+def test_the_order_of_day_and_month_is_told_behind_a_weekday_too() -> None:
+    found = moments(pa.chunked_array([["Mon 03/04/2024", "Wed 03/13/2024"]]))
+    assert found.order == "month"
+    assert np.diff(found.seconds)[0] == 9 * 86_400

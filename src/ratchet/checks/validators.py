@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Mask
 from ratchet.data.mask import PHONE, id_card
-from ratchet.data.moments import HALVES
+from ratchet.data.moments import HALVES, LONGEST, is_moment
 from ratchet.errors import RecipeError
 
 Floats = npt.NDArray[np.float64]
@@ -40,8 +40,12 @@ DATES: Mapping[str, str] = {
     "01/31/2024": rf"^(?P<m>\d{{1,2}})[/.-](?P<d>\d{{1,2}})[/.-](?P<y>\d{{4}}){_TAIL}$",
     "31 Jan 2024": rf"^(?P<d>\d{{1,2}})[ -]{_MONTH}[ -](?P<y>\d{{4}}){_TAIL}$",
     "Jan 31, 2024": rf"^{_MONTH} (?P<d>\d{{1,2}}),? (?P<y>\d{{4}}){_TAIL}$",
+    "another form": "",
 }
-"""Forms of a date, named by an example. A cell that fits day first and month first counts as the former."""
+_MAY_BE = r"(?:^|[^\d])\d{1,2}[^\d]+.*(?:19|20)\d\d(?:[^\d]|$)|(?:^|[^\d])(?:19|20)\d\d(?:[-/.年]|[^\d].*\d)"
+"""A year, and another number."""
+"""Forms of a date, named by an example. A cell that fits day first and month first counts as the former; the last form has no
+pattern, and is what else :mod:`ratchet.data.moments` can read."""
 
 _UNITS = {
     "%": 0.01,
@@ -116,7 +120,7 @@ def date_forms(values: pa.Array) -> npt.NDArray[np.int64]:
     """The number of the first form of :data:`DATES` in which each value is a day of the calendar; -1 where none is."""
     plain = pc.utf8_trim_whitespace(pc.utf8_normalize(values, form="NFKC"))
     form = np.full(len(values), -1, np.int64)
-    for number, pattern in enumerate(DATES.values()):
+    for number, pattern in enumerate([*DATES.values()][:-1]):
         open_ = np.flatnonzero(form < 0)
         if not len(open_):
             break
@@ -125,6 +129,17 @@ def date_forms(values: pa.Array) -> npt.NDArray[np.int64]:
         if len(hit):
             parts = parts.take(pa.array(hit))
             form[open_[hit[_on_calendar(parts)]]] = number
+    return _otherwise(plain, form)
+
+
+def _otherwise(values: pa.Array, form: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The forms, where what no pattern can tell is asked of the one grammar that also puts rows in order."""
+    years = _mask(pc.match_substring_regex(values, _MAY_BE))
+    doubtful = years & (_mask(pc.less_equal(pc.utf8_length(values), LONGEST)))
+    halves = _mask(pc.match_substring_regex(values, rf"\d ?[AaPp]\.?[Mm]|{_HALF}"))
+    for place in np.flatnonzero(doubtful & ((form < 0) | halves)).tolist():
+        moment = is_moment(values[place].as_py())
+        form[place] = (form[place] if form[place] >= 0 else len(DATES) - 1) if moment else -1
     return form
 
 

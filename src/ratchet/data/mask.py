@@ -30,13 +30,17 @@ _WAYS_ZH = "路|街|道|巷|弄|村|小区|花园"
 _DOORS_ZH = "号|弄|栋|幢|室|单元"
 _WAYS_EN = "Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd"
 _DIGITS = re.compile(r"\d")
-PHONE = r"(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}"
+PHONE = r"(?:(?:\+|00)?86[- ]?)?(?:\(1[3-9][0-9]\)|1[3-9][0-9])(?:[- ]?[0-9]{4}){2}"
 """A mainland mobile number, in a text or as a cell."""
-_DIGIT, _LETTER, _GAP = "0-9０-９", "A-Za-zＡ-Ｚａ-ｚ", "- －\u3000"
+_DIGIT, _LETTER, _GAP = "0-9０-９", "A-Za-zＡ-Ｚａ-ｚ", "-. －．\u3000\u00a0\u200b\u2010-\u2013"
 _FULL = {0xFF01 + place: 0x21 + place for place in range(94)}  # full-width forms, one for one
+_FULL |= dict.fromkeys((0x3000, 0xA0, 0x200B), 0x20) | dict.fromkeys(range(0x2010, 0x2014), 0x2D)
+_NAMED = "A-Za-zÀ-ɏ0-9"
 _NO_CODE = "".join(
     rf"(?<![0-9][A-Za-z]{{{letters}}})" for letters in range(1, 9)
 )  # after letters, but in no code: a1b138...
+_POINTED = r"(?<![0-9]\.)1[3-9][0-9]\.[0-9]{4}\.[0-9]{4}(?!\.)"  # no address and no version
+_ACCOUNTS_2, _ACCOUNTS_3 = "QQ|qq|WX|wx|VX|vx", "tel|Tel|TEL"  # what people write before the next number of theirs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,15 +105,16 @@ KINDS: tuple[Kind, ...] = (
         name="email",
         title="e-mail addresses",
         pattern=re.compile(
-            r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![A-Za-z])"
+            rf"(?:(?<![{_NAMED}._%+-])(?=[._%+-]*[{_NAMED}])[{_NAMED}._%+-]{{1,64}}|[{_ZH}]{{2,4}})"
+            rf"@(?:[{_NAMED}-]{{1,63}}\.){{1,6}}[A-Za-z]{{2,24}}(?![A-Za-z])"
         ),
-        coarse=rf"[{_LETTER}{_DIGIT}._%+．＿％＋－-][@＠][{_LETTER}{_DIGIT}－-]+[.．][{_LETTER}{_DIGIT}－-]",
+        coarse=rf"\S[@＠][{_LETTER}À-ɏ{_DIGIT}－-]+[.．][{_LETTER}À-ɏ{_DIGIT}－-]",
         mask=_email,
     ),
     Kind(
         name="id_card",
         title="ID card numbers",
-        pattern=re.compile(r"(?<![0-9A-Za-z])[1-9][0-9]{16}[0-9Xx](?![0-9A-Za-z])"),
+        pattern=re.compile(rf"(?<![0-9]){_NO_CODE}[1-9][0-9]{{16}}[0-9Xx](?![0-9])(?![A-Za-z]{{1,8}}[0-9])"),
         coarse=rf"[{_DIGIT}]{{17}}[{_DIGIT}XxＸｘ]",
         digits=17,
         mask=lambda text: _middle(text, head=6, tail=2),
@@ -127,8 +132,11 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         name="phone",
         title="mainland mobile numbers",
-        pattern=re.compile(rf"(?<![0-9]){_NO_CODE}{PHONE}(?![0-9])(?![A-Za-z]{{1,8}}[0-9])"),
-        coarse=rf"[1１][3-9３-９][{_DIGIT}](?:[{_GAP}]?[{_DIGIT}]{{4}}){{2}}",
+        pattern=re.compile(
+            rf"(?<![0-9])(?:(?<={_ACCOUNTS_2})|(?<={_ACCOUNTS_3})|{_NO_CODE})(?:{PHONE}|{_POINTED})"
+            rf"(?![0-9])(?!(?!{_ACCOUNTS_2}|{_ACCOUNTS_3})[A-Za-z]{{1,8}}[0-9])"
+        ),
+        coarse=rf"[1１][3-9３-９][{_DIGIT}][)）]?(?:[{_GAP}]?[{_DIGIT}]{{4}}){{2}}",
         digits=11,
         mask=lambda text: _middle(text, head=len(_DIGITS.findall(text)) - 8, tail=4),
     ),
@@ -163,13 +171,17 @@ def mask(text: str, *, kinds: tuple[str, ...] | None = None) -> str:
             half = _half(text)
             for match in reversed([*kind.pattern.finditer(half)]):
                 if kind.sound(match[0]):
-                    text = text[: match.start()] + kind.mask(match[0]) + text[match.end() :]
+                    shown = kind.mask(match[0])
+                    kept = text[match.start() : match.end()]
+                    if len(shown) == len(kept):  # separators stay as they were written
+                        shown = "".join(k if m in "- " else m for m, k in zip(shown, kept, strict=True))
+                    text = text[: match.start()] + shown + text[match.end() :]
     return text
 
 
 def _half(text: str) -> str:
     """The text with full-width forms as half-width ones, character for character."""
-    return text if text.isascii() else text.translate(_FULL).replace("\u3000", " ")
+    return text if text.isascii() else text.translate(_FULL)
 
 
 def matches(text: str, kind: Kind) -> list[str]:

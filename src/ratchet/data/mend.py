@@ -24,6 +24,11 @@ _LONG = (
     "html|body|head|title|blockquote|pre|code|svg|video|button|form|section|article|header|footer|nav|label|select|option"
 )
 TAG = rf"(?i)</?(?:{_LONG}|{_SHORT})(?:{_ATTRIBUTE})*[\t-\r ]*/?>|<!--"
+_VOID = "br|hr|p"  # as a rule nothing closes them
+_WORDS = (
+    "table|strong|font|script|style|input|center|link|html|body|head|title|code|video|button|form|section|article|header|footer|"
+    "label|select|option"
+)
 HTML = rf"{TAG}|&(?:[a-zA-Z][a-zA-Z0-9]{{1,30}}|#[0-9]{{2,7}}|#[xX][0-9a-fA-F]{{2,6}});"
 """RE2 pattern of every text that may have HTML tags or entities in it; `plain` says which have."""
 _SHORT_NAMES = _SHORT.split("|")
@@ -34,8 +39,18 @@ CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
 INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2065-\u2069\ufeff]")
 _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_LINE_BREAKS = re.compile("[\x0b\x0c]+")
+"""Line breaks within a paragraph or between pages, as office programs write them."""
+_NO_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+"""Thai, Lao, Burmese and Khmer: words are not divided by spaces, but may be by U+200B."""
 _HTML = re.compile(HTML)
-_TAGS = re.compile(TAG + r"(?:(?:(?!<!--)(?s:.))*?-->)?")
+_TAGS = re.compile(TAG + r"(?:(?!<!--)(?s:.))*?-->")
+_MARKUP = re.compile(
+    rf"(?i)</(?:{_LONG}|{_SHORT})[\t-\r ]*>|<(?:{_VOID})[\t-\r ]*/?>|<(?:{_LONG}|{_SHORT})(?:{_ATTRIBUTE})+"
+)
+"""What only a text with HTML in it has: a tag that closes, breaks a line or has attributes."""
+_TALK = re.compile(rf"(?i)(?:^|(?<=[\t-\r ]))&lt;(?:{_VOID})[\t-\r ]*/?&gt;(?=[\t-\r ]|$)")
+"""An escaped tag between spaces: the text is about it."""
 _BREAK = re.compile(r"(?i)</?(?:p|br|div|tr|li|h[1-6]|table|ul|ol|hr)\b")
 _ROUNDS = 16  # of an entity within an entity within ...; a text of a thousand levels is an attack, not a text
 
@@ -53,7 +68,7 @@ def plain(text: str) -> str:
     """The text without HTML: tags go, those that break a line leave one, entities become what they stand for.
 
     What might as well be something else stays: ``x<a and y>b`` compares, ``a<b>c`` has a tag only where ``</b>`` closes it,
-    ``List<TD>`` names a type, and ``"<img>"`` in quotes is what the text is about.
+    ``List<TD>`` names a type, ``cp <input>`` has a word to fill in, and ``"<img>"`` in quotes is what the text is about.
 
     >>> plain("good<br>value &amp; <b>clean</b>")
     'good\\nvalue & clean'
@@ -61,23 +76,35 @@ def plain(text: str) -> str:
     if not _HTML.search(text):
         return text
     closed = {match[1].lower() for match in _CLOSED.finditer(text)}
+    markup = _MARKUP.search(text) is not None
 
     def without(match: re.Match[str]) -> str:
         lone = _LONE.fullmatch(match[0])
-        if lone and lone[1].lower() not in closed and _may_be_else(match, name=lone[1]):
+        if lone and lone[1].lower() not in closed and _may_be_else(match, name=lone[1], markup=markup):
             return match[0]
         return "\n" if _BREAK.match(match[0]) else ""
 
-    return _ENTITY.sub(_meant, _TAGS.sub(without, text))
+    text = _TAGS.sub(without, text)
+    talk = [match.span() for match in _TALK.finditer(text)]
+    return _ENTITY.sub(lambda match: match[0] if _within(match, talk) else _meant(match), text)
 
 
-def _may_be_else(match: re.Match[str], *, name: str) -> bool:
-    """Whether a tag that nothing closes may be a comparison, the parameter of a type, or a word in quotes."""
+def _within(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:
+    return any(start <= match.start() < end for start, end in spans)
+
+
+def _may_be_else(match: re.Match[str], *, name: str, markup: bool) -> bool:
+    """Whether a tag that nothing closes may be a comparison, the parameter of a type, a word to fill in, or one in quotes."""
     text, start, end = match.string, match.start(), match.end()
     before, behind = text[start - 1 : start], text[end : end + 1]
     if name.lower() in _SHORT_NAMES or (before and before in "`'\"" and before == behind):
         return True
-    return name not in ("br", "BR", "hr", "HR", "p") and before.isascii() and (before.isalnum() or before == "_")
+    if name in ("br", "BR", "hr", "HR", "p"):
+        return False
+    alone = not before.strip() and not behind.strip()
+    if not markup and (alone or name.lower() in _WORDS.split("|")):
+        return True
+    return before.isascii() and (before.isalnum() or before == "_")
 
 
 def _meant(match: re.Match[str]) -> str:
@@ -88,7 +115,9 @@ def _meant(match: re.Match[str]) -> str:
 
 def visible(text: str) -> str:
     """The text without control characters and characters that have no width; marks of direction stay where they are needed."""
-    text = CONTROLS.sub("", text)
+    text = CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
+    if _NO_SPACES.search(text):
+        return INVISIBLE.sub(lambda match: match[0] if match[0] == "\u200b" else "", text)
     if _RIGHT_TO_LEFT.search(text):
         return INVISIBLE.sub(lambda match: match[0] if _DIRECTION.match(match[0]) else "", text)
     return INVISIBLE.sub("", text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ratchet.forms import COMMON_HAN, characters
 
@@ -19,6 +21,8 @@ _CHINESE = re.compile("[\u3000-\u303f" + _PLAIN_HAN + "\uff00-\uffef“”‘’
 _USUAL = re.compile("[\t\n\r -~\u00a0-\u00ff\u2010-\u2026\u20ac\u2122\u3000-\u303f" + _PLAIN_HAN + "\uff00-\uffef]*")
 _PAGES = {"mac_roman": "Mac Roman", "cp437": "code page 437"}
 _SHORT = 12
+_TYPOGRAPHY = frozenset("”’“‘…–—®™»«²³¹±·¼½¾°•†‡")
+_LENGTHS = {chr(lead): 3 if lead < 0xF0 else 4 for lead in range(0xE0, 0xF8)}
 _HAN = re.compile("[" + _PLAIN_HAN + "]")
 _ASCII = re.compile("[\0-\x7f]")
 _SURE = 4  # Chinese characters in a row, read again from bytes of which some are lost
@@ -60,7 +64,8 @@ class Repair:
 def repaired(text: str) -> Repair | None:
     """The text read in the right encoding; ``None`` where it is no mojibake.
 
-    Only runs that are whole, valid sequences of the other encoding are touched: a French or German text has none.
+    Only runs that are whole, valid sequences of the other encoding are touched, and of a text that has no more than one
+    accented capital before a quote or a sign, none.
 
     >>> repaired("cafÃ©").text, repaired("ÖÐÎÄÆÀÂÛ").text, repaired("café")
     ('café', '中文评论', None)
@@ -71,6 +76,8 @@ def repaired(text: str) -> Repair | None:
     misread = ""
     for _ in range(_ROUNDS):
         for name, run, read in _READINGS:
+            if read is _utf8_as_latin1 and not any(map(_sure, run.finditer(text))):
+                continue
             again = run.sub(read, text)
             if again != text:
                 text, misread = (read is _gbk_as_latin1 and _all_gbk(text)) or again, misread or name
@@ -90,6 +97,26 @@ def _read_from(page: str, text: str) -> str:
         return ""
     short = _HAN.search(meant) and len(text) < _SHORT  # GBK read as Latin-1 may look the same
     return "" if text.isascii() or short or not _USUAL.fullmatch(meant) else meant
+
+
+def _sure(match: re.Match[str]) -> bool:
+    """Whether a run was meant as UTF-8, and is not an accented capital before a quote, a dash or a sign ("CAFÉ”", "10 Å²")."""
+    meant = _utf8_as_latin1(match)
+    if meant == match[0]:
+        return False
+    letters = [unicodedata.name(character, "").split(" ")[0] for character in meant if character.isalpha()]
+    if len(meant) > 1 and any(first == second for first, second in pairwise(letters)):
+        return True
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    at_the_end = not after.isalpha() and all(character in _TYPOGRAPHY for character in match[0][1:])
+    lead = match[0][0]
+    if len(meant) > 1 or len(match[0]) != _LENGTHS.get(lead, 2):
+        return lead in "ÂÃÄÅâðãï" or not at_the_end
+    if len(match[0]) == 2:
+        if lead in "ÃÄÅ":
+            return not at_the_end or before.islower() or (lead == "Ã" and not before.isupper())
+        return lead == "Â"
+    return lead in "âð" or not at_the_end
 
 
 def _utf8_as_latin1(match: re.Match[str]) -> str:

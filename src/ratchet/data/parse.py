@@ -170,7 +170,7 @@ def _json_rows(found: Any) -> list[Any] | None:
         return None
     columns, data = found.get("columns"), found.get("data")
     if isinstance(columns, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
-        return [dict(zip(map(str, columns), row, strict=False)) for row in data]
+        return _split_rows([str(column) for column in columns], data)
     lists = [value for value in found.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
     if len(lists) == 1:
         return lists[0]
@@ -182,6 +182,24 @@ def _json_rows(found: Any) -> list[Any] | None:
     if all(isinstance(value, list) and len(value) == len(values[0]) for value in values):
         return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]
     return None
+
+
+def _split_rows(columns: list[str], rows: list[list[Any]]) -> list[dict[str, Any]]:
+    """Rows of ``{"columns": [...], "data": [[...], ...]}``.
+
+    Raises:
+        DataError: a name is there twice, or a row has more or fewer cells than there are names.
+    """
+    twice = next((column for place, column in enumerate(columns) if column in columns[:place]), None)
+    if twice is not None:
+        raise DataError(f"Columns must have different names but {twice!r} is there twice.", next_step="Rename one.")
+    odd = next((number for number, row in enumerate(rows, 1) if len(row) != len(columns)), None)
+    if odd is not None:
+        raise DataError(
+            f"Row {odd:,} must have {len(columns):,} cells like 'columns' but has {len(rows[odd - 1]):,}.",
+            next_step="Mend that row.",
+        )
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _json_kind(value: Any) -> str:

@@ -21,7 +21,8 @@ from ratchet.data.objects import Objects, read_blocks
 from ratchet.data.read import read_table
 from ratchet.data.sources import STDIN, locate
 from ratchet.errors import DataError
-from ratchet.ledger import Ledger, Record
+from ratchet.ledger import Ledger, Record, require_shape
+from ratchet.shapes import Shape
 from ratchet.workspace import Workspace
 
 Part = Literal["rows", "test"]
@@ -44,6 +45,17 @@ class VersionFile:
     """What the file was recorded as: itself, a sheet of it (``book.xlsx#May``), or a folder that it is in."""
     part: Part = "rows"
     """``test``: the file holds the sealed test part."""
+
+
+_VERSION: Shape = {
+    "version": str,
+    "message": str,
+    "files": [VersionFile],
+    "rows": int | None,
+    "columns": [str],
+    "parent": str | None,
+}
+_NAMES: Shape = {"name": str, "version": str}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +178,9 @@ def log(workspace: Workspace) -> tuple[Version, ...]:
         LedgerError: the ledger is damaged.
     """
     records = Ledger(workspace.ledger).records()
+    for found in records:
+        if found.kind in (VERSION, TAG):
+            require_shape(found, _VERSION if found.kind == VERSION else _NAMES)
     tags = {found.body["name"]: found.body["version"] for found in records if found.kind == TAG}
     return tuple(_version(found, tags) for found in records if found.kind == VERSION)
 
