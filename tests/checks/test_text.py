@@ -140,3 +140,11 @@ def test_where_there_is_mojibake_its_characters_are(text: str) -> None:
     maybe = Characters(look=scan(pa.array([text]))["look"]).maybe_mojibake
     if pc.match_substring_regex(pa.array([text]), COARSE)[0].as_py() or LOST in text:
         assert maybe.all()
+
+
+def test_the_example_shows_the_place_that_changes() -> None:
+    from ratchet.checks.text import _meant
+
+    before = "a" * 100 + " cafÃ© here"
+    assert "café here" in _meant(before, before.replace("Ã©", "é"))
+    assert _meant("cafÃ©", "café") == "meant: café"

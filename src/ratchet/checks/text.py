@@ -37,6 +37,16 @@ def check(context: Context) -> Iterator[Finding]:
     yield from _language(context)
 
 
+_SHOWN = 60
+
+
+def _meant(before: str, after: str) -> str:
+    """The text as it was meant, from a little before the first place that changes."""
+    place = next((n for n, (x, y) in enumerate(zip(before, after, strict=False)) if x != y), 0)
+    start = 0 if place < _SHOWN - 20 else place - 20
+    return "meant: " + ("… " if start else "") + " ".join(after[start:].split())[:_SHOWN]
+
+
 def _mojibake(context: Context) -> Iterator[Finding]:
     characters = context.texts.characters
     maybe = characters.maybe_mojibake
@@ -49,6 +59,8 @@ def _mojibake(context: Context) -> Iterator[Finding]:
         listed = ", ".join(f"{way} ({count:,})" for way, count in ways.most_common())
         share = len(rows) / len(context.dataset)
         shown = _one_a_value(context, rows)
+        values = [(row, int(context.texts.member[row])) for row in shown]
+        texts = dict(zip(found.tolist(), context.texts.some(found), strict=True))
         yield context.finding(
             "text.mojibake",
             severity="error" if share >= MANY else "warning",
@@ -58,7 +70,7 @@ def _mojibake(context: Context) -> Iterator[Finding]:
             positions=rows,
             fix=_encoding(context, ways.most_common(1)[0][0], share=share),
             shown=shown,
-            notes={row: "meant: " + repairs[context.texts.member[row]].text[:60] for row in shown},
+            notes={row: _meant(texts[value], repairs[value].text) for row, value in values},
         )
     lost = characters.having("replacement") | context.texts.matching(LOST, among=maybe)
     rows = context.texts.rows(lost)
@@ -145,7 +157,7 @@ def _html(context: Context) -> Iterator[Finding]:
             what="hold HTML tags or entities",
             why="A model learns from where a text was scraped, not from what it says.",
             fix=mending("html", already=context.recipe.prepare.text),
-            note=lambda text: "meant: " + " ".join(plain(text).split())[:60],
+            note=lambda text: _meant(text, plain(text)),
         )
 
 
