@@ -179,3 +179,20 @@ def test_ids_that_were_numbered_anew_are_refused(write: Write) -> None:
     b = [(f"r{n}", *row[1:]) for n, row in enumerate(moved)]
     with pytest.raises(DataError, match="must name the same rows but 40 differ in 'text', row 1 of the first file"):
         pair_files(write("a.csv", HEAD, a), write("b.csv", HEAD, b), label="label", metrics=["accuracy"])
+
+
+def test_equal_texts_with_different_labels_in_another_order_are_the_same_rows(write: Write) -> None:
+    table = [("好", "pos", "pos"), ("好", "neg", "pos"), ("坏", "neg", "neg")]
+    first = write("a.csv", HEAD[1:], table)
+    second = write("b.csv", HEAD[1:], [table[1], table[2], table[0]])
+    one, other, _ = pair_files(first, second, label="label", metrics=["accuracy"])
+    assert one.truth.tolist() == other.truth.tolist()
+    assert compare(one, other).findings[0].estimate == 0
+
+
+def test_a_refused_prediction_prints_no_personal_data(write: Write) -> None:
+    first = write("a.csv", HEAD[1:], [("好", "pos", "pos"), ("坏", "neg", "13812345678")])
+    with pytest.raises(DataError) as caught:
+        pair_files(first, first, label="label", metrics=["accuracy"])
+    assert "138****5678" in str(caught.value)
+    assert "13812345678" not in str(caught.value)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.data.labels import one_spelling
+from ratchet.data.mask import mask
 from ratchet.data.read import read_table
 from ratchet.data.roles import IDS
 from ratchet.errors import DataError
@@ -134,6 +135,12 @@ def _matched(first: _File, second: _File) -> tuple[npt.NDArray[np.int64], npt.ND
             for file in (first, second)
         ]
         by = "their content"
+        labelled = [
+            [*zip(cells, map(_word, file.columns[file.label]), strict=True)]
+            for file, cells in zip((first, second), keys, strict=True)
+        ]
+        if Counter(labelled[0]) == Counter(labelled[1]):  # equal texts may have different labels
+            keys = labelled
     counts: list[Counter[Any]] = [Counter(cells) for cells in keys]
     only = [sum((counts[one] - counts[1 - one]).values()) for one in (0, 1)]
     if any(only):
@@ -197,7 +204,7 @@ def _classes(
         total = sum(foreign.values())
         raise DataError(
             f"{total:,} of {len(rows):,} predictions of {file.path} are not one of the labels "
-            f"({', '.join([*place][:5])}{' ...' if len(place) > 5 else ''}): {name!r} {foreign[name]:,} times.{hint}",
+            f"({', '.join([*place][:5])}{' ...' if len(place) > 5 else ''}): {mask(name)!r} {foreign[name]:,} times.{hint}",
             next_step="Write them as the labels are written, or name further labels with --labels.",
         )
     missing = sum(name is None for name in said)
