@@ -372,3 +372,18 @@ def test_a_json_document_and_json_lines_give_the_same_cells(tmp_path: Path) -> N
 def test_encodings_have_several_names(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, "a.csv", "text,label\n好,x\n".encode("gb18030"))
     assert read_table(path, encoding=name).table.column("text").to_pylist() == ["好"]
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ('{"columns": ["text", "text"], "data": [["a", "b"]]}', "'text' is there twice"),
+        ('{"columns": ["text", "label"], "data": [["a", "b"], ["a", "b", "c"]]}', "Row 2 must have 2 cells"),
+        ('{"columns": ["text", "label"], "data": [["a"]]}', "Row 1 must have 2 cells like 'columns' but has 1"),
+    ],
+)
+def test_no_cell_of_a_table_as_pandas_splits_it_is_lost(tmp_path: Path, document: str, problem: str) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(document)
+    with pytest.raises(DataError, match=problem):
+        read_table(path)
