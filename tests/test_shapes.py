@@ -30,6 +30,7 @@ FILE = {"path": "t.csv", "bytes": 3, "sha256": "00", "object": "o", "source": "t
         ({"name": "a"}, ContenderRef, "has no 'kind'"),
         ([], ContenderRef, "must be an object but is a list"),
         (FILE, VersionFile, ""),
+        ({name: cell for name, cell in FILE.items() if name != "part"}, VersionFile, ""),  # of an earlier version
         ({**FILE, "part": "valid"}, VersionFile, "must be one of rows, test"),
         ({"a": None}, {"a": int | None}, ""),
         ({"a": "1"}, {"a": int | None}, "'a' must be int or null but is str"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal
 
 Shape = Any
-"""A type, a union of types, a dataclass (with exactly its fields), ``[shape]`` for a list, or a mapping of keys to shapes
-(which may have further keys)."""
+"""A type, a union of types, a dataclass (its fields and no more; those with a default may be absent), ``[shape]`` for a list,
+or a mapping of keys to shapes (which may have further keys)."""
 
 
 def misfit(value: object, shape: Shape, *, at: str = "the body") -> str:
@@ -23,7 +23,9 @@ def misfit(value: object, shape: Shape, *, at: str = "the body") -> str:
         return _misfit_keys(value, shape, at=at, closed=False)
     if isinstance(shape, type) and is_dataclass(shape):
         hints = typing.get_type_hints(shape)
-        return _misfit_keys(value, {field.name: hints[field.name] for field in fields(shape)}, at=at, closed=True)
+        own = {field.name: hints[field.name] for field in fields(shape)}
+        absent = {field.name for field in fields(shape) if field.default is not MISSING}
+        return _misfit_keys(value, own, at=at, closed=True, optional=absent)
     origin: Any = typing.get_origin(shape)
     if origin is Literal:
         allowed = typing.get_args(shape)
@@ -41,10 +43,14 @@ def misfit(value: object, shape: Shape, *, at: str = "the body") -> str:
     return f"{at} must be {' or '.join(_named(kind) for kind in kinds)} but is {_kind(value)}"
 
 
-def _misfit_keys(value: object, shape: Mapping[str, Shape], *, at: str, closed: bool) -> str:
+def _misfit_keys(
+    value: object, shape: Mapping[str, Shape], *, at: str, closed: bool, optional: Collection[str] = ()
+) -> str:
     if not isinstance(value, Mapping):
         return f"{at} must be an object but is {_kind(value)}"
     for key, inner in shape.items():
+        if key not in value and key in optional:
+            continue
         if key not in value:
             return f"{at} has no {key!r}"
         problem = misfit(value[key], inner, at=f"{key!r}" if at == "the body" else f"{key!r} of {at}")

@@ -171,3 +171,9 @@ def test_line_breaks_of_office_programs_and_breaks_between_khmer_words_stay() ->
     assert visible("one\x0btwo\x0c\x0cthree") == "one\ntwo\nthree"
     assert visible("ចង់\u200bចង់") == "ចង់\u200bចង់"
     assert visible("a\u200bb") == "ab"
+    assert visible("ចង់\u200bចង់ \u200fשלום\u200f") == "ចង់\u200bចង់ \u200fשלום\u200f"
+
+
+def test_a_hundred_thousand_escaped_tags_are_read_in_one_pass() -> None:
+    text = "&lt;br&gt; " * 100_000
+    assert mended(text, ("html",))[0] == text

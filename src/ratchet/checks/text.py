@@ -51,8 +51,8 @@ def _mojibake(context: Context) -> Iterator[Finding]:
     characters = context.texts.characters
     maybe = characters.maybe_mojibake
     found = np.flatnonzero(context.texts.matching(COARSE, among=maybe))
-    odd = zip(found.tolist(), context.texts.some(found), strict=True)
-    repairs = {i: repair for i, text in odd if (repair := repaired(text))}
+    odd = dict(zip(found.tolist(), context.texts.some(found), strict=True))
+    repairs = {i: repair for i, text in odd.items() if (repair := repaired(text))}
     if repairs:
         rows = context.texts.rows(np.isin(np.arange(len(context.texts)), list(repairs)))
         ways = Counter(repairs[value].misread for value in context.texts.member[rows].tolist())
@@ -60,7 +60,6 @@ def _mojibake(context: Context) -> Iterator[Finding]:
         share = len(rows) / len(context.dataset)
         shown = _one_a_value(context, rows)
         values = [(row, int(context.texts.member[row])) for row in shown]
-        texts = dict(zip(found.tolist(), context.texts.some(found), strict=True))
         yield context.finding(
             "text.mojibake",
             severity="error" if share >= MANY else "warning",
@@ -70,7 +69,7 @@ def _mojibake(context: Context) -> Iterator[Finding]:
             positions=rows,
             fix=_encoding(context, ways.most_common(1)[0][0], share=share),
             shown=shown,
-            notes={row: _meant(texts[value], repairs[value].text) for row, value in values},
+            notes={row: _meant(odd[value], repairs[value].text) for row, value in values},
         )
     lost = characters.having("replacement") | context.texts.matching(LOST, among=maybe)
     rows = context.texts.rows(lost)

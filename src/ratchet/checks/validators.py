@@ -42,10 +42,10 @@ DATES: Mapping[str, str] = {
     "Jan 31, 2024": rf"^{_MONTH} (?P<d>\d{{1,2}}),? (?P<y>\d{{4}}){_TAIL}$",
     "another form": "",
 }
-_MAY_BE = r"(?:^|[^\d])\d{1,2}[^\d]+.*(?:19|20)\d\d(?:[^\d]|$)|(?:^|[^\d])(?:19|20)\d\d(?:[-/.年]|[^\d].*\d)"
-"""A year, and another number."""
 """Forms of a date, named by an example. A cell that fits day first and month first counts as the former; the last form has no
 pattern, and is what else :mod:`ratchet.data.moments` can read."""
+_MAY_BE = r"(?:^|[^\d])\d{1,2}[^\d]+.*(?:19|20)\d\d(?:[^\d]|$)|(?:^|[^\d])(?:19|20)\d\d(?:[-/.年]|[^\d].*\d)"
+"""A year, and another number."""
 
 _UNITS = {
     "%": 0.01,

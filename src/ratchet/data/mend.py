@@ -34,7 +34,7 @@ HTML = rf"{TAG}|&(?:[a-zA-Z][a-zA-Z0-9]{{1,30}}|#[0-9]{{2,7}}|#[xX][0-9a-fA-F]{{
 _SHORT_NAMES = _SHORT.split("|")
 _LONE = re.compile(rf"(?i)<({_LONG}|{_SHORT})[\t-\r ]*>")
 _CLOSED = re.compile(rf"(?i)</({_LONG}|{_SHORT})[\t-\r ]*>")
-_ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6});")
+_ENTITY = r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6});"
 CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
 INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2065-\u2069\ufeff]")
 _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -49,8 +49,9 @@ _MARKUP = re.compile(
     rf"(?i)</(?:{_LONG}|{_SHORT})[\t-\r ]*>|<(?:{_VOID})[\t-\r ]*/?>|<(?:{_LONG}|{_SHORT})(?:{_ATTRIBUTE})+"
 )
 """What only a text with HTML in it has: a tag that closes, breaks a line or has attributes."""
-_TALK = re.compile(rf"(?i)(?:^|(?<=[\t-\r ]))&lt;(?:{_VOID})[\t-\r ]*/?&gt;(?=[\t-\r ]|$)")
+_TALK = rf"(?:^|(?<=[\t-\r ]))&lt;(?i:{_VOID})[\t-\r ]*/?&gt;(?=[\t-\r ]|$)"
 """An escaped tag between spaces: the text is about it."""
+_TALK_OR_ENTITY = re.compile(rf"(?P<talk>{_TALK})|{_ENTITY}")
 _BREAK = re.compile(r"(?i)</?(?:p|br|div|tr|li|h[1-6]|table|ul|ol|hr)\b")
 _ROUNDS = 16  # of an entity within an entity within ...; a text of a thousand levels is an attack, not a text
 
@@ -84,13 +85,7 @@ def plain(text: str) -> str:
             return match[0]
         return "\n" if _BREAK.match(match[0]) else ""
 
-    text = _TAGS.sub(without, text)
-    talk = [match.span() for match in _TALK.finditer(text)]
-    return _ENTITY.sub(lambda match: match[0] if _within(match, talk) else _meant(match), text)
-
-
-def _within(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:
-    return any(start <= match.start() < end for start, end in spans)
+    return _TALK_OR_ENTITY.sub(_meant, _TAGS.sub(without, text))
 
 
 def _may_be_else(match: re.Match[str], *, name: str, markup: bool) -> bool:
@@ -108,7 +103,9 @@ def _may_be_else(match: re.Match[str], *, name: str, markup: bool) -> bool:
 
 
 def _meant(match: re.Match[str]) -> str:
-    """What an entity stands for; a name that is none stays."""
+    """What an entity stands for; a name that is none stays, and so does a tag that the text is about."""
+    if match["talk"]:
+        return match[0]
     meant = html.unescape(match[0])
     return match[0] if meant.endswith(";") and len(meant) > 1 else meant.replace("\xa0", " ")
 
@@ -116,11 +113,13 @@ def _meant(match: re.Match[str]) -> str:
 def visible(text: str) -> str:
     """The text without control characters and characters that have no width; marks of direction stay where they are needed."""
     text = CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
-    if _NO_SPACES.search(text):
-        return INVISIBLE.sub(lambda match: match[0] if match[0] == "\u200b" else "", text)
-    if _RIGHT_TO_LEFT.search(text):
-        return INVISIBLE.sub(lambda match: match[0] if _DIRECTION.match(match[0]) else "", text)
-    return INVISIBLE.sub("", text)
+    right_to_left, unspaced = _RIGHT_TO_LEFT.search(text), _NO_SPACES.search(text)
+
+    def needed(match: re.Match[str]) -> str:
+        stays = (unspaced and match[0] == "\u200b") or (right_to_left and _DIRECTION.match(match[0]))
+        return match[0] if stays else ""
+
+    return INVISIBLE.sub(needed, text)
 
 
 def _read_right(text: str) -> str:

@@ -147,7 +147,7 @@ def from_json(data: bytes, *, name: str) -> pa.Table:
         raise DataError(
             f"{name} must be a JSON document but is not: {problem}.", next_step="Write a list of objects."
         ) from None
-    rows = _json_rows(found)
+    rows = _json_rows(found, name=name)
     if rows is None:
         raise DataError(
             f"{name} must be a list of JSON objects but is {_json_kind(found)}.",
@@ -157,12 +157,12 @@ def from_json(data: bytes, *, name: str) -> pa.Table:
     if odd is not None:
         raise DataError(f"Row {odd:,} of {name} must be a JSON object but is {_json_kind(rows[odd - 1])}.")
     nested = any(_is_nested(value) for row in rows for value in row.values())
-    plain = (_json_rows(_numbers_read(data)) or []) if nested else rows
+    plain = (_json_rows(_numbers_read(data), name=name) or []) if nested else rows
     cells = [_as_cells(row, plain=same) for row, same in zip(rows, plain, strict=True)]
     return _json_table(cells, name=name, before=0)
 
 
-def _json_rows(found: Any) -> list[Any] | None:
+def _json_rows(found: Any, *, name: str) -> list[Any] | None:
     """The rows of a document: a list; the one list of objects in an object; or what pandas writes."""
     if isinstance(found, list):
         return found
@@ -170,7 +170,7 @@ def _json_rows(found: Any) -> list[Any] | None:
         return None
     columns, data = found.get("columns"), found.get("data")
     if isinstance(columns, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
-        return _split_rows([str(column) for column in columns], data)
+        return _split_rows([str(column) for column in columns], data, name=name)
     lists = [value for value in found.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
     if len(lists) == 1:
         return lists[0]
@@ -184,7 +184,7 @@ def _json_rows(found: Any) -> list[Any] | None:
     return None
 
 
-def _split_rows(columns: list[str], rows: list[list[Any]]) -> list[dict[str, Any]]:
+def _split_rows(columns: list[str], rows: list[list[Any]], *, name: str) -> list[dict[str, Any]]:
     """Rows of ``{"columns": [...], "data": [[...], ...]}``.
 
     Raises:
@@ -192,11 +192,13 @@ def _split_rows(columns: list[str], rows: list[list[Any]]) -> list[dict[str, Any
     """
     twice = next((column for place, column in enumerate(columns) if column in columns[:place]), None)
     if twice is not None:
-        raise DataError(f"Columns must have different names but {twice!r} is there twice.", next_step="Rename one.")
+        raise DataError(
+            f"The columns of {name} must have different names but {twice!r} is there twice.", next_step="Rename one."
+        )
     odd = next((number for number, row in enumerate(rows, 1) if len(row) != len(columns)), None)
     if odd is not None:
         raise DataError(
-            f"Row {odd:,} must have {len(columns):,} cells like 'columns' but has {len(rows[odd - 1]):,}.",
+            f"Row {odd:,} of {name} must have {len(columns):,} cells like 'columns' but has {len(rows[odd - 1]):,}.",
             next_step="Mend that row.",
         )
     return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -53,7 +53,7 @@ def load_dataset(folder: Path) -> Dataset:
 
 def load_parts(folder: Path) -> Parts:
     """The parts of the rows in this folder, from ``fold.npy`` and ``facts.json``."""
-    facts = load_json(folder / "facts.json", keys={"hash": str})
+    facts = load_json(folder / "facts.json", keys={"hash": str, "notes": list})
     return Parts(
         fold=load_array(folder / FOLD),
         hash=facts["hash"],
