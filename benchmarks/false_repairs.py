@@ -51,7 +51,7 @@ LANGUAGES = (
 )
 MOST = 20_000
 NOTE = """\
-What is changed is mostly no fault: the reviews hold 27 real entities (`&#183;`) and 12 real telephone numbers and e-mail
+What is changed is mostly no fault: the reviews hold 27 real entities (`&#183;`) and 13 real telephone numbers and e-mail
 addresses, the source lines HTML in strings and the addresses of authors. Truly ambiguous is a lone `x<p>y`, which is a
 comparison here and a paragraph in scraped text. `--show 5` prints examples.
 """
