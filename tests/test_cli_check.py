@@ -186,6 +186,30 @@ def test_junit_has_a_case_a_check(ratchet: Ratchet, tmp_path: Path) -> None:
     assert cases["labels"].find("failure") is None
 
 
+@pytest.mark.parametrize("form", ["json", "sarif", "junit", "html"])
+def test_a_name_that_turns_a_line_around_or_breaks_it_is_written_as_escapes(
+    ratchet: Ratchet, tmp_path: Path, form: str
+) -> None:
+    name = "a\u202eb\n- x: [y.csv"
+    write(tmp_path / name, COPIES)
+    written = ratchet("check", name, "--fast", "--format", form).out
+    assert "\u202e" not in written
+    assert {"json": '"file": "a\\u202eb\\n- x: [y.csv"', "sarif": "a%E2%80%AEb%0A-%20x%3A%20%5By.csv"}.get(
+        form, "a\\u202eb⏎- x: [y.csv"
+    ) in written
+
+
+def test_a_recipe_takes_no_lines_from_the_name_of_a_table(ratchet: Ratchet, tmp_path: Path) -> None:
+    name = "a\u202eb\nserve: [y.csv"
+    write(tmp_path / name, COPIES)
+    ratchet("check", name, "--fast", "--fix")
+    ratchet("init", "--file", name, "--out", "r.yaml", "--text", "text", "--label", "label")
+    for recipe in (*tmp_path.glob("*.ratchet.yaml"), tmp_path / "r.yaml"):
+        found = load_recipe(recipe)
+        assert found.name == "a-b-serve: [y"
+        assert [Path(file).name for file in found.data.files] == [name]
+
+
 def test_html_goes_to_a_file_and_the_story_to_the_screen(ratchet: Ratchet, tmp_path: Path) -> None:
     write(tmp_path / "t.csv", COPIES)
     ended = ratchet("check", "t.csv", "--fast", "--format", "html")

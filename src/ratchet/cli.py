@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -15,6 +14,7 @@ import ratchet
 from ratchet import arguments, cli_versions
 from ratchet.cli_check import check, data
 from ratchet.errors import RatchetError
+from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo, survive_any_locale
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def predict(
         "counts": found.counts,
     }
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False), err=str(found.target) == "-")
+        click.echo(json_bytes(facts).decode(), err=str(found.target) == "-")
     else:
         counts = ", ".join(f"{label}: {rows:,}" for label, rows in found.counts.items())
         echo(f"{found.rows:,} rows to {found.target} ({counts})", err=True)
@@ -316,7 +316,7 @@ def _screen(as_json: bool, *, to: Any = None) -> Screen:
 
 
 def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+    click.echo(json_bytes(value, indent=2).decode())
 
 
 def main() -> None:

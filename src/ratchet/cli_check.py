@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from ratchet import arguments
 from ratchet.errors import RatchetError
+from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo
 
 if TYPE_CHECKING:
@@ -197,8 +197,8 @@ def _write(found: Checkup, form: str, out: Path | None, *, fail_on: Severity | N
 
 def _rendered(found: Checkup, form: str, *, fail_on: Severity | None) -> bytes:
     if form == "json":
-        lines = ",\n".join(json.dumps(finding.to_dict(), ensure_ascii=False) for finding in found.findings)
-        return f"[\n{lines}\n]\n".encode("utf-8", "backslashreplace") if lines else b"[]\n"
+        lines = b",\n".join(json_bytes(finding.to_dict()) for finding in found.findings)
+        return b"[\n" + lines + b"\n]\n" if lines else b"[]\n"
     if form == "sarif":
         from ratchet.checks.sarif import sarif
 
@@ -229,7 +229,7 @@ def _write_fixes(written: Fixed | None) -> list[str]:
 
 
 def _json_bytes(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")
+    return json_bytes(value, indent=1) + b"\n"
 
 
 def _print_bytes(data: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from ratchet import arguments
 from ratchet.errors import DataError
+from ratchet.forms import json_bytes
 from ratchet.screen import echo
 
 if TYPE_CHECKING:
@@ -267,7 +267,6 @@ def _with_dvc(files: list[Path], wanted: bool | None, stage: Path | None) -> lis
 
 
 def _print_json(value: Any) -> None:
-    data = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     sys.stdout.flush()
-    sys.stdout.buffer.write(data.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.write(json_bytes(value, indent=1) + b"\n")
     sys.stdout.buffer.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -21,6 +22,16 @@ class Section(BaseModel):
 
 Name = Annotated[str, Field(max_length=60, pattern=r"^([^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)?$")]
 """A name that is also part of a folder's name: no slash, no control character, no dot first, at most 60 characters."""
+
+
+def name_after(file: str) -> str:
+    """A :data:`Name` from the name of a file: up to its first dot, what a name must not have as hyphens.
+
+    >>> name_after("data/评论\\n2024.v2.csv")
+    '评论-2024'
+    """
+    stem = Path(file).name.split(".")[0]
+    return "".join(c if c.isprintable() and c not in "/\\" else "-" for c in stem).strip()[:60]
 
 
 class DataConfig(Section):
@@ -45,7 +56,7 @@ class DataConfig(Section):
     header: tuple[str, ...] = ()
     """Names of the first columns of CSV and TSV files that have no header; empty: their first row is the header."""
     encoding: str = "auto"
-    """Encoding of the files: auto, utf-8, gb18030, utf-16, big5, windows-1252 or latin-1."""
+    """auto (utf-8, gb18030, utf-16), big5, euc-kr, euc-jp, shift-jis, windows-1251, windows-1252 or latin-1."""
     language: Literal["auto", "zh", "en", "mixed"] = "auto"
     """Language of the texts; decides between character and word features."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "null", "NULL", "None", "none", "NaN", "nan", "无", "未知")

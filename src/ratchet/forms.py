@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
+from typing import Any
 
 # None of these becomes another character together with a mark that follows it.
 _PUNCTUATION = tuple(zip("，！？：；（）％～　", ",!?:;()%~ ", strict=True))
+# Control, format and separator characters but for the two joiners, which emoji and Persian words are made with.
+_UNSEEN = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 _ESCAPES = {"\n": "⏎", "\t": "\\t", "\r": "\\r", "\u3000": "\u3000"}
 
 
@@ -29,6 +34,10 @@ ENCODINGS = {
     "gb18030": "gb18030",
     "utf-16": "utf-16",
     "big5": "big5hkscs",
+    "euc-kr": "cp949",
+    "euc-jp": "euc_jp",
+    "shift-jis": "cp932",
+    "windows-1251": "cp1251",
     "windows-1252": "cp1252",
     "latin-1": "latin-1",
 }
@@ -38,6 +47,10 @@ _ALIASES = {
     "gb18030": ("gbk", "gb2312", "cp936"),
     "utf-16": ("utf16", "utf-16le", "utf-16be"),
     "big5": ("big5-hkscs", "cp950"),
+    "euc-kr": ("euckr", "cp949", "ks_c_5601-1987"),
+    "euc-jp": ("eucjp", "ujis"),
+    "shift-jis": ("shift_jis", "sjis", "cp932"),
+    "windows-1251": ("cp1251",),
     "windows-1252": ("cp1252", "ansi"),
     "latin-1": ("latin1", "iso-8859-1"),
 }
@@ -74,6 +87,11 @@ def encoding_called(name: str) -> str | None:
     return next((known for known in ENCODINGS if low == known or low in _ALIASES[known]), None)
 
 
+def plain_name(cell: str) -> str:
+    """A cell of the header as the name of a column: without white space and byte-order marks around it."""
+    return cell.strip("\ufeff").strip().strip("\ufeff")
+
+
 def nfkc(text: str) -> str:
     """NFKC, ten times as fast where full-width punctuation is all that it changes, as in most Chinese texts."""
     for full, half in _PUNCTUATION:
@@ -88,6 +106,16 @@ def is_broken(text: str) -> bool:
     (True, False)
     """
     return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def json_bytes(value: Any, *, indent: int | None = None) -> bytes:
+    """JSON in UTF-8; what nobody sees, or what turns a line around, is written as an escape, as is half a surrogate pair.
+
+    >>> json_bytes("好\u202e")
+    b'"\xe5\xa5\xbd\\u202e"'
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text).encode("utf-8", "backslashreplace")
 
 
 def legible(text: str) -> str:

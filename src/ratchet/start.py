@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ratchet.config import DataConfig
+from ratchet.config import DataConfig, name_after
 from ratchet.data.read import read_table, with_nulls
 from ratchet.data.roles import guess_roles
 from ratchet.errors import RecipeError
@@ -57,7 +57,7 @@ def write_recipe(
     table = with_nulls(read_table(Path(tables[0]), name=tables[0], columns=columns).table, missing=DataConfig().missing)
     chosen_text, chosen_label = _chosen(table, tables[0], text=text, label=label, ask=ask)
     answers: dict[str, Any] = {
-        "name": name or Path(tables[0]).name.split(".")[0],
+        "name": name or name_after(tables[0]),
         "data.files": [_relative(table, out) for table in tables],
         "data.text": chosen_text,
         "data.label": chosen_label,

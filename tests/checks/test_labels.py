@@ -150,6 +150,24 @@ def test_a_name_in_brackets_is_no_list(table: Any, found: Any) -> None:
     assert "labels.lists" not in found(check, data)
 
 
+@pytest.mark.parametrize(
+    ("names", "several"),
+    [
+        (["a;b", "b;c", "a;c;b", "a"], 30),
+        (["好 | 快", "快|贵", "贵|好", "好|贵|快"], 40),
+        (["物流、服务", "服务", "物流、价格", "价格、服务"], 30),
+        (["Toys, games", "Books, music", "Home, garden", "Sports"], 0),  # no name is in a second label
+        (["a;b", "b;a", "a", "b"], 0),  # two lists could be chance
+        (["a;;b", "b;c", "a;c", "c"], 0),
+    ],
+)
+def test_labels_with_a_mark_between_them(table: Any, found: Any, names: list[str], several: int) -> None:
+    data = table({"text": [f"t{i % 7}" for i in range(40)], "label": [names[i % 4] for i in range(40)]})
+    finding = found(check, data).get("labels.lists")
+    assert (finding.rows if finding else 0) == several
+    assert finding is None or finding.severity == "warning"
+
+
 def test_texts_that_differ_in_punctuation_only_and_carry_two_labels(table: Any, found: Any) -> None:
     texts = ["很好！", "很好！", "很好。", "good, room", "Good room", "same!", "same!", "!!!", "???", "other"]
     labels = ["x", "x", "y", "x", "y", "x", "y", "x", "y", "x"]

@@ -58,3 +58,38 @@ def test_utf16_without_a_mark_is_read_when_it_is_asked_for(text: str, encoding: 
 def test_the_encoding_that_was_asked_for_is_kept_to(data: bytes, encoding: str, problem: str) -> None:
     with pytest.raises(DataError, match=problem):
         to_utf8(data, encoding=encoding, name="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "meant"),
+    [
+        ("이 호텔은 정말 좋았어요. 직원들이 친절하고 방이 깨끗합니다. 다음에 또 오고 싶습니다!\n", "euc-kr", "euc-kr"),
+        ("とても良い本です。もう一度読みたい。\n", "euc_jp", "euc-jp"),
+        ("とても良い本です。もう一度読みたい。\n", "shift_jis", "shift-jis"),
+        ("Очень хорошая книга, всем советую прочитать.\n", "cp1251", "windows-1251"),
+        ("Ils ont été très déçus à l'arrivée, malgré la beauté du château.\n", "cp1252", "windows-1252"),
+        ("這家酒店的服務很好，早餐也不錯，下次還會再來。\n", "big5", "big5"),
+    ],
+)
+def test_what_other_bytes_read_like_is_said_and_can_be_asked_for(text: str, encoding: str, meant: str) -> None:
+    with pytest.raises(DataError, match=f"It reads like {meant}: .*--set data.encoding={meant};") as caught:
+        to_utf8(text.encode(encoding), encoding="auto", name="x")
+    assert "must be UTF-8 but line 1 is not" in str(caught.value)
+    assert to_utf8(text.encode(encoding), encoding=meant, name="x")[0].decode() == text
+
+
+def test_chinese_with_some_kana_or_few_characters_is_still_chinese() -> None:
+    for text in ("の店，服务很好，早餐也不错，下次还会再来。\n", "安静\n", "安静，干净。\n", SIMPLIFIED * 50):
+        assert to_utf8(text.encode("gb18030"), encoding="auto", name="x")[1] == "gb18030"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+def test_a_second_mark_at_the_beginning_is_no_part_of_the_text(encoding: str) -> None:
+    assert to_utf8(("\ufeff\ufeff" + SIMPLIFIED).encode(encoding), encoding="auto", name="x")[0].decode() == SIMPLIFIED
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-32-le", "utf-32-be"])
+def test_utf32_is_called_by_its_name(encoding: str) -> None:
+    mark = "" if encoding == "utf-32" else "\ufeff"
+    with pytest.raises(DataError, match=r"but is UTF-32\. Save it as UTF-8"):
+        to_utf8((mark + "text,label\n").encode(encoding), encoding="auto", name="x")

@@ -10,7 +10,9 @@ from typing import Any
 
 from ratchet.checks.finding import Finding, merged, patch
 from ratchet.checks.target import Target, spoken
+from ratchet.config import name_after
 from ratchet.errors import RecipeError
+from ratchet.forms import legible
 from ratchet.recipe import parse_recipe
 from ratchet.workspace import write_atomic
 from ratchet.yaml12 import read_yaml, write_yaml
@@ -78,7 +80,7 @@ def write_fixes(target: Target, findings: Sequence[Finding]) -> Fixed | None:
     parse_recipe(body, folder=path.parent, name=path.name)
     mended = tuple(dict.fromkeys(finding.id for finding in mending))
     lines = [
-        f"# Written by `ratchet check {spoken(Path(target.path.name))} --fix`. Read it before you run it: it mends"
+        f"# Written by `ratchet check {legible(spoken(Path(target.path.name)))} --fix`. Read it before you run it: it mends"
     ]
     lines += [f"#   {finding.id:<22} {one_line(finding.fix)}" for finding in mending]
     if asking:
@@ -114,7 +116,7 @@ def _own(target: Target) -> str:
         values["header"] = list(data.header)
     if data.encoding != "auto":
         values["encoding"] = data.encoding
-    return patch({"name": spoken(Path(target.path.name)).split(".")[0], "data": values})
+    return patch({"name": name_after(spoken(Path(target.path.name))), "data": values})
 
 
 def _beside(file: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from ratchet.checks.checkup import FAILED, Checkup, Step, at_least
 from ratchet.checks.finding import Finding, Severity
+from ratchet.forms import legible
 
 # What XML 1.0 can not hold, not even escaped (section 2.2).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -19,7 +20,7 @@ def junit(found: Checkup, *, least: Severity) -> bytes:
         found: what was looked at.
         least: findings of this severity and graver ones fail their test case; the others are in its output.
     """
-    name = found.target.name
+    name = legible(found.target.name)
     cases = [_case(found, step, least=least, name=name) for step in found.steps]
     counts = {
         "tests": str(len(cases)),
@@ -61,7 +62,7 @@ def _case(found: Checkup, step: Step, *, least: Severity, name: str) -> ET.Eleme
 
 def _told(finding: Finding) -> str:
     lines = [f"{finding.severity} {finding.id}: {finding.message}"]
-    lines += [f"  {example.file}, {example}" for example in finding.examples]
+    lines += [f"  {legible(example.file)}, {example}" for example in finding.examples]
     lines += [f"  why: {finding.why}"]
     if finding.fix:
         lines += ["  fix: " + finding.fix.rstrip().replace("\n", "\n       ")]

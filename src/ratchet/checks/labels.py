@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -23,6 +23,8 @@ CONFLICT_ERROR = 0.01
 MANY = 0.5
 _SPELLED = 2_000
 _RARE = 0.02
+_BETWEEN = (";", "|", ",", "；", "，", "、")
+_FEWEST_LISTS = 3
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -93,6 +95,8 @@ def _lists(context: Context) -> Iterator[Finding]:
     """Cells of the label column that are lists: several labels a row."""
     maybe = np.flatnonzero(context.labels.matching(r"^\s*\[.*\]\s*$"))
     lists = {number: found for number in maybe.tolist() if (found := listed(context.labels.values[number])) is not None}
+    written = bool(lists)
+    lists = lists or separated(context.labels.values)
     if not lists:
         return
     odd = np.isin(np.arange(len(context.labels)), list(lists))
@@ -101,7 +105,7 @@ def _lists(context: Context) -> Iterator[Finding]:
     empty = int(context.labels.counts[[number for number, found in lists.items() if not found]].sum())
     yield context.finding(
         "labels.lists",
-        severity="error",
+        severity="error" if written else "warning",
         message=f"{counted(len(rows), 'label')} {'is a list' if len(rows) == 1 else 'are lists'} of {len(names):,} names: "
         f"{several:,} rows have several labels, {empty:,} none. Each different list would be a class of its own.",
         why="A model for one label a row learns combinations, and is scored as wrong when it finds one of two labels.",
@@ -120,6 +124,23 @@ def listed(cell: str) -> list[str] | None:
         quoted = all(len(part) >= 2 and part[0] == part[-1] == "'" for part in parts)
         return [part[1:-1] for part in parts] if quoted else None
     return [str(name) for name in found] if isinstance(found, list) else None
+
+
+def separated(labels: Sequence[str]) -> dict[int, list[str]]:
+    """Labels that are several names with a mark between them (``a;b``), by position; none where it can be one name.
+
+    The mark cuts at least three different labels, and each name that it cuts off is in another label too: "Toys, games"
+    is one name as long as no label is "games".
+    """
+    for mark in _BETWEEN:
+        cut = {number: [part.strip() for part in label.split(mark)] for number, label in enumerate(labels)}
+        several = {number: parts for number, parts in cut.items() if len(parts) > 1}
+        if len(several) < _FEWEST_LISTS or not all(all(parts) for parts in several.values()):
+            continue
+        uses = Counter(name for parts in cut.values() for name in set(parts))
+        if all(uses[name] > 1 for parts in several.values() for name in parts):
+            return several
+    return {}
 
 
 def _variants(context: Context) -> Iterator[Finding]:

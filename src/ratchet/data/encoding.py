@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 
 from ratchet.errors import DataError
-from ratchet.forms import COMMON_HAN, ENCODINGS, encoding_called
+from ratchet.forms import COMMON_HAN, ENCODINGS, HANGUL, KANA, Ranges, encoding_called
 
 _BLOCK = 1 << 24
 _SAMPLE_LINES = 2000
+_FOREIGN = re.compile(r"[^\W\d_\x00-\x7f]+")
 
 
 def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
@@ -31,20 +33,23 @@ def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
         )
     if wanted == "auto":
         wanted = _detected(data, name=name)
-    if wanted == "utf-8":
-        data = data.removeprefix(codecs.BOM_UTF8)
     try:
         if wanted == "utf-8":
             for _ in _decoded(data, wanted):
                 pass
-            return data, wanted
-        codec = _byte_order(data) if wanted == "utf-16" else ENCODINGS[wanted]
-        return b"".join(block.encode() for block in _decoded(data, codec)), wanted
+        else:
+            codec = _byte_order(data) if wanted == "utf-16" else ENCODINGS[wanted]
+            data = b"".join(block.encode() for block in _decoded(data, codec))
     except UnicodeError:
         raise _not_in(data, wanted, name=name) from None
+    while data.startswith(codecs.BOM_UTF8):  # two of them where a program wrote a second one before the first
+        data = data.removeprefix(codecs.BOM_UTF8)
+    return data, wanted
 
 
 def _detected(data: bytes, *, name: str) -> str:
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise DataError(f"{name} must be text in another encoding but is UTF-32.", next_step="Save it as UTF-8.")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if any(start.count(0) > len(start) // 4 for start in (data[:16], data[:4096])):
@@ -88,8 +93,9 @@ def _judged_by_line(data: bytes, *, name: str) -> str:
                 sample += line
     if utf8 > other:
         raise _mixed(name, number=line_other, line=first_other, offset=_first_bad(first_other, "utf-8"), rest="UTF-8")
-    if not _common_chinese(bytes(sample)):
-        raise _not_in(data, "utf-8", name=name, meant=_other_reading(bytes(sample)))
+    east = _east_of_chinese(bytes(sample))
+    if east or not _common_chinese(bytes(sample)):
+        raise _not_in(data, "utf-8", name=name, meant=east or _other_reading(bytes(sample)))
     if line_utf8:
         offset = next(i for i, byte in enumerate(first_utf8) if byte > 127)
         raise _mixed(name, number=line_utf8, line=first_utf8, offset=offset, rest="GB18030")
@@ -104,20 +110,46 @@ def _mixed(name: str, *, number: int, line: bytes, offset: int, rest: str) -> Da
     )
 
 
+def _east_of_chinese(data: bytes) -> str:
+    """``euc-kr`` or ``euc-jp`` where bytes that are Chinese in GB18030 as well are surely Korean or Japanese; else empty.
+
+    The syllables of Korean have the first bytes B0 to C8, where hardly more than half of the frequent Chinese characters
+    are; kana are at the same place in GB2312 and in EUC-JP, and no Chinese text is full of them.
+    """
+    for encoding, script, least, count in (("euc-kr", HANGUL, 0.95, 30), ("euc-jp", KANA, 0.2, 10)):
+        text = data.decode(ENCODINGS[encoding], "replace")
+        foreign = [character for character in text if character.isalpha() and not character.isascii()]
+        of_script = sum(_within(character, script) for character in foreign)
+        if text.count("\ufffd") <= 0.01 * len(text) and len(foreign) >= count and of_script >= least * len(foreign):
+            return encoding
+    return ""
+
+
 def _other_reading(data: bytes) -> str:
     """An encoding in which these bytes read well, though they may be in another; empty where there is none."""
-    for encoding in ("big5", "windows-1252"):
+    for encoding in ("shift-jis", "big5", "windows-1251", "windows-1252"):
         try:
             text = data.decode(ENCODINGS[encoding])
         except UnicodeError:
             continue
         foreign = [character for character in text if not character.isascii()]
-        usual = sum(
-            character.isalpha() if encoding == "windows-1252" else _is_usual_big5(character) for character in foreign
-        )
-        if usual >= 0.7 * len(foreign):
+        if encoding == "shift-jis":
+            usual, least = sum(_within(character, KANA) for character in foreign), 0.2
+        elif encoding == "big5":
+            usual, least = sum(map(_is_usual_big5, foreign)), 0.7
+        else:
+            # A Cyrillic word has no ASCII letter in it, a Western one has few that are not.
+            alone = sum(len(word) <= 2 for word in _FOREIGN.findall(text))
+            usual, least = sum(map(str.isalpha, foreign)), 0.7
+            if (alone > 0.5 * len(_FOREIGN.findall(text))) != (encoding == "windows-1252"):
+                continue
+        if usual >= least * len(foreign):
             return encoding
     return ""
+
+
+def _within(character: str, script: Ranges) -> bool:
+    return any(first <= ord(character) <= last for first, last in script)
 
 
 def _is_usual_big5(character: str) -> bool:
@@ -171,7 +203,7 @@ def _first_bad(line: bytes, encoding: str) -> int:
 
 def _chinese_in_utf8(line: bytes) -> bool:
     """Two Chinese characters in UTF-8: GB18030 text hardly ever looks like that by chance."""
-    return sum(COMMON_HAN[0][0] <= ord(character) <= COMMON_HAN[0][1] for character in line.decode()) >= 2
+    return sum(_within(character, COMMON_HAN) for character in line.decode()) >= 2
 
 
 def _common_chinese(data: bytes) -> bool:

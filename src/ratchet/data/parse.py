@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from functools import reduce
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
 import pyarrow as pa
 
 from ratchet.bounds import json_value, require_columns
 from ratchet.data import strict
 from ratchet.data.arrow import whole, with_names
-from ratchet.data.mask import mask
+from ratchet.data.delimited import layout
 from ratchet.errors import DataError
-from ratchet.forms import is_broken, legible
+from ratchet.forms import is_broken, legible, plain_name
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -32,19 +27,21 @@ _READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
 _PARQUET_ROWS, _PEEK, _BATCH_BYTES = 1 << 17, 64, 1 << 28
 _WHOLE = r"Write characters beyond U+FFFF as two \u escapes or as they are."
+FASTTEXT = "__label__"
+_FASTTEXT = re.compile(rf"\s*(?:{FASTTEXT}\S*(?:\s+|$))+")
 _DIGITS = sys.int_info.default_max_str_digits
-_MARKS = (",", ";", "\t", "|")
-_SAMPLE, _SAMPLE_ROWS = 1 << 16, 50
-_SEP = re.compile(rb"\s*\"?sep=(?P<mark>\\t|[,;|\t])\"?[ \t]*(?=\r?\n)", re.IGNORECASE)
 
 
-def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
+def from_csv(data: bytes, *, kind: str, name: str) -> tuple[pa.Table, tuple[str, ...]]:
     """CSV (comma, semicolon, tab or bar, whichever the first rows agree on) or, if ``kind`` is ``tsv``, TSV; bytes in UTF-8.
 
     A TSV file whose quotes are not in order is read without quoting, which is how most such files are written. The line
     ``sep=;`` that spreadsheets write names the delimiter and is no row.
+
+    Returns:
+        The table, and what is above its header and was left out.
     """
-    delimiter, data = layout(data, kind=kind)
+    delimiter, data, titles = layout(data, kind=kind)
     regular = strict.quotes_are_regular(data, delimiter=delimiter)
     quoted = regular or kind == "csv"
     cells = strict.header(data, delimiter=delimiter, quoted=quoted, name=name)
@@ -53,7 +50,7 @@ def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
     if quoted and not regular:
         strict.refuse_faults(data, delimiter=delimiter, quoted=True, columns=len(cells), name=name)
     try:
-        return _fast_csv(data, delimiter=delimiter, quoted=quoted, cells=cells).rename_columns(names)
+        return _fast_csv(data, delimiter=delimiter, quoted=quoted, cells=cells).rename_columns(names), titles
     except pa.ArrowInvalid as problem:
         strict.refuse_faults(data, delimiter=delimiter, quoted=quoted, columns=len(cells), name=name)
         raise DataError(
@@ -61,51 +58,21 @@ def from_csv(data: bytes, *, kind: str, name: str) -> pa.Table:
         ) from None
 
 
-def layout(data: bytes, *, kind: str) -> tuple[str, bytes]:
-    """The delimiter of a CSV or TSV file, and its bytes in which what stands above the header is blank lines.
+def from_fasttext(data: bytes) -> pa.Table:
+    """Lines as fastText reads them, ``__label__good __label__long text``: the columns ``label`` and ``text``.
 
-    The first 64 KiB tell; ``kind`` is ``csv`` or ``tsv``.
+    Several labels become a JSON list; a line without one has a missing label, a blank line is no row.
     """
-    stated, data = _stated_delimiter(data)
-    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
-    return delimiter, _without_title(data, delimiter=delimiter)
-
-
-def with_header(data: bytes, *, kind: str, columns: Sequence[str], name: str) -> tuple[str, bytes]:
-    """The bytes of a CSV or TSV file without a header, with one: the names given, and none for further columns.
-
-    Args:
-        data: bytes in UTF-8.
-        kind: ``csv``, ``tsv``, or empty: TSV if there is a tab in the first row.
-        columns: names of the first columns.
-        name: what messages call the file.
-
-    Raises:
-        DataError: there are more names than cells in the first row.
-    """
-    stated, data = _stated_delimiter(data)
-    kind = kind or ("tsv" if b"\t" in data.lstrip().split(b"\n", 1)[0] else "csv")
-    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
-    quoted = kind == "csv" or strict.quotes_are_regular(data, delimiter=delimiter)
-    cells = len(strict.header(data, delimiter=delimiter, quoted=quoted, name=name))
-    sink = io.StringIO()
-    names = header_of(columns, cells=cells, name=name)
-    csv.writer(sink, delimiter=delimiter, lineterminator="\n").writerow(names)
-    return kind, sink.getvalue().encode() + data
-
-
-def header_of(columns: Sequence[str], *, cells: int, name: str) -> list[str]:
-    """The header of a file without one: the names given, and numbers for further columns.
-
-    Raises:
-        DataError: there are more names than cells in the first row.
-    """
-    if len(columns) > cells:
-        raise DataError(
-            f"The first row of {name} must have a cell for each of the {len(columns)} names but has {cells}.",
-            next_step="Name as many columns as there are, or fewer.",
-        )
-    return [*columns, *(f"column_{place}" for place in range(len(columns) + 1, cells + 1))]
+    labels: list[str | None] = []
+    texts = []
+    for line in data.decode().split("\n"):
+        if not line.strip():
+            continue
+        found = _FASTTEXT.match(line)
+        names = [word.removeprefix(FASTTEXT) for word in found[0].split()] if found else []
+        labels.append(_compact(names) if len(names) > 1 else names[0] if names else None)
+        texts.append(line[found.end() if found else 0 :].strip())
+    return pa.table({"label": pa.array(labels, pa.string()), "text": pa.array(texts, pa.string())})
 
 
 def from_jsonl(data: bytes, *, name: str) -> pa.Table:
@@ -272,82 +239,9 @@ def _fast_csv(data: bytes, *, delimiter: str, quoted: bool, cells: list[str]) ->
         return read(min(len(data), (1 << 31) - 1))  # one row is longer than a block
 
 
-def _stated_delimiter(data: bytes) -> tuple[str, bytes]:
-    """What the line ``sep=;`` at the top says, and the bytes with that line blank, so that lines keep their numbers."""
-    found = _SEP.match(data)
-    if found is None:
-        return "", data
-    return found["mark"].decode().replace("\\t", "\t"), data[found.end() :]
-
-
-def _delimiter(data: bytes) -> str:
-    """The mark that cuts the first rows into equally many cells; where none does, the first that the header has."""
-    sample = data.lstrip()[:_SAMPLE]
-    whole = sample if len(sample) < _SAMPLE else sample[: sample.rfind(b"\n") + 1] or sample
-    text = whole.decode("utf-8", "ignore")
-    first = text.split("\n", 1)[0]
-    for mark in _MARKS:
-        if mark not in first:
-            continue
-        try:
-            rows = list(islice(filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=mark)), _SAMPLE_ROWS))
-        except csv.Error:
-            continue
-        cells = {len(row) for row in rows}
-        if len(cells) == 1 and cells != {1}:
-            return mark
-    return next((mark for mark in _MARKS if mark in first), ",")
-
-
-def _without_title(data: bytes, *, delimiter: str) -> bytes:
-    """The bytes with a title above the header blank: a first row of one filled cell, above rows of several cells."""
-    sample = data[:_SAMPLE].decode("utf-8", "ignore")
-    try:
-        rows = list(islice(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), _SAMPLE_ROWS))
-    except csv.Error:
-        return data
-    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
-    start = next((place for place, count in enumerate(filled) if count), 0)
-    below = [count for count in filled[start + 1 : -1] if count]
-    if not below or filled[start] != 1 or below[0] < 2 or min(below) < 2 or len(below) < 2:
-        return data
-    if len(rows[start]) not in (1, len(rows[start + 1])):
-        return data
-    first = data.lstrip(b"\r\n")
-    line = first.split(b"\n", 1)[0]
-    return (
-        data
-        if line.count(b'"') % 2
-        else b"\n" * (data.count(b"\n", 0, len(data) - len(first)) + 1) + first[len(line) + 1 :]
-    )
-
-
-def header_notes(table: pa.Table, *, name: str) -> tuple[str, ...]:
-    """What is odd about the names of the columns: they look like cells of a row, or a row repeats them."""
-    import pyarrow.compute as pc
-
-    hits = {}
-    for column in table.column_names:
-        hits[column] = np.flatnonzero(pc.fill_null(pc.equal(table.column(column), column), False).to_numpy())
-    if len(hits) > 1 and all(map(len, hits.values())):
-        repeated = reduce(np.intersect1d, hits.values())
-        if len(repeated):
-            return (
-                f"{name} repeats its header as row {int(repeated[0]) + 1:,}; {len(repeated):,} such rows are read as rows.",
-            )
-    as_cells = [column for column, rows in hits.items() if len(rows) > 1]
-    if not as_cells:
-        return ()
-    shown, rows = legible(mask(as_cells[0][:40])), len(hits[as_cells[0]])
-    return (
-        f"The first row of {name} is taken for the header, but {shown!r} is also a value of that column ({rows:,} rows). "
-        f"If the file has no header, name its {len(hits)} columns: --columns text,label",
-    )
-
-
 def _column_names(cells: list[str], *, name: str) -> list[str]:
     """The names without outer white space; a column without a name gets its number."""
-    names = [cell.strip() or f"column_{number}" for number, cell in enumerate(cells, 1)]
+    names = [plain_name(cell) or f"column_{number}" for number, cell in enumerate(cells, 1)]
     twice = [column for column, count in Counter(names).items() if count > 1]
     if twice:
         places = " and ".join(str(i) for i, column in enumerate(names, 1) if column == twice[0])

@@ -18,17 +18,17 @@ import pyarrow as pa
 from ratchet.bounds import CELL_BYTES, unpacks_too_far
 from ratchet.config import DataConfig
 from ratchet.data.arrow import from_arrow, read_saved, with_names
+from ratchet.data.delimited import layout_notes, with_header
 from ratchet.data.encoding import to_utf8
 from ratchet.data.engine import THREADS
 from ratchet.data.folders import read_texts
 from ratchet.data.parse import (
     as_strings,
     from_csv,
+    from_fasttext,
     from_json,
     from_jsonl,
     from_parquet,
-    header_notes,
-    with_header,
 )
 from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
 from ratchet.data.strings import holds_nul, short_or_padded
@@ -66,7 +66,7 @@ def read_table(
 
     Args:
         path: a CSV, TSV (``.tsv``, ``.tab``), JSON, JSONL (``.jsonl``, ``.ndjson``), Parquet, XLSX or Arrow file, a ``.txt``
-            that holds a table, or one of these with ``.gz`` behind; a
+            that holds a table or fastText's lines, or one of these with ``.gz`` behind; a
             folder of such files, with a folder a label, or with a data set of Hugging Face; ``hf://owner/name``; or ``-``.
             Behind a ``#`` stands the sheet of a workbook, or the split of a data set.
         encoding: ``auto``, ``utf-8``, ``gb18030``, ``utf-16``, ``big5``, ``windows-1252`` or ``latin-1``; binary formats have
@@ -130,11 +130,13 @@ def _read_file(source: Source, *, encoding: str, columns: Sequence[str], format:
         if columns:
             kind, data = with_header(data, kind=kind, columns=columns, name=name)
         kind = kind or sniffed(data)
-        if kind in ("jsonl", "json"):
+        if kind == "fasttext":
+            table = from_fasttext(data)
+        elif kind in ("jsonl", "json"):
             table = (from_jsonl if kind == "jsonl" else from_json)(data, name=name)
         else:
-            table = from_csv(data, kind=kind, name=name)
-            notes = () if columns else header_notes(table, name=name)
+            table, titles = from_csv(data, kind=kind, name=name)
+            notes = () if columns else layout_notes(table, titles=titles, name=name)
     return _sound(RawTable(name=name, table=table, format=kind, encoding=used, notes=notes))
 
 

@@ -241,6 +241,20 @@ class _Column:
         return any(word in self.words or (not word.isascii() and word in plain) for word in usual)
 
 
+def is_usual(name: str) -> bool:
+    """Whether a column that holds a text or a label is usually called so.
+
+    >>> is_usual("review_text"), is_usual("这家酒店很好")
+    (True, False)
+    """
+    plain, usual = name.strip().casefold(), {*_TEXT, *_LABEL}
+    words = {word.casefold() for word in _WORDS.findall(name)}
+    spoken = any(not word.isascii() and word in plain for word in usual)  # Chinese words have no spaces between them
+    return (
+        plain in usual or (len(plain) <= 30 and len(words) <= 3 and bool(words & usual)) or (spoken and len(plain) <= 6)
+    )
+
+
 def _by_name(columns: Iterable[_Column], usual: Sequence[str]) -> _Column | None:
     """The column called by the most usual name; a whole name goes before a word of a name."""
     listed = list(columns)

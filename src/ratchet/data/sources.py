@@ -115,8 +115,8 @@ def stdin_bytes() -> bytes:
 
 
 def sniffed(data: bytes) -> str:
-    """The format of bytes that have no name: ``parquet``, ``xlsx``, ``arrow``, ``json``, ``jsonl``, ``tsv`` or
-    ``csv``."""
+    """The format of bytes that have no name: ``parquet``, ``xlsx``, ``arrow``, ``json``, ``jsonl``, ``fasttext``,
+    ``tsv`` or ``csv``."""
     for start, kind in (
         (b"PAR1", "parquet"),
         (b"PK\x03\x04", "xlsx"),
@@ -131,6 +131,8 @@ def sniffed(data: bytes) -> str:
     first = (data[:4096].decode("utf-16", "ignore").encode() if wide else data).lstrip(b"\xef\xbb\xbf \t\r\n")
     if first.startswith((b"{", b"[")):
         return "jsonl" if first.startswith(b"{") else "json"
+    if first.startswith(b"__label__"):
+        return "fasttext"
     line = first[: 1 << 20].split(b"\n", 1)[0]
     return "tsv" if line.count(b"\t") > line.count(b",") else "csv"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TextIO, cast
 
 from ratchet.errors import DataError
-from ratchet.forms import ENCODINGS, FORMATS, encoding_called
+from ratchet.forms import ENCODINGS, FORMATS, encoding_called, plain_name
 from ratchet.serve.formats import Format
 
 STDIO = Path("-")
@@ -30,7 +30,8 @@ _SAMPLE = 8 * 1024 * 1024
 def format_of(source: Path, *, text: str, encoding: str) -> Format | None:
     """The format that a file's suffix (before ``.gz``) names; ``None``: it is a table that is read whole.
 
-    Standard input and ``.txt`` are tables if their first line has the text column, else plain lines.
+    Standard input and ``.txt`` are tables if their first line has the text column or is fastText's, else plain
+    lines.
     """
     if source != STDIO:
         before = Path(source.as_posix().partition("#")[0])
@@ -64,8 +65,8 @@ def _head(source: Path) -> bytes:
 
 def _told(head: bytes, *, text: str, encoding: str) -> str:
     """What the first bytes are: a table that has the text column, or plain lines."""
+    from ratchet.data.delimited import layout
     from ratchet.data.encoding import to_utf8
-    from ratchet.data.parse import layout
     from ratchet.data.sources import sniffed
 
     whole = head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1] or head
@@ -74,14 +75,14 @@ def _told(head: bytes, *, text: str, encoding: str) -> str:
     except DataError:
         return "text"
     if (kind := sniffed(data)) in ("csv", "tsv"):
-        delimiter, data = layout(data, kind=kind)
+        delimiter, data, _ = layout(data, kind=kind)
         line = data.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace")
         try:
             names = next(csv.reader([line], delimiter=delimiter), [])
         except csv.Error:
             names = []
-        return kind if text in (name.strip() for name in names) else "text"
-    return kind if f'"{text}"'.encode() in data else "text"
+        return kind if text in map(plain_name, names) else "text"
+    return kind if kind == "fasttext" or f'"{text}"'.encode() in data else "text"
 
 
 def table_as_csv(source: Path, *, encoding: str) -> BinaryIO:

@@ -14,6 +14,7 @@ from typing import BinaryIO, Literal, TextIO, TypeVar
 
 from ratchet.bounds import LINE_CHARACTERS, json_value
 from ratchet.errors import DataError
+from ratchet.forms import plain_name
 
 Row = TypeVar("Row")
 Format = Literal["csv", "tsv", "jsonl", "parquet", "text"]
@@ -56,7 +57,7 @@ class Pass:
 
     def text_index(self, names: Sequence[str]) -> int:
         """Position of the text column among the names, white space around them apart (as in training)."""
-        plain = [name.strip() for name in names]
+        plain = list(map(plain_name, names))
         if plain.count(self.text) == 1:
             return plain.index(self.text)
         if self.text in plain:
@@ -95,13 +96,15 @@ def delimited(work: Pass, *, delimiter: str) -> None:
     Which mark separates them, and what above the header is none of it, is told as ``check`` and ``run`` tell it. TSV whose
     quotes are not in pairs, as most of it is written, has no quoting.
     """
-    from ratchet.data.parse import header_of, layout
+    from ratchet.data.delimited import header_of, layout
 
     quoted = delimiter == "," or not work.source.seekable() or _quotes_in_pairs(work)
     with _cell_limit(), _opened(work, newline="") as (reader, writer):
         rest = _lines(reader, name=work.name)
         head = _first(rest)
-        delimiter, below = layout("".join(head).encode("utf-8", "replace"), kind="tsv" if delimiter == "\t" else "csv")
+        delimiter, below, _ = layout(
+            "".join(head).encode("utf-8", "replace"), kind="tsv" if delimiter == "\t" else "csv"
+        )
         blank = below[: len(below) - len(below.lstrip(b"\r\n"))].count(b"\n")
         style = _dialect(delimiter, quoted=quoted)
         parsed = csv.reader(itertools.chain(head[blank:], rest), style)

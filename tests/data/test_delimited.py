@@ -1,0 +1,134 @@
+"""Delimiters, titles above the header and headers that are none, as files have them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from ratchet.data.read import RawTable, read_table
+from ratchet.errors import DataError
+from ratchet.serve.formats import Pass, delimited
+
+ROWS = [(f"这家酒店的第{i}间房很好", "好" if i % 2 else "差") for i in range(8)]
+
+
+def read(folder: Path, text: str, *, name: str = "t.csv", columns: tuple[str, ...] = ()) -> RawTable:
+    (folder / name).write_bytes(text.encode())
+    return read_table(folder / name, name=name, columns=columns)
+
+
+def body(mark: str = ",", *, header: bool = True) -> str:
+    rows = [("text", "label"), *ROWS] if header else ROWS
+    return "".join(mark.join(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|", "\x01", "^", "~"])
+def test_the_mark_that_cuts_all_rows_alike_is_the_delimiter(tmp_path: Path, mark: str) -> None:
+    raw = read(tmp_path, body(mark))
+    assert raw.table.to_pydict() == {"text": [text for text, _ in ROWS], "label": [label for _, label in ROWS]}
+    assert raw.notes == ()
+
+
+@pytest.mark.parametrize("mark", ["^", "~", "\x01"])
+def test_a_rare_mark_in_few_rows_is_a_part_of_the_text(tmp_path: Path, mark: str) -> None:
+    assert read(tmp_path, f"text\na{mark}b\n").table.num_columns == 1
+    assert read(tmp_path, f"a{mark}text\nb{mark}c\n").table.num_columns == 1
+
+
+@pytest.mark.parametrize("mark", ["，", "；", "::"])
+def test_a_mark_that_is_none_of_ours_is_named(tmp_path: Path, mark: str) -> None:
+    raw = read(tmp_path, body(mark))
+    assert raw.table.num_columns == 1
+    assert raw.notes[0].startswith(f"t.csv is read as one column, but each of its first 9 lines has as many {mark!r}.")
+
+
+@pytest.mark.parametrize(
+    ("above", "titles"),
+    [
+        ("酒店评论\n", ("酒店评论",)),
+        ("酒店评论\n导出于2024年1月\n", ("酒店评论", "导出于2024年1月")),
+        ("酒店评论\n\n", ("酒店评论",)),
+        ("酒店评论,\n,\n", ("酒店评论",)),
+        ('"酒店\n评论",\n导出,\n\n', ("酒店\n评论", "导出")),
+        ("\n\n酒店评论\r\n\r\n", ("酒店评论",)),
+    ],
+)
+def test_titles_above_the_header_are_left_out_and_named(tmp_path: Path, above: str, titles: tuple[str, ...]) -> None:
+    raw = read(tmp_path, above + body())
+    assert raw.table.to_pydict() == read(tmp_path, body()).table.to_pydict()
+    (note,) = raw.notes
+    assert f"{len(titles)} lines above" in note if len(titles) > 1 else "the line above" in note
+    assert all(title.split("\n")[0] in note for title in titles)
+
+
+def test_what_may_be_rows_is_not_taken_for_titles(tmp_path: Path) -> None:
+    assert read(tmp_path, ",酒店评论\n" + body()).table.column_names == ["column_1", "酒店评论"]
+    for above in ("一\n二\n三\n四\n", "酒店评论,,\n"):
+        with pytest.raises(DataError, match="cells like the header"):
+            read(tmp_path, above + body())
+
+
+def test_rows_without_a_label_are_no_titles(tmp_path: Path) -> None:
+    text = "很好,\n不错,\n" + body(header=False) + "一般,\n"
+    raw = read(tmp_path, text + body(header=False))
+    assert raw.table.num_rows == 2 + 2 * len(ROWS)  # the first row is the header
+
+
+def test_a_file_of_one_column_says_what_it_took_for_its_name(tmp_path: Path) -> None:
+    lines = "".join(f"{text}\n" for text, _ in ROWS)
+    (note,) = read(tmp_path, lines, name="t.txt").notes
+    assert note == (
+        "t.txt has one column, and its first row, '这家酒店的第0间房很好', is taken for the name of it. "
+        "If the file has no header, name the column: --columns text"
+    )
+    raw = read(tmp_path, lines, name="t.txt", columns=("text",))
+    assert (raw.table.num_rows, raw.notes) == (len(ROWS), ())
+    for header in ("text", "评论内容", "review_text", "label"):
+        assert read(tmp_path, f"{header}\n{lines}", name="t.txt").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "odd"),
+    [
+        ("服务很好。早餐也不错", True),
+        ("Great room. We loved it", True),
+        ("How satisfied are you with our service?", False),
+        ("您对我们的服务满意吗？", False),
+        ("text", False),
+        ("Q1. Comment", False),
+        ("e.g. text", False),
+    ],
+)
+def test_a_header_that_reads_like_a_text_is_doubted(tmp_path: Path, first: str, odd: bool) -> None:
+    notes = read(tmp_path, f"{first},label\n{body(header=False)}").notes
+    assert [note for note in notes if "reads like a text" in note] == list(notes)
+    assert bool(notes) == odd
+
+
+def test_lines_as_fasttext_reads_them(tmp_path: Path) -> None:
+    text = "__label__好 房间很好\n\n__label__差 __label__贵 太贵了\n  __label__好\n没有标签 __label__x\n"
+    raw = read(tmp_path, text, name="train.txt")
+    assert (raw.format, raw.table.to_pydict()) == (
+        "fasttext",
+        {"label": ["好", '["差","贵"]', "好", None], "text": ["房间很好", "太贵了", "", "没有标签 __label__x"]},
+    )
+
+
+def test_predictions_find_the_text_column_behind_marks(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    work = Pass(
+        source=io.BytesIO("标题\n\n\ufefftext^label\n".encode() + body("^", header=False).encode()),
+        target=sink,
+        name="t.csv",
+        encoding="utf-8",
+        written="utf-8",
+        text="text",
+        columns=("p",),
+        annotate=lambda texts: [{"p": text} for text in texts],
+    )
+    delimited(work, delimiter=",")
+    lines = sink.getvalue().decode().splitlines()
+    assert lines[0].endswith("text^label^p")
+    assert lines[1:] == [f"{text}^{label}^{text}" for text, label in ROWS]
