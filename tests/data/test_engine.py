@@ -39,8 +39,9 @@ def test_strings_are_read_where_arrow_holds_them(texts: list[str], kind: pa.Data
         [len(piece) for piece in strings.pieces(array, size=size)]
     )
     assert strings.holds_nul(array) == any("\0" in text for text in texts)
-    blank = [i for i, text in enumerate(texts) if text != text.strip() or len(text.encode()) <= 2]
-    assert set(blank) <= set(np.flatnonzero(strings.short_or_padded(array, longest=2)).tolist())
+    for words in ([""], ["", "无", *texts[:1]], texts[:2]):
+        ours = [i for i, text in enumerate(texts) if text.strip() in words]
+        assert set(ours) <= set(np.flatnonzero(strings.may_be(array, words)).tolist())
 
 
 def test_a_slice_has_not_too_many_strings_however_short() -> None:
@@ -55,9 +56,10 @@ def _cover(counts: list[int]) -> list[range]:
     return [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
 
 
-def test_a_missing_string_is_neither_short_nor_padded() -> None:
-    array = pa.array([None, "", " abcdef", "abcdef", None])
-    assert strings.short_or_padded(array, longest=3).tolist() == [False, True, True, False, False]
+def test_a_missing_string_is_no_word() -> None:
+    array = pa.array([None, "", " abcdef", "abcdef", "na", "x", "\u3000", None])
+    assert strings.may_be(array, ["", "NaN", "na"]).tolist() == [False, True, True, False, True, False, True, False]
+    assert not strings.may_be(array, []).tolist()[3]
 
 
 @settings(max_examples=50, deadline=None)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ratchet.data.mask import KINDS, hidden, id_card, luhn, mask, matches
+from ratchet.data.mask import KINDS, Kind, hidden, id_card, luhn, mask, matches
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 
@@ -190,3 +190,19 @@ def test_hosts_may_begin_with_a_digit(host: str) -> None:
 def test_personal_data_as_people_write_it(text: str, masked: str) -> None:
     assert mask(text) == masked
     assert any(re.search(kind.coarse, text) for kind in KINDS) or text == masked
+
+
+@given(st.sampled_from([kind for kind in KINDS if kind.plain]), st.data())
+def test_what_is_plainly_of_a_kind_is_so_for_the_exact_pattern(kind: Kind, data: st.DataObject) -> None:
+    pattern = kind.plain.replace("\\z", "\\Z")
+    text = data.draw(st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True))
+    assert pc.match_substring_regex(pa.array([text]), kind.plain)[0].as_py()
+    assert pc.match_substring_regex(pa.array([text]), kind.coarse)[0].as_py()
+    assert matches(text, kind) == [text]
+
+
+@pytest.mark.parametrize(
+    "text", ["13812345678\n", " 13812345678", "138123456789", "x13812345678", "a@b.cn\n", "é@b.cn"]
+)
+def test_what_is_not_plain_is_looked_at(text: str) -> None:
+    assert not any(pc.match_substring_regex(pa.array([text]), kind.plain)[0].as_py() for kind in KINDS if kind.plain)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity, patch
+from ratchet.data.strings import first_bytes
 from ratchet.data.table import Rows
 
 # What exports, spreadsheets and people write for "nothing"; those that the recipe lists already are null here.
@@ -142,7 +143,7 @@ def _missing_role(context: Context, name: str, *, role: str) -> Finding:
 def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
     """Short cells that are a known way to write nothing."""
     cells = context.cells(name)
-    short = np.flatnonzero(cells.each(_is_short))
+    short = np.flatnonzero(cells.each(_may_look_missing))
     trimmed = pc.utf8_trim_whitespace(cells.picked(short))
     found = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(_LOOKS_MISSING, trimmed.type))
     odd = short[found.to_numpy(zero_copy_only=False)]
@@ -171,8 +172,11 @@ def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
     )
 
 
-def _is_short(cells: pa.Array) -> Mask:
-    return np.asarray(pc.binary_length(cells).fill_null(0).to_numpy(zero_copy_only=False) <= _LONGEST)
+def _may_look_missing(cells: pa.Array) -> Mask:
+    """Which are short and begin with no digit, as all ways to write nothing."""
+    short = pc.binary_length(cells).fill_null(0).to_numpy(zero_copy_only=False) <= _LONGEST
+    first = first_bytes(cells)
+    return np.asarray(short & ((first < ord("0")) | (first > ord("9"))))
 
 
 def _nulls(context: Context, name: str) -> Rows:

@@ -71,7 +71,8 @@ def _possible(context: Context, name: str, kind: Kind) -> Mask:
 def _holding(cells: Distinct, kind: Kind, *, among: Mask) -> Mask:
     """Which of these values hold this kind; none where check digits fit no more often than chance lets them."""
     found = cells.matching(kind.coarse, among=among)
-    looked = np.flatnonzero(found)
+    plain = cells.matching(kind.plain, among=found) if kind.plain and found.any() else np.zeros(len(found), bool)
+    looked = np.flatnonzero(found & ~plain)
     candidates = 0
     for i, text in zip(looked.tolist(), cells.some(looked), strict=True):
         candidates += kind.pattern.search(text) is not None

@@ -31,7 +31,7 @@ from ratchet.data.parse import (
     from_parquet,
 )
 from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
-from ratchet.data.strings import holds_nul, short_or_padded
+from ratchet.data.strings import holds_nul, may_be
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import DataError
 from ratchet.forms import FORMATS
@@ -371,21 +371,20 @@ def with_nulls(
 
     words = {"", *(value.strip() for value in missing)}
 
-    def nulled(chunk: pa.Array, values: pa.Array) -> pa.Array:
-        longest = pc.max(pc.binary_length(values)).as_py()
-        maybe = pa.array(np.flatnonzero(short_or_padded(chunk, longest=longest)))
-        gone = pc.is_in(pc.utf8_trim_whitespace(chunk.take(maybe)), value_set=values.cast(chunk.type))
-        if not pc.any(gone).as_py():
+    def nulled(chunk: pa.Array, gone: set[str]) -> pa.Array:
+        maybe = pa.array(np.flatnonzero(may_be(chunk, gone)))
+        values = pa.array(sorted(gone), chunk.type)
+        found = pc.is_in(pc.utf8_trim_whitespace(chunk.take(maybe)), value_set=values)
+        if not pc.any(found).as_py():
             return chunk
         mask = np.zeros(len(chunk), bool)
-        mask[maybe.filter(gone).to_numpy()] = True
+        mask[maybe.filter(found).to_numpy()] = True
         return pc.if_else(pa.array(mask), pa.scalar(None, chunk.type), chunk)
 
     def of(name: str) -> pa.ChunkedArray:
         column = table.column(name)
         gone = (words & NULLS) | {value.strip() for value in no_label} if name == label else words
-        values = pa.array(sorted(gone), pa.string())
-        return pa.chunked_array([nulled(chunk, values) for chunk in column.chunks], type=column.type)
+        return pa.chunked_array([nulled(chunk, gone) for chunk in column.chunks], type=column.type)
 
     with ThreadPoolExecutor(THREADS) as pool:
         return pa.table(dict(zip(table.column_names, pool.map(of, table.column_names), strict=True)))

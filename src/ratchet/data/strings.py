@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -79,15 +79,30 @@ def holds_nul(array: pa.Array) -> bool:
     return bool(len(data)) and not data.min() and bool(pc.any(pc.match_substring(array, "\0")).as_py())
 
 
-def short_or_padded(array: pa.Array, *, longest: int) -> npt.NDArray[np.bool_]:
-    """Which strings have at most ``longest`` bytes or may begin or end with white space; a missing one does not."""
-    ends, data = _offsets(array), _data(array)
+def may_be(array: pa.Array, words: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Which strings may be one of these words with white space around it: they are no longer and begin alike, or may begin or
+    end with white space; a missing one is none.
+    """
+    spelled = [word.encode() for word in words]
+    begins = np.zeros(256, bool)
+    begins[[word[0] if word else 0 for word in spelled]] = True
+    ends, data, first = _offsets(array), _data(array), first_bytes(array)
     lengths = np.diff(ends)
-    found = lengths <= longest
+    found = (lengths <= max(map(len, spelled), default=0)) & begins[first]
     if len(data):
-        first = (ends[:-1] - ends[0]).clip(max=len(data) - 1)
-        found |= _MAY_BE_SPACE[data[first]] | _MAY_BE_SPACE[data[first + np.maximum(lengths, 1) - 1]]
+        last = data[(ends[1:] - ends[0] - 1).clip(min=0)]
+        found |= (lengths > 0) & (_MAY_BE_SPACE[first] | _MAY_BE_SPACE[last])
     return found & array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else found
+
+
+def first_bytes(array: pa.Array) -> npt.NDArray[np.uint8]:
+    """The first byte of each string, 0 where it is empty or missing."""
+    ends, data = _offsets(array), _data(array)
+    if not len(data):
+        return np.zeros(len(array), np.uint8)
+    first: npt.NDArray[np.uint8] = data[(ends[:-1] - ends[0]).clip(max=len(data) - 1)]
+    first[ends[1:] == ends[:-1]] = 0
+    return first
 
 
 def _may_be_space() -> npt.NDArray[np.bool_]:
