@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ratchet.errors import RatchetError, WorkspaceError
-from ratchet.workspace import Holder, Workspace, atomic_folder, sweep, write_atomic, writing
+from ratchet.workspace import Holder, Workspace, atomic_folder, sweep, write_atomic, write_named, writing
 
 HOLD = """
 import sys
@@ -368,3 +368,21 @@ def test_sweep_spares_pipes_and_links(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".a.new-0123abcd")
     (tmp_path / ".b.new-0123abcd").symlink_to("nowhere")
     assert sweep(tmp_path) == ()
+
+
+def test_a_file_that_a_user_named_is_written_where_the_name_leads(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    write_named(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_named(tmp_path / "pipe", b"told")
+        assert os.read(reader, 9) == b"told"
+    finally:
+        os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    write_named(Path(os.devnull), b"x")
+    assert Path(os.devnull).is_char_device()

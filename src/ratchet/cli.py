@@ -273,7 +273,10 @@ def predict(
         "rows": found.rows,
         "without_text": found.without_text,
         "counts": found.counts,
+        "notes": list(found.notes),
     }
+    for note in found.notes:
+        echo(note, err=True)
     if as_json:
         click.echo(json_bytes(facts).decode(), err=str(found.target) == "-")
     else:

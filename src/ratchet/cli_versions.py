@@ -156,9 +156,9 @@ def diff(
         tell_diff(found, sides, to=Sheet(sys.stdout))
     if html is not None:
         from ratchet.report.diff_page import render_diff
-        from ratchet.workspace import write_atomic
+        from ratchet.workspace import write_named
 
-        write_atomic(html, render_diff(found, sides).encode())
+        write_named(html, render_diff(found, sides).encode())
         echo(f"Wrote {html}.", err=as_json)
     if fail_on_shift and found.alarms:
         sys.exit(FOUND)

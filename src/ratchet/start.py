@@ -15,7 +15,7 @@ from ratchet.data.roles import guess_roles
 from ratchet.errors import RecipeError
 from ratchet.forms import FORMATS
 from ratchet.recipe import commented_recipe
-from ratchet.workspace import write_atomic
+from ratchet.workspace import write_named
 
 Ask = Callable[[str, str], str]
 _TABLES = tuple(suffix for suffix, kind in FORMATS.items() if kind)
@@ -66,7 +66,7 @@ def write_recipe(
         answers["data.header"] = list(columns)
     if test_files:
         answers["data.test_files"] = [_relative(table, out) for table in test_files]
-    write_atomic(out, commented_recipe(answers).encode())
+    write_named(out, commented_recipe(answers).encode())
     return out
 
 

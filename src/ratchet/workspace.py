@@ -153,6 +153,24 @@ def write_atomic(path: str | Path, data: bytes) -> None:
         write(data)
 
 
+def write_named(path: Path, data: bytes) -> None:
+    """As :func:`write_atomic` to a file that a user named: what a link leads to is written, a device or pipe stays one.
+
+    Raises:
+        WorkspaceError: as :func:`write_atomic`.
+    """
+    if is_stream(path):
+        with writing(path), path.open("wb") as stream:
+            stream.write(data)
+    else:
+        write_atomic(os.path.realpath(path) if path.is_symlink() else path, data)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether it is a device, a pipe or a socket, such as /dev/stdout: what is written there can not be put in its place."""
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[Callable[[bytes | memoryview], None]]:
     """Yield what writes further bytes; the file appears as ``path``, complete and on disk, when the block ends well.

@@ -8,6 +8,7 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -393,3 +394,52 @@ def test_no_cell_of_a_table_as_pandas_splits_it_is_lost(tmp_path: Path, document
     path.write_text(document)
     with pytest.raises(DataError, match=problem):
         read_table(path)
+
+
+def test_nested_values_that_can_not_be_written_are_named_by_row(tmp_path: Path) -> None:
+    bad_text = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 3], np.int32)), pa.py_buffer(b"a\xff\xfe")]
+    )
+    far = pa.array([[0], [2**62]], pa.list_(pa.int64())).cast(pa.list_(pa.timestamp("s")))
+    nowhere = pa.array([[0], [1]], pa.list_(pa.int64())).cast(pa.list_(pa.timestamp("s", tz="Nowhere/City")))
+    twice = pa.StructArray.from_arrays([pa.array([1, 2]), pa.array([3, 4])], names=["a", "a"])
+    cases = {
+        "utf8": pa.ListArray.from_arrays(pa.array([0, 1, 2]), bad_text),
+        "far": far,
+        "nowhere": nowhere,
+        "twice": twice,
+        "long": pa.array([[1], [0] * 1_000_001], pa.list_(pa.int8())),
+    }
+    for name, column in cases.items():
+        with (tmp_path / "x.arrow").open("wb") as raw, pa.ipc.new_file(raw, pa.schema([(name, column.type)])) as writer:
+            writer.write_table(pa.table({name: column}))
+        with pytest.raises(
+            DataError, match=r"must have a value that can be written as text|must be a whole Arrow file"
+        ) as caught:
+            read_table(tmp_path / "x.arrow", name="x.arrow")
+        assert str(caught.value).startswith(("Row 1 of x.arrow", "Row 2 of x.arrow", "x.arrow must be a whole")), name
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.nulls(300_000_000),
+        pa.LargeListArray.from_arrays(pa.array([0, 300_000_000], pa.int64()), pa.nulls(300_000_000)),
+    ],
+    ids=["null", "list of null"],
+)
+def test_values_that_take_no_bytes_do_not_fill_the_memory(tmp_path: Path, column: pa.Array) -> None:
+    table = pa.table({"text": column})
+    with pa.ipc.new_file(tmp_path / "x.arrow", table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(DataError, match=r"x\.arrow must unpack to a table but .* bytes become more than"):
+        read_table(tmp_path / "x.arrow", name="x.arrow")
+
+
+def test_nested_values_are_read_as_ever(tmp_path: Path) -> None:
+    cells = [None if i % 7 == 0 else {"role": "用户", "n": [i, None]} for i in range(1000)]
+    pq.write_table(pa.table({"m": cells}), tmp_path / "x.parquet")
+    read = read_table(tmp_path / "x.parquet").table.column("m").to_pylist()
+    assert read == [
+        None if cell is None else json.dumps(cell, ensure_ascii=False, separators=(",", ":")) for cell in cells
+    ]

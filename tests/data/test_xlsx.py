@@ -276,6 +276,30 @@ def test_a_workbook_that_can_not_be_read_gets_one_line(data: bytes, problem: str
     assert "\n" not in str(caught.value)
 
 
+def test_an_empty_first_sheet_leads_to_the_others() -> None:
+    with pytest.raises(DataError, match=r"The sheet 'One' of a.xlsx must have .*Name another sheet .* a\.xlsx#Two\."):
+        from_xlsx(book("", HEADER + ROW), name="a.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("inside", "problem"),
+    [
+        ("<a/>" * 200_000, ""),
+        ("<sheet/>" * 100_001, "it names more than 100,000 parts"),
+        ("".join(f"<a{i}/>" for i in range(1_001)), "it has more than 1,000 kinds of elements"),
+    ],
+)
+def test_elements_that_say_nothing_are_not_kept(inside: str, problem: str) -> None:
+    parts = zipfile.ZipFile(io.BytesIO(book(HEADER + ROW)))
+    whole = {info.filename: parts.read(info) for info in parts.infolist()}
+    whole["xl/workbook.xml"] = whole["xl/workbook.xml"].replace(b"</workbook>", f"{inside}</workbook>".encode())
+    if not problem:
+        assert table_of(packed(whole)) == {"text": ["好"], "label": ["1"]}
+    else:
+        with pytest.raises(DataError, match=problem):
+            table_of(packed(whole))
+
+
 def test_a_header_alone_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(book(HEADER))
     with pytest.raises(DataError, match="must have rows but has only a header"):

@@ -222,12 +222,13 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "mixed": ("x.csv", "评论\n好评\n".encode() * 9 + "好评".encode("gb18030"), "must be in one encoding but line 19"),
     "not gzip": ("x.csv.gz", b"text", "must be a whole gzip file"),
     "cut gzip": ("x.csv.gz", gzip.compress(b"text" * 100)[:-12], "must be a whole gzip file"),
-    "not JSON": ("x.jsonl", '{"评论": "a"}\n{"评论"\n'.encode(), "Line 2 of .* must be a JSON object"),
+    "not JSON": ("x.jsonl", '{"评论": "a"}\n{"评论"\n'.encode(), "Line 2 of .* must be one JSON object"),
     "a list": ("x.jsonl", b"[1]\n", "Line 1 of .* must be a JSON object but is list"),
-    "a number": ("x.jsonl", '{"评论": 3}\n'.encode(), "'评论' in line 1 of .* must be text but is int"),
+    "key twice": ("x.jsonl", '{"评论": "a", "评论": "b"}\n'.encode(), "Line 1 of .* the key '评论' occurs twice"),
+    "spaced key": ("x.jsonl", '{" 评论": "a"}\n'.encode(), "text column '评论' but has ' 评论'"),
     "no such field": ("x.jsonl", b'\n{"a": 3}\n', "text column '评论' but has 'a'"),
     "taken field": ("x.jsonl", '{"评论": "a", "probability": 1}'.encode(), "must not have a column 'probability'"),
-    "not Parquet": ("x.parquet", b"PAR1", "must be a Parquet file"),
+    "not Parquet": ("x.parquet", b"PAR1", "must be a whole Parquet file"),
     "endless line": ("x.txt", b"x" * 70_000, "Line 1 of .* must have fewer than 65536 characters"),
     "strange suffix": ("x.docx", b"", "must end in one of .csv, .tsv"),
 }
@@ -245,6 +246,90 @@ def test_unusable_sources_leave_nothing(
     with pytest.raises(DataError, match=message):
         predict_file(bundle, folder / name, model=model)
     assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_jsonl_is_read_as_check_and_run_read_it(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.jsonl"
+    lines = ['{"a": 1}', '{"评论": 1.10, "a": 2}', '{"评论": true}', '{"评论": null}', '{"评论": ["b", 1]}']
+    source.write_text("\n".join(lines), encoding="utf-8")
+    done = predict_file(bundle, source, model=model)
+    assert (done.rows, done.without_text) == (5, 2)
+    assert model.seen == [["1.10", "true", '["b",1]']]
+    assert [line.split(', "prediction"')[0] for line in done.target.read_text("utf-8").splitlines()] == [
+        line[:-1] for line in lines
+    ]
+    read = read_table(source).table.column("评论").to_pylist()
+    assert [text for text in read if text is not None] == model.seen[0]
+
+
+@pytest.mark.parametrize("kind", ["json", "arrow"])
+def test_a_table_of_one_column_keeps_its_empty_rows(tmp_path: Path, bundle: Bundle, model: Model, kind: str) -> None:
+    source = tmp_path / f"x.{kind}"
+    if kind == "json":
+        source.write_text('[{"评论": "a"}, {"评论": null}, {"评论": "b"}]', encoding="utf-8")
+    else:
+        table = pa.table({"评论": ["a", None, "b"]})
+        with pa.ipc.new_file(source, table.schema) as writer:
+            writer.write_table(table)
+    done = predict_file(bundle, source, model=model)
+    assert (done.rows, done.without_text) == (3, 1)
+    assert [row["评论"] for row in rows_of(done.target)] == ["a", "", "b"]
+
+
+def test_a_damaged_page_is_a_fault_of_the_source(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"评论": [f"好的{i}" for i in range(3000)]}), source, use_dictionary=False)
+    data = bytearray(source.read_bytes())
+    data[60:2000] = bytes(1940)
+    source.write_bytes(data)
+    with pytest.raises(DataError, match=r"x\.parquet must be a whole Parquet file but is not"):
+        predict_file(bundle, source, model=model)
+    ends = pa.py_buffer(np.array([0, 2], np.int32))
+    pq.write_table(
+        pa.table({"评论": pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(b"\xff\xfe")])}), source
+    )
+    with pytest.raises(DataError, match=r"'评论' of .* must be text but is damaged UTF-8"):
+        predict_file(bundle, source, model=model)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["x.parquet"]
+
+
+def test_the_result_stays_what_its_name_says(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.csv"
+    source.write_text("评论\na\n", encoding="utf-8")
+    for name in ("o.xlsx", "o.json", "o.arrow", "o.parquet", "o.jsonl.gz"):
+        with pytest.raises(DataError, match=f"must be csv but .*{name} ends in"):
+            predict_file(bundle, source, tmp_path / name, model=model)
+    with pytest.raises(DataError, match=r"must be a file but .* is a folder"):
+        predict_file(bundle, source, tmp_path, model=model)
+    (tmp_path / "real.csv").write_text("old", encoding="utf-8")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    predict_file(bundle, source, tmp_path / "link.csv", model=model)
+    assert (tmp_path / "link.csv").is_symlink()
+    assert len(rows_of(tmp_path / "real.csv")) == 1
+
+
+def test_pipes_and_devices_stay_what_they_are(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source, pipe = tmp_path / "x.csv", tmp_path / "pipe.csv"
+    source.write_text("评论\na\n", encoding="utf-8")
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match=r"pipe\.csv must be a file but is a pipe"):
+        predict_file(bundle, pipe, model=model)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        predict_file(bundle, source, pipe, model=model)
+        assert os.read(reader, 4096).startswith("评论,prediction".encode())
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    predict_file(bundle, source, Path(os.devnull), model=model)
+    assert Path(os.devnull).is_char_device()
+
+
+def test_what_of_a_folder_was_not_read_is_told(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a.csv").write_text("评论\na\n", encoding="utf-8")
+    (tmp_path / "d" / "notes.md").write_text("not a table", encoding="utf-8")
+    assert "notes.md" in " ".join(predict_file(bundle, tmp_path / "d", model=model).notes)
 
 
 def test_parquet_columns_that_are_not_text(tmp_path: Path, bundle: Bundle, model: Model) -> None:

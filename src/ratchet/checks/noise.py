@@ -17,7 +17,7 @@ from ratchet.checks.finding import Finding
 from ratchet.data.review import guarded
 from ratchet.data.table import Rows
 from ratchet.paired import normal_quantile
-from ratchet.workspace import write_atomic
+from ratchet.workspace import write_named
 
 GIVES = ("labels.noise",)
 WARNING = 0.05
@@ -169,7 +169,7 @@ def write_queue(suspects: Sequence[Suspect], path: Path) -> None:
     for suspect in suspects:
         cells = (getattr(suspect, name) for name in names)
         writer.writerow([*(guarded(cell) if isinstance(cell, str) else cell for cell in cells), ""])
-    write_atomic(path, sink.getvalue().encode("utf-8-sig", "surrogatepass"))
+    write_named(path, sink.getvalue().encode("utf-8-sig", "surrogatepass"))
 
 
 def _places(context: Context, positions: Rows) -> Iterator[tuple[str, int, int]]:

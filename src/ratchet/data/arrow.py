@@ -13,6 +13,7 @@ from ratchet.errors import DataError
 
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 _MAGIC = b"ARROW1"
+_CELL = 4  # bytes that a value takes at least once it is text, even where it takes none in its file
 
 
 def from_arrow(data: bytes | pa.Buffer, *, name: str) -> pa.Table:
@@ -54,13 +55,25 @@ def whole(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, packed: int, 
     kept, total = [], 0
     for batch in batches:
         kept.append(batch)
-        total += batch.nbytes
+        total += max(batch.nbytes, _CELL * sum(map(values_in, batch.columns)))
         if unpacks_too_far(total, packed):
             raise DataError(
                 f"{name} must unpack to a table but {packed:,} bytes become more than {total:,}.",
                 next_step="Write the table again without compression if you trust it.",
             )
     return pa.Table.from_batches(kept, schema)
+
+
+def values_in(array: pa.Array) -> int:
+    """The values of an array, those inside of lists and objects counted one by one."""
+    kind = array.type
+    if pa.types.is_struct(kind):
+        return len(array) + sum(values_in(array.field(place)) for place in range(int(kind.num_fields)))
+    if pa.types.is_fixed_size_list(kind):
+        return len(array) * (1 + int(kind.list_size))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):
+        return len(array) + values_in(array.flatten())
+    return len(array)
 
 
 def read_saved(folder: Path, files: Sequence[Path], *, name: str) -> pa.Table:

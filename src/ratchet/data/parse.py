@@ -7,14 +7,15 @@ import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyarrow as pa
 
-from ratchet.bounds import json_value, require_columns
+from ratchet.bounds import CELL_BYTES, json_value, require_columns
 from ratchet.data import strict
-from ratchet.data.arrow import whole, with_names
+from ratchet.data.arrow import values_in, whole, with_names
 from ratchet.data.delimited import layout
 from ratchet.errors import DataError
 from ratchet.forms import is_broken, legible, plain_name
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 _BLOCK = 1 << 24
+_NESTED_ROWS = 256
+_UNREADABLE = (pa.ArrowException, ValueError, OverflowError, LookupError)
 _READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
 _PARQUET_ROWS, _PEEK, _BATCH_BYTES = 1 << 17, 64, 1 << 28
@@ -82,7 +85,7 @@ def from_jsonl(data: bytes, *, name: str) -> pa.Table:
     names: dict[str, None] = {}
     for number, line in enumerate(io.BytesIO(data), 1):
         if not line.isspace():
-            rows.append(row := _json_row(line, number=number, name=name))
+            rows.append(row := json_row(line, number=number, name=name))
             names.update(dict.fromkeys(row))
             require_columns(len(names), name=name)
         if len(rows) == _JSON_ROWS:
@@ -252,7 +255,12 @@ def _column_names(cells: list[str], *, name: str) -> list[str]:
     return names
 
 
-def _json_row(line: bytes, *, number: int, name: str) -> dict[str, str | None]:
+def json_row(line: bytes | str, *, number: int, name: str) -> dict[str, str | None]:
+    """The cells of one line of a JSONL file.
+
+    Raises:
+        DataError: it is no JSON object, or has a key twice.
+    """
     try:
         row = _digits_kept(line)
     except ValueError as problem:
@@ -269,12 +277,12 @@ def _json_row(line: bytes, *, number: int, name: str) -> dict[str, str | None]:
     return _as_cells(row, plain=plain)
 
 
-def _digits_kept(data: bytes) -> Any:
+def _digits_kept(data: bytes | str) -> Any:
     """A JSON value whose numbers are strings: 1.10 stays "1.10", an ID of 20 digits is not rounded."""
     return json_value(data, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_no_key_twice)
 
 
-def _numbers_read(data: bytes) -> Any:
+def _numbers_read(data: bytes | str) -> Any:
     """The same value with its numbers, but for those of more digits than Python reads, which stay strings."""
     return json_value(data, parse_int=lambda digits: int(digits) if len(digits) < _DIGITS else digits)
 
@@ -338,8 +346,7 @@ def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> pa.Chun
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_nested(kind):
-        cells = [None if cell is None else _compact(cell) for cell in column.to_pylist()]
-        return pa.chunked_array([pa.array(cells, pa.string())])
+        return _nested_as_text(column, column_name=column_name, name=name)
     try:
         column.validate(full=True)  # bytes that are no UTF-8 would only be met by whoever looks at the cell
         text = pc.cast(column, pa.string())
@@ -355,6 +362,35 @@ def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> pa.Chun
             f"Column {column_name!r} of {name} must be text, numbers or dates but is {kind}.",
             next_step="Convert the column or leave it out of the file.",
         ) from None
+
+
+def _nested_as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> pa.ChunkedArray:
+    """Lists and objects as compact JSON, a few rows at a time, so that one of them can not fill the memory."""
+    cells: list[str | None] = []
+    for part in (slice_ for chunk in column.chunks for slice_ in _slices(chunk, _NESTED_ROWS)):
+        try:
+            cells += _json_cells(part)
+        except _UNREADABLE:
+            for row in _slices(part, 1):
+                try:
+                    cells += _json_cells(row)
+                except _UNREADABLE as problem:
+                    raise DataError(
+                        f"Row {len(cells) + 1:,} of {name} must have a value that can be written as text in "
+                        f"{column_name!r} ({column.type}) but has not: {str(problem).splitlines()[0][:200]}",
+                        next_step="Mend the cell, or leave the column out of the file.",
+                    ) from None
+    return pa.chunked_array([pa.array(cells, pa.string())])
+
+
+def _slices(array: pa.Array, rows: int) -> Iterator[pa.Array]:
+    return (array.slice(start, rows) for start in range(0, len(array), rows))
+
+
+def _json_cells(part: pa.Array) -> list[str | None]:
+    if (count := values_in(part)) > CELL_BYTES:
+        raise ValueError(f"it has {count:,} values.")
+    return [None if cell is None else _compact(cell) for cell in part.to_pylist()]
 
 
 def _compact(value: Any) -> str:

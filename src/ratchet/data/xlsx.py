@@ -19,6 +19,7 @@ from ratchet.data.xlsx_cells import Cells, Damaged, DateStyles, Texts
 from ratchet.errors import DataError
 
 _CHUNK = 1 << 20
+_MOST_PARTS, _MOST_TAGS = 100_000, 1_000
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -98,17 +99,23 @@ class _Target:
     def _local(self, tag: str) -> str:
         found = self._plain.get(tag)
         if found is None:
+            if len(self._plain) >= _MOST_TAGS:
+                raise Damaged(f"it has more than {_MOST_TAGS:,} kinds of elements")
             found = self._plain.setdefault(tag, tag.rpartition("}")[2])
         return found
 
 
 class _Elements:
-    """Keeps the attributes of every element, in order; for small parts."""
+    """Keeps the attributes of the elements that name sheets and parts, in order."""
 
     def __init__(self) -> None:
         self.found: list[tuple[str, dict[str, str]]] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag not in ("sheet", "workbookPr", "Relationship"):
+            return
+        if len(self.found) >= _MOST_PARTS:
+            raise Damaged(f"it names more than {_MOST_PARTS:,} parts")
         self.found.append((tag, {key.rpartition("}")[2]: value for key, value in attributes.items()}))
 
     def end(self, _tag: str, /) -> None:
@@ -221,7 +228,7 @@ def _table(book: _Workbook, *, sheet: str) -> tuple[pa.Table, tuple[str, ...]]:
     dates = book.read(styles, DateStyles()).kinds if styles else []
     cells = book.read(book.sheets[chosen], Cells(texts=texts, dates=dates, in_1904=book.starts_in_1904))
     where = f"the sheet {chosen!r} of {book.name}"
-    _require_sound(cells, where=where)
+    _require_sound(cells, where=where, others=[name for name in book.sheets if name != chosen], file=book.name)
     notes = (*(() if sheet else _unread(book, chosen)), *cells.notes(where))
     return cells.table(name=where), notes
 
@@ -254,9 +261,10 @@ def _unread(book: _Workbook, chosen: str) -> tuple[str, ...]:
     )
 
 
-def _require_sound(cells: Cells, *, where: str) -> None:
+def _require_sound(cells: Cells, *, where: str, others: list[str], file: str) -> None:
     if cells.header is None:
-        raise DataError(f"{_upper(where)} must have a header and rows but is empty.", next_step="Check the sheet.")
+        step = f"Name another sheet behind a #, as in {re.sub('#.*', '', file)}#{others[0]}." if others else "Check it."
+        raise DataError(f"{_upper(where)} must have a header and rows but is empty.", next_step=step)
     if cells.merged_header:
         raise DataError(
             f"The header of {where} must have one cell a column but {cells.merged_header} is one merged cell.",

@@ -11,7 +11,7 @@ from ratchet.report.content import ReportData
 from ratchet.report.frame import render_page
 from ratchet.report.palette import resource, tokens
 from ratchet.report.story import overstated, story, tiles, verdict_counts
-from ratchet.workspace import write_atomic
+from ratchet.workspace import write_named
 
 MARGIN = 18
 CLASS_ROWS = 200
@@ -75,5 +75,5 @@ def save(report: ReportData, *, path: Path) -> int:
         WorkspaceError: the folder cannot be written.
     """
     page = render(report).encode()
-    write_atomic(path, page)
+    write_named(path, page)
     return len(page)

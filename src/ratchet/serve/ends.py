@@ -18,6 +18,8 @@ from typing import BinaryIO, Literal, TextIO, cast
 from ratchet.errors import DataError
 from ratchet.forms import ENCODINGS, FORMATS, encoding_called, plain_name
 from ratchet.serve.formats import Format
+from ratchet.store import regular_file
+from ratchet.workspace import is_stream
 
 STDIO = Path("-")
 IN_BLOCKS: dict[str, Format] = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet"}
@@ -85,20 +87,26 @@ def _told(head: bytes, *, text: str, encoding: str) -> str:
     return kind if kind == "fasttext" or f'"{text}"'.encode() in data else "text"
 
 
-def table_as_csv(source: Path, *, encoding: str) -> BinaryIO:
-    """Such a table as CSV in UTF-8, with empty cells where it has none.
+def table_as_csv(source: Path, *, encoding: str) -> tuple[BinaryIO, tuple[str, ...]]:
+    """Such a table as CSV in UTF-8, with empty cells where it has none; and notes about what of it was not read.
 
     Raises:
         DataError: as `ratchet.data.read.read_table`.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
     from pyarrow import csv as arrow_csv
 
     from ratchet.data.read import read_table
 
+    raw = read_table(source, encoding=encoding)
     sink = io.BytesIO()
-    arrow_csv.write_csv(read_table(source, encoding=encoding).table, sink)
+    # All cells in quotes: the row of a table of one column whose cell is empty would be a blank line, which is no row.
+    cells = [pc.fill_null(column, "") for column in raw.table.columns]
+    table = pa.table(cells, names=raw.table.column_names)
+    arrow_csv.write_csv(table, sink, arrow_csv.WriteOptions(quoting_style="all_valid"))
     sink.seek(0)
-    return sink
+    return sink, raw.notes
 
 
 def _is_packed(path: Path) -> bool:
@@ -122,11 +130,14 @@ def target_of(source: Path, target: Path | None, *, kind: Format, whole: bool) -
         return source.with_name(f"{name.stem}.predictions{suffix}{source.suffix if _is_packed(source) else ''}")
     if target == STDIO:
         return target
-    if IN_BLOCKS.get(FORMATS.get(_unpacked(target).suffix.lower(), ""), written) != written:
+    named = FORMATS.get(_unpacked(target).suffix.lower(), "")
+    if named and IN_BLOCKS.get(named) != written:
         raise DataError(
             f"The result of {source} must be {written} but {target} ends in {target.suffix!r}.",
             next_step="Give it the suffix of its format.",
         )
+    if target.is_dir():
+        raise DataError(f"The result must be a file but {target} is a folder.", next_step="Name a file in it.")
     if source != STDIO and target.exists() and source.exists() and target.samefile(source):
         raise DataError(f"The result must not replace its source {source}.", next_step="Name another file.")
     return target
@@ -148,6 +159,7 @@ def reading(source: Path, *, kind: Format) -> Iterator[BinaryIO]:
             raise DataError("Parquet must be read from a file but got standard input.", next_step="Save it first.")
         yield _standard("input").buffer
         return
+    regular_file(source)
     try:
         raw = source.open("rb")
     except OSError as error:
@@ -170,9 +182,14 @@ def writing_to(target: Path) -> Iterator[BinaryIO]:
         yield _standard("output").buffer
         _standard("output").buffer.flush()
         return
+    if is_stream(target):
+        with _named(target), target.open("wb") as raw:
+            yield raw
+        return
+    target = target.resolve() if target.is_symlink() else target
     temporary = target.with_name(f".{target.name}.new-{secrets.token_hex(4)}")
     try:
-        with temporary.open("xb") as raw:
+        with _named(target), temporary.open("xb") as raw:
             if _is_packed(target):
                 with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as writer:
                     yield cast(BinaryIO, writer)
@@ -180,12 +197,20 @@ def writing_to(target: Path) -> Iterator[BinaryIO]:
                 yield raw
             raw.flush()
             os.fsync(raw.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise DataError(f"{target} cannot be written: {error.strerror}.", next_step="Name another file.") from error
+            temporary.replace(target)
     finally:
         with suppress(OSError):  # what can not be written can not be removed either
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Errors of the disk inside say that this file can not be written; those of a source are told where it is read."""
+    try:
+        yield
+    except OSError as error:
+        problem = error.strerror or error
+        raise DataError(f"{target} cannot be written: {problem}.", next_step="Name another file.") from error
 
 
 def encoding_of(source: Path, *, wanted: str, kind: Format) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,8 @@ class FilePredictions:
     """Rows whose text was missing or blank; their new cells are empty."""
     counts: dict[str, int]
     """Rows by predicted label."""
+    notes: tuple[str, ...] = ()
+    """What of a workbook or folder was not read."""
 
 
 def predict_file(
@@ -99,7 +101,11 @@ def predict_file(
     goal = target_of(source, None if target is None else Path(target), kind=kind, whole=whole)
     tally = _Tally(model or load_model(opened, threads=threads), each_label=each_label)
     read_as = "utf-8" if whole else encoding_of(source, wanted=encoding, kind=kind)
-    opening = closing(table_as_csv(source, encoding=encoding)) if whole else reading(source, kind=kind)
+    opening: AbstractContextManager[BinaryIO] = reading(source, kind=kind)
+    notes: tuple[str, ...] = ()
+    if whole:
+        table, notes = table_as_csv(source, encoding=encoding)
+        opening = closing(table)
     with opening as reader, writing_to(goal) as writer:
         work = Pass(
             source=reader,
@@ -114,7 +120,9 @@ def predict_file(
         )
         WRITERS[kind](work)
     counts = dict(sorted(tally.counts.items()))
-    return FilePredictions(target=goal, format=kind, rows=tally.rows, without_text=tally.without_text, counts=counts)
+    return FilePredictions(
+        target=goal, format=kind, rows=tally.rows, without_text=tally.without_text, counts=counts, notes=notes
+    )
 
 
 class _Tally:

@@ -10,11 +10,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, TypeVar
 
-from ratchet.bounds import LINE_CHARACTERS, json_value
+from ratchet.bounds import LINE_CHARACTERS, require_columns
 from ratchet.errors import DataError
 from ratchet.forms import plain_name
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+    from pyarrow.parquet import ParquetFile
 
 Row = TypeVar("Row")
 Format = Literal["csv", "tsv", "jsonl", "parquet", "text"]
@@ -55,9 +59,9 @@ class Pass:
                     next_step="Rename or remove that column; predictions are written under this name.",
                 )
 
-    def text_index(self, names: Sequence[str]) -> int:
-        """Position of the text column among the names, white space around them apart (as in training)."""
-        plain = list(map(plain_name, names))
+    def text_index(self, names: Sequence[str], *, exactly: bool = False) -> int:
+        """Position of the text column among the names; white space around them is none of them, unless ``exactly``."""
+        plain = list(names) if exactly else list(map(plain_name, names))
         if plain.count(self.text) == 1:
             return plain.index(self.text)
         if self.text in plain:
@@ -234,27 +238,22 @@ def jsonl(work: Pass) -> None:
 
 
 def _objects(reader: TextIO, work: Pass) -> Iterator[tuple[str, str | None]]:
-    first = True
+    """Each line with its text, read as ``check`` and ``run`` read it: a number keeps its digits, an absent key is null."""
+    from ratchet.data.parse import json_row
+
+    names: dict[str, None] = {}
     for number, line in enumerate(_lines(reader, name=work.name), start=1):
         raw = line.strip()
         if not raw:
             continue
-        try:
-            row = json_value(raw)
-        except ValueError as error:
-            raise DataError(f"Line {number} of {work.name} must be a JSON object: {error}.") from error
-        if not isinstance(row, dict):
-            raise DataError(f"Line {number} of {work.name} must be a JSON object but is {type(row).__name__}.")
-        if first:
-            work.text_index(list(row))
-            first = False
+        row = json_row(raw, number=number, name=work.name)
+        if work.text not in names:
+            names.update(dict.fromkeys(row))
+            require_columns(len(names), name=work.name)
         work.refuse_taken(list(row))
-        text = row.get(work.text)
-        if text is not None and not isinstance(text, str):
-            raise DataError(
-                f"The field {work.text!r} in line {number} of {work.name} must be text but is {type(text).__name__}."
-            )
-        yield raw, text
+        yield raw, row.get(work.text)
+    if names and work.text not in names:
+        work.text_index(list(names), exactly=True)
 
 
 def parquet(work: Pass) -> None:
@@ -264,8 +263,8 @@ def parquet(work: Pass) -> None:
 
     try:
         table = pq.ParquetFile(work.source)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{work.name} must be a Parquet file: {error}.") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _no_parquet(work, error) from error
     names = table.schema_arrow.names
     index = work.text_index(names)
     work.refuse_taken(names)
@@ -273,26 +272,51 @@ def parquet(work: Pass) -> None:
     for name in work.columns:
         schema = schema.append(pa.field(name, pa.string() if name == work.columns[0] else pa.float64()))
     with pq.ParquetWriter(work.target, schema) as out:
-        for batch in table.iter_batches(batch_size=BLOCK_ROWS):
+        for batch in _batches(table, work):
             column = batch.column(index)
             try:
+                column.validate(full=True)
                 texts = column.cast(pa.string()).to_pylist()
             except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+                kind = "damaged UTF-8" if pa.types.is_string(column.type) else column.type
                 raise DataError(
-                    f"The column {work.text!r} of {work.name} must be text but is {column.type}."
+                    f"The column {work.text!r} of {work.name} must be text but is {kind}.",
+                    next_step="Write the file again, or convert the column.",
                 ) from error
             added = work.annotate(texts)
             new = [pa.array([c.get(name) for c in added], schema.field(name).type) for name in work.columns]
             out.write_batch(pa.record_batch([*batch.columns, *new], schema=schema))
 
 
+def _batches(table: ParquetFile, work: Pass) -> Iterator[RecordBatch]:
+    import pyarrow as pa
+
+    try:
+        yield from table.iter_batches(batch_size=BLOCK_ROWS)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _no_parquet(work, error) from error
+
+
+def _no_parquet(work: Pass, error: Exception) -> DataError:
+    return DataError(
+        f"{work.name} must be a whole Parquet file but is not: {str(error).splitlines()[0]}", next_step="Copy it again."
+    )
+
+
 def _lines(reader: TextIO, *, name: str) -> Iterator[str]:
     number = 0
-    while line := reader.readline(LINE_CHARACTERS):
+    while line := _line(reader, name=name):
         number += 1
         if len(line) >= LINE_CHARACTERS:
             raise DataError(f"Line {number} of {name} must have fewer than {LINE_CHARACTERS} characters.")
         yield line
+
+
+def _line(reader: TextIO, *, name: str) -> str:
+    try:
+        return reader.readline(LINE_CHARACTERS)
+    except OSError as error:
+        raise DataError(f"{name} can not be read: {error.strerror or error}.", next_step="Check the file.") from error
 
 
 def _blocks(rows: Iterator[Row], *, size: Callable[[Row], int]) -> Iterator[list[Row]]:
