@@ -14,14 +14,15 @@ import pyarrow.compute as pc
 
 from ratchet.checks.characters import Characters
 from ratchet.checks.finding import Example, Finding, Severity
-from ratchet.checks.same import in_order, same_cells, same_texts, shared
+from ratchet.checks.same import in_order, prints, same_cells, same_texts, shared
 from ratchet.checks.scan import scan
 from ratchet.checks.turns import Chat, recognised, words
 from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise, wording
 from ratchet.data.engine import LOCAL, Engine, Work, engine_of
 from ratchet.data.mask import mask
-from ratchet.data.strings import coded, fitting, picked
+from ratchet.data.spill import shelved
+from ratchet.data.strings import coded, picked
 from ratchet.data.table import Dataset, Rows
 from ratchet.forms import legible
 from ratchet.once import once
@@ -36,6 +37,7 @@ Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
 SHOWN = 80
 _FEW = 10_000  # texts
+_MANY, _PART = 2_000_000, 250_000  # rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,7 +52,12 @@ class Distinct:
 
     @once
     def _coded(self) -> tuple[pa.Array, Rows]:
-        return coded(self.column)
+        if len(self.column) < _MANY:
+            return coded(self.column)
+        first, member = same_cells(
+            self.column, self.engine.map(prints, self.column)
+        )  # no table of all different values
+        return picked(self.column, first), shelved(member)
 
     @property
     def array(self) -> pa.Array:
@@ -94,7 +101,9 @@ class Distinct:
             return self.each(partial(_matching, pattern))
         found = np.zeros(len(self), bool)
         some = np.flatnonzero(among)
-        found[some] = self.engine.map(partial(_matching, pattern), self.picked(some))
+        for start in range(0, len(some), _PART):
+            part = some[start : start + _PART]
+            found[part] = self.engine.map(partial(_matching, pattern), self.picked(part))
         return found
 
     def rows(self, which: Mask) -> Rows:
@@ -114,7 +123,7 @@ class Texts(Distinct):
     def _scanned(self) -> tuple[Rows, Rows, npt.NDArray[Any]]:
         found = self.engine.map(scan, self.column)
         first, member = same_cells(self.column, found["print"])
-        return first, member, found[first]
+        return shelved(first), shelved(member), shelved(found[first])
 
     @once
     def array(self) -> pa.Array:
@@ -148,11 +157,14 @@ class Texts(Distinct):
     @once
     def _shared(self) -> Rows:
         rows = shared(self._scanned[2]["print"])
-        return rows[shared(self.engine.map(in_order, self.picked(rows)))]
+        second = np.zeros(len(rows), np.uint64)
+        for start in range(0, len(rows), _PART):
+            second[start : start + _PART] = self.engine.map(in_order, self.picked(rows[start : start + _PART]))
+        return rows[shared(second)]
 
     def groups(self, form: Callable[[str], str]) -> Rows:
         """A number for each different text, equal for those of one form; see :func:`ratchet.checks.same.same_texts`."""
-        return same_texts(self.picked(self._shared), self._shared, count=len(self), form=form)
+        return shelved(same_texts(self.picked, self._scanned[2]["print"], self._shared, form=form))
 
     @property
     def characters(self) -> Characters:
@@ -192,7 +204,7 @@ class Context:
         column = self.dataset.table.column(text)
         if self.chat is not None and text == self.chat.column:
             column = words(self.dataset, self.chat)
-        return Texts(column=fitting(column), engine=self.engine)
+        return Texts(column=column, engine=self.engine)
 
     @once
     def chat(self) -> Chat | None:
@@ -378,7 +390,7 @@ def _matching(pattern: str, cells: pa.Array) -> Mask:  # a missing cell has none
 
 def _spread(numbers: Rows, member: Rows) -> Rows:
     """The number of each row's value; -1 where it is missing."""
-    return np.append(numbers, -1)[member]
+    return shelved(np.append(numbers, -1)[member])
 
 
 def percent(share: float) -> str:

@@ -9,7 +9,7 @@ which characters count by their place, tells these apart, and only texts that sh
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
@@ -31,22 +31,34 @@ _HARMLESS = ((0x0, 0x7F), (0x3400, 0x4DBF), (0xA000, 0xA4CF), (0xE000, 0xF8FF), 
 _JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF))
 _COUNT = 20  # low bits of a fingerprint, which count the risky characters: no cell has 2^20
 _SEED = 20_261_124
+_PART, _STRETCH = 200_000, 1 << 20
 
 
-def same_texts(texts: pa.Array, shared: Rows, *, count: int, form: Callable[[str], str] = normalise) -> Rows:
+def same_texts(
+    pick: Callable[[Rows], pa.Array], prints: Words, shared: Rows, *, form: Callable[[str], str] = normalise
+) -> Rows:
     """As :func:`ratchet.data.duplicates.exact_groups`: a number for each text, equal for texts with equal ``form``.
 
     Args:
-        texts: those whose fingerprints another one has too.
-        shared: their positions among all.
-        count: how many texts there are.
+        pick: gives the texts at these positions.
+        prints: the fingerprint of each text.
+        shared: positions of those whose fingerprint another one has too, ascending.
         form: keeps the letters and digits of the normalised text, in order, as ``normalise`` and ``wording`` do.
     """
-    first: dict[str, int] = {}
-    group = np.arange(count, dtype=np.int64)
-    for position, text in zip(shared.tolist(), texts.to_pylist(), strict=True):
-        group[position] = first.setdefault(form(text), position)
+    group = np.arange(len(prints), dtype=np.int64)
+    for some in apart(prints, shared):
+        first: dict[str, int] = {}
+        for position, text in zip(some.tolist(), pick(some).to_pylist(), strict=True):
+            group[position] = first.setdefault(form(text), position)
     return renumbered(group)
+
+
+def apart(prints: Words, rows: Rows) -> Iterator[Rows]:
+    """The rows in parts of about a hundred thousand, those of one fingerprint in one part; each ascending if ``rows`` are."""
+    count = -(-len(rows) // _PART)
+    of = prints[rows] % np.uint64(max(count, 1))
+    for part in range(count):
+        yield rows[of == part] if count > 1 else rows
 
 
 def fingerprints_of(points: Points, lengths: Rows, *, ordered: bool = False) -> Words:
@@ -76,6 +88,15 @@ def settled(prints: Words, texts: pa.Array, *, ordered: bool = False) -> Words:
     return prints >> np.uint64(_COUNT)
 
 
+def prints(cells: pa.Array) -> Words:
+    """The fingerprint of each cell; a missing one counts as empty."""
+    cells = cells.fill_null("") if cells.null_count else cells
+    found = np.zeros(len(cells), np.uint64)
+    for start, end, points, lengths in blocks(cells):
+        found[start:end] = fingerprints_of(points, lengths)
+    return settled(found, cells)
+
+
 def in_order(texts: pa.Array) -> Words:
     """The second fingerprint of each text, which anagrams do not share; none may be missing."""
     prints = np.zeros(len(texts), np.uint64)
@@ -86,10 +107,13 @@ def in_order(texts: pa.Array) -> Words:
 
 def shared(prints: Words) -> Rows:
     """Positions of those that another one equals."""
+    prints = np.ascontiguousarray(prints)
     order = np.argsort(prints)
-    same = np.flatnonzero(prints[order[1:]] == prints[order[:-1]])
     found = np.zeros(len(prints), bool)
-    found[order[same]] = found[order[same + 1]] = True
+    for start in range(0, len(order) - 1, _STRETCH):  # at once, all the fingerprints would be held twice more
+        stretch = order[start : start + _STRETCH + 1]
+        same = np.diff(prints[stretch]) == 0
+        found[stretch[1:][same]] = found[stretch[:-1][same]] = True
     return np.flatnonzero(found).astype(np.int64)
 
 
@@ -103,9 +127,10 @@ def same_cells(column: pa.ChunkedArray, prints: Words) -> tuple[Rows, Rows]:
     if 2 * len(rows) > len(column):
         _, member = coded(column)
         return representatives(member), member
-    _, among = coded(pa.chunked_array([picked(column, rows)]))
     first = np.arange(len(column))
-    first[rows] = np.append(rows[representatives(among)], -1)[among]
+    for some in apart(prints, rows):
+        _, among = coded(pa.chunked_array([picked(column, some)]))
+        first[some] = np.append(some[representatives(among)], -1)[among]
     new = first == np.arange(len(column))
     return np.flatnonzero(new), np.append(np.cumsum(new) - 1, -1)[first]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,27 +41,30 @@ def from_arrow(data: bytes | pa.Buffer, *, name: str) -> pa.Table:
 
 
 def whole(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, packed: int, name: str) -> pa.Table:
-    """The batches as one table.
+    """The batches as one table; arguments and errors as of :func:`bounded`."""
+    return pa.Table.from_batches(bounded(batches, packed=packed, name=name), schema)
+
+
+def bounded(batches: Iterable[pa.RecordBatch], *, packed: int, name: str) -> Iterator[pa.RecordBatch]:
+    """The batches as they are read.
 
     Args:
-        batches: as they are read.
-        schema: theirs.
+        batches: of one file.
         packed: bytes of the file.
         name: what messages call it.
 
     Raises:
         DataError: they become far more than the file has.
     """
-    kept, total = [], 0
+    total = 0
     for batch in batches:
-        kept.append(batch)
         total += max(batch.nbytes, _CELL * sum(map(values_in, batch.columns)))
         if unpacks_too_far(total, packed):
             raise DataError(
                 f"{name} must unpack to a table but {packed:,} bytes become more than {total:,}.",
                 next_step="Write the table again without compression if you trust it.",
             )
-    return pa.Table.from_batches(kept, schema)
+        yield batch
 
 
 def values_in(array: pa.Array) -> int:
@@ -103,13 +106,14 @@ def read_saved(folder: Path, files: Sequence[Path], *, name: str) -> pa.Table:
     return with_names(pa.concat_tables(tables), features, name=name)
 
 
-def with_names(table: pa.Table, features: Mapping[str, Any] | None = None, *, name: str) -> pa.Table:
+def with_names(table: pa.Table, features: Mapping[str, Any] | None = None, *, name: str, before: int = 0) -> pa.Table:
     """The table with the names of its classes where the library ``datasets`` stored their numbers; -1 is missing.
 
     Args:
         table: any table; without such features it is given back as it is.
         features: as in ``dataset_info.json``; those in the metadata of the table when absent.
         name: what messages call it.
+        before: rows of it that are above these.
 
     Raises:
         DataError: a number has no name.
@@ -121,7 +125,7 @@ def with_names(table: pa.Table, features: Mapping[str, Any] | None = None, *, na
         numbers = table.column(column)
         if pa.types.is_integer(numbers.type):
             place = table.column_names.index(column)
-            table = table.set_column(place, column, _named(numbers, names, column=column, name=name))
+            table = table.set_column(place, column, _named(numbers, names, column=column, name=name, before=before))
     return table
 
 
@@ -133,14 +137,14 @@ def _of_metadata(table: pa.Table) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _named(numbers: pa.ChunkedArray, names: Sequence[Any], *, column: str, name: str) -> pa.ChunkedArray:
+def _named(numbers: pa.ChunkedArray, names: Sequence[Any], *, column: str, name: str, before: int) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     highest = pc.max(numbers).as_py()
     if highest is not None and highest >= len(names):
         row = pc.index(pc.greater_equal(numbers, len(names)), True).as_py()
         raise DataError(
-            f"Row {row + 1} of {name} must have one of {len(names)} classes in {column!r} but has number "
+            f"Row {before + row + 1} of {name} must have one of {len(names)} classes in {column!r} but has number "
             f"{numbers[row].as_py()}.",
             next_step="The list of names does not belong to these rows; save the data set again.",
         )

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ratchet.config import EngineConfig
+from ratchet.data.spill import give_back
 from ratchet.data.strings import PIECE, pieces
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.offline import switch_off_telemetry
@@ -55,7 +56,7 @@ class Threads:
         if self.count == 1 or len(parts) == 1:
             return _joined(map(work, parts), parts)
         with ThreadPoolExecutor(self.count) as pool:
-            return _joined(pool.map(work, parts), parts)
+            return _joined(_with_room(pool.map(work, parts)), parts)
 
 
 class OnRay:
@@ -158,6 +159,13 @@ def _joined(results: Iterator[npt.NDArray[Any]], parts: Sequence[pa.Array]) -> n
         whole[end : end + len(result)] = result
         end += len(result)
     return whole
+
+
+def _with_room(results: Iterator[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
+    """The results; after each, what was read for it need not stay in memory."""
+    for result in results:
+        yield result
+        give_back()
 
 
 def _packed(part: pa.Array) -> bytes:

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, json_value, require_columns
 from ratchet.data import strict
-from ratchet.data.arrow import values_in, whole, with_names
+from ratchet.data.arrow import bounded, values_in, with_names
 from ratchet.data.delimited import layout
+from ratchet.data.spill import LARGE, has_room, spilled
 from ratchet.errors import DataError
 from ratchet.forms import is_broken, legible, plain_name
 
@@ -189,8 +190,12 @@ def from_parquet(file: bytes | Path, *, name: str) -> pa.Table:
         with ParquetFile(source, pre_buffer=False, buffer_size=_READ_AHEAD) as opened:
             require_columns(len(opened.schema_arrow), name=name)
             # Read whole, the cells would for a moment be held twice.
-            rows = _rows_a_batch(opened)
-            table = whole(opened.iter_batches(batch_size=rows), opened.schema_arrow, packed=packed, name=name)
+            a_row = _row_bytes(opened)
+            rows = min(_PARQUET_ROWS, max(1, _BATCH_BYTES // a_row))
+            batches = bounded(opened.iter_batches(batch_size=rows), packed=packed, name=name)
+            if (size := a_row * opened.metadata.num_rows) >= LARGE and has_room(size):
+                return spilled(_as_they_come(batches, name=name), name=name)
+            table = pa.Table.from_batches(batches, opened.schema_arrow)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         raise DataError(
             f"{name} must be a Parquet file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."
@@ -198,14 +203,24 @@ def from_parquet(file: bytes | Path, *, name: str) -> pa.Table:
     return as_strings(with_names(table, name=name), name=name)
 
 
-def _rows_a_batch(opened: ParquetFile) -> int:
-    """As many as usual, but fewer where rows are so long that a batch of them would fill the memory."""
+def _as_they_come(batches: Iterator[pa.RecordBatch], *, name: str) -> Iterator[pa.Table]:
+    before = 0
+    for batch in batches:
+        table = with_names(pa.Table.from_batches([batch]), name=name, before=before)
+        yield as_strings(table, name=name, before=before)
+        before += batch.num_rows
+
+
+def _row_bytes(opened: ParquetFile) -> int:
+    """Bytes of a row in memory: of the first ones, or as many as a row has in the file where that is more."""
     first = next(opened.iter_batches(batch_size=_PEEK), None)
-    a_row = first.nbytes // first.num_rows if first is not None and first.num_rows else 0
-    return min(_PARQUET_ROWS, max(1, _BATCH_BYTES // (a_row + 1)))
+    if first is None or not first.num_rows:
+        return 1
+    stored = sum(opened.metadata.row_group(group).total_byte_size for group in range(opened.num_row_groups))
+    return 1 + max(int(first.nbytes) // len(first), int(stored) // max(int(opened.metadata.num_rows), 1))
 
 
-def as_strings(table: pa.Table, *, name: str) -> pa.Table:
+def as_strings(table: pa.Table, *, name: str, before: int = 0) -> pa.Table:
     """A typed table as strings: numbers, dates and booleans in their usual form, nested values as compact JSON.
 
     Raises:
@@ -214,9 +229,7 @@ def as_strings(table: pa.Table, *, name: str) -> pa.Table:
     require_columns(table.num_columns, name=name)
     names = _column_names(table.column_names, name=name)
     pairs = zip(names, table.columns, strict=True)
-    return pa.table(
-        {column_name: _as_text(column, column_name=column_name, name=name) for column_name, column in pairs}
-    )
+    return pa.table({column: _as_text(cells, column_name=column, name=name, before=before) for column, cells in pairs})
 
 
 def _fast_csv(data: bytes, *, delimiter: str, quoted: bool, cells: list[str]) -> pa.Table:
@@ -339,14 +352,14 @@ def _refuse_half_characters(cells: list[str | None], *, column: str, before: int
     )
 
 
-def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> pa.ChunkedArray:
+def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str, before: int) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_nested(kind):
-        return _nested_as_text(column, column_name=column_name, name=name)
+        return _nested_as_text(column, column_name=column_name, name=name, before=before)
     try:
         column.validate(full=True)  # bytes that are no UTF-8 would only be met by whoever looks at the cell
         text = pc.cast(column, pa.string())
@@ -364,7 +377,7 @@ def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> pa.Chun
         ) from None
 
 
-def _nested_as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> pa.ChunkedArray:
+def _nested_as_text(column: pa.ChunkedArray, *, column_name: str, name: str, before: int) -> pa.ChunkedArray:
     """Lists and objects as compact JSON, a few rows at a time, so that one of them can not fill the memory."""
     cells: list[str | None] = []
     for part in (slice_ for chunk in column.chunks for slice_ in _slices(chunk, _NESTED_ROWS)):
@@ -376,7 +389,7 @@ def _nested_as_text(column: pa.ChunkedArray, *, column_name: str, name: str) -> 
                     cells += _json_cells(row)
                 except _UNREADABLE as problem:
                     raise DataError(
-                        f"Row {len(cells) + 1:,} of {name} must have a value that can be written as text in "
+                        f"Row {before + len(cells) + 1:,} of {name} must have a value that can be written as text in "
                         f"{column_name!r} ({column.type}) but has not: {str(problem).splitlines()[0][:200]}",
                         next_step="Mend the cell, or leave the column out of the file.",
                     ) from None

@@ -31,6 +31,7 @@ from ratchet.data.parse import (
     from_parquet,
 )
 from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
+from ratchet.data.spill import shelved
 from ratchet.data.strings import holds_nul, may_be
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import DataError
@@ -189,8 +190,8 @@ def dataset_of(raws: Sequence[RawTable], *, roles: Roles) -> Dataset:
         table=pa.concat_tables([raw.table.select(names) for raw in raws]),
         roles=roles,
         files=tuple(file for file, _ in parts),
-        file_index=np.repeat(np.arange(len(counts)), counts),
-        origin=np.concatenate([np.arange(1, count + 1) for count in counts]),
+        file_index=shelved(np.repeat(np.arange(len(counts)), counts)),
+        origin=shelved(np.concatenate([np.arange(1, count + 1) for count in counts])),
     )
 
 

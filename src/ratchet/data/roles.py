@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.data.moments import is_moment
+from ratchet.data.strings import picked
 from ratchet.data.table import Roles
 from ratchet.errors import DataError
 from ratchet.forms import HAN, characters
@@ -172,7 +173,7 @@ class _Column:
         self.words = tuple(word.casefold() for word in _WORDS.findall(name))
         self._column = column
         places = np.unique(np.linspace(0, max(len(column) - 1, 0), _SAMPLE).astype(np.int64))
-        cells = [column[place].as_py() for place in places.tolist()] if len(column) else []
+        cells = picked(column, places).to_pylist() if len(column) else []
         self.cells: list[str] = [cell.strip() for cell in cells if cell and cell.strip()]
 
     @cached_property

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ratchet.data.spill import give_back
 from ratchet.data.table import Rows
 
 PIECE = 1 << 22  # bytes
@@ -42,11 +43,13 @@ def picked(cells: pa.Array | pa.ChunkedArray, rows: Rows) -> pa.Array:
     order = np.argsort(rows, kind="stable")
     ascending, bounds = rows[order], np.cumsum([0, *map(len, chunks)])
     cuts = np.searchsorted(ascending, bounds)
-    parts = [
-        chunk.take(pa.array(ascending[begin:end] - start, pa.int64()))
-        for chunk, begin, end, start in zip(chunks, cuts[:-1], cuts[1:], bounds[:-1], strict=True)
-        if begin < end
-    ]
+    parts = []
+    for chunk, begin, end, start in zip(chunks, cuts[:-1], cuts[1:], bounds[:-1], strict=True):
+        if begin < end:
+            parts.append(chunk.take(pa.array(ascending[begin:end] - start, pa.int64())))
+            give_back()
+    if sum(part.nbytes for part in parts) >= _SMALL:
+        parts = [part.cast(pa.large_string()) for part in parts]
     found = pa.concat_arrays(parts) if parts else pa.array([], cells.type)
     return found if (order[1:] > order[:-1]).all() else found.take(pa.array(np.argsort(order), pa.int64()))
 
