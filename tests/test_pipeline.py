@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,8 +27,8 @@ from ratchet.data.quarantine import read_quarantine, restore
 from ratchet.data.restoring import restore as restore_version
 from ratchet.data.saved import load_dataset, load_parts
 from ratchet.data.versions import log, record_inputs, tag
-from ratchet.errors import BundleError, DataError, RecipeError, WorkspaceError
-from ratchet.history import compare_named, list_records, list_runs, load_summary
+from ratchet.errors import BundleError, DataError, RatchetError, RecipeError, WorkspaceError
+from ratchet.history import compare_named, draw_report, list_records, list_runs, load_summary
 from ratchet.ledger import ROUND, Ledger
 from ratchet.pipeline import run
 from ratchet.recipe import load_recipe, parse_recipe
@@ -218,6 +219,23 @@ def test_on_new_rows_the_old_champion_defends_itself(
     assert len(summary["test_opened"]) == 1
     again = run(recipe)
     assert again["verdicts"] == summary["verdicts"]
+
+
+def test_a_workspace_that_was_copied_names_the_bundle_beside_it(
+    done: tuple[Recipe, dict[str, Any]], tmp_path: Path
+) -> None:
+    recipe, summary = done
+    shutil.copytree(recipe.workspace, tmp_path / "there")
+    was = Path(summary["bundle"]["path"])
+    assert load_summary(tmp_path / "there", "last")["bundle"]["path"] == str(was), "the old place is still there"
+    record = tmp_path / "there" / "runs" / summary["run"] / "summary.json"
+    found = json.loads(record.read_text("utf-8"))
+    found["bundle"]["path"] = f"/gone/bundles/{was.name}"
+    record.write_text(json.dumps(found), encoding="utf-8")
+    assert load_summary(tmp_path / "there", "last")["bundle"]["path"] == str(tmp_path / "there" / "bundles" / was.name)
+    (record.parent / "report.json").write_text("[1]", encoding="utf-8")
+    with pytest.raises(RatchetError, match="Report data must be valid but got, at the top level"):
+        draw_report(tmp_path / "there", "last", out=None)
 
 
 def test_history(done: tuple[Recipe, dict[str, Any]]) -> None:

@@ -283,7 +283,7 @@ def _read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{path} is not usable at {key!r}: {first['msg']}.", next_step=_AGAIN) from error
 
 
-_AGAIN = "Copy or export the bundle again."
+_AGAIN = "Copy the bundle again; one that a run wrote can be removed, and the next run writes it anew."
 
 
 def _verify(folder: Path, manifest: Manifest) -> None:

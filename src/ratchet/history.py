@@ -62,6 +62,10 @@ def load_summary(root: Path, run: str) -> Json:
 
 def _summary(path: Path) -> Json:
     summary: Json = load_json(path, keys={"data": dict, "scores": dict, "verdicts": list})
+    bundle = summary.get("bundle")
+    if isinstance(bundle, dict) and not Path(bundle["path"]).exists():  # the workspace was moved or copied
+        here = path.parent.parent.parent / "bundles" / Path(bundle["path"]).name
+        summary["bundle"] = bundle | ({"path": str(here)} if here.exists() else {})
     return summary
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from ratchet.errors import WorkspaceError
 
@@ -181,17 +182,36 @@ def atomic_file(path: str | Path) -> Iterator[Callable[[bytes | memoryview], Non
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary, handle = _claim_file(path)
-        try:
+        with _whole_or_absent(path) as handle:
             yield partial(_write, handle)
-            os.fsync(handle)
-            temporary.replace(path)
-        except BaseException:
+
+
+@contextmanager
+def atomic_stream(path: Path) -> Iterator[BinaryIO]:
+    """As :func:`atomic_file`, as a stream; the folder must be there, and what killed processes left of this file goes.
+
+    Raises:
+        OSError: as the operating system says; ``path`` is as it was before.
+    """
+    sweep_beside(path)
+    with _whole_or_absent(path) as handle, os.fdopen(os.dup(handle), "wb") as stream:
+        yield stream
+
+
+@contextmanager
+def _whole_or_absent(path: Path) -> Iterator[int]:
+    temporary, handle = _claim_file(path)
+    try:
+        yield handle
+        os.fsync(handle)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):  # what can not be written can not be removed either
             temporary.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(handle)
-        _sync(path.parent)
+        raise
+    finally:
+        os.close(handle)
+    _sync(path.parent)
 
 
 @contextmanager
@@ -267,7 +287,7 @@ def _explain(error: OSError, path: Path) -> WorkspaceError | None:
     if number is None and str(error).endswith("written"):
         number = errno.ENOSPC  # NumPy reports a short write ("8 requested and 0 written") without a number
     named = error.filename2 or error.filename  # of a rename, the place that refused
-    where = _meant(Path(os.fsdecode(named))) if isinstance(named, str | bytes) else path
+    where = _meant(Path(os.fsdecode(named)) if isinstance(named, str | bytes) else path)
     if number in _NOT_ONLY_WRITING and not _related(where, path):
         return None
     folder = next(parent for parent in (*where.parents, Path()) if parent.exists())

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -46,31 +46,44 @@ ASK = (
     b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     % len(BODY)
 ) + BODY
-Start = Callable[..., tuple[str, int]]
+
+
+class Start:
+    """Starts servers, and ends them."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._children: list[subprocess.Popen[str]] = []
+
+    @property
+    def child(self) -> subprocess.Popen[str]:
+        """The last one."""
+        return self._children[-1]
+
+    def __call__(self, *, files: int = 1024, head: float = 10, pause: float = 0) -> tuple[str, int]:
+        """One with so many files, seconds for a head, and seconds for an answer; gives its address."""
+        command = [sys.executable, "-c", CHILD, str(self._bundle.path), str(files), str(head), str(pause)]
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
+        )
+        self._children.append(child)
+        assert child.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", child.stdout.readline())
+        assert found is not None
+        return "127.0.0.1", int(found[1])
+
+    def end(self) -> None:
+        for child in self._children:
+            child.kill()
+            child.communicate()
 
 
 @pytest.fixture
 def start(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts a server with so many files, seconds for a head, and seconds for an answer; gives its address."""
     monkeypatch.delenv("RATCHET_API_KEY", raising=False)
-    children: list[subprocess.Popen[str]] = []
-
-    def starts(*, files: int = 1024, head: float = 10, pause: float = 0) -> tuple[str, int]:
-        command = [sys.executable, "-c", CHILD, str(bundle.path), str(files), str(head), str(pause)]
-        child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
-        )
-        children.append(child)
-        assert child.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", child.stdout.readline())
-        assert found is not None
-        starts.child = child  # type: ignore[attr-defined]
-        return "127.0.0.1", int(found[1])
-
+    starts = Start(bundle)
     yield starts
-    for child in children:
-        child.kill()
-        child.communicate()
+    starts.end()
 
 
 def answer(connection: socket.socket) -> bytes:
@@ -105,9 +118,37 @@ def test_more_silent_connections_than_files_leave_the_server_reachable(start: St
         for connection in silent:
             connection.close()
     assert b"200 OK" in asked(address)
-    child: Any = start.child  # type: ignore[attr-defined]
-    child.kill()
-    assert len(child.stderr.read()) < 2_000
+    start.child.kill()
+    assert start.child.stderr is not None
+    assert len(start.child.stderr.read()) < 2_000
+
+
+def test_half_a_request_does_not_hold_up_a_stopping_server(start: Start) -> None:
+    address = start()
+    with socket.create_connection(address, timeout=20) as connection:
+        connection.sendall(ASK[:-3])
+        connection.shutdown(socket.SHUT_WR)
+        assert is_closed(connection)
+        since = time.monotonic()
+        start.child.terminate()
+        start.child.wait(20)
+    assert time.monotonic() - since < 10
+
+
+def test_what_anybody_can_make_a_server_say_is_said_once(start: Start) -> None:
+    address = start()
+    for _ in range(20):
+        with socket.create_connection(address, timeout=20) as connection:
+            connection.sendall(b"NO HTTP\r\n\r\n")
+            assert b"400" in connection.recv(4096)
+    with socket.create_connection(address, timeout=20) as connection:
+        connection.sendall(ASK.replace(b"Host:", b"Connection: Upgrade\r\nUpgrade: websocket\r\nHost:"))
+        assert b"200 OK" in answer(connection)
+    start.child.kill()
+    assert start.child.stderr is not None
+    said = start.child.stderr.read()
+    assert said.count("Invalid HTTP request") == 1
+    assert "pip install" not in said
 
 
 def test_silent_and_dripping_connections_end(start: Start) -> None:

@@ -325,6 +325,14 @@ def test_pipes_and_devices_stay_what_they_are(tmp_path: Path, bundle: Bundle, mo
     assert Path(os.devnull).is_char_device()
 
 
+def test_what_a_killed_process_left_of_a_result_goes(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source, left = tmp_path / "x.csv", tmp_path / ".y.csv.new-0a1b2c3d"
+    source.write_text("评论\na\n", encoding="utf-8")
+    left.write_text("half", encoding="utf-8")
+    predict_file(bundle, source, tmp_path / "y.csv", model=model)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"x.csv", "y.csv"}
+
+
 def test_what_of_a_folder_was_not_read_is_told(tmp_path: Path, bundle: Bundle, model: Model) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.csv").write_text("评论\na\n", encoding="utf-8")
@@ -501,10 +509,7 @@ def test_a_folder_that_takes_no_files_is_one_line(
     def refused(self: Path, *_: Any, **__: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(self))
 
-    whole = Path.open
-    monkeypatch.setattr(
-        Path, "open", lambda self, mode="r", **how: refused(self) if "x" in mode else whole(self, mode, **how)
-    )
+    monkeypatch.setattr("ratchet.workspace._claim_file", refused)
     monkeypatch.setattr(Path, "unlink", refused)
     with pytest.raises(DataError, match=r"y\.csv cannot be written: Read-only file system"):
         predict_file(bundle, tmp_path / "a.csv", tmp_path / "y.csv", model=model)

@@ -365,7 +365,7 @@ class ReportData:
             RatchetError: a key is unknown, missing or of the wrong type; the key's path is named.
         """
         try:
-            return _adapter().validate_python(dict(plain))
+            return _adapter().validate_python(plain)
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(str(step) for step in first["loc"]) or "the top level"

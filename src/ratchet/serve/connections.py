@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 logger = logging.getLogger("ratchet.serve")
@@ -71,9 +72,12 @@ class Connection(H11Protocol):  # type: ignore[misc]
         self._look()
 
     def eof_received(self) -> bool | None:
-        """A client that has asked and will say no more still gets its answer."""
-        self._half_closed = self._busy
+        """A client that has asked and will say no more still gets its answer; half a request never becomes one."""
+        self._half_closed = self._busy and self.conn.their_state is not h11.SEND_BODY
         return self._half_closed or None
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Uvicorn would tell whoever asks for a web socket's sake to install something."""
 
     def on_response_complete(self) -> None:
         """An answer is out: the keep-alive timeout counts from now on, unless the next request is here already."""
@@ -113,6 +117,22 @@ class Connection(H11Protocol):  # type: ignore[misc]
 def protocol(room: Room) -> type[Connection]:
     """The protocol of one server's connections."""
     return type("ServerConnection", (Connection,), {"room": room})
+
+
+class Seldom(logging.Filter):
+    """Lets a message through once a minute, however often it is said: anybody can make a server say it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it was not said in the last minute."""
+        now, last = time.monotonic(), self._said.get(str(record.msg), -FULL_EVERY)
+        if record.levelno < logging.ERROR and now - last < FULL_EVERY:
+            return False
+        self._said[str(record.msg)] = now
+        return True
 
 
 def told_once(say: Callable[[str], None]) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

@@ -6,12 +6,10 @@ import codecs
 import csv
 import gzip
 import io
-import os
-import secrets
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO, cast
 
@@ -19,7 +17,7 @@ from ratchet.errors import DataError
 from ratchet.forms import ENCODINGS, FORMATS, encoding_called, plain_name
 from ratchet.serve.formats import Format
 from ratchet.store import regular_file
-from ratchet.workspace import is_stream
+from ratchet.workspace import atomic_stream, is_stream
 
 STDIO = Path("-")
 IN_BLOCKS: dict[str, Format] = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet"}
@@ -187,20 +185,12 @@ def writing_to(target: Path) -> Iterator[BinaryIO]:
             yield raw
         return
     target = target.resolve() if target.is_symlink() else target
-    temporary = target.with_name(f".{target.name}.new-{secrets.token_hex(4)}")
-    try:
-        with _named(target), temporary.open("xb") as raw:
-            if _is_packed(target):
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as writer:
-                    yield cast(BinaryIO, writer)
-            else:
-                yield raw
-            raw.flush()
-            os.fsync(raw.fileno())
-            temporary.replace(target)
-    finally:
-        with suppress(OSError):  # what can not be written can not be removed either
-            temporary.unlink(missing_ok=True)
+    with _named(target), atomic_stream(target) as raw:
+        if _is_packed(target):
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as writer:
+                yield cast(BinaryIO, writer)
+        else:
+            yield raw
 
 
 @contextmanager

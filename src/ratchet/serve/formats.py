@@ -291,8 +291,11 @@ def parquet(work: Pass) -> None:
 def _batches(table: ParquetFile, work: Pass) -> Iterator[RecordBatch]:
     import pyarrow as pa
 
+    from ratchet.data.arrow import bounded
+
+    packed = work.source.seek(0, io.SEEK_END)
     try:
-        yield from table.iter_batches(batch_size=BLOCK_ROWS)
+        yield from bounded(table.iter_batches(batch_size=BLOCK_ROWS), packed=packed, name=work.name)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _no_parquet(work, error) from error
 

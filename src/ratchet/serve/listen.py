@@ -80,7 +80,7 @@ def serve(
 def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet: Callable[[], None]) -> None:
     import uvicorn
 
-    from ratchet.serve.connections import SEND_SECONDS, Connection, Room, most_connections, protocol, told_once
+    from ratchet.serve.connections import SEND_SECONDS, Connection, Room, Seldom, most_connections, protocol, told_once
 
     engine: Engine = app.state.engine
 
@@ -129,6 +129,7 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
             return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     kind = protocol(Room(most=most_connections(), exchange=2 * config.deadline + SEND_SECONDS))
+    logging.getLogger("uvicorn.error").addFilter(Seldom())
     options = uvicorn.Config(
         app,
         http=kind,
