@@ -61,7 +61,7 @@ from ratchet.data.leaks import leaks, remove_leaks
 from ratchet.data.ordered import split_by_time, times
 from ratchet.data.parts import TEST, seal
 from ratchet.data.quarantine import changes_path, write_quarantine
-from ratchet.data.read import read_dataset, require_apart
+from ratchet.data.read import RawTable, read_dataset, require_apart
 from ratchet.data.review import Answers, read_answers
 from ratchet.data.saved import FOLD, UNIT, load_dataset, load_parts, save_dataset
 from ratchet.data.sources import source_bytes_hash
@@ -205,12 +205,16 @@ def read(job: Job) -> Source:
         raise DataError("data.files must name at least one table but is empty.", next_step="Add it to the recipe.")
     with job.stage("read") as skipped:
         files, test_files = [Path(name) for name in config.files], [Path(name) for name in config.test_files]
-        tell = partial(job.screen.say, "read")
+
+        def each(raw: RawTable) -> None:
+            for note in raw.notes:
+                job.screen.say("read", note)
+
         missing = [path for path in [*files, *test_files] if config.origin and not path.exists()]
         if missing:
             raise DataError(f"{missing[0]} does not exist.", next_step=config.origin)
-        train = read_dataset(files, config=config, base=base, tell=tell)
-        test = read_dataset(test_files, config=config, base=base, tell=tell) if test_files else None
+        train = read_dataset(files, config=config, base=base, each=each)
+        test = read_dataset(test_files, config=config, base=base, each=each) if test_files else None
         require_apart(files, test_files, base=base)
         prepare = job.recipe.prepare
         require_labels(prepare, [train] if test is None else [train, test])

@@ -70,6 +70,27 @@ def test_what_may_be_rows_is_not_taken_for_titles(tmp_path: Path) -> None:
             read(tmp_path, above + body())
 
 
+def test_a_usual_name_above_rows_is_the_header(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cells like the header"):
+        read(tmp_path, "text\n" + body(header=False))
+    raw = read(tmp_path, "text,\n" + body(header=False))
+    assert (raw.table.column_names, raw.table.num_rows) == (["text", "column_2"], len(ROWS))
+
+
+def test_a_headless_file_of_one_column_is_cut_only_where_a_mark_cuts_all_rows_alike(tmp_path: Path) -> None:
+    text = "很好, 不错\n一般\n差; 太贵\n"
+    assert read(tmp_path, text, columns=("text",)).table.to_pydict() == {"text": ["很好, 不错", "一般", "差; 太贵"]}
+    assert read(tmp_path, body(header=False), columns=("text",)).table.column_names == ["text", "column_2"]
+    with pytest.raises(DataError, match=r"Row 3 of t.csv \(line 4\) must have 2 cells like the first row but has 3"):
+        read(tmp_path, "a,b\n\nc,d\ne,f,g\n", columns=("text", "label"))
+
+
+def test_lines_above_the_first_row_are_counted(tmp_path: Path) -> None:
+    assert read(tmp_path, "题\n\n" + body()).lines == {"t.csv": 3}
+    assert read(tmp_path, '"te\nxt",label\n' + body(header=False)).lines == {"t.csv": 2}
+    assert read(tmp_path, body(header=False), columns=("text",)).lines == {"t.csv": 0}
+
+
 def test_rows_without_a_label_are_no_titles(tmp_path: Path) -> None:
     text = "很好,\n不错,\n" + body(header=False) + "一般,\n"
     raw = read(tmp_path, text + body(header=False))

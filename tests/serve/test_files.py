@@ -9,6 +9,8 @@ import io
 import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 
 from ratchet.bundle import Bundle
 from ratchet.data import read_table
+from ratchet.data.sources import stdin_bytes
 from ratchet.errors import BundleError, DataError
 from ratchet.serve import formats, predict_file
 
@@ -441,9 +444,17 @@ def test_both_readers_give_the_same_texts(tmp_path: Path, bundle: Bundle, data: 
     width = data.draw(st.integers(1, 3))
     rows = data.draw(st.lists(st.lists(cell, min_size=width, max_size=width), min_size=1, max_size=6))
     name, mark = data.draw(st.sampled_from([("a.csv", ","), ("a.csv", ";"), ("a.tsv", "\t"), ("a.txt", "|")]))
+    above = data.draw(st.sampled_from(["", "", "表\n", "表\n\n", f"sep={mark}\n"]))
+    columns = data.draw(st.sampled_from([(), ("评论",), ("评论", "b")]))[:width]
+    how = data.draw(st.sampled_from(["all", "minimal", "raw"]))
+    header = [] if columns else [["评论", "b", "c"][:width]]
     with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file, delimiter=mark, quoting=data.draw(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL])))
-        out.writerows([["评论", "b", "c"][:width], *rows])
+        file.write("" if columns else above)
+        if how == "raw":  # as who knows nothing of quotes
+            file.writelines(mark.join(row) + "\n" for row in [*header, *rows])
+        else:
+            out = csv.writer(file, delimiter=mark, quoting=csv.QUOTE_ALL if how == "all" else csv.QUOTE_MINIMAL)
+            out.writerows([*header, *rows])
     seen: list[str] = []
 
     class Heard:
@@ -455,10 +466,16 @@ def test_both_readers_give_the_same_texts(tmp_path: Path, bundle: Bundle, data: 
 
     source, target = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
     try:
-        whole = read_table(source).table.column("评论").to_pylist()
-    except (DataError, KeyError):
-        return  # such as a cell that is the separator in a table of one column: no reader can tell
-    predict_file(bundle, source, target, format="tsv" if name == "a.tsv" else "csv", model=Heard())
+        whole = read_table(source, columns=columns).table.column("评论").to_pylist()
+    except DataError as problem:
+        if "must have rows but has only a header" in str(problem) or any("\0" in text for row in rows for text in row):
+            return
+        with pytest.raises(DataError):
+            predict_file(bundle, source, target, columns=columns, model=Heard())
+        return
+    except KeyError:  # such as a cell that is the separator in a table of one column: no reader can tell
+        return
+    predict_file(bundle, source, target, columns=columns, model=Heard())
     assert seen == [text for text in whole if text and text.strip()]
 
 
@@ -472,16 +489,61 @@ def test_a_table_on_standard_input_is_told_from_lines(
     assert predict_file(bundle, "-", tmp_path / "y.tsv", model=model).rows == 1
 
 
+PIPED = {
+    "csv": ("csv", "编号,评论\n" + "".join(f"{i},房间很好{i}\n" for i in range(9_000))),
+    "tsv": ("tsv", "编号\t评论\n" + "".join(f'{i}\t5" 房间很好{i}\n' for i in range(9_000))),
+    "jsonl": ("jsonl", "".join(f'{{"编号": {i}, "评论": "房间很好{i}"}}\n' for i in range(9_000))),
+    "json": ("csv", json.dumps([{"评论": f"房间很好{i}"} for i in range(9_000)], ensure_ascii=False)),
+    "lines": ("text", "".join(f"房间很好{i}\n" for i in range(9_000))),
+    "no end": ("csv", "编号,评论\n1,好"),
+}
+
+
+@pytest.mark.parametrize("case", PIPED)
+@pytest.mark.parametrize("first", [1, 5, 4097, 65_537])
 def test_a_pipe_is_looked_at_and_still_read_from_its_start(
-    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch, case: str, first: int
 ) -> None:
+    kind, text = PIPED[case]
+    data = text.encode()
     reader, writer = os.pipe()
-    os.write(writer, "编号,评论\n1,好\n2,坏\n".encode())
-    os.close(writer)
+
+    def write() -> None:
+        with os.fdopen(writer, "wb", buffering=0) as pipe:
+            pipe.write(data[:first])
+            time.sleep(0.02)
+            pipe.write(data[first:])
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    stdin_bytes.cache_clear()
     with io.TextIOWrapper(os.fdopen(reader, "rb")) as given_:
         monkeypatch.setattr(sys, "stdin", given_)
-        assert predict_file(bundle, "-", tmp_path / "y.csv", model=model).rows == 2
-    assert model.seen == [["好", "坏"]]
+        done = predict_file(bundle, "-", tmp_path / "y", model=model)
+    writing.join(20)
+    stdin_bytes.cache_clear()
+    texts = [text for block in model.seen for text in block]
+    wanted = [f"{'5' + chr(34) + ' ' if case == 'tsv' else ''}房间很好{i}" for i in range(9_000)]
+    assert (done.format, done.rows) == (kind, len(texts))
+    assert texts == (["好"] if case == "no end" else wanted)
+
+
+def test_utf16_without_a_mark_is_read_as_check_reads_it(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.csv"
+    source.write_bytes("评论\n好的\n".encode("utf-16-be"))
+    assert predict_file(bundle, source, tmp_path / "y.csv", encoding="utf-16", model=model).rows == 1
+    assert model.seen == [["好的"]]
+    source.write_bytes("评论\n好的\n".encode("utf-16-le")[:-1])
+    with pytest.raises(DataError, match="must be in the encoding"):
+        predict_file(bundle, source, tmp_path / "z.csv", encoding="utf-16", model=model)
+
+
+def test_a_label_that_a_file_without_quoting_can_not_hold(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    source = tmp_path / "x.tsv"
+    source.write_text('评论\tb\n5" tall\tx\n', encoding="utf-8")
+    model.labels = ("a\tb", "c\td", "e\tf")
+    with pytest.raises(DataError, match=r"A label must be without tabs and line breaks, since .* has no quoting"):
+        predict_file(bundle, source, model=model)
 
 
 def test_a_table_without_a_header_gets_one(tmp_path: Path, bundle: Bundle, model: Model) -> None:

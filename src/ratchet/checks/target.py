@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -21,8 +21,6 @@ from ratchet.once import once
 from ratchet.recipe import load_recipe, parse_recipe
 
 RECIPES = (".yaml", ".yml")
-LINES_BEFORE = {"csv": 1, "tsv": 1, "jsonl": 0}
-"""Lines of a file before its first row, by format; a format that is not here has no lines."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,9 +134,7 @@ def open_target(
         test=reduce(concat, (other for other, _ in others)) if others else None,
         recipe=_recipe_of(path, test, recipe=recipe, roles=guess.roles, columns=columns),
         guess=guess,
-        lines_before=dict(
-            pair for one in [raw, *(r for _, r in others)] for pair in _lines(one, headless=bool(columns))
-        ),
+        lines_before=dict(pair for one in [raw, *(r for _, r in others)] for pair in one.lines.items()),
         notes=tuple(note for one in [raw, *(r for _, r in others)] for note in one.notes),
     )
 
@@ -233,13 +229,19 @@ def _of_recipe(path: Path, *, overrides: Sequence[str]) -> Target:
     files, test_files = ([_shown(name) for name in names] for names in (recipe.data.files, recipe.data.test_files))
     base = Path()
     require_apart(files, test_files, base=base)
+    raws: list[tuple[Mapping[str, int | None], tuple[str, ...]]] = []
+
+    def keep(raw: RawTable) -> None:
+        raws.append((raw.lines, raw.notes))  # and not the table
+
     return Target(
         path=path,
-        dataset=read_dataset(files, config=recipe.data, base=base),
-        test=read_dataset(test_files, config=recipe.data, base=base) if test_files else None,
+        dataset=read_dataset(files, config=recipe.data, base=base, each=keep),
+        test=read_dataset(test_files, config=recipe.data, base=base, each=keep) if test_files else None,
         recipe=recipe,
         guess=None,
-        lines_before={str(file): LINES_BEFORE.get(_format(file)) for file in [*files, *test_files]},
+        lines_before=dict(pair for lines, _ in raws for pair in lines.items()),
+        notes=tuple(note for _, notes in raws for note in notes),
     )
 
 
@@ -252,12 +254,3 @@ def _shown(name: str) -> Path:
 def _format(path: Path) -> str:
     suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
     return {"ndjson": "jsonl"}.get(suffix.lower()[1:], suffix.lower()[1:])
-
-
-def _lines(raw: RawTable, *, headless: bool) -> Iterator[tuple[str, int | None]]:
-    """Each file of a table, and the lines before its first row."""
-    if raw.parts:
-        yield from ((file, LINES_BEFORE.get(_format(Path(file)))) for file, _ in raw.parts)
-    else:
-        lines = LINES_BEFORE.get(raw.format)
-        yield raw.name, 0 if headless and lines else lines

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ratchet.data import strict
 from ratchet.data.mask import mask
 from ratchet.data.roles import is_usual
 from ratchet.errors import DataError
@@ -22,6 +21,7 @@ from ratchet.forms import legible
 _MARKS = (",", ";", "\t", "|")
 _RARE = ("\x01", "^", "~")
 _RARE_ROWS = 5
+_NO_MARK = "\x1f"
 _SAMPLE, _SAMPLE_ROWS = 1 << 16, 50
 _MOST_TITLES = 3
 _SHOWN = 40
@@ -41,34 +41,20 @@ class Layout(NamedTuple):
     titles: tuple[str, ...] = ()
 
 
-def layout(data: bytes, *, kind: str) -> Layout:
-    """How a CSV (``kind`` is ``csv``) or TSV file (``tsv``) is laid out; the line ``sep=;`` of spreadsheets is obeyed."""
-    stated, data = _stated_delimiter(data)
-    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
-    return _without_titles(data, delimiter=delimiter)
+def layout(data: bytes, *, kind: str, columns: Sequence[str] = ()) -> Layout:
+    """How a CSV (``kind`` is ``csv``) or TSV file (``tsv``) is laid out; the line ``sep=;`` of spreadsheets is obeyed.
 
-
-def with_header(data: bytes, *, kind: str, columns: Sequence[str], name: str) -> tuple[str, bytes]:
-    """The bytes of a CSV or TSV file without a header, with one: the names given, and none for further columns.
-
-    Args:
-        data: bytes in UTF-8.
-        kind: ``csv``, ``tsv``, or empty: TSV if there is a tab in the first row.
-        columns: names of the first columns.
-        name: what messages call the file.
-
-    Raises:
-        DataError: there are more names than cells in the first row.
+    Where ``columns`` names its columns a file has no header, and nothing above one; the lines of a file of one column that no
+    mark cuts alike are not cut.
     """
     stated, data = _stated_delimiter(data)
-    kind = kind or ("tsv" if b"\t" in data.lstrip().split(b"\n", 1)[0] else "csv")
-    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data))
-    quoted = kind == "csv" or strict.quotes_are_regular(data, delimiter=delimiter)
-    cells = len(strict.header(data, delimiter=delimiter, quoted=quoted, name=name))
-    sink = io.StringIO()
-    names = header_of(columns, cells=cells, name=name)
-    csv.writer(sink, delimiter=delimiter, lineterminator="\n").writerow(names)
-    return kind, sink.getvalue().encode() + data
+    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data, whole=len(columns) == 1))
+    return Layout(delimiter, data) if columns else _without_titles(data, delimiter=delimiter)
+
+
+def headless_kind(data: bytes, *, kind: str) -> str:
+    """``csv`` or ``tsv``: what a file without a header is where its extension says nothing (``kind`` is empty)."""
+    return kind if kind in ("csv", "tsv") else "tsv" if b"\t" in data.lstrip().split(b"\n", 1)[0] else "csv"
 
 
 def header_of(columns: Sequence[str], *, cells: int, name: str) -> list[str]:
@@ -151,15 +137,20 @@ def _stated_delimiter(data: bytes) -> tuple[str, bytes]:
     return found["mark"].decode().replace("\\t", "\t"), data[found.end() :]
 
 
-def _delimiter(data: bytes) -> str:
-    """The mark that cuts the first rows into equally many cells; where none does, the first that the header has."""
+def _delimiter(data: bytes, *, whole: bool) -> str:
+    """The mark that cuts the first rows into equally many cells; where none does, the first that the header has.
+
+    If ``whole``, a mark that no text has where none does.
+    """
     sample = data.lstrip(b" \r\n")[:_SAMPLE]
-    whole = sample if len(sample) < _SAMPLE else sample[: sample.rfind(b"\n") + 1] or sample
-    text = whole.decode("utf-8", "ignore")
+    lines = sample if len(sample) < _SAMPLE else sample[: sample.rfind(b"\n") + 1] or sample
+    text = lines.decode("utf-8", "ignore")
     first = text.split("\n", 1)[0]
     agreed = [(titles, mark) for mark in (*_MARKS, *_RARE) if (titles := _titles_above(text, mark)) is not None]
     if found := [mark for titles, mark in agreed if titles == 0]:
         return found[0]
+    if whole:
+        return _NO_MARK
     return next((mark for mark in _MARKS if mark in first), agreed[0][1] if agreed else ",")
 
 
@@ -191,6 +182,8 @@ def _without_titles(data: bytes, *, delimiter: str) -> Layout:
     below = [count for count in filled[header:-1] if count]
     if not titles or len(titles) > _MOST_TITLES or len(below) < 2 or min(below) < 2:
         return plain
+    if any(map(is_usual, titles)) and not any(map(is_usual, rows[header])):
+        return plain  # the one column that has a name
     # A title is one cell, or a spreadsheet's row that is as wide as the others; two cells are a row of the table.
     if any(row[0].strip() == "" or len(row) not in (1, len(rows[header])) for row in rows[:header] if any(row)):
         return plain

@@ -38,7 +38,7 @@ def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
             for _ in _decoded(data, wanted):
                 pass
         else:
-            codec = _byte_order(data) if wanted == "utf-16" else ENCODINGS[wanted]
+            codec = byte_order(data) if wanted == "utf-16" else ENCODINGS[wanted]
             data = b"".join(block.encode() for block in _decoded(data, codec))
     except UnicodeError:
         raise _not_in(data, wanted, name=name) from None
@@ -65,7 +65,7 @@ def _detected(data: bytes, *, name: str) -> str:
     return "utf-8"
 
 
-def _byte_order(data: bytes) -> str:
+def byte_order(data: bytes) -> str:
     """Which UTF-16 it is; where no mark says so, zeros are mostly the high bytes of ASCII characters."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"

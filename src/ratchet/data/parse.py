@@ -7,16 +7,17 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, json_value, require_columns
 from ratchet.data import strict
 from ratchet.data.arrow import bounded, values_in, with_names
-from ratchet.data.delimited import layout
+from ratchet.data.delimited import header_of, layout
 from ratchet.data.spill import LARGE, has_room, spilled
 from ratchet.errors import DataError
 from ratchet.forms import is_broken, legible, plain_name
@@ -36,27 +37,39 @@ _FASTTEXT = re.compile(rf"\s*(?:{FASTTEXT}\S*(?:\s+|$))+")
 _DIGITS = sys.int_info.default_max_str_digits
 
 
-def from_csv(data: bytes, *, kind: str, name: str) -> tuple[pa.Table, tuple[str, ...]]:
+class Delimited(NamedTuple):
+    """A CSV or TSV file: its table, the titles above its header, and how many lines are above its first row."""
+
+    table: pa.Table
+    titles: tuple[str, ...]
+    above: int
+
+
+def from_csv(data: bytes, *, kind: str, columns: Sequence[str] = (), name: str) -> Delimited:
     """CSV (comma, semicolon, tab or bar, whichever the first rows agree on) or, if ``kind`` is ``tsv``, TSV; bytes in UTF-8.
 
     A TSV file whose quotes are not in order is read without quoting, which is how most such files are written. The line
-    ``sep=;`` that spreadsheets write names the delimiter and is no row.
-
-    Returns:
-        The table, and what is above its header and was left out.
+    ``sep=;`` that spreadsheets write names the delimiter and is no row. A file without a header has the ``columns`` that are
+    named, and numbers for further ones.
     """
-    delimiter, data, titles = layout(data, kind=kind)
+    delimiter, data, titles = layout(data, kind=kind, columns=columns)
     regular = strict.quotes_are_regular(data, delimiter=delimiter)
     quoted = regular or kind == "csv"
-    cells = strict.header(data, delimiter=delimiter, quoted=quoted, name=name)
+    cells, above = strict.header(data, delimiter=delimiter, quoted=quoted, name=name)
     require_columns(len(cells), name=name)
-    names = _column_names(cells, name=name)
+    names = header_of(columns, cells=len(cells), name=name) if columns else _column_names(cells, name=name)
+    refuse = partial(
+        strict.refuse_faults, data, delimiter=delimiter, columns=len(cells), headless=bool(columns), name=name
+    )
     if quoted and not regular:
-        strict.refuse_faults(data, delimiter=delimiter, quoted=True, columns=len(cells), name=name)
+        refuse(quoted=True)
     try:
-        return _fast_csv(data, delimiter=delimiter, quoted=quoted, cells=cells).rename_columns(names), titles
+        table = _fast_csv(
+            data, delimiter=delimiter, quoted=quoted, cells=names if columns else cells, headless=bool(columns)
+        )
+        return Delimited(table.rename_columns(names), titles, 0 if columns else above)
     except pa.ArrowInvalid as problem:
-        strict.refuse_faults(data, delimiter=delimiter, quoted=quoted, columns=len(cells), name=name)
+        refuse(quoted=quoted)
         raise DataError(
             f"{name} must be a CSV file but is not: {str(problem).splitlines()[0]}", next_step="Export it again."
         ) from None
@@ -232,13 +245,13 @@ def as_strings(table: pa.Table, *, name: str, before: int = 0) -> pa.Table:
     return pa.table({column: _as_text(cells, column_name=column, name=name, before=before) for column, cells in pairs})
 
 
-def _fast_csv(data: bytes, *, delimiter: str, quoted: bool, cells: list[str]) -> pa.Table:
+def _fast_csv(data: bytes, *, delimiter: str, quoted: bool, cells: list[str], headless: bool) -> pa.Table:
     from pyarrow import csv as fast
 
     def read(block: int) -> pa.Table:
         return fast.read_csv(
             pa.BufferReader(data),
-            read_options=fast.ReadOptions(block_size=block),
+            read_options=fast.ReadOptions(block_size=block, column_names=cells if headless else None),
             parse_options=fast.ParseOptions(
                 delimiter=delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted
             ),

@@ -7,9 +7,9 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow as pa
 from ratchet.bounds import CELL_BYTES, unpacks_too_far
 from ratchet.config import DataConfig
 from ratchet.data.arrow import from_arrow, read_saved, with_names
-from ratchet.data.delimited import layout_notes, with_header
+from ratchet.data.delimited import headless_kind, layout_notes
 from ratchet.data.encoding import to_utf8
 from ratchet.data.engine import THREADS
 from ratchet.data.folders import read_texts
@@ -55,6 +55,11 @@ class RawTable:
     encoding: str
     parts: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
+    lines: Mapping[str, int | None] = field(default_factory=dict)
+    """By file, how many lines are above its first row; ``None`` where it has no lines."""
+
+
+_LINES_ABOVE = {"jsonl": 0, "fasttext": 0}
 
 
 def read_table(
@@ -110,7 +115,7 @@ def _read(source: Source, *, encoding: str, columns: Sequence[str], format: str)
 
 
 def _read_file(source: Source, *, encoding: str, columns: Sequence[str], format: str) -> RawTable:
-    name, notes = source.name, tuple[str, ...]()
+    name, notes, above = source.name, tuple[str, ...](), 0
     kind, data = _opened(source, headless=bool(columns), format=format)
     used = "utf-8"
     if kind == "parquet":
@@ -128,17 +133,16 @@ def _read_file(source: Source, *, encoding: str, columns: Sequence[str], format:
             raise DataError(
                 f"{name} must have a header and rows but is empty.", next_step="Check the path and the file."
             )
-        if columns:
-            kind, data = with_header(data, kind=kind, columns=columns, name=name)
-        kind = kind or sniffed(data)
+        kind = headless_kind(data, kind=kind) if columns else kind or sniffed(data)
         if kind == "fasttext":
             table = from_fasttext(data)
         elif kind in ("jsonl", "json"):
             table = (from_jsonl if kind == "jsonl" else from_json)(data, name=name)
         else:
-            table, titles = from_csv(data, kind=kind, name=name)
+            table, titles, above = from_csv(data, kind=kind, columns=columns, name=name)
             notes = () if columns else layout_notes(table, titles=titles, name=name)
-    return _sound(RawTable(name=name, table=table, format=kind, encoding=used, notes=notes))
+    lines = {name: above if kind in ("csv", "tsv") else _LINES_ABOVE.get(kind)}
+    return _sound(RawTable(name=name, table=table, format=kind, encoding=used, notes=notes, lines=lines))
 
 
 def _read_files(source: Source, *, encoding: str, format: str) -> RawTable:
@@ -156,6 +160,7 @@ def _read_files(source: Source, *, encoding: str, format: str) -> RawTable:
         encoding=raws[0].encoding,
         parts=tuple((raw.name, raw.table.num_rows) for raw in raws),
         notes=(*source.notes, *(note for raw in raws for note in raw.notes)),
+        lines=dict(pair for raw in raws for pair in raw.lines.items()),
     )
 
 
@@ -196,7 +201,7 @@ def dataset_of(raws: Sequence[RawTable], *, roles: Roles) -> Dataset:
 
 
 def read_dataset(
-    files: Sequence[Path], *, config: DataConfig, base: Path, tell: Callable[[str], None] | None = None
+    files: Sequence[Path], *, config: DataConfig, base: Path, each: Callable[[RawTable], None] | None = None
 ) -> Dataset:
     """Read the files, in this order, as one dataset with the roles of the recipe.
 
@@ -207,7 +212,7 @@ def read_dataset(
         files: paths, relative to ``base``.
         config: columns, encoding and what counts as missing.
         base: folder of the recipe.
-        tell: called with each note about what of a source was not read.
+        each: called with each table as it was read, such as for its notes.
 
     Raises:
         DataError: as :func:`read_table`; or a column of the recipe is not there, two roles share one, the files differ
@@ -222,9 +227,8 @@ def read_dataset(
     raws = [read_table(base / file, encoding=config.encoding, name=str(file), columns=config.header) for file in files]
     for raw in raws:
         _require_columns(raw, config=config)
-        if tell is not None:
-            for note in raw.notes:
-                tell(note)
+        if each is not None:
+            each(raw)
     roles = Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id)
     dataset = dataset_of(raws, roles=roles)
     del raws

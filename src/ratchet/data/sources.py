@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import io
 import sys
 from dataclasses import dataclass
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
-from typing import Literal
+from typing import Any, BinaryIO, Literal, cast
 
 from ratchet.data import folders
 from ratchet.data.hub import HUB, download, hub_name
@@ -17,6 +19,8 @@ from ratchet.store import file_sha256, regular_file
 
 Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
 STDIN = "-"
+_HEAD = 1 << 16
+_begun: tuple[BufferedReader, bytes] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +115,53 @@ def stdin_bytes() -> bytes:
             "Standard input must be a table but is a terminal.",
             next_step="Send a file to it, as in `cat reviews.csv | ratchet check -`, or name the file.",
         )
-    return sys.stdin.buffer.read()
+    return stdin_stream().read()
+
+
+def stdin_head() -> bytes:
+    """What standard input begins with: up to the end of a line in which something stands, or all of it."""
+    global _begun
+    given = _stdin()
+    if _begun is None or _begun[0] is not given:
+        head = b""
+        while b"\n" not in head.lstrip() and (part := given.read1(_HEAD)):
+            head += part
+        _begun = given, head
+    return _begun[1]
+
+
+def stdin_stream() -> BinaryIO:
+    """Standard input from its start, also where :func:`stdin_head` has looked at it."""
+    global _begun
+    given, begun = _stdin(), _begun
+    _begun = None
+    if begun is None or begun[0] is not given:
+        return given
+    return cast(BinaryIO, io.BufferedReader(_Again(begun[1], given)))
+
+
+class _Again(io.RawIOBase):
+    """A stream behind the bytes that were read of it."""
+
+    def __init__(self, head: bytes, rest: BufferedReader) -> None:
+        super().__init__()
+        self._head, self._rest = memoryview(head), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any, /) -> int:
+        found = self._head[: len(into)] or self._rest.read1(len(into))
+        self._head = self._head[len(found) :]
+        into[: len(found)] = found
+        return len(found)
+
+
+def _stdin() -> BufferedReader:
+    """The bytes of standard input, which a caller may have closed."""
+    if sys.stdin is None:
+        raise DataError("Standard input must be open but is closed.", next_step="Name a file instead of -.")
+    return cast(BufferedReader, sys.stdin.buffer)
 
 
 def sniffed(data: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,23 +25,34 @@ def quotes_are_regular(data: bytes, *, delimiter: str) -> bool:
 
     Elsewhere the fast reader joins rows or drops quotes without a word, so then :func:`refuse_faults` has to look.
     """
-    codes = np.frombuffer(data, np.uint8)
-    places = np.flatnonzero(codes == _QUOTE)
-    if len(places) % 2:
-        return False
-    opening, closing = places[::2], places[1::2]
+    return regular([data], delimiter=delimiter)
+
+
+def regular(blocks: Iterable[bytes], *, delimiter: str) -> bool:
+    """As :func:`quotes_are_regular`, of data in blocks."""
     edges = np.zeros(256, bool)
     edges[[ord(delimiter), _NEWLINE, _RETURN, _QUOTE]] = True
-    before = codes[opening[opening > 0] - 1]
-    after = codes[closing[closing + 1 < len(codes)] + 1]
-    return bool(edges[before].all() and edges[after].all())
+    is_open = closed = False  # whether a cell is open, and whether the last byte closed one
+    last = np.uint8(_NEWLINE)
+    for codes in (np.frombuffer(block, np.uint8) for block in blocks if block):
+        places = np.flatnonzero(codes == _QUOTE)
+        opening, closing = places[int(is_open) :: 2], places[int(not is_open) :: 2]
+        before = np.where(opening > 0, codes[opening - 1], last)
+        after = codes[closing[closing + 1 < len(codes)] + 1]
+        if (closed and not edges[codes[0]]) or not (edges[before].all() and edges[after].all()):
+            return False
+        closed = bool(len(closing)) and closing[-1] == len(codes) - 1
+        is_open ^= bool(len(places) % 2)
+        last = codes[-1]
+    return not is_open
 
 
-def header(data: bytes, *, delimiter: str, quoted: bool, name: str) -> list[str]:
-    """The cells of the first row that is not blank."""
+def header(data: bytes, *, delimiter: str, quoted: bool, name: str) -> tuple[list[str], int]:
+    """The cells of the first row that is not blank, and the lines up to its end."""
     try:
         with _unlimited_cells():
-            return next(row for row in _rows(data, delimiter=delimiter, quoted=quoted) if row)
+            reader = _rows(data, delimiter=delimiter, quoted=quoted)
+            return next(row for row in reader if row), reader.line_num
     except csv.Error:
         raise DataError(
             f"The header of {name} must have its quotes in pairs but has a lone quote.",
@@ -49,7 +60,9 @@ def header(data: bytes, *, delimiter: str, quoted: bool, name: str) -> list[str]
         ) from None
 
 
-def refuse_faults(data: bytes, *, delimiter: str, quoted: bool, columns: int, name: str) -> None:
+def refuse_faults(
+    data: bytes, *, delimiter: str, quoted: bool, columns: int, headless: bool = False, name: str
+) -> None:
     """Name the first row with a lone quote or a wrong number of cells; return if there is none.
 
     Raises:
@@ -57,12 +70,13 @@ def refuse_faults(data: bytes, *, delimiter: str, quoted: bool, columns: int, na
     """
     with _unlimited_cells():
         reader = _rows(data, delimiter=delimiter, quoted=quoted)
-        row, line = 0, 1
+        first = "first row" if headless else "header"
+        row, line = int(headless), 1
         try:
             for cells in reader:
                 if cells and len(cells) != columns:
                     raise DataError(
-                        f"Row {row} of {name} (line {line}) must have {columns} cells like the header but has {len(cells)}.",
+                        f"Row {row} of {name} (line {line}) must have {columns} cells like the {first} but has {len(cells)}.",
                         next_step="Put cells that hold the separator or a line break in quotes.",
                     )
                 row += bool(cells)

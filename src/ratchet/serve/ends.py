@@ -6,12 +6,14 @@ import codecs
 import csv
 import gzip
 import io
+import shutil
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from ratchet.errors import DataError
 from ratchet.forms import ENCODINGS, FORMATS, encoding_called, plain_name
@@ -45,44 +47,48 @@ def format_of(source: Path, *, text: str, encoding: str) -> Format | None:
             )
         if FORMATS[suffix]:
             return IN_BLOCKS.get(FORMATS[suffix])
-    found = _told(_head(source), text=text, encoding=encoding)
+    found = _told(
+        _head(source), text=text, encoding=encoding, name=str(source) if source != STDIO else "standard input"
+    )
     return "text" if found == "text" else IN_BLOCKS.get(found)
 
 
 def _head(source: Path) -> bytes:
-    """The first bytes of a file, unpacked, or what standard input has so far; it can still be read from its start."""
-    if source != STDIO:
-        with reading(source, kind="text") as reader:
-            return reader.read(_HEAD)
-    given = _standard("input").buffer
-    if given.seekable():
-        start = given.tell()
-        head = given.read(_HEAD)
-        given.seek(start)
-        return head
-    return given.peek(_HEAD) if isinstance(given, io.BufferedReader) else b""
+    """The first lines of a file, unpacked, or what standard input begins with; it can still be read from its start."""
+    from ratchet.data.sources import stdin_head
+
+    if source == STDIO:
+        head = stdin_head()
+        return head[: head.rfind(b"\n") + 1] or head
+    with reading(source, kind="text") as reader:
+        head = reader.read(_HEAD)
+    return head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1] or head
 
 
-def _told(head: bytes, *, text: str, encoding: str) -> str:
+def _told(head: bytes, *, text: str, encoding: str, name: str) -> str:
     """What the first bytes are: a table that has the text column, or plain lines."""
     from ratchet.data.delimited import layout
     from ratchet.data.encoding import to_utf8
     from ratchet.data.sources import sniffed
 
-    whole = head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1] or head
-    try:
-        data, _ = to_utf8(whole, encoding=encoding, name="the first lines")
-    except DataError:
-        return "text"
+    data, _ = to_utf8(head, encoding=encoding, name=name)
     if (kind := sniffed(data)) in ("csv", "tsv"):
         delimiter, data, _ = layout(data, kind=kind)
-        line = data.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace")
+        line = next(iter(data.decode("utf-8", "replace").lstrip("\r\n").splitlines()), "")
         try:
             names = next(csv.reader([line], delimiter=delimiter), [])
         except csv.Error:
             names = []
         return kind if text in map(plain_name, names) else "text"
     return kind if kind == "fasttext" or f'"{text}"'.encode() in data else "text"
+
+
+def headless_format(source: Path) -> Format:
+    """The format of a CSV or TSV file without a header."""
+    from ratchet.data.delimited import headless_kind
+
+    suffix = "" if source == STDIO else _unpacked(source).suffix.lower()
+    return "tsv" if headless_kind(_head(source), kind=FORMATS.get(suffix, "")) == "tsv" else "csv"
 
 
 def table_as_csv(source: Path, *, encoding: str) -> tuple[BinaryIO, tuple[str, ...]]:
@@ -141,12 +147,24 @@ def target_of(source: Path, target: Path | None, *, kind: Format, whole: bool) -
     return target
 
 
-def _standard(which: Literal["input", "output"]) -> TextIO:
-    """Standard input or output, which a caller may have closed."""
-    found = sys.stdin if which == "input" else sys.stdout
-    if found is None:
-        raise DataError(f"Standard {which} must be open but is closed.", next_step="Name a file instead of -.")
-    return found
+def _standard_output() -> TextIO:
+    """Standard output, which a caller may have closed."""
+    if sys.stdout is None:
+        raise DataError("Standard output must be open but is closed.", next_step="Name a file instead of -.")
+    return sys.stdout
+
+
+def _standard_input(*, kind: Format) -> Iterator[BinaryIO]:
+    """Standard input; a TSV one, whose quotes must be counted first, in a file without a name."""
+    from ratchet.data.sources import stdin_stream
+
+    if kind != "tsv":
+        yield stdin_stream()
+        return
+    with tempfile.TemporaryFile() as kept:
+        shutil.copyfileobj(stdin_stream(), kept)
+        kept.seek(0)
+        yield kept
 
 
 @contextmanager
@@ -155,7 +173,7 @@ def reading(source: Path, *, kind: Format) -> Iterator[BinaryIO]:
     if source == STDIO:
         if kind == "parquet":
             raise DataError("Parquet must be read from a file but got standard input.", next_step="Save it first.")
-        yield _standard("input").buffer
+        yield from _standard_input(kind=kind)
         return
     regular_file(source)
     try:
@@ -177,8 +195,8 @@ def reading(source: Path, *, kind: Format) -> Iterator[BinaryIO]:
 def writing_to(target: Path) -> Iterator[BinaryIO]:
     """A stream that becomes ``target`` when the block ends well."""
     if target == STDIO:
-        yield _standard("output").buffer
-        _standard("output").buffer.flush()
+        yield _standard_output().buffer
+        _standard_output().buffer.flush()
         return
     if is_stream(target):
         with _named(target), target.open("wb") as raw:
@@ -217,7 +235,11 @@ def encoding_of(source: Path, *, wanted: str, kind: Format) -> str:
     if source == STDIO:
         return "utf-8-sig" if asked in (None, "utf-8") else asked
     with reading(source, kind=kind) as reader:
-        start = reader.read(4)
+        start = reader.read(_HEAD)
+    if asked == "utf-16":
+        from ratchet.data.encoding import byte_order
+
+        return byte_order(start)
     if asked in (None, "utf-8") and start.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
     return asked or _detected(source, kind=kind)

@@ -18,6 +18,7 @@ from ratchet.serve.ends import (
     STDIO,
     encoding_of,
     format_of,
+    headless_format,
     reading,
     table_as_csv,
     target_of,
@@ -96,7 +97,7 @@ def predict_file(
     source = Path(source)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     text = text or opened.manifest.text_column
-    streamed = format or ("csv" if columns else format_of(source, text=text, encoding=encoding))
+    streamed = format or (headless_format(source) if columns else format_of(source, text=text, encoding=encoding))
     kind, whole = streamed or "csv", streamed is None
     goal = target_of(source, None if target is None else Path(target), kind=kind, whole=whole)
     tally = _Tally(model or load_model(opened, threads=threads), each_label=each_label)

@@ -7,9 +7,10 @@ import difflib
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, TypeVar
 
 from ratchet.bounds import LINE_CHARACTERS, require_columns
@@ -89,6 +90,11 @@ def _opened(work: Pass, *, newline: str | None) -> Iterator[tuple[TextIO, TextIO
             f"{error.object[error.start : error.start + 4].hex(' ')}.",
             next_step="Name its encoding with --encoding.",
         ) from error
+    except UnicodeError as error:
+        raise DataError(
+            f"{work.name} must be in the encoding {work.encoding} but is not: {error}.",
+            next_step="Name its encoding with --encoding.",
+        ) from error
     finally:
         reader.detach()
         writer.detach()
@@ -102,13 +108,12 @@ def delimited(work: Pass, *, delimiter: str) -> None:
     """
     from ratchet.data.delimited import header_of, layout
 
-    quoted = delimiter == "," or not work.source.seekable() or _quotes_in_pairs(work)
+    kind = "tsv" if delimiter == "\t" else "csv"
+    quoted = kind == "csv" or _quotes_are_regular(work)
     with _cell_limit(), _opened(work, newline="") as (reader, writer):
         rest = _lines(reader, name=work.name)
         head = _first(rest)
-        delimiter, below, _ = layout(
-            "".join(head).encode("utf-8", "replace"), kind="tsv" if delimiter == "\t" else "csv"
-        )
+        delimiter, below, _ = layout("".join(head).encode("utf-8", "replace"), kind=kind, columns=work.header)
         blank = below[: len(below) - len(below.lstrip(b"\r\n"))].count(b"\n")
         style = _dialect(delimiter, quoted=quoted)
         parsed = csv.reader(itertools.chain(head[blank:], rest), style)
@@ -122,17 +127,33 @@ def delimited(work: Pass, *, delimiter: str) -> None:
                 rows, header = itertools.chain([header], rows), names
             index = work.text_index(header)
             work.refuse_taken(header)
-            out = csv.writer(_Rows(writer), style)
-            out.writerow([*header, *work.columns])
+            out = _Table(writer, style, name=work.name)
+            out.write([[*header, *work.columns]])
             for block in _blocks(
                 _same_width(rows, width=len(header), name=work.name), size=lambda row: len(row[index])
             ):
                 added = work.annotate([row[index] for row in block])
-                out.writerows([*row, *_cells(cells, work.columns)] for row, cells in zip(block, added, strict=True))
+                out.write([*row, *_cells(cells, work.columns)] for row, cells in zip(block, added, strict=True))
         except csv.Error as error:
             raise DataError(
                 f"{work.name} must have its quotes in pairs but near line {parsed.line_num} has not: {error}.",
                 next_step="Close the quote, double it, or put the whole cell in quotes.",
+            ) from error
+
+
+class _Table:
+    """Writes rows; without quoting there are cells that can not be written."""
+
+    def __init__(self, target: TextIO, style: type[csv.Dialect], *, name: str) -> None:
+        self._writer, self._name = csv.writer(_Rows(target), style), name
+
+    def write(self, rows: Iterable[Sequence[str]]) -> None:
+        try:
+            self._writer.writerows(rows)
+        except csv.Error as error:
+            raise DataError(
+                f"A label must be without tabs and line breaks, since {self._name} has no quoting, but one has some.",
+                next_step="Save the table as CSV, or as JSON lines.",
             ) from error
 
 
@@ -181,16 +202,18 @@ def _dialect(delimiter: str, *, quoted: bool) -> type[csv.Dialect]:
     return Style
 
 
-def _quotes_in_pairs(work: Pass) -> bool:
-    """Whether a whole TSV file can be read with quoting; the source is at its start again afterwards."""
+def _quotes_are_regular(work: Pass) -> bool:
+    """Whether a TSV file is read with quoting, told as ``check`` and ``run`` tell it; the source is at its start afterwards."""
+    from ratchet.data.delimited import layout
+    from ratchet.data.strict import regular
+
     reader = io.TextIOWrapper(work.source, encoding=work.encoding, newline="")
     try:
-        with _cell_limit():
-            rows = csv.reader(_lines(reader, name=work.name), _dialect("\t", quoted=True))
-            return len({len(row) for row in rows if row}) <= 1
-    except csv.Error:
-        return False
-    except UnicodeDecodeError:
+        head = _first(_lines(reader, name=work.name))
+        delimiter, below, _ = layout("".join(head).encode("utf-8", "replace"), kind="tsv", columns=work.header)
+        rest = (block.encode("utf-8", "replace") for block in iter(partial(reader.read, _HEAD), ""))
+        return regular(itertools.chain([below], rest), delimiter=delimiter)
+    except UnicodeError:
         return True  # said better when the rows are read
     finally:
         reader.detach()
