@@ -164,6 +164,8 @@ class Ledger:
                 f"A {kind!r} record must come from Ledger.root or Ledger.judged but got a bare body.",
                 next_step="Only a verdict moves the champion.",
             )
+        if wrong := misfit(body, _SHAPES.get(kind, {})):
+            raise LedgerError(f"A {kind!r} record must be readable ever after but {wrong}.")
         return self._chain.append(kind, body, key=key)
 
     def note(self, kind: str, body: Mapping[str, Any], *, key: str | None = None) -> Record:

@@ -465,17 +465,19 @@ def test_both_readers_give_the_same_texts(tmp_path: Path, bundle: Bundle, data: 
             return np.full((len(texts), 2), 0.5, np.float32)
 
     source, target = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
+    form: Any = "csv" if name == "a.txt" and not columns else None  # what has no column of that name is lines
     try:
         whole = read_table(source, columns=columns).table.column("评论").to_pylist()
     except DataError as problem:
-        if "must have rows but has only a header" in str(problem) or any("\0" in text for row in rows for text in row):
+        empty = "must have rows but has only a header", "must have a header and rows but is empty"
+        if any(words in str(problem) for words in empty) or any("\0" in text for row in rows for text in row):
             return
         with pytest.raises(DataError):
-            predict_file(bundle, source, target, columns=columns, model=Heard())
+            predict_file(bundle, source, target, columns=columns, format=form, model=Heard())
         return
     except KeyError:  # such as a cell that is the separator in a table of one column: no reader can tell
         return
-    predict_file(bundle, source, target, columns=columns, model=Heard())
+    predict_file(bundle, source, target, columns=columns, format=form, model=Heard())
     assert seen == [text for text in whole if text and text.strip()]
 
 

@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.checks.context import shown
 from ratchet.data.leaks import Leaks, leaks
-from ratchet.data.moments import moments
+from ratchet.data.moments import together
 from ratchet.data.table import Dataset, Rows
 from ratchet.errors import DataError
 
@@ -152,8 +151,7 @@ def _late(train: Dataset, test: Dataset) -> tuple[list[Pair], list[str]]:
             next_step="Leave --time out, or name a column that both have.",
         )
     cells, tested = train.table.column(name), test.table.column(name)
-    both = moments(pa.chunked_array([*cells.chunks, *tested.chunks], cells.type))  # in one order of day and month
-    here, there = np.split(both.seconds, [len(train)])
+    here, there = (one.seconds for one in together(cells, tested))
     notes = []
     for table, seconds, column in ((train, here, cells), (test, there, tested)):
         lost = np.isnan(seconds)

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ratchet.checks.context import shown
+from ratchet.checks.context import SHOWN, shown
 from ratchet.checks.sides import Sides
 from ratchet.data.drift import Diff
+from ratchet.data.mask import brief
 from ratchet.data.table import Dataset, Rows
 
 EXAMPLES = 3
@@ -134,8 +135,7 @@ def _apart(before: str, after: str, *, lead: int = 24) -> tuple[str, str]:
         (i for i, (x, y) in enumerate(zip(before, after, strict=False)) if x != y), min(len(before), len(after))
     )
     start = max(0, same - lead) if same > 2 * lead else 0
-    mark = "…" if start else ""
-    return mark + shown(before[start:]), mark + shown(after[start:])
+    return brief(before, start, most=SHOWN), brief(after, start, most=SHOWN)
 
 
 def _cells(side: Dataset, row: int, *, old: bool) -> dict[str, tuple[str, str]]:

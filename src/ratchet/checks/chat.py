@@ -13,6 +13,7 @@ from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.turns import Chat, Turn, rows
 from ratchet.data.duplicates import normalise
+from ratchet.data.mask import brief
 from ratchet.forms import HAN, HANGUL, KANA, characters
 
 GIVES = (
@@ -147,7 +148,7 @@ class _Seen:
         if len(answer) >= (_COPIED_DENSE if _DENSE.search(answer) else _COPIED) and answer in normalise(asked):
             self.copied[row] = f"the answer, {len(answer):,} characters, is part of the prompt"
         if _REFUSAL.match(turns[-1].text):
-            self.refused[row] = "the answer begins: " + " ".join(turns[-1].text.split())[:40]
+            self.refused[row] = "the answer begins: " + brief(" ".join(turns[-1].text.split()), most=40)
 
 
 def _digest(text: str) -> bytes:

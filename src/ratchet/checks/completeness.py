@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity, patch
+from ratchet.data.mask import brief
 from ratchet.data.strings import first_bytes
 from ratchet.data.table import Rows
 
@@ -74,7 +75,7 @@ def check(context: Context) -> Iterator[Finding]:
             yield context.finding(
                 "completeness.constant",
                 severity="note",
-                message=f"Every cell of the column {name!r} is {column[0].as_py()!r}."[:200],
+                message=f"Every cell of the column {name!r} is {brief(column[0].as_py(), most=80)!r}.",
                 why="A column that never changes tells a model nothing.",
                 rows=len(table),
                 column=name,

@@ -20,7 +20,7 @@ from ratchet.checks.turns import Chat, recognised, words
 from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise, wording
 from ratchet.data.engine import LOCAL, Engine, Work, engine_of
-from ratchet.data.mask import mask
+from ratchet.data.mask import brief
 from ratchet.data.spill import shelved
 from ratchet.data.strings import coded, picked
 from ratchet.data.table import Dataset, Rows
@@ -367,7 +367,9 @@ def shown(cell: str | None, *, show: Callable[[str], str] | None = None) -> str:
     """A cell for people: one line, shortened, personal data masked, what a terminal would obey written as an escape."""
     if cell is None:
         return ""
-    text = (show or mask)(cell[: 5 * SHOWN])
+    if show is None:
+        return brief(cell, most=SHOWN)
+    text = show(cell[: 5 * SHOWN])
     return legible(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
 
 

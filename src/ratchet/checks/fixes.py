@@ -38,7 +38,8 @@ def fixed_path(target: Target) -> Path:
     ``x.yaml``.
     """
     stem = target.path.name.split(".")[0] or target.path.name
-    return target.path.with_name(f"{stem}.{'fixed' if target.is_recipe else 'ratchet'}.yaml")
+    path = target.path.with_name(f"{stem}.{'fixed' if target.is_recipe else 'ratchet'}.yaml")
+    return path if path != target.path else target.path.with_name(f"{stem}.fixed-again.yaml")
 
 
 def require_place(target: Target, *, force: bool = False) -> None:

@@ -23,6 +23,7 @@ CONFLICT_ERROR = 0.01
 MANY = 0.5
 _SPELLED = 2_000
 _RARE = 0.02
+_NAME = 64  # characters: what is longer is a text, and comparing it would take memory by the square of its length
 _BETWEEN = (";", "|", ",", "；", "，", "、")
 _FEWEST_LISTS = 3
 
@@ -230,7 +231,9 @@ def _misspelled(context: Context) -> Iterator[Finding]:
     names, counts = context.labels.values, context.labels.counts
     if not 3 <= len(names) <= _SPELLED:
         return
-    words = [number for number, name in enumerate(names) if len(name) >= 4 and not any(c.isdigit() for c in name)]
+    words = [
+        number for number, name in enumerate(names) if 4 <= len(name) <= _NAME and not any(c.isdigit() for c in name)
+    ]
     frequent = [number for number in words if counts[number] >= _RARE * counts.max()]
     by_gap = defaultdict(list)
     for number in frequent:

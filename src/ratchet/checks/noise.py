@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.data.review import guarded
+from ratchet.data.strings import picked
 from ratchet.data.table import Rows
 from ratchet.paired import normal_quantile
 from ratchet.workspace import write_named
@@ -139,12 +140,13 @@ def suspects(context: Context) -> tuple[Suspect, ...]:
     found = doubts(bench.out_of_fold * known.astype(np.float32), bench.truth)
     copies = np.bincount(bench.pair, minlength=len(bench.first))
     conflicting = np.isin(context.groups[bench.first], context.conflicting_groups)
-    dataset = context.dataset
+    dataset, cells = context.dataset, bench.texts
+    raw = picked(dataset.table.column(dataset.roles.text), bench.first[found.index]).to_pylist()  # of conversations
     return tuple(
         Suspect(
             file=dataset.files[dataset.file_index[bench.first[i]]],
             row=int(dataset.origin[bench.first[i]]),
-            text=bench.texts[i],
+            text=cells[i] if context.chat is None else raw[rank],
             label=bench.labels[i],
             suggested=bench.names[found.suggested[rank]],
             probability=round(float(found.given_probability[rank]), 4),

@@ -10,7 +10,7 @@ from ratchet.checks.context import Context, counted, percent, shown
 from ratchet.checks.finding import Finding
 from ratchet.data.labels import one_spelling
 from ratchet.data.leaks import leaks
-from ratchet.data.moments import moments
+from ratchet.data.moments import together
 from ratchet.data.table import Dataset
 
 GIVES = ("parts.leak", "parts.time", "parts.labels", "parts.column")
@@ -127,7 +127,7 @@ def _order(context: Context, test: Dataset) -> Iterator[Finding]:
     time = context.dataset.roles.time
     if time is None or time not in test.table.column_names:
         return
-    seen, asked = (moments(dataset.table.column(time)).seconds for dataset in (context.dataset, test))
+    seen, asked = (one.seconds for one in together(context.dataset.table.column(time), test.table.column(time)))
     if np.isnan(seen).all() or np.isnan(asked).all():
         return
     rows = np.flatnonzero(asked <= np.nanmax(seen)).astype(np.int64)

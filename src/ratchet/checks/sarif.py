@@ -11,6 +11,7 @@ from urllib.parse import quote
 import ratchet
 from ratchet.checks.checkup import Checkup
 from ratchet.checks.finding import Example, Finding
+from ratchet.checks.fixes import one_line
 from ratchet.checks.target import Target
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -52,7 +53,7 @@ def _rule(finding: Finding) -> dict[str, Any]:
 
 
 def _result(finding: Finding, target: Target, rules: Sequence[str]) -> dict[str, Any]:
-    fix = f" Fix, as a patch of the recipe: {' '.join(finding.fix.split())}" if finding.fix else ""
+    fix = f" Fix, in the recipe: {one_line(finding.fix)}" if finding.fix else ""
     places = [(file, int(rows[0])) for file, rows in finding.row_numbers.items() if len(rows)]
     places = places or [(example.file, example.row) for example in finding.examples[:1]]
     file, row = places[0] if places else (target.dataset.files[0], None)
@@ -60,7 +61,7 @@ def _result(finding: Finding, target: Target, rules: Sequence[str]) -> dict[str,
         "ruleId": finding.id,
         "ruleIndex": rules.index(finding.id),
         "level": finding.severity,
-        "message": {"text": f"{finding.message} {finding.why}{fix}"},
+        "message": _message(f"{finding.message} {finding.why}{fix}"),
         "locations": [{"physicalLocation": _place(target, file, row)}],
         "partialFingerprints": {"ratchetFinding/v1": f"{finding.id}:{finding.column}:{file}"},
         "properties": {"rows": finding.rows, "share": finding.share, "column": finding.column, "fix": finding.fix},
@@ -70,9 +71,14 @@ def _result(finding: Finding, target: Target, rules: Sequence[str]) -> dict[str,
     return result
 
 
+def _message(text: str) -> dict[str, str]:
+    """A message; its braces are doubled, since single ones stand for arguments (section 3.11.5)."""
+    return {"text": text.replace("{", "{{").replace("}", "}}")}
+
+
 def _related(target: Target, example: Example, number: int) -> dict[str, Any]:
     place = _place(target, example.file, example.row)
-    return {"id": number, "physicalLocation": place, "message": {"text": str(example)}}
+    return {"id": number, "physicalLocation": place, "message": _message(str(example))}
 
 
 def _place(target: Target, file: str, row: int | None) -> dict[str, Any]:

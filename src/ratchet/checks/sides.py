@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -83,11 +84,13 @@ def open_sides(
         for side in (first, second)
     ]
     guess, roles = _roles(tables, config=config, given=given)
+    own = partial(with_nulls, missing=config.missing, label=roles.label, no_label=config.no_label)
+    tables = [[replace(raw, table=own(raw.table)) for raw in side.rows] for side in (first, second)]
     tests = [read_table(test, encoding=encoding, name=spoken(test))] if test else list(second.test or first.test)
     notes = []
     if first.sealed and second.sealed and first.sealed != second.sealed:
         notes.append("The sealed test part is another one, so scores on the two can not be compared.")
-    sealed = [replace(raw, table=with_nulls(raw.table, missing=config.missing)) for raw in tests]
+    sealed = [replace(raw, table=own(raw.table)) for raw in tests]
     return Sides(
         names=(first.name, second.name),
         a=dataset_of(tables[0], roles=roles),

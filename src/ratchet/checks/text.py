@@ -12,6 +12,7 @@ import numpy as np
 from ratchet.checks.characters import SCRIPTS
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity, mending, patch
+from ratchet.data.mask import brief
 from ratchet.data.mend import CONTROLS, HTML, INVISIBLE, plain
 from ratchet.data.mojibake import COARSE, LOST, repaired
 from ratchet.data.table import Rows
@@ -44,7 +45,7 @@ def _meant(before: str, after: str) -> str:
     """The text as it was meant, from a little before the first place that changes."""
     place = next((n for n, (x, y) in enumerate(zip(before, after, strict=False)) if x != y), 0)
     start = 0 if place < _SHOWN - 20 else place - 20
-    return "meant: " + ("… " if start else "") + " ".join(after[start:].split())[:_SHOWN]
+    return "meant: " + " ".join(brief(after, start, most=_SHOWN).split())
 
 
 def _mojibake(context: Context) -> Iterator[Finding]:

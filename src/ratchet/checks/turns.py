@@ -189,7 +189,7 @@ def _turn(message: dict[str, Any]) -> Turn:
 def _plain(content: Any) -> str:
     """The text of a message; of one in parts, the texts, and the kinds of what is no text."""
     if isinstance(content, list):
-        return "\n".join(map(_plain, content))
+        return "\n".join(_plain(piece) if not isinstance(piece, list) else str(piece) for piece in content)
     if isinstance(content, dict):
         return str(content["text"]) if "text" in content else f"[{content.get('type', 'part')}]"
     return "" if content is None else str(content)

@@ -118,7 +118,8 @@ def with_names(table: pa.Table, features: Mapping[str, Any] | None = None, *, na
     Raises:
         DataError: a number has no name.
     """
-    for column, feature in (features or _of_metadata(table) or {}).items():
+    features = features if isinstance(features, Mapping) else _of_metadata(table) or {}
+    for column, feature in features.items():
         names = feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
         if not names or column not in table.column_names:
             continue

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ratchet.data.strings import taken
 from ratchet.data.table import Dataset, Rows
 
 SCHEMA = pa.schema(
@@ -87,4 +88,4 @@ def _put(dataset: Dataset, column: str, rows: Rows, now: pa.Array | pa.ChunkedAr
     fresh = now if isinstance(now, pa.ChunkedArray) else pa.chunked_array([now])
     pool = pa.chunked_array([*cells.chunks, *fresh.cast(cells.type).chunks], cells.type)
     at = dataset.table.column_names.index(column)
-    return replace(dataset, table=dataset.table.set_column(at, column, pool.take(pa.array(index))))
+    return replace(dataset, table=dataset.table.set_column(at, column, taken(pool, index)))

@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ratchet.data.mask import mask
+from ratchet.data.mask import brief
 from ratchet.data.roles import is_usual
 from ratchet.errors import DataError
-from ratchet.forms import legible
 
 _MARKS = (",", ";", "\t", "|")
 _RARE = ("\x01", "^", "~")
@@ -81,7 +80,7 @@ def layout_notes(table: pa.Table, *, titles: Sequence[str], name: str) -> tuple[
 
 
 def _shown(cell: str) -> str:
-    return repr(legible(mask(cell[:_SHOWN])))
+    return repr(brief(cell, most=_SHOWN))
 
 
 def _header_notes(table: pa.Table, *, name: str) -> tuple[str, ...]:

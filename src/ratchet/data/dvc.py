@@ -100,7 +100,8 @@ def _outs(stage: Any, *, folder: Path) -> Iterator[Path]:
     stage = stage.get("do", stage) if isinstance(stage.get("do"), dict) else stage
     base = folder / str(stage.get("wdir", "."))
     for kind in ("outs", "metrics", "plots"):
-        for out in stage.get(kind) or ():
+        outs = stage.get(kind) or ()
+        for out in outs if isinstance(outs, list) else [outs]:
             name = next(iter(out), "") if isinstance(out, dict) else str(out)
             yield Path(os.path.normpath(base / str(name)))
 
@@ -120,7 +121,7 @@ def write_stage(recipe: Path, *, files: Sequence[Path]) -> Path:
     if not target.exists():
         write_atomic(target, write_yaml({"stages": {STAGE: stage}}).encode())
         return target
-    if _mapping(target).get("stages", {}).get(STAGE) != stage:
+    if (_mapping(target).get("stages") or {}).get(STAGE) != stage:
         raise DataError(
             f"{target} must have the stage {STAGE!r} but was written by somebody else, and stays as it is.",
             next_step=f"Add under stages: {write_yaml({STAGE: stage}, flow=True).strip()}",

@@ -229,11 +229,15 @@ def _data_files(folder: Path, value: Any) -> Splits:
     for entry in entries:
         plain = isinstance(entry, str)
         split = "train" if plain else str(entry.get("split", "train")) if isinstance(entry, dict) else ""
-        patterns = entry if plain else entry.get("path", ()) if isinstance(entry, dict) else ()
-        for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        patterns = entry if plain else entry.get("path") if isinstance(entry, dict) else ()
+        for pattern in patterns if isinstance(patterns, list) else [patterns]:
             if not isinstance(pattern, str) or ".." in pattern or pattern.startswith("/"):
                 continue
-            found = sorted((file for file in folder.glob(pattern) if file.is_file() and _is_table(file)), key=natural)
+            try:
+                matching = [*folder.glob(pattern)]
+            except (ValueError, NotImplementedError):  # an empty pattern, or ** beside other characters
+                continue
+            found = sorted((file for file in matching if file.is_file() and _is_table(file)), key=natural)
             if found:
                 splits[split] = (*splits.get(split, ()), *found)
     return splits

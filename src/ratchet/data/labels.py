@@ -67,7 +67,8 @@ def _require_two_rows(dataset: Dataset, counts: Counter[str]) -> None:
         return
     shown = ", ".join(map(repr, single[:_NAMED])) + (" and others" if len(single) > _NAMED else "")
     if len(single) == 1:
-        row = dataset.place(dataset.labels.index(single[0]))
+        rows = [row for row, label in enumerate(dataset.labels) if label == single[0]]
+        row = dataset.place(next((row for row in rows if dataset.texts[row].strip()), rows[0]))
         problem = f"Every label must have at least 2 rows but {shown} has 1 ({row})."
     else:
         problem = f"Every label must have at least 2 rows but {len(single):,} of {len(counts):,} have 1: {shown}."

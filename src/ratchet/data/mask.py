@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ratchet.forms import HAN, characters
+from ratchet.forms import HAN, characters, legible
 
+_AROUND = 600  # characters: no passage that is masked is longer
 _LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_DIGITS = "10X98765432"
@@ -169,17 +170,55 @@ def mask(text: str, *, kinds: tuple[str, ...] | None = None) -> str:
     >>> mask("call 13812345678 or a.b@example.com")
     'call 138****5678 or a***@example.com'
     """
+    places = _masked(text, kinds=kinds)
+    return text if places is None else "".join(places)
+
+
+def part(text: str, start: int = 0, *, most: int) -> str:
+    """As many characters of the text from ``start`` on, masked as they are in the whole: nothing is cut before it is masked."""
+    first = max(0, start - _AROUND)
+    near = text[first : start + most + _AROUND]
+    places = _masked(near, kinds=None)
+    shown = near if places is None else places
+    return "".join(shown[start - first : start - first + most])
+
+
+def brief(text: str, start: int = 0, *, most: int) -> str:
+    """:func:`part` for people: one line, an ellipsis where something is left out, nothing that a terminal would obey."""
+    shown = part(text, start, most=most)
+    more = len(text) > start + most or len(shown) > most
+    return legible(("…" if start else "") + (shown[: most - 1] + "…" if more else shown))
+
+
+def _masked(text: str, *, kinds: tuple[str, ...] | None) -> list[str] | None:
+    """What is shown for each character, all of a masked passage for its first one; ``None``: nothing is masked."""
+    places: list[str] | None = None
     for kind in KINDS:
         if kinds is None or kind.name in kinds:
-            half = _half(text)
-            for match in reversed([*kind.pattern.finditer(half)]):
+            for match in [*kind.pattern.finditer(_half(text))]:
                 if kind.sound(match[0]):
+                    places = list(text) if places is None else places
+                    (start, end), kept = match.span(), text[match.start() : match.end()]
                     shown = kind.mask(match[0])
-                    kept = text[match.start() : match.end()]
                     if len(shown) == len(kept):  # separators stay as they were written
                         shown = "".join(k if m in "- " else m for m, k in zip(shown, kept, strict=True))
-                    text = text[: match.start()] + shown + text[match.end() :]
-    return text
+                    # What is shown of it, before and behind, stays character for character: a later kind may see it.
+                    head = _alike(shown, kept)
+                    tail = _alike(shown[head:][::-1], kept[head:][::-1])
+                    if head + tail == len(kept) and shown != kept:  # something is put in between
+                        head, tail = (head - 1, tail) if head else (head, tail - 1)
+                    middle = len(kept) - head - tail
+                    if middle:
+                        places[start + head : end - tail] = [shown[head : len(shown) - tail], *[""] * (middle - 1)]
+                        text = text[: start + head] + "*" * middle + text[end - tail :]
+    return places
+
+
+def _alike(first: str, second: str) -> int:
+    """How many characters both begin with."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
 
 
 def _half(text: str) -> str:

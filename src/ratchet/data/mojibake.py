@@ -20,6 +20,7 @@ _PLAIN_HAN = characters(COMMON_HAN)
 _CHINESE = re.compile("[\u3000-\u303f" + _PLAIN_HAN + "\uff00-\uffef“”‘’—…·]*")
 _USUAL = re.compile("[\t\n\r -~\u00a0-\u00ff\u2010-\u2026\u20ac\u2122\u3000-\u303f" + _PLAIN_HAN + "\uff00-\uffef]*")
 _PAGES = {"mac_roman": "Mac Roman", "cp437": "code page 437"}
+_SPACE = 64  # characters around a run, at most, that is the whole of a text
 _SHORT = 12
 _TYPOGRAPHY = frozenset("”’“‘…–—®™»«²³¹±·¼½¾°•†‡")
 _LENGTHS = {chr(lead): 3 if lead < 0xF0 else 4 for lead in range(0xE0, 0xF8)}
@@ -107,7 +108,8 @@ def _sure(match: re.Match[str]) -> bool:
     letters = [unicodedata.name(character, "").split(" ")[0] for character in meant if character.isalpha()]
     if len(meant) > 1 and any(first == second for first, second in pairwise(letters)):
         return True
-    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    before = match.string[match.start() - 1] if match.start() else ""
+    after = match.string[match.end() : match.end() + 1]
     at_the_end = not after.isalpha() and all(character in _TYPOGRAPHY for character in match[0][1:])
     lead = match[0][0]
     if len(meant) > 1 or len(match[0]) != _LENGTHS.get(lead, 2):
@@ -145,7 +147,7 @@ def _with_losses(run: str) -> str:
 def _gbk_as_latin1(match: re.Match[str]) -> str:
     run = match[0]
     raw = _raw(run)
-    whole = len(run) == len(match.string.strip())
+    whole = len(match.string) <= len(run) + _SPACE and len(run) == len(match.string.strip())
     if len(raw) < (4 if whole else 6) or (len(raw) % 2 and len(raw) < 9):
         return run  # accented letters in a row are short
     meant, rest = raw[: len(raw) // 2 * 2], run[len(raw) // 2 * 2 :]

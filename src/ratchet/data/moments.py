@@ -7,12 +7,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ratchet.data.mask import brief
 from ratchet.data.strings import coded
 from ratchet.errors import DataError
 
@@ -115,10 +117,30 @@ def _order(values: Sequence[str]) -> Order:
             month = value
         if day and month:
             raise DataError(
-                f"Dates of one column must be written in one order but there are {day!r} and {month!r}.",
+                f"Dates of one column must be written in one order but there are {brief(day, most=LONGEST)!r} and "
+                f"{brief(month, most=LONGEST)!r}.",
                 next_step="Write them as 2024-01-31.",
             )
     return "month" if month else "day"
+
+
+def together(*columns: pa.ChunkedArray) -> list[Moments]:
+    """The moments of columns that are written alike: one order of day and month for all of them.
+
+    Raises:
+        DataError: as of :func:`moments`.
+    """
+    chunks = [chunk for column in columns for chunk in column.cast(pa.large_string()).chunks]
+    every = moments(pa.chunked_array(chunks, pa.large_string()))
+    bounds = np.cumsum([0, *map(len, columns)])
+    return [
+        Moments(
+            seconds=every.seconds[start:end],
+            unreadable=every.unreadable[(every.unreadable >= start) & (every.unreadable < end)] - start,
+            order=every.order,
+        )
+        for start, end in pairwise(bounds.tolist())
+    ]
 
 
 def _drop_small(seconds: npt.NDArray[np.float64], values: Sequence[str]) -> None:

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from ratchet.config import SplitConfig
 from ratchet.data.leaks import LEAK
-from ratchet.data.moments import moments
+from ratchet.data.mask import brief
+from ratchet.data.moments import together
 from ratchet.data.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.data.quarantine import Quarantine, removed
 from ratchet.data.table import Dataset, Rows, concat
 from ratchet.data.units import units
 from ratchet.errors import DataError
+
+_SHOWN = 40  # characters of a cell or a term
 
 Floats = npt.NDArray[np.float64]
 NO_TIME = "time.missing"
@@ -92,21 +94,19 @@ def times(*tables: Dataset) -> list[Floats]:
             raise DataError(
                 f"{table.files[0]} must have a time column to be put in order but has none.", next_step="Set data.time."
             )
-        columns.append(table.table.column(name).cast(pa.large_string()))
-    found = moments(pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.large_string()))
-    starts = np.cumsum([0, *map(len, tables)])
-    if len(found.unreadable):
-        at = int(found.unreadable[0])
-        which = int(np.searchsorted(starts, at, side="right")) - 1
-        row = at - int(starts[which])
+        columns.append(table.table.column(name))
+    found = together(*columns)
+    which = next((number for number, one in enumerate(found) if len(one.unreadable)), None)
+    if which is not None:
+        row = int(found[which].unreadable[0])
         raise DataError(
             f"Every cell of the time column {tables[which].roles.time!r} must be a date, a time or seconds since 1970 but "
-            f"{tables[which].place(row)} has {columns[which][row].as_py()!r}.",
+            f"{tables[which].place(row)} has {brief(columns[which][row].as_py(), most=_SHOWN)!r}.",
             next_step="Set data.time to another column."
-            if 2 * len(found.unreadable) > starts[-1]
+            if 2 * sum(len(one.unreadable) for one in found) > sum(map(len, tables))
             else "Correct the cell, or empty it: a row without a time goes to the quarantine.",
         )
-    return np.split(found.seconds, starts[1:-1])
+    return [one.seconds for one in found]
 
 
 def _cut(seconds: Floats, *, config: SplitConfig, given: bool) -> Rows:

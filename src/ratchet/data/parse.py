@@ -174,7 +174,8 @@ def _split_rows(columns: list[str], rows: list[list[Any]], *, name: str) -> list
     Raises:
         DataError: a name is there twice, or a row has more or fewer cells than there are names.
     """
-    twice = next((column for place, column in enumerate(columns) if column in columns[:place]), None)
+    require_columns(len(columns), name=name)
+    twice = next((column for column, count in Counter(columns).items() if count > 1), None)
     if twice is not None:
         raise DataError(
             f"The columns of {name} must have different names but {twice!r} is there twice.", next_step="Rename one."
@@ -289,6 +290,8 @@ def json_row(line: bytes | str, *, number: int, name: str) -> dict[str, str | No
     """
     try:
         row = _digits_kept(line)
+        plain = _numbers_read(line) if isinstance(row, dict) and any(map(_is_nested, row.values())) else row
+        cells = _as_cells(row, plain=plain) if isinstance(row, dict) else {}
     except ValueError as problem:
         raise DataError(
             f"Line {number} of {name} must be one JSON object but is not: {problem}.",
@@ -299,8 +302,7 @@ def json_row(line: bytes | str, *, number: int, name: str) -> dict[str, str | No
             f"Line {number} of {name} must be a JSON object but is {type(row).__name__}.",
             next_step='Write rows as {"text": ..., "label": ...}.',
         )
-    plain = _numbers_read(line) if any(map(_is_nested, row.values())) else row
-    return _as_cells(row, plain=plain)
+    return cells
 
 
 def _digits_kept(data: bytes | str) -> Any:
@@ -420,4 +422,7 @@ def _json_cells(part: pa.Array) -> list[str | None]:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

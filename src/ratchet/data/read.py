@@ -331,6 +331,11 @@ def _require_different_roles(config: DataConfig) -> None:
 
 def _require_columns(raw: RawTable, *, config: DataConfig) -> None:
     names = raw.table.column_names
+    if own := next((name for name in names if name.startswith("ratchet.")), None):
+        raise DataError(
+            f"{raw.name} must not have the column {own!r}, a name that Ratchet writes itself.",
+            next_step="Rename the columns that begin with ratchet., or leave them out.",
+        )
     for role in ("text", "label", "group", "time", "id"):
         column = getattr(config, role)
         if column is None or column in names:

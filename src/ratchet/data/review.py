@@ -130,17 +130,19 @@ def _with_copies(decided: Sequence[tuple[int, str]], dataset: Dataset) -> Answer
 
 def _file(name: str, files: tuple[str, ...]) -> int:
     """The number of a file: by its whole name, else by its last part where only one file has that; -1: none."""
-    if name in files:
-        return files.index(name)
+    for written in (name, unguarded(name)):
+        if written in files:
+            return files.index(written)
     alike = [i for i, file in enumerate(files) if PurePath(file).name == PurePath(name).name]
     return alike[0] if len(alike) == 1 else -1
 
 
 def _number(cell: str | None) -> int:
     try:
-        return int(float(cell or ""))  # a spreadsheet may write 7.0
+        number = int(float(cell or ""))  # a spreadsheet may write 7.0
     except (ValueError, OverflowError):
         return -1
+    return number if 0 < number < 1 << 62 else -1
 
 
 def _same(cell: str, now: str) -> bool:

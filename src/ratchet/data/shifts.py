@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ratchet.data.duplicates import exact_groups, renumbered, united
+from ratchet.data.mask import brief
 from ratchet.data.permute import (
     STAGE,
     Deal,
@@ -25,6 +26,8 @@ from ratchet.data.permute import (
 from ratchet.data.table import Dataset, Rows, concat, row_digests
 from ratchet.data.traits import Trait, traits
 from ratchet.data.vocabulary import Terms, count_terms
+
+_SHOWN = 40  # characters of a cell or a term
 
 Between = Literal["all", "added", "removed"]
 """Which rows are compared: all of ``b`` with all of ``a``; those only in ``b`` with all of ``a``; or those of ``a`` that are
@@ -119,7 +122,8 @@ class Pool:
         if group is not None:
             cells = rows.column(group)
             named = (
-                f"{s}\0{row if cell is None else cell}" for row, (s, cell) in enumerate(zip(side, cells, strict=True))
+                f"{s}\0" + (f"\0{row}" if cell is None else cell)
+                for row, (s, cell) in enumerate(zip(side, cells, strict=True))
             )
             unit = united(unit, exact_groups(named, form=str))
         return cls(between=between, rows=rows, old=len(old), unit=renumbered(unit))
@@ -220,7 +224,7 @@ def _telling(terms: Terms, is_new: Mask) -> tuple[Share, ...]:
     score = np.abs(new - old) / np.sqrt(np.maximum(both * (1 - both) * (1 / texts[0] + 1 / texts[1]), 1e-12))
     order = np.argsort(-score, kind="stable")[:_LISTED]
     return tuple(
-        Share(name=terms.names[place], old=float(old[place]), new=float(new[place]))
+        Share(name=brief(terms.names[place], most=_SHOWN), old=float(old[place]), new=float(new[place]))
         for place in order.tolist()
         if score[place] > 0
     )
@@ -252,7 +256,7 @@ def _words(pool: Pool, trait: Trait) -> str:
     sides = [np.bincount(trait.cells[side & (trait.cells >= 0)], minlength=trait.width) for side in (~new, new)]
     before, after = (side / max(side.sum(), 1) for side in sides)
     place = int(np.argmax(np.abs(after - before).round(9)))  # of two that mirror each other, the first
-    return f"{trait.names[place]} {_percent(before[place])} -> {_percent(after[place])}"
+    return f"{brief(trait.names[place], most=_SHOWN)} {_percent(before[place])} -> {_percent(after[place])}"
 
 
 def _percent(share: float) -> str:

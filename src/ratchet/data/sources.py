@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Literal, cast
 from ratchet.data import folders
 from ratchet.data.hub import HUB, download, hub_name
 from ratchet.errors import DataError
+from ratchet.forms import FORMATS
 from ratchet.store import file_sha256, regular_file
 
 Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
@@ -80,9 +81,19 @@ def members(path: Path) -> list[Path]:
     source = locate(path, name=str(path))
     if source.kind == "stdin":
         return [path]
-    if source.kind == "file" and source.part:
-        return [path]
+    if source.kind == "file" and FORMATS.get(source.path.suffix.lower()) == "xlsx":
+        return [source.path.with_name(f"{source.path.name}#{_sheet(source).casefold()}")]
     return list(source.files)
+
+
+def _sheet(source: Source) -> str:
+    """The name of the sheet that is read; a workbook that can not be read is refused by who reads it."""
+    from ratchet.data.xlsx import chosen_sheet
+
+    try:
+        return chosen_sheet(source.path.read_bytes(), sheet=source.part, name=source.name)
+    except (OSError, DataError):
+        return source.part
 
 
 def source_bytes_hash(path: Path) -> str:

@@ -90,7 +90,7 @@ def _watch(mapped: mmap.mmap) -> None:
     global _keeper
     with _guard:
         _maps.add(mapped)
-        if _keeper is None or not _keeper.is_alive():
+        if _keeper is None:
             _keeper = threading.Thread(target=_keep_giving_back, name="ratchet-spill", daemon=True)
             _keeper.start()
 
@@ -104,9 +104,14 @@ def give_back() -> None:
 
 
 def _keep_giving_back() -> None:
-    while _maps:
+    global _keeper
+    while True:
         time.sleep(_PAUSE)
         give_back()
+        with _guard:
+            if not _maps:
+                _keeper = None
+                return
 
 
 def _forget() -> None:

@@ -15,6 +15,7 @@ from ratchet.data.table import Rows
 PIECE = 1 << 22  # bytes
 _BLOCK = 3 << 16  # bytes, some 65,000 Chinese characters: what is computed from them stays in the second-level cache
 _EACH = 32  # bytes that a string counts for at least
+_TAKEN = 1 << 19  # rows
 _SMALL = 1 << 30  # bytes: a column with more may not fit the 32-bit offsets of Arrow's small strings
 
 Points = npt.NDArray[np.uint32]
@@ -52,6 +53,22 @@ def picked(cells: pa.Array | pa.ChunkedArray, rows: Rows) -> pa.Array:
         parts = [part.cast(pa.large_string()) for part in parts]
     found = pa.concat_arrays(parts) if parts else pa.array([], cells.type)
     return found if (order[1:] > order[:-1]).all() else found.take(pa.array(np.argsort(order), pa.int64()))
+
+
+def taken(column: pa.ChunkedArray, rows: Rows) -> pa.ChunkedArray:
+    """As :func:`picked`, in chunks that are small enough for the type of the column."""
+    chunks = [picked(column, rows[start : start + _TAKEN]) for start in range(0, len(rows), _TAKEN)]
+    while any(chunk.type != column.type for chunk in chunks):
+        chunks = [half for chunk in chunks for half in _narrow(chunk, column.type)]
+    return pa.chunked_array(chunks, column.type)
+
+
+def _narrow(chunk: pa.Array, kind: pa.DataType) -> list[pa.Array]:
+    """A chunk of this type, or two halves of one that is too large for it."""
+    if chunk.type == kind or chunk.nbytes < _SMALL:
+        return [chunk if chunk.type == kind else pa.array(chunk.to_pylist(), kind)]
+    half = len(chunk) // 2
+    return [chunk.slice(0, half), chunk.slice(half)]
 
 
 def pieces(cells: pa.Array | pa.ChunkedArray, *, size: int = PIECE) -> list[pa.Array]:

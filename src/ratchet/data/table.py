@@ -76,10 +76,12 @@ class Dataset:
 
     def take(self, rows: Rows | Sequence[int]) -> Dataset:
         """The given rows (0-based positions in this dataset), in that order."""
+        from ratchet.data.strings import taken as cells_taken  # it needs this module
+
         index = np.asarray(rows, dtype=np.int64)
         taken = replace(
             self,
-            table=self.table.take(pa.array(index)),
+            table=pa.table({name: cells_taken(self.table.column(name), index) for name in self.table.column_names}),
             file_index=self.file_index[index],
             origin=self.origin[index],
         )

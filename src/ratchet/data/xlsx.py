@@ -8,7 +8,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol, TypeVar
 from xml.etree.ElementTree import ParseError, XMLParser
 
@@ -18,6 +19,7 @@ from ratchet.bounds import unpacks_too_far
 from ratchet.data.xlsx_cells import Cells, Damaged, DateStyles, Texts
 from ratchet.errors import DataError
 
+T = TypeVar("T")
 _CHUNK = 1 << 20
 _MOST_PARTS, _MOST_TAGS = 100_000, 1_000
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -41,11 +43,20 @@ def from_xlsx(data: bytes, *, sheet: str = "", name: str) -> tuple[pa.Table, tup
         DataError: the file is no workbook, encrypted, damaged or too large; there is no such sheet; the sheet is empty;
             its header has merged cells; or a formula has no stored value.
     """
+    return _of_workbook(data, partial(_table, sheet=sheet), name=name)
+
+
+def chosen_sheet(data: bytes, *, sheet: str = "", name: str) -> str:
+    """The name of the sheet that :func:`from_xlsx` reads; arguments and errors as there."""
+    return _of_workbook(data, partial(_chosen, sheet=sheet), name=name)
+
+
+def _of_workbook(data: bytes, find: Callable[[_Workbook], T], *, name: str) -> T:
     if data.startswith(_OLE):
         raise _ole(data, name=name)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
-            return _table(_Workbook(package, packed=len(data), name=name), sheet=sheet)
+            return find(_Workbook(package, packed=len(data), name=name))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, struct.error):
         raise DataError(
             f"{name} must be a whole XLSX workbook but is damaged or cut off.",
@@ -221,7 +232,7 @@ class _Workbook:
 
 
 def _table(book: _Workbook, *, sheet: str) -> tuple[pa.Table, tuple[str, ...]]:
-    chosen = _chosen(book, sheet)
+    chosen = _chosen(book, sheet=sheet)
     strings = book.part_of_kind("sharedStrings")
     styles = book.part_of_kind("styles")
     texts = book.read(strings, Texts()).found if strings else []
@@ -233,7 +244,7 @@ def _table(book: _Workbook, *, sheet: str) -> tuple[pa.Table, tuple[str, ...]]:
     return cells.table(name=where), notes
 
 
-def _chosen(book: _Workbook, sheet: str) -> str:
+def _chosen(book: _Workbook, *, sheet: str) -> str:
     names = list(book.sheets)
     if not names:
         raise DataError(f"{book.name} must have a sheet with cells but has none.", next_step="Check the file.")

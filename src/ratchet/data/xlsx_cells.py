@@ -313,7 +313,7 @@ def shortest(number: float) -> str:
 
 def date_kind(code: str) -> Date:
     """What a number format shows: ``yyyy"年"m"月"`` a date, ``0.00`` none."""
-    plain = _LITERAL.sub("", code.split(";")[0]).lower()
+    plain = _LITERAL.sub("", code).split(";")[0].lower()
     if re.search(r"\[(h+|m+|s+)\]", plain):
         return "elapsed"
     if "general" in plain:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import jinja2
 from markupsafe import Markup
 
+from ratchet.data.mask import mask
 from ratchet.report import figures
 from ratchet.report import text as words
 from ratchet.report.palette import resource, tokens
@@ -42,7 +43,8 @@ class Cut:
 
 
 def cut(text: str, limit: int = SHOWN) -> Cut:
-    """Part a text for the page."""
+    """Part a text for the page; personal data in it are masked."""
+    text = mask(text)
     start = words.head(text, limit=limit)
     # One more line is cheaper to read than a click.
     start = text if len(text) <= limit + 60 else start

@@ -129,7 +129,8 @@ def target_of(source: Path, target: Path | None, *, kind: Format, whole: bool) -
     if target is None:
         name = _unpacked(source)
         if whole:
-            return source.with_name(f"{Path(source.name.partition('#')[0]).stem}.predictions.csv")
+            before, _, part = source.name.partition("#") if not source.exists() else (source.name, "", "")
+            return source.with_name(".".join(filter(None, (Path(before).stem, part, "predictions.csv"))))
         suffix = ".tsv" if kind == "text" else name.suffix
         return source.with_name(f"{name.stem}.predictions{suffix}{source.suffix if _is_packed(source) else ''}")
     if target == STDIO:
