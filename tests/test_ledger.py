@@ -247,6 +247,12 @@ def test_notes(ledger: Ledger) -> None:
     assert ledger.append("rollout-step", {"share": 0.05}).seq == len(NOTES) + 4
 
 
+def test_a_record_that_nobody_could_read_is_not_written(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="A 'test-opened' record must be readable ever after but"):
+        ledger.append("test-opened", {"nope": 1})
+    assert ledger.records() == ()
+
+
 def test_reading_creates_nothing(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "w" / "ledger.jsonl")
     assert ledger.records() == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -166,6 +167,17 @@ def test_labels_with_a_mark_between_them(table: Any, found: Any, names: list[str
     finding = found(check, data).get("labels.lists")
     assert (finding.rows if finding else 0) == several
     assert finding is None or finding.severity == "warning"
+
+
+def test_long_labels_are_not_compared_letter_by_letter(table: Any, found: Any) -> None:
+    names = [f"{letter * 20_000}" for letter in "abcdefghij"]
+    tracemalloc.start()
+    found(check, table({"text": [f"t{i}" for i in range(20)], "label": names * 2}))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50 << 20
+    short = ["positive"] * 100 + ["positve", "negative"]
+    assert "labels.spelling" in found(check, table({"text": [f"t{i}" for i in range(102)], "label": short}))
 
 
 def test_texts_that_differ_in_punctuation_only_and_carry_two_labels(table: Any, found: Any) -> None:

@@ -20,6 +20,22 @@ def test_labels_that_train_lacks_are_an_error(table: Any, found: Any) -> None:
     assert "parts.labels" not in found(check, train, test=table({"text": ["x"], "label": ["1"]}, files=("b.csv",)))
 
 
+def test_dates_of_train_and_test_are_read_in_one_order(table: Any, found: Any) -> None:
+    days = {
+        "text": [f"t{i}" for i in range(10)],
+        "label": ["a", "b"] * 5,
+        "time": [f"06/{13 + i}/2024" for i in range(10)],
+    }
+    later = {
+        "text": [f"u{i}" for i in range(12)],
+        "label": ["a", "b"] * 6,
+        "time": [f"07/{1 + i:02}/2024" for i in range(12)],
+    }
+    train, test = table(days, time="time"), table(later, files=("b.csv",), time="time")
+    assert "parts.time" not in found(check, train, test=test)
+    assert found(check, test, test=train)["parts.time"].rows == 10
+
+
 @pytest.mark.parametrize(
     ("name", "words", "told"),
     [

@@ -101,3 +101,10 @@ def test_what_is_neither_a_version_nor_a_file(place: Workspace, name: str, recor
         record(["a.csv"], workspace=place)
     with pytest.raises(DataError, match=problem):
         open_sides("a.csv", name, workspace=place)
+
+
+def test_classes_that_are_called_none_stay(place: Workspace) -> None:
+    for name in ("a.csv", "b.csv"):
+        write(name, "text,label\n" + "很好的一段评论,none\n很差的一段评论,spam\n" * 5)
+    sides = open_sides("a.csv", "b.csv", workspace=place)
+    assert set(sides.a.labels) == set(sides.b.labels) == {"none", "spam"}

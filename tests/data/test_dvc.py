@@ -153,6 +153,9 @@ def test_status_push_and_pull_of_the_real_dvc(tmp_path: Path, monkeypatch: pytes
     ("place", "content", "owner"),
     [
         ("dvc.yaml", "stages: {make: {cmd: x, outs: [data/r.csv]}}", "an output of the stage 'make' of dvc.yaml"),
+        ("dvc.yaml", "stages: {make: {cmd: x, outs: data/r.csv}}", "an output of the stage 'make' of dvc.yaml"),
+        ("dvc.yaml", "stages: {make: {cmd: x, outs: 3}}", ""),
+        ("dvc.yaml", "stages:", ""),
         ("dvc.yaml", "stages: {make: {cmd: x, outs: [data]}}", "an output of the stage 'make' of dvc.yaml"),
         ("dvc.yaml", "stages: {make: {cmd: x, wdir: data, outs: [r.csv: {cache: false}]}}", "the stage 'make'"),
         ("dvc.yaml", "stages: {make: {foreach: [a], do: {cmd: x, outs: [data/r.csv]}}}", "the stage 'make'"),

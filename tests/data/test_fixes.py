@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,7 @@ def test_answers_know_the_new_names_and_have_the_last_word(queue: Callable[..., 
     [
         (("a.csv", "9", "很好", "neg", "", "pos"), "Row 1 of q.csv must be about a row of the table but there is no row 9 "),
         (("a.csv", "x", "很好", "neg", "", "pos"), "there is no row x of a.csv"),
+        (("a.csv", "1e30", "很好", "neg", "", "pos"), "there is no row 1e30 of a.csv"),
         (("b.csv", "1", "很好", "neg", "", "pos"), "there is no row 1 of b.csv"),
         (("a.csv", "1", "很坏", "neg", "", "pos"), "row 1 of a.csv but that has another text by now"),
         (("a.csv", "1", "很好", "pos", "", "neg"), "row 1 of a.csv but that has another label by now"),
@@ -216,6 +218,12 @@ def test_answers_that_do_not_fit_are_refused(queue: Callable[..., Path], line: t
         read_answers(queue(line), dataset(REVIEWED), labels={})
     undecided = queue((*line[:-1], ""))
     assert len(read_answers(undecided, dataset(REVIEWED), labels={}).rows) == 0
+
+
+def test_a_file_whose_name_is_guarded_is_found(queue: Callable[..., Path]) -> None:
+    table = replace(dataset(REVIEWED), files=("@a.csv",))
+    answers = read_answers(queue(("'@a.csv", "1", "很好", "neg", "", "pos")), table, labels={})
+    assert answers.labels == ("pos",)
 
 
 def test_unclear_answers_are_refused(queue: Callable[..., Path]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ratchet.data.mask import KINDS, Kind, hidden, id_card, luhn, mask, matches
+from ratchet.data.mask import KINDS, Kind, brief, hidden, id_card, luhn, mask, matches, part
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 
@@ -206,3 +206,21 @@ def test_what_is_plainly_of_a_kind_is_so_for_the_exact_pattern(kind: Kind, data:
 )
 def test_what_is_not_plain_is_looked_at(text: str) -> None:
     assert not any(pc.match_substring_regex(pa.array([text]), kind.plain)[0].as_py() for kind in KINDS if kind.plain)
+
+
+@pytest.mark.parametrize("start", range(0, 60, 7))
+@pytest.mark.parametrize("most", [1, 5, 12, 40])
+def test_nothing_is_cut_before_it_is_masked(start: int, most: int) -> None:
+    text = "打电话 13812345678 或写信给 alice.wonder@example.com，卡号 4012 8888 8888 1881。" * 3
+    shown, said = part(text, start, most=most), brief(text, start, most=most)
+    for personal in ("12345", "lice", "888 8888"):
+        assert not any(personal[i : i + 3] in shown + said for i in range(len(personal) - 2)), (shown, said)
+    assert len(said) <= most + 1
+
+
+def test_a_part_is_a_part_of_the_masked_text() -> None:
+    text = "a" * 5_000 + " 13812345678 " + "b" * 5_000
+    assert part(text, 4_990, most=30) == "a" * 10 + " 138****5678 " + "b" * 7
+    assert part(text, 5_005, most=3) == "", "what is hidden is shown where it begins"
+    assert brief("x\ny", most=9) == "x⏎y"
+    assert mask("lan@13812345678.com") == "l***@138****5678.com"

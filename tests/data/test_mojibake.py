@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -198,3 +200,13 @@ def test_one_short_run_is_still_read_again_where_nobody_would_write_it(text: str
     found = repaired(text)
     assert found is not None
     assert found.text == meant
+
+
+def test_long_texts_take_time_in_proportion() -> None:
+    def seconds(copies: int) -> float:
+        text = "x cafÃ© y Ä€ " * copies
+        begun = time.perf_counter()
+        repaired(text)
+        return time.perf_counter() - begun
+
+    assert min(seconds(80_000) for _ in range(2)) < 24 * max(min(seconds(10_000) for _ in range(3)), 0.01)

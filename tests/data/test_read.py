@@ -16,6 +16,7 @@ import pytest
 from ratchet.config import DataConfig
 from ratchet.data import Dataset, read_dataset, read_table, require_apart
 from ratchet.data.read import CELL_BYTES
+from ratchet.data.strings import taken
 from ratchet.errors import DataError
 
 ROWS = {"text": ["你好，世界", 'say "hi", twice', "two\nlines"], "label": ["好", "b", "b"]}
@@ -443,3 +444,36 @@ def test_nested_values_are_read_as_ever(tmp_path: Path) -> None:
     assert read == [
         None if cell is None else json.dumps(cell, ensure_ascii=False, separators=(",", ":")) for cell in cells
     ]
+
+
+def test_json_that_is_too_deep_or_too_wide_is_one_line(tmp_path: Path) -> None:
+    deep = '{"a": ' + "[" * 984 + "]" * 984 + "}"
+    (tmp_path / "deep.jsonl").write_text(deep, encoding="utf-8")
+    try:
+        read_table(tmp_path / "deep.jsonl")
+    except DataError as problem:
+        assert "Line 1 of" in str(problem)  # noqa: PT017
+    wide = json.dumps({"columns": [f"c{i % 39_000}" for i in range(40_000)], "data": []})
+    (tmp_path / "wide.json").write_text(wide, encoding="utf-8")
+    with pytest.raises(DataError, match="must have at most 5,000 columns but has 40,000"):
+        read_table(tmp_path / "wide.json")
+
+
+def test_features_of_another_shape_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    table = pa.table({"text": ["a", "b"], "label": [0, 1]})
+    with pa.ipc.new_stream(tmp_path / "d" / "data-00000-of-00001.arrow", table.schema) as writer:
+        writer.write_table(table)
+    (tmp_path / "d" / "state.json").write_text('{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}')
+    (tmp_path / "d" / "dataset_info.json").write_text('{"features": ["text", "label"]}')
+    assert read_table(tmp_path / "d").table.column("label").to_pylist() == ["0", "1"]
+
+
+def test_rows_are_taken_in_pieces_that_fit_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratchet.data.strings._TAKEN", 3)
+    monkeypatch.setattr("ratchet.data.strings._SMALL", 20)
+    column = pa.chunked_array([["abc", None, "房间"], ["d" * 30, "e"], ["f"]])
+    rows = np.array([5, 0, 3, 3, 2, 1, 4])
+    assert taken(column, rows).to_pylist() == [column[row].as_py() for row in rows.tolist()]
+    assert taken(column, rows).type == column.type
+    assert taken(column, rows[:0]).to_pylist() == []

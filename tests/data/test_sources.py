@@ -208,6 +208,13 @@ configs:
 """
 
 
+@pytest.mark.parametrize("pattern", ["data/**.parquet", "", "null", "{path: null}", "{split: train, path: 3}", "[[x]]"])
+def test_patterns_of_a_readme_that_are_none_are_passed_over(tmp_path: Path, pattern: str) -> None:
+    write(tmp_path / "d" / "README.md", f"---\nconfigs:\n- config_name: default\n  data_files: {pattern}\n---\n")
+    write(tmp_path / "d" / "a.csv", CSV)
+    assert read_table(tmp_path / "d").table.num_rows
+
+
 @pytest.mark.parametrize("readme", ["", README.format(default="false"), README.format(default="true"), "---\n[\n---\n"])
 def test_a_snapshot_of_the_hub(tmp_path: Path, readme: str) -> None:
     folder = hub_folder(tmp_path / "d", readme=readme)
@@ -347,3 +354,22 @@ def test_only_what_is_there_and_alike_is_offered(tmp_path: Path) -> None:
 
 def test_a_file_with_the_sign_in_its_name(tmp_path: Path) -> None:
     assert read_table(write(tmp_path / "issue#7.csv", CSV)).table.to_pydict() == ROWS
+
+
+def test_sheets_that_are_read_twice_are_found(tmp_path: Path) -> None:
+    from tests.data.test_xlsx import HEADER, ROW, book
+
+    write(tmp_path / "b.xlsx", book(HEADER + ROW, HEADER + ROW))
+    for train, test in (("b.xlsx", "b.xlsx#One"), ("b.xlsx#two", "b.xlsx#Two"), ("b.xlsx", "b.xlsx")):
+        with pytest.raises(DataError, match="is given twice"):
+            require_apart([Path(train)], [Path(test)], base=tmp_path)
+    require_apart([Path("b.xlsx")], [Path("b.xlsx#Two")], base=tmp_path)
+    write(tmp_path / "c.xlsx", b"PK no book")
+    require_apart([Path("c.xlsx")], [Path("b.xlsx")], base=tmp_path)
+
+
+def test_names_that_ratchet_writes_itself_are_refused_for_a_run(tmp_path: Path) -> None:
+    write(tmp_path / "q.csv", "ratchet.file,text,label\na.csv,good,x\n")
+    assert read_table(tmp_path / "q.csv").table.num_rows == 1
+    with pytest.raises(DataError, match=r"q.csv must not have the column 'ratchet.file', .*Rename the columns"):
+        read_dataset([Path("q.csv")], config=DataConfig(text="text", label="label"), base=tmp_path)

@@ -176,6 +176,8 @@ def test_a_workbook_that_starts_in_1904() -> None:
         ("hh:mm:ss.000", "time"),
         ("mm:ss", "time"),
         ("[mm]:ss", "elapsed"),
+        ('0" d;s"', ""),
+        ('"a;b"yyyy;0', "date"),
     ],
 )
 def test_number_formats(code: str, kind: str) -> None:

@@ -65,7 +65,7 @@ def taken(column: pa.ChunkedArray, rows: Rows) -> pa.ChunkedArray:
 
 def _narrow(chunk: pa.Array, kind: pa.DataType) -> list[pa.Array]:
     """A chunk of this type, or two halves of one that is too large for it."""
-    if chunk.type == kind or chunk.nbytes < _SMALL:
+    if chunk.type == kind or chunk.nbytes < _SMALL or len(chunk) < 2:
         return [chunk if chunk.type == kind else pa.array(chunk.to_pylist(), kind)]
     half = len(chunk) // 2
     return [chunk.slice(0, half), chunk.slice(half)]
