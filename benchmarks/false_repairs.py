@@ -25,7 +25,7 @@ from run_all import machine
 
 from ratchet.config import TextFix
 from ratchet.data.mend import mended
-from ratchet.paired import wilson
+from ratchet.gate.paired_tests import wilson
 
 PAGE = Path(__file__).parent / "results" / "false_repairs.md"
 FIXES: tuple[TextFix, ...] = ("mojibake", "html", "invisible", "mask")

@@ -29,10 +29,10 @@ from pathlib import Path
 import numpy as np
 from run_all import machine
 
-from ratchet.family import Family, optimism
-from ratchet.metrics import Evidence
-from ratchet.paired import normal_quantile
-from ratchet.verdict import Claim, compare, judge
+from ratchet.gate.error_budget import Family, optimism
+from ratchet.gate.metrics import Evidence
+from ratchet.gate.paired_tests import normal_quantile
+from ratchet.gate.verdict import Claim, compare, judge
 
 RESULTS = Path(__file__).parent / "results"
 FOLDS, SEEDS = 5, 3

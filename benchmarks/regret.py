@@ -36,10 +36,10 @@ from run_all import machine
 from ratchet.bundle import Bundle
 from ratchet.config import EdaSpec, EmbeddingSpec
 from ratchet.contenders import Contender, PartedRows, refit
-from ratchet.ledger import Ledger
+from ratchet.gate.ledger import Ledger
+from ratchet.gate.paired_tests import mcnemar
 from ratchet.models.sources import ENGLISH_PACKAGE, locate
 from ratchet.models.specs import default_specs
-from ratchet.paired import mcnemar
 from ratchet.pipeline import run
 from ratchet.recipe import parse_recipe
 from ratchet.serve.predict import load_model

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratchet.metrics import METRICS, Evidence, Metric, Setting, score
-from ratchet.paired import Floats, Paired, mean_difference, mean_interval
-from ratchet.verdict import Claim, compare
+from ratchet.gate.metrics import METRICS, Evidence, Metric, Setting, score
+from ratchet.gate.paired_tests import Floats, Paired, mean_difference, mean_interval
+from ratchet.gate.verdict import Claim, compare
 
 
 def losses(evidence: Evidence) -> Floats:

@@ -1,4 +1,4 @@
-"""Only verdict.py makes a Verdict, and only ledger.py records one or says who the champion is."""
+"""Only gate/verdict.py makes a Verdict, and only gate/ledger.py records one or says who the champion is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def breaches(tree: ast.AST, name: str) -> list[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="Verdict" | "Round") | ast.Attribute(attr="Verdict" | "Round")) if (
-                name != "verdict.py"
+                name != "gate/verdict.py"
             ):
                 found.append(f"line {node.lineno} builds a Verdict")
             case ast.ClassDef(bases=[*bases]) if any(
@@ -32,19 +32,21 @@ def breaches(tree: ast.AST, name: str) -> list[str]:
                 func=ast.Name(id="replace") | ast.Attribute(attr="replace"), args=[ast.Name(id="verdict"), *_]
             ):
                 found.append(f"line {node.lineno} changes a Verdict")
-            case ast.ImportFrom(names=names) | ast.Import(names=names) if name != "verdict.py":
+            case ast.ImportFrom(names=names) | ast.Import(names=names) if name != "gate/verdict.py":
                 found += [f"line {node.lineno} imports the seal" for alias in names if alias.name == "_SEAL"]
             case ast.Attribute(attr="_SEAL" | "_chain" | "_replay" | "_admit") if name not in (
-                "verdict.py",
-                "ledger.py",
+                "gate/verdict.py",
+                "gate/ledger.py",
             ):
                 found.append(f"line {node.lineno} reaches into the gate")
             case ast.Call(func=ast.Attribute(attr="append" | "note"), args=[ast.Constant(value=str(kind)), *_]) if (
-                kind in KINDS and name != "ledger.py"
+                kind in KINDS and name != "gate/ledger.py"
             ):
                 found.append(f"line {node.lineno} records a {kind}")
-    if name not in ("ledger.py", "chain.py", "legacy.py") and "ratchet.chain" in imported(tree):
-        found.append("imports ratchet.chain")
+    if name not in ("gate/ledger.py", "gate/hash_chain.py", "gate/legacy.py") and "ratchet.gate.hash_chain" in imported(
+        tree
+    ):
+        found.append("imports ratchet.gate.hash_chain")
     return found
 
 
@@ -74,11 +76,11 @@ def test_no_file_goes_round_the_gate(path: Path) -> None:
         "class Mine(Verdict): pass",
         "object.__new__(Verdict)",
         "dataclasses.replace(verdict, promotes=True)",
-        "from ratchet.verdict import _SEAL",
-        "ratchet.verdict._SEAL",
-        "from ratchet.chain import Chain",
-        "from ratchet import chain",
-        "import ratchet.chain",
+        "from ratchet.gate.verdict import _SEAL",
+        "ratchet.gate.verdict._SEAL",
+        "from ratchet.gate.hash_chain import Chain",
+        "from ratchet.gate import hash_chain",
+        "import ratchet.gate.hash_chain",
         "ledger._chain.append('x', {})",
         "ledger.append('challenge', {})",
         "ledger.note('champion-root', {})",

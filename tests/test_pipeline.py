@@ -28,8 +28,8 @@ from ratchet.data.restoring import restore as restore_version
 from ratchet.data.saved import load_dataset, load_parts
 from ratchet.data.versions import log, record_inputs, tag
 from ratchet.errors import BundleError, DataError, RatchetError, RecipeError, WorkspaceError
+from ratchet.gate.ledger import ROUND, Ledger
 from ratchet.history import compare_named, draw_report, list_records, list_runs, load_summary
-from ratchet.ledger import ROUND, Ledger
 from ratchet.pipeline import run
 from ratchet.recipe import load_recipe, parse_recipe
 from ratchet.screen import Screen

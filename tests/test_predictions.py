@@ -11,9 +11,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from ratchet.errors import DataError
-from ratchet.metrics import METRICS
+from ratchet.gate.metrics import METRICS
+from ratchet.gate.verdict import compare
 from ratchet.predictions import pair_files
-from ratchet.verdict import compare
 
 Write = Callable[..., Path]
 HEAD = ("id", "text", "label", "prediction")

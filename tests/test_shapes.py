@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ratchet.chain import Chain
 from ratchet.data.versions import VersionFile, log, record
 from ratchet.errors import LedgerError
+from ratchet.gate.hash_chain import Chain
+from ratchet.gate.ledger import ContenderRef, Ledger
 from ratchet.history import list_records, list_runs
-from ratchet.ledger import ContenderRef, Ledger
 from ratchet.shapes import misfit
 from ratchet.workspace import Workspace
 

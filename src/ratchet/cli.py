@@ -19,8 +19,8 @@ from ratchet.screen import Screen, echo, survive_any_locale
 
 if TYPE_CHECKING:
     from ratchet.config import Recipe
+    from ratchet.gate.verdict import Kind
     from ratchet.serve.formats import Format
-    from ratchet.verdict import Kind
 
 CRASHED = 70
 EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}

@@ -10,15 +10,15 @@ from ratchet.contenders import Contender, PartedRows
 from ratchet.data.saved import ROWS
 from ratchet.data.versions import log
 from ratchet.errors import WorkspaceError
-from ratchet.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
-from ratchet.legacy import words as words_before
-from ratchet.metrics import Evidence
+from ratchet.gate.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
+from ratchet.gate.legacy import words as words_before
+from ratchet.gate.metrics import Evidence
+from ratchet.gate.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.predictions import pair_files
 from ratchet.report import ReportData, save
 from ratchet.screen import Screen
 from ratchet.store import load_json
 from ratchet.summary import SHORT, bet_lines, told
-from ratchet.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.workspace import Workspace
 
 Json = dict[str, Any]

@@ -69,21 +69,21 @@ from ratchet.data.split import split
 from ratchet.data.table import Dataset, Rows, concat
 from ratchet.data.versions import is_local, record_inputs
 from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError, WorkspaceError
-from ratchet.family import Family, looks
 from ratchet.forms import is_broken
-from ratchet.ledger import Challenge, Ledger
-from ratchet.metrics import METRICS, Evidence, score
+from ratchet.gate.error_budget import Family, looks
+from ratchet.gate.ledger import Challenge, Ledger
+from ratchet.gate.metrics import METRICS, Evidence, score
+from ratchet.gate.paired_tests import normal_quantile
+from ratchet.gate.verdict import Claim, Finding, judge
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.models.sources import ENGLISH_PACKAGE
 from ratchet.models.specs import default_specs, guess_language
-from ratchet.paired import normal_quantile
 from ratchet.recipe import dump_recipe
 from ratchet.reproduce import code_version, environment
 from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_json, save_array, save_json
 from ratchet.summary import Recorded, Standing, bet_lines, changed_lines, health_lines, summarise, told, write_report
-from ratchet.verdict import Claim, Finding, judge
 from ratchet.workspace import Workspace, write_atomic
 
 Json = dict[str, Any]

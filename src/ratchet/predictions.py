@@ -17,7 +17,7 @@ from ratchet.data.mask import mask
 from ratchet.data.read import read_table
 from ratchet.data.roles import IDS
 from ratchet.errors import DataError
-from ratchet.metrics import METRICS, Evidence
+from ratchet.gate.metrics import METRICS, Evidence
 
 PREDICTION, PROBABILITY = "prediction", "probability"
 _SLACK = 0.01

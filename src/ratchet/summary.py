@@ -16,11 +16,12 @@ from ratchet.bundle import Bundle
 from ratchet.checks.context import counted
 from ratchet.config import Recipe
 from ratchet.contenders import Contender, PartedRows
-from ratchet.family import optimism
-from ratchet.ledger import Challenge as Judged
-from ratchet.ledger import Record
-from ratchet.metrics import METRICS, Evidence, score
-from ratchet.paired import normal_quantile
+from ratchet.gate.error_budget import optimism
+from ratchet.gate.ledger import Challenge as Judged
+from ratchet.gate.ledger import Record
+from ratchet.gate.metrics import METRICS, Evidence, score
+from ratchet.gate.paired_tests import normal_quantile
+from ratchet.gate.verdict import Verdict, compare
 from ratchet.report import (
     BundleFacts,
     BundleFile,
@@ -45,7 +46,6 @@ from ratchet.report import (
     Stage,
     save,
 )
-from ratchet.verdict import Verdict, compare
 from ratchet.workspace import write_atomic
 
 Json = dict[str, Any]

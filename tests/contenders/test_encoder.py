@@ -16,7 +16,7 @@ from tests.conftest import generate
 from ratchet.bundle import Bundle
 from ratchet.config import Recipe
 from ratchet.contenders import encoder as module
-from ratchet.ledger import Ledger
+from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run
 from ratchet.recipe import parse_recipe
 from ratchet.screen import Screen

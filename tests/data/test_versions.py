@@ -10,7 +10,7 @@ import pytest
 from ratchet.data.restoring import restore, verify
 from ratchet.data.versions import find, log, record, record_inputs, tag
 from ratchet.errors import DataError, LedgerError, WorkspaceError
-from ratchet.ledger import Ledger
+from ratchet.gate.ledger import Ledger
 from ratchet.workspace import Workspace
 
 OLD = "文本,标签\r\n房间很干净,正面\r\n早餐太差,负面\r\n".encode("gb18030")

@@ -17,7 +17,7 @@ from ratchet.checks.finding import Finding
 from ratchet.data.review import guarded
 from ratchet.data.strings import picked
 from ratchet.data.table import Rows
-from ratchet.paired import normal_quantile
+from ratchet.gate.paired_tests import normal_quantile
 from ratchet.workspace import write_named
 
 GIVES = ("labels.noise",)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ratchet.checks.context import Context
 from ratchet.data.assign import assign
 from ratchet.data.table import Rows
-from ratchet.paired import wilson
+from ratchet.gate.paired_tests import wilson
 
 if TYPE_CHECKING:
     from ratchet.config import BlendSpec, LinearSpec

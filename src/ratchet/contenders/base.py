@@ -20,8 +20,8 @@ from ratchet.data.parts import Parts
 from ratchet.data.saved import load_dataset, load_parts
 from ratchet.data.table import Dataset
 from ratchet.errors import WorkspaceError
-from ratchet.ledger import ContenderRef
-from ratchet.metrics import Evidence
+from ratchet.gate.ledger import ContenderRef
+from ratchet.gate.metrics import Evidence
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import Corpus
 from ratchet.serve.predict import Predictor

@@ -21,7 +21,7 @@ from ratchet.data.objects import Objects, read_blocks
 from ratchet.data.read import read_table
 from ratchet.data.sources import STDIN, locate
 from ratchet.errors import DataError
-from ratchet.ledger import Ledger, Record, require_shape
+from ratchet.gate.ledger import Ledger, Record, require_shape
 from ratchet.shapes import Shape
 from ratchet.workspace import Workspace
 

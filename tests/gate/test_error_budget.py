@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ratchet.family import RESERVE, Family, any_rejected, correlation_of, joint_levels, looks, optimism
+from ratchet.gate.error_budget import RESERVE, Family, any_rejected, correlation_of, joint_levels, looks, optimism
 
 
 def equal(m: int, r: float) -> tuple[tuple[float, ...], ...]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ratchet.errors import RatchetError
-from ratchet.family import Family
-from ratchet.metrics import Evidence, score
-from ratchet.verdict import OVERLAP, Claim, Round, Verdict, compare, judge
+from ratchet.gate.error_budget import Family
+from ratchet.gate.metrics import Evidence, score
+from ratchet.gate.verdict import OVERLAP, Claim, Round, Verdict, compare, judge
 
 
 def evidence(name: str, wrong: Any, *, n: int = 1_000, fold: Any = None, measures: Any = None) -> Evidence:
@@ -215,7 +215,7 @@ def test_a_doctored_verdict_is_refused(path: tuple[Any, ...], value: Any, messag
 
 def test_nobody_else_can_make_one() -> None:
     record = compare(evidence("b", GOOD), evidence("a", POOR)).to_dict()
-    with pytest.raises(RatchetError, match=r"must come from ratchet\.verdict\.compare"):
+    with pytest.raises(RatchetError, match=r"must come from ratchet\.gate\.verdict\.compare"):
         Verdict(**record)
     with pytest.raises(RatchetError, match="must come from"):
         replace(compare(evidence("b", GOOD), evidence("a", POOR)), outcome="better")

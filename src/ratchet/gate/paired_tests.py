@@ -1,7 +1,7 @@
 """Paired tests: two models scored on the same rows, or measured in the same rounds.
 
 Every test returns a `Paired`: the difference "challenger minus champion", and how strongly the rows speak against each
-value that the true difference might have. Nothing here decides anything; `ratchet.verdict` does.
+value that the true difference might have. Nothing here decides anything; `ratchet.gate.verdict` does.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ratchet.errors import RatchetError
-from ratchet.family import Correlation, Family, any_rejected, correlation_of, joint_levels
-from ratchet.metrics import METRICS, Evidence, Setting, compare_measure
-from ratchet.paired import DRAWS, Floats, Ints, Paired, design_effect, normal_quantile, z_of
+from ratchet.gate.error_budget import Correlation, Family, any_rejected, correlation_of, joint_levels
+from ratchet.gate.metrics import METRICS, Evidence, Setting, compare_measure
+from ratchet.gate.paired_tests import DRAWS, Floats, Ints, Paired, design_effect, normal_quantile, z_of
 
 Outcome = Literal["better", "not_worse", "worse", "undecided"]
 Kind = Literal["superior", "noninferior", "equivalent"]
@@ -101,7 +101,7 @@ class Verdict:
 
     def __post_init__(self, seal: object) -> None:
         if seal is not _SEAL:
-            raise RatchetError("A Verdict must come from ratchet.verdict.compare but got built by hand.")
+            raise RatchetError("A Verdict must come from ratchet.gate.verdict.compare but got built by hand.")
 
     @property
     def line(self) -> str:
@@ -163,7 +163,7 @@ class Round:
 
     def __post_init__(self, seal: object) -> None:
         if seal is not _SEAL:
-            raise RatchetError("A Round must come from ratchet.verdict.judge but got built by hand.")
+            raise RatchetError("A Round must come from ratchet.gate.verdict.judge but got built by hand.")
 
     @property
     def spent(self) -> float:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ratchet.chain import Record
 from ratchet.errors import LedgerError
+from ratchet.gate.hash_chain import Record
 
 CHALLENGE = "challenge"
 _EXPONENT, _ZETA = 1.6, 2.285765665680129

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ratchet.chain import Chain, Record
 from ratchet.errors import LedgerError, RatchetError
-from ratchet.family import Family
-from ratchet.legacy import CHALLENGE, check_closed
+from ratchet.gate.error_budget import Family
+from ratchet.gate.hash_chain import Chain, Record
+from ratchet.gate.legacy import CHALLENGE, check_closed
+from ratchet.gate.verdict import Round, Verdict
 from ratchet.shapes import Shape, misfit
-from ratchet.verdict import Round, Verdict
 
 __all__ = ["CHALLENGE", "NOTES", "ROOT", "ROUND", "Challenge", "ContenderRef", "Ledger", "Record", "Standing"]
 

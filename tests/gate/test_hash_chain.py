@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.chain import START, Chain, Record
 from ratchet.errors import LedgerError, WorkspaceError
+from ratchet.gate.hash_chain import START, Chain, Record
 
 SIZE = 20
 
@@ -334,7 +334,7 @@ def test_a_ledger_that_was_deleted_is_missed(built: Built, tmp_path: Path) -> No
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from ratchet.chain import Chain
+from ratchet.gate.hash_chain import Chain
 from ratchet.errors import WorkspaceError
 chain = Chain(Path(sys.argv[1]))
 chain.append("a", {"x": "y" * 100}, key="first")
@@ -387,7 +387,7 @@ def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
 WRITER = """
 import os, sys
 from pathlib import Path
-from ratchet.chain import Chain
+from ratchet.gate.hash_chain import Chain
 os.fsync = os.fstat
 write = os.write
 path, name, count, mode = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]

@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from ratchet.metrics import macro_f1_of
-from ratchet.paired import (
+from ratchet.gate.metrics import macro_f1_of
+from ratchet.gate.paired_tests import (
     Paired,
     auc,
     auc_difference,

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ratchet.chain import Chain
 from ratchet.errors import LedgerError
-from ratchet.family import Family
-from ratchet.ledger import CHALLENGE, NOTES, ROOT, ROUND, ContenderRef, Ledger
-from ratchet.metrics import Evidence
-from ratchet.verdict import Claim, Round, judge
+from ratchet.gate.error_budget import Family
+from ratchet.gate.hash_chain import Chain
+from ratchet.gate.ledger import CHALLENGE, NOTES, ROOT, ROUND, ContenderRef, Ledger
+from ratchet.gate.metrics import Evidence
+from ratchet.gate.verdict import Claim, Round, judge
 
 ROWS = np.arange(200)
 TRUTH = ROWS % 2

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
-from ratchet.paired import (
+from ratchet.gate.paired_tests import (
     DRAWS,
     Floats,
     Ints,
