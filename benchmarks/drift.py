@@ -31,9 +31,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from ratchet.data.drift import Diff, diff
-from ratchet.data.objects import Objects
 from ratchet.data.table import Dataset, Roles
+from ratchet.drift.diff import Diff, diff
+from ratchet.versions.object_store import Objects
 
 Row = dict[str, str | None]
 

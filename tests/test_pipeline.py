@@ -24,9 +24,7 @@ from ratchet.bundle import Bundle
 from ratchet.config import Recipe
 from ratchet.data.ordered import times
 from ratchet.data.quarantine import read_quarantine, restore
-from ratchet.data.restoring import restore as restore_version
 from ratchet.data.saved import load_dataset, load_parts
-from ratchet.data.versions import log, record_inputs, tag
 from ratchet.errors import BundleError, DataError, RatchetError, RecipeError, WorkspaceError
 from ratchet.gate.ledger import ROUND, Ledger
 from ratchet.history import compare_named, draw_report, list_records, list_runs, load_summary
@@ -34,6 +32,8 @@ from ratchet.pipeline import run
 from ratchet.recipe import load_recipe, parse_recipe
 from ratchet.screen import Screen
 from ratchet.serve import load_model
+from ratchet.versions.log import log, record_inputs, tag
+from ratchet.versions.restore import restore as restore_version
 from ratchet.workspace import Workspace
 
 GOOD = ["很好", "满意", "喜欢", "推荐", "干净", "舒服", "值得", "方便", "热情", "漂亮"]

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ratchet.data.versions import VersionFile, log, record
 from ratchet.errors import LedgerError
 from ratchet.gate.hash_chain import Chain
 from ratchet.gate.ledger import ContenderRef, Ledger
 from ratchet.history import list_records, list_runs
 from ratchet.shapes import misfit
+from ratchet.versions.log import VersionFile, log, record
 from ratchet.workspace import Workspace
 
 CONTENDER = {"name": "a", "kind": "linear", "key": "k", "bytes": 1, "seconds": 1.5}

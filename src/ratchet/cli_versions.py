@@ -14,7 +14,7 @@ from ratchet.forms import json_bytes
 from ratchet.screen import echo
 
 if TYPE_CHECKING:
-    from ratchet.data.versions import Version
+    from ratchet.versions.log import Version
     from ratchet.workspace import Workspace
 
 FOUND = 1
@@ -46,7 +46,7 @@ def add(
 
     Equal lines are stored once, whatever the file and the version.
     """
-    from ratchet.data.versions import record, require_tag, tag
+    from ratchet.versions.log import record, require_tag, tag
 
     place = _open(workspace)
     if name is not None:
@@ -69,7 +69,7 @@ def add(
 @arguments.as_json
 def log(workspace: Path, as_json: bool) -> None:
     """List the versions of the data, the newest last."""
-    from ratchet.data.versions import log as log_of
+    from ratchet.versions.log import log as log_of
 
     versions = log_of(_open(workspace))
     if as_json:
@@ -88,8 +88,8 @@ def log(workspace: Path, as_json: bool) -> None:
 @arguments.workspace
 def tag(name: str, version: str, move: bool, workspace: Path) -> None:
     """Name a version: VERSION is an id or the beginning of one, another tag, or `latest`."""
-    from ratchet.data.versions import find
-    from ratchet.data.versions import tag as tag_it
+    from ratchet.versions.log import find
+    from ratchet.versions.log import tag as tag_it
 
     place = _open(workspace)
     found = find(version, workspace=place)
@@ -140,16 +140,16 @@ def diff(
     tests are one family, so that tables from one population raise an alarm in 5 % of diffs at most.
     """
     from ratchet.checks.layout import Sheet
-    from ratchet.checks.sides import open_sides
-    from ratchet.checks.tell_diff import tell_diff
-    from ratchet.data.drift import diff as compare
     from ratchet.data.duplicates import THRESHOLD
+    from ratchet.drift.diff import diff as compare
+    from ratchet.drift.sides import open_sides
+    from ratchet.report.diff_terminal import tell_diff
 
     given = {"text": text, "label": label, "group": group, "time": time, "id": id}
     sides = open_sides(a, b, workspace=_open(workspace), test=test, given=given, encoding=encoding)
     found = compare(sides.a, sides.b, seed=seed, alpha=alpha, test=sides.test, near=None if fast else THRESHOLD)
     if as_json:
-        from ratchet.checks.changes import to_dict
+        from ratchet.drift.examples import to_dict
 
         _print_json(to_dict(found, sides))
     else:
@@ -173,8 +173,8 @@ def diff(
 @arguments.workspace
 def restore(version: str, target: Path | None, force: bool, workspace: Path) -> None:
     """Bring the files of VERSION back, byte for byte."""
-    from ratchet.data.restoring import restore as restore_it
-    from ratchet.data.versions import find
+    from ratchet.versions.log import find
+    from ratchet.versions.restore import restore as restore_it
 
     place = _open(workspace)
     found = find(version, workspace=place)
@@ -192,9 +192,9 @@ def verify(workspace: Path, as_json: bool) -> None:
     """Read every stored byte and name what is damaged. Exit code 0: all is well; 1: something is damaged."""
     from dataclasses import asdict
 
-    from ratchet.data.restoring import REPAIR
-    from ratchet.data.restoring import verify as verify_it
-    from ratchet.data.versions import log as log_of
+    from ratchet.versions.log import log as log_of
+    from ratchet.versions.restore import REPAIR
+    from ratchet.versions.restore import verify as verify_it
 
     place = _open(workspace)
     damaged = verify_it(place)
@@ -221,7 +221,7 @@ def _open(workspace: Path) -> Workspace:
 
 
 def _newest(id: str, workspace: Workspace) -> Version:
-    from ratchet.data.versions import find
+    from ratchet.versions.log import find
 
     return find(id, workspace=workspace)
 
@@ -238,7 +238,7 @@ def _line(version: Version) -> str:
 
 def _with_dvc(files: list[Path], wanted: bool | None, stage: Path | None) -> list[str]:
     """Write DVC's files where they are wanted; what is to be said about it."""
-    from ratchet.data.dvc import dvc_root, owner_of, track, write_stage
+    from ratchet.versions.dvc import dvc_root, owner_of, track, write_stage
 
     said = []
     if wanted is None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from ratchet.contenders import Contender, PartedRows
 from ratchet.data.saved import ROWS
-from ratchet.data.versions import log
 from ratchet.errors import WorkspaceError
 from ratchet.gate.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
 from ratchet.gate.legacy import words as words_before
@@ -19,6 +18,7 @@ from ratchet.report import ReportData, save
 from ratchet.screen import Screen
 from ratchet.store import load_json
 from ratchet.summary import SHORT, bet_lines, told
+from ratchet.versions.log import log
 from ratchet.workspace import Workspace
 
 Json = dict[str, Any]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.checks.changes import examples, to_dict
-from ratchet.checks.sides import Sides, open_sides
-from ratchet.data.drift import Diff, diff
+from ratchet.drift.diff import Diff, diff
+from ratchet.drift.examples import examples, to_dict
+from ratchet.drift.sides import Sides, open_sides
 from ratchet.report.diff_page import render_diff
 from ratchet.workspace import Workspace
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratchet.data import objects, pieces
-from ratchet.data.objects import Damaged, Objects
 from ratchet.errors import DataError
+from ratchet.versions import lines as pieces
+from ratchet.versions import object_store as objects
+from ratchet.versions.object_store import Damaged, Objects
 
 LINES = st.lists(
     st.one_of(st.binary(max_size=40), st.sampled_from([b"text,label", b"\xc4\xe3\xba\xc3,pos", b"", b"x" * 70])),

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from ratchet.data.table import Dataset, Roles
-from ratchet.data.traits import KINDS, SCRIPTS, Trait, cell_kinds, traits
-from ratchet.data.vocabulary import count_terms, terms_of
+from ratchet.drift.compared_by import KINDS, SCRIPTS, Trait, cell_kinds, traits
+from ratchet.drift.vocabulary import count_terms, terms_of
 
 Cells = Sequence[str | None]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow.compute as pc
 
-from ratchet.data.copies import Copies, Leaked, copies, leaked
 from ratchet.data.duplicates import THRESHOLD
-from ratchet.data.match import Match, match
-from ratchet.data.shifts import LEAST, Between, Pool, Sample, Share, Shift, compare_pools
 from ratchet.data.table import Dataset, Roles, Rows
-from ratchet.data.traits import KINDS, cell_kinds
+from ratchet.drift.brought_copies import Copies, Leaked, copies, leaked
+from ratchet.drift.compared_by import KINDS, cell_kinds
+from ratchet.drift.match import Match, match
+from ratchet.drift.shifts import LEAST, Between, Pool, Sample, Share, Shift, compare_pools
 from ratchet.errors import DataError
 
 NOTICEABLE = 0.0005
@@ -87,11 +87,11 @@ def diff(
 
     Rows that both tables have say nothing about a change, and would make any two tables look alike. So between two versions
     of a table the rows only in ``b`` (added or changed) are compared with the whole of ``a``, and the rows gone from ``a`` with
-    those that stayed. Tables that are no versions of each other (:attr:`ratchet.data.match.Match.related`) are compared whole.
+    those that stayed. Tables that are no versions of each other (:attr:`ratchet.drift.match.Match.related`) are compared whole.
 
-    Every test is calibrated by dealing the compared rows anew (:mod:`ratchet.data.permute`), and all tests of the diff are one
-    family (Holm): when nothing shifted, the chance of any alarm is at most ``alpha``. Copies of a row are dealt in bundles, and
-    the rows of a group together where there is a group column.
+    Every test is calibrated by dealing the compared rows anew (:mod:`ratchet.drift.permutation`), and all tests of the diff
+    are one family (Holm): when nothing shifted, the chance of any alarm is at most ``alpha``. Copies of a row are dealt in
+    bundles, and the rows of a group together where there is a group column.
 
     Args:
         a: the old table.

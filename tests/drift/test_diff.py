@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from ratchet.data.drift import Diff, diff
-from ratchet.data.shifts import Pool, Shift
 from ratchet.data.table import Dataset, Roles
+from ratchet.drift.diff import Diff, diff
+from ratchet.drift.shifts import Pool, Shift
 from ratchet.errors import DataError
 
 Row = dict[str, str | None]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.data.dvc import dvc_root, owner_of, track, write_stage
 from ratchet.errors import DataError
+from ratchet.versions.dvc import dvc_root, owner_of, track, write_stage
 from ratchet.yaml12 import read_yaml
 
 DATA = "文本,标签\n好,正\n".encode("gb18030")

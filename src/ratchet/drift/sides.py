@@ -13,13 +13,13 @@ from ratchet.checks.target import spoken
 from ratchet.config import DataConfig
 from ratchet.data.hub import HUB
 from ratchet.data.read import RawTable, dataset_of, read_table, with_nulls
-from ratchet.data.restoring import place_of, restore
 from ratchet.data.roles import Guess, guess_roles
 from ratchet.data.sources import STDIN
 from ratchet.data.table import Dataset, Roles
-from ratchet.data.versions import Version, find
 from ratchet.errors import DataError
 from ratchet.recipe import load_recipe
+from ratchet.versions.log import Version, find
+from ratchet.versions.restore import place_of, restore
 from ratchet.workspace import Workspace
 
 RECIPE = Path("ratchet.yaml")

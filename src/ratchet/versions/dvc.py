@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ratchet.data.objects import read_blocks
 from ratchet.errors import DataError
+from ratchet.versions.object_store import read_blocks
 from ratchet.workspace import write_atomic
 from ratchet.yaml12 import read_yaml, write_yaml
 

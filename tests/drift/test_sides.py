@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.checks.sides import open_sides
-from ratchet.data.versions import record, tag
+from ratchet.drift.sides import open_sides
 from ratchet.errors import DataError
+from ratchet.versions.log import record, tag
 from ratchet.workspace import Workspace
 
 ROWS = "".join(f"这是第{i}条评论,{'好' if i % 2 else '差'}\n" for i in range(30))

@@ -1,7 +1,7 @@
 """Versions of the data: the log of what the tables held, and every recorded file back to the byte.
 
-The files are in ``data/store`` of the workspace (:mod:`ratchet.data.objects`), the log is in its ledger: a version is one
-record, written when all its objects are on disk. A version's id is the hash of what it holds, so the same files always have
+The files are in ``data/store`` of the workspace (:mod:`ratchet.versions.object_store`), the log is in its ledger: a version is
+one record, written when all its objects are on disk. A version's id is the hash of what it holds, so the same files always have
 the same id.
 """
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ratchet.data.hub import HUB
-from ratchet.data.objects import Objects, read_blocks
 from ratchet.data.read import read_table
 from ratchet.data.sources import STDIN, locate
 from ratchet.errors import DataError
 from ratchet.gate.ledger import Ledger, Record, require_shape
 from ratchet.shapes import Shape
+from ratchet.versions.object_store import Objects, read_blocks
 from ratchet.workspace import Workspace
 
 Part = Literal["rows", "test"]

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ratchet.checks.context import SHOWN, shown
-from ratchet.checks.sides import Sides
-from ratchet.data.drift import Diff
 from ratchet.data.mask import brief
 from ratchet.data.table import Dataset, Rows
+from ratchet.drift.diff import Diff
+from ratchet.drift.sides import Sides
 
 EXAMPLES = 3
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import jensenshannon
 from statsmodels.stats.multitest import multipletests
 
-from ratchet.data.permute import Deal, chi_square, holm, jensen_shannon, kolmogorov, stability_index
+from ratchet.drift.permutation import Deal, chi_square, holm, jensen_shannon, kolmogorov, stability_index
 
 
 def deal(old: int, new: int, *, draws: int = 1_999, unit: list[int] | None = None, seed: int = 0) -> Deal:
@@ -38,7 +38,7 @@ def test_the_stability_index_is_that_of_the_books() -> None:
 
 @pytest.mark.parametrize("units", [None, [0, 0, 1, 2, 2, 3, 4, 4]])
 def test_p_values_are_those_of_every_possible_deal(units: list[int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratchet.data.permute.STAGE", 40_000)
+    monkeypatch.setattr("ratchet.drift.permutation.STAGE", 40_000)
     cells = np.array([0, 0, 1, 2, 1, 2, 2, 2])
     made = deal(5, 3, draws=40_000, unit=units)
     table = made.table(cells, width=3).toarray()
@@ -54,7 +54,7 @@ def test_p_values_are_those_of_every_possible_deal(units: list[int] | None, monk
 
 def test_both_ways_of_dealing_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are interchangeable are drawn by kind, others are moved one by one."""
-    monkeypatch.setattr("ratchet.data.permute.STAGE", 20_000)
+    monkeypatch.setattr("ratchet.drift.permutation.STAGE", 20_000)
     random = np.random.default_rng(3)
     cells = random.integers(0, 3, 60)
     pure = deal(40, 20, draws=20_000)

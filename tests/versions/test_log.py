@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.data.restoring import restore, verify
-from ratchet.data.versions import find, log, record, record_inputs, tag
 from ratchet.errors import DataError, LedgerError, WorkspaceError
 from ratchet.gate.ledger import Ledger
+from ratchet.versions.log import find, log, record, record_inputs, tag
+from ratchet.versions.restore import restore, verify
 from ratchet.workspace import Workspace
 
 OLD = "文本,标签\r\n房间很干净,正面\r\n早餐太差,负面\r\n".encode("gb18030")
@@ -182,8 +182,8 @@ def test_recording_the_original_again_heals_every_version_that_has_it(place: Wor
 KILLED = """
 import os, shutil, sys
 from pathlib import Path
-from ratchet.data.restoring import restore, verify
-from ratchet.data.versions import find, log, record
+from ratchet.versions.restore import restore, verify
+from ratchet.versions.log import find, log, record
 from ratchet.workspace import Workspace
 
 action, base, work = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])

@@ -19,10 +19,10 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.bounds import json_value
-from ratchet.data.pieces import Known, blocks, digests, lines
 from ratchet.data.table import Rows
 from ratchet.errors import DataError, WorkspaceError
 from ratchet.store import regular_file
+from ratchet.versions.lines import Known, blocks, digests, lines
 from ratchet.workspace import write_atomic
 
 OBJECT = 1 << 22

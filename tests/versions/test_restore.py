@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.data.restoring import place_of, restore, verify
-from ratchet.data.versions import Version, log, record
 from ratchet.errors import DataError, WorkspaceError
+from ratchet.versions.log import Version, log, record
+from ratchet.versions.restore import place_of, restore, verify
 from ratchet.workspace import Workspace
 
 OLD = "文本,标签\n好,正\n".encode("gb18030")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ratchet.checks.changes import Change, examples
 from ratchet.checks.context import counted, percent
 from ratchet.checks.layout import Piece, Sheet
-from ratchet.checks.sides import Sides
-from ratchet.data.drift import Diff
-from ratchet.data.shifts import Between, Shift
+from ratchet.drift.diff import Diff
+from ratchet.drift.examples import Change, examples
+from ratchet.drift.shifts import Between, Shift
+from ratchet.drift.sides import Sides
 
 LABELS, MOVES = 8, 5
 BETWEEN: dict[Between, str] = {

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ratchet.data.objects import Objects
-from ratchet.data.versions import Version, VersionFile, file_hash, log, project, record, store
 from ratchet.errors import DataError, WorkspaceError
+from ratchet.versions.log import Version, VersionFile, file_hash, log, project, record, store
+from ratchet.versions.object_store import Objects
 from ratchet.workspace import Workspace, atomic_file, atomic_folder, sweep_beside
 
 OUTSIDE = "outside"

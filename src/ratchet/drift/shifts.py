@@ -11,7 +11,9 @@ import numpy as np
 
 from ratchet.data.duplicates import exact_groups, renumbered, united
 from ratchet.data.mask import brief
-from ratchet.data.permute import (
+from ratchet.data.table import Dataset, Rows, concat, row_digests
+from ratchet.drift.compared_by import Trait, traits
+from ratchet.drift.permutation import (
     STAGE,
     Deal,
     Floats,
@@ -23,9 +25,7 @@ from ratchet.data.permute import (
     kolmogorov,
     stability_index,
 )
-from ratchet.data.table import Dataset, Rows, concat, row_digests
-from ratchet.data.traits import Trait, traits
-from ratchet.data.vocabulary import Terms, count_terms
+from ratchet.drift.vocabulary import Terms, count_terms
 
 _SHOWN = 40  # characters of a cell or a term
 
