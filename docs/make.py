@@ -15,7 +15,7 @@ from typing import Any
 import click
 from pictures import PICTURES
 
-from ratchet.cli import cli
+from ratchet.cli.main import cli
 from ratchet.recipe import schema
 
 HERE = Path(__file__).parent

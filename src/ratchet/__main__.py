@@ -7,7 +7,7 @@ import sys
 def program() -> None:
     """The command as a process: Ctrl-C while it starts is one line, and once the work is done no failure."""
     try:
-        from ratchet.cli import main
+        from ratchet.cli.main import main
 
         main()
     except KeyboardInterrupt:

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from ratchet.checks import Suspect
-from ratchet.cli import cli, main
-from ratchet.cli_check import check, data
+from ratchet.cli.check import check, data
+from ratchet.cli.main import cli, main
 from ratchet.recipe import load_recipe
 
 RUN = (
-    "from ratchet import cli; from ratchet.cli_check import check, data; "
+    "from ratchet.cli import main as cli; from ratchet.cli.check import check, data; "
     "cli.cli.add_command(check); cli.cli.add_command(data); cli.main()"
 )
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "onnxruntime", "pydantic", "rich")
@@ -598,7 +598,7 @@ def test_the_public_reviews_are_half_copies(ratchet: Ratchet, tmp_path: Path) ->
 
 def test_help_and_import_stay_light() -> None:
     probe = (
-        "import sys; import ratchet.cli_check as c; "
+        "import sys; import ratchet.cli.check as c; "
         "c.check.get_help(__import__('click').Context(c.check)); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import ratchet
-from ratchet import arguments, cli_versions
-from ratchet.cli_check import check, data
+from ratchet.cli import arguments, versions
+from ratchet.cli.check import check, data
 from ratchet.errors import RatchetError
 from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo, survive_any_locale
@@ -303,8 +303,8 @@ def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ..
 
 cli.add_command(check)
 cli.add_command(data)
-for _versions in ("add", "log", "tag", "diff", "restore", "verify"):
-    data.add_command(getattr(cli_versions, _versions))
+for _name in ("add", "log", "tag", "diff", "restore", "verify"):
+    data.add_command(getattr(versions, _name))
 
 
 def _load(recipe: Path, overrides: tuple[str, ...]) -> Recipe:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.cli import main
+from ratchet.cli.main import main
 
 Run = Callable[..., tuple[int, str, str]]
 

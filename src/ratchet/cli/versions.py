@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ratchet import arguments
+from ratchet.cli import arguments
 from ratchet.errors import DataError
 from ratchet.forms import json_bytes
 from ratchet.screen import echo

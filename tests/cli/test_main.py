@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.cli import CRASHED, main
+from ratchet.cli.main import CRASHED, main
 
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "onnxruntime", "pydantic", "rich")
 
@@ -190,7 +190,9 @@ def _modules(code: str) -> set[str]:
 
 def test_nothing_heavy_is_imported_for_help() -> None:
     assert not _modules("import ratchet") & set(HEAVY)
-    helped = "import ratchet.cli as c\ntry: c.cli.main(['--help'], standalone_mode=False)\nexcept SystemExit: pass\n"
+    helped = (
+        "import ratchet.cli.main as c\ntry: c.cli.main(['--help'], standalone_mode=False)\nexcept SystemExit: pass\n"
+    )
     assert not _modules(f"exec({helped!r})") & set(HEAVY)
 
 
@@ -211,7 +213,7 @@ def test_messages_survive_any_locale(tmp_path: Path, encoding: str) -> None:
 
 def test_commands_and_flags_are_known() -> None:
     """A flag that people use in scripts does not vanish unnoticed."""
-    from ratchet.cli import cli
+    from ratchet.cli.main import cli
 
     flags = {
         name: sorted(option for parameter in command.params for option in parameter.opts if option.startswith("--"))
@@ -244,7 +246,7 @@ def test_a_reader_that_has_gone_is_no_finding(tmp_path: Path, form: str) -> None
 def test_a_crash_has_an_exit_code_of_its_own() -> None:
     """`check` uses 1 for findings: who scripts it must not take a crash for them."""
     code = (
-        "import sys, ratchet.cli as c\n"
+        "import sys, ratchet.cli.main as c\n"
         "def broken(*_, **__): raise ZeroDivisionError('a fault')\n"
         "c.cli.main = broken\n"
         "c.main()"

@@ -1,0 +1,1 @@
+"""The command line: arguments in, one call, and what it gave in print."""
