@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ratchet.charts.svg import Scale, chart, line, path, percent_ticks, tag, ticks, write
 from ratchet.gate.error_budget import Family, joint_levels, looks
 from ratchet.gate.metrics import Evidence
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Claim, Verdict, compare
-from ratchet.report.svg import Scale, chart, line, path, percent_ticks, tag, ticks, write
 
 STYLE = """
 text{font:12px system-ui,'Noto Sans CJK SC',sans-serif;fill:#444e5c}

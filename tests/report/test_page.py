@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ratchet.charts.charts import waffle
 from ratchet.errors import WorkspaceError
 from ratchet.report import (
     Compression,
@@ -30,7 +31,6 @@ from ratchet.report import (
     staircase_picture,
     standalone,
 )
-from ratchet.report.charts import waffle
 from ratchet.report.frame import FULL, cut, emphasised
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "col", "source", "wbr"}

@@ -1,5 +1,6 @@
 """The report: one self-contained HTML page, and the records it is made from."""
 
+from ratchet.charts.figures import Score
 from ratchet.report.content import (
     BundleFacts,
     BundleFile,
@@ -19,7 +20,6 @@ from ratchet.report.content import (
     Lengths,
     Mistake,
     ReportData,
-    Score,
     SealedTest,
     Stage,
     Tile,

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import ratchet
+from ratchet.charts import figures
+from ratchet.charts.missing_map import MOST
 from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import counted
 from ratchet.checks.details import Details, details
 from ratchet.checks.finding import Finding
 from ratchet.checks.tell import LANGUAGES, short_names
 from ratchet.report import check_pictures as draw
-from ratchet.report import content, figures, pictures
+from ratchet.report import content, pictures
 from ratchet.report.content import Leak, Tile
 from ratchet.report.frame import render_page
-from ratchet.report.missing_map import MOST
 from ratchet.report.story import NOTICEABLE, overstated
 
 LABELS, SUSPECTS = 30, 30

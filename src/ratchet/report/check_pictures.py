@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from ratchet.charts import charts, figures
+from ratchet.charts.charts import Bar
+from ratchet.charts.figures import Score
+from ratchet.charts.leak_matrix import leak_matrix
+from ratchet.charts.missing_map import MOST, Strip, missing_map
+from ratchet.charts.plane import Shade, plane
 from ratchet.checks import Facts, NaiveSplit
 from ratchet.checks.clusters import Cluster, Clusters
 from ratchet.checks.context import counted
@@ -12,13 +18,9 @@ from ratchet.checks.details import Column
 from ratchet.checks.diversity import Diversity
 from ratchet.checks.matrix import LeakMatrix
 from ratchet.checks.scores import Score as Measured
-from ratchet.report import charts, figures, pictures
-from ratchet.report.charts import Bar
-from ratchet.report.content import Count, Leak, Lengths, Score
-from ratchet.report.leak_matrix import leak_matrix
-from ratchet.report.missing_map import MOST, Strip, missing_map
+from ratchet.report import pictures
+from ratchet.report.content import Count, Leak, Lengths
 from ratchet.report.pictures import HALF, Picture, both
-from ratchet.report.plane import Shade, plane
 
 UNITS = {"word": "words", "pair": "pairs of characters"}
 _FEW = 20

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from ratchet.charts.figures import STRICT, Figure, Outcome, Score
 from ratchet.errors import RatchetError
 
-Outcome = Literal["better", "not_worse", "worse", "undecided"]
 Severity = Literal["error", "warning", "note"]
 
-_STRICT = ConfigDict(extra="forbid")
 
-
-def _finite(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Figure = Annotated[float | None, BeforeValidator(_finite)]
-"""A measured number; one that is not finite (a loss that diverged) is kept as "not measured"."""
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Score:
-    """A metric with its 95 % interval; ``value``, ``low`` and ``high`` are fractions (0.857 is 85.7 %)."""
-
-    value: Figure
-    low: Figure = None
-    high: Figure = None
-    n: int | None = None
-    metric: str = "accuracy"
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Tile:
     """A key figure at the top of the page."""
 
@@ -48,7 +26,7 @@ class Tile:
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Finding:
     """One thing the data check found; ``fix`` is a recipe patch (YAML), ``share`` a fraction of the rows."""
 
@@ -62,7 +40,7 @@ class Finding:
     examples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Count:
     """Rows under a name: a class, a part, a reason of removal."""
 
@@ -70,7 +48,7 @@ class Count:
     rows: int
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Lengths:
     """Distribution of text lengths: ``edges`` has one entry more than ``counts``; ``above`` texts exceed the last edge."""
 
@@ -107,7 +85,7 @@ class Lengths:
         )
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class DataHealth:
     """The table as it came, what was taken out of it and what was changed in it."""
 
@@ -125,7 +103,7 @@ class DataHealth:
     parts: tuple[Count, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Leak:
     """What a naive random split of this very table would have claimed, with the model named ``model``."""
 
@@ -138,7 +116,7 @@ class Leak:
     honest: Score | None = None
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Difference:
     """Challenger minus champion on one metric, as a fraction (0.011 is +1.1 points)."""
 
@@ -149,7 +127,7 @@ class Difference:
     p: Figure = None
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Challenge:
     """One challenger and what was decided; ``promoted`` says whether the champion moved to it."""
 
@@ -171,7 +149,7 @@ class Challenge:
     also: tuple[Difference, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Challenges:
     """The staircase: the first champion, then every challenger in the order of the ledger.
 
@@ -185,7 +163,7 @@ class Challenges:
     level: float = 0.95
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Epoch:
     """Means over one epoch; ``None`` where not measured (a loss that is not finite is drawn as a gap)."""
 
@@ -195,7 +173,7 @@ class Epoch:
     accuracy: Figure = None
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Curve:
     """The training of one encoder."""
 
@@ -204,7 +182,7 @@ class Curve:
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Confusion:
     """Which class was taken for which: ``cells`` are (true index, predicted index, rows), zero cells left out."""
 
@@ -223,7 +201,7 @@ class Confusion:
         return cls(labels=labels, cells=cells, model=model, part=part)
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Mistake:
     """A confident wrong prediction; ``row`` is the 1-based data row in ``file``."""
 
@@ -235,7 +213,7 @@ class Mistake:
     file: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Form:
     """One form of the champion: as trained (first), or compressed; latencies are milliseconds a text."""
 
@@ -248,7 +226,7 @@ class Form:
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Compression:
     """The forms that were measured, the uncompressed one first."""
 
@@ -256,7 +234,7 @@ class Compression:
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class BundleFile:
     """A file of the bundle."""
 
@@ -265,7 +243,7 @@ class BundleFile:
     sha256: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class BundleFacts:
     """The folder that serves; ``commands`` can be pasted into a shell."""
 
@@ -277,7 +255,7 @@ class BundleFacts:
     parity: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class SealedTest:
     """The sealed part; ``opened`` holds one ISO time for each opening this workspace recorded."""
 
@@ -293,7 +271,7 @@ class SealedTest:
     """The ledger was lost at some time, so there may have been openings that nobody knows."""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Stage:
     """A stage of the road and the seconds it took; ``status`` is free text such as "ran" or "unchanged, skipped"."""
 
@@ -302,7 +280,7 @@ class Stage:
     status: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Environment:
     """Everything needed to do it again."""
 
@@ -324,7 +302,7 @@ class Environment:
     ledger_head: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class ReportData:
     """A whole report; a section that is absent is shown as not run, with the reason from ``not_run``.
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 import ratchet
+from ratchet.charts import before_after, figures
+from ratchet.charts.before_after import Move
 from ratchet.checks.context import counted
 from ratchet.drift.diff import Diff
 from ratchet.drift.examples import examples
 from ratchet.drift.shifts import Sample, Share, Shift
 from ratchet.drift.sides import Sides
-from ratchet.report import before_after, figures
-from ratchet.report.before_after import Move
 from ratchet.report.content import Tile
 from ratchet.report.diff_terminal import BETWEEN, named
 from ratchet.report.frame import render_page

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import jinja2
 from markupsafe import Markup
 
+from ratchet.charts import figures
+from ratchet.charts import text as words
+from ratchet.charts.palette import resource, tokens
 from ratchet.data.mask import mask
-from ratchet.report import figures
-from ratchet.report import text as words
-from ratchet.report.palette import resource, tokens
 
 SHOWN, FULL = 240, 4000
 """Characters of a text that are shown at once, and in all: a cell of five megabytes must not fill the page."""

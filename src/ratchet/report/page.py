@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ratchet.charts.palette import resource, tokens
 from ratchet.report import pictures
 from ratchet.report.classes import confused, per_class
 from ratchet.report.content import ReportData
 from ratchet.report.frame import render_page
-from ratchet.report.palette import resource, tokens
 from ratchet.report.story import overstated, story, tiles, verdict_counts
 from ratchet.workspace import write_named
 

@@ -9,8 +9,11 @@ from statistics import median
 
 from markupsafe import Markup
 
-from ratchet.report import charts, figures
-from ratchet.report.charts import NARROW, WIDE, Bar, Dot, Gap, Line, Mark
+from ratchet.charts import charts, figures
+from ratchet.charts.charts import NARROW, WIDE, Bar, Dot, Gap, Line, Mark
+from ratchet.charts.figures import Score
+from ratchet.charts.heatmap import MOST, heatmap
+from ratchet.charts.staircase import Step, look, staircase
 from ratchet.report.content import (
     Challenge,
     Challenges,
@@ -21,11 +24,8 @@ from ratchet.report.content import (
     Environment,
     Leak,
     Lengths,
-    Score,
     SealedTest,
 )
-from ratchet.report.heatmap import MOST, heatmap
-from ratchet.report.staircase import Step, look, staircase
 from ratchet.report.story import NOTICEABLE, overstated
 
 HALF = 370.0

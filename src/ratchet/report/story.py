@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ratchet.report import figures
-from ratchet.report.content import Challenges, Leak, ReportData, Score, Tile
+from ratchet.charts import figures
+from ratchet.charts.figures import Score
+from ratchet.report.content import Challenges, Leak, ReportData, Tile
 
 NOTICEABLE = 0.005
 """Half a point: a naive split which promises no more than this above the honest score misleads nobody."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ratchet.report import figures
-from ratchet.report.charts import WIDE
-from ratchet.report.svg import (
+from ratchet.charts import figures
+from ratchet.charts.charts import WIDE
+from ratchet.charts.svg import (
     Scale,
     chart,
     line,

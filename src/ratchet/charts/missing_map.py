@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ratchet.report import figures
-from ratchet.report.charts import WIDE
-from ratchet.report.svg import chart, line, number, tag, tooltip, width_of, write
+from ratchet.charts import figures
+from ratchet.charts.charts import WIDE
+from ratchet.charts.svg import chart, line, number, tag, tooltip, width_of, write
 
 MOST = 40
 """More columns than this are not drawn."""

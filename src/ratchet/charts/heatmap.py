@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from math import sqrt
 
-from ratchet.report import figures
-from ratchet.report.charts import WIDE
-from ratchet.report.svg import chart, number, tag, tooltip, width_of, write
+from ratchet.charts import figures
+from ratchet.charts.charts import WIDE
+from ratchet.charts.svg import chart, number, tag, tooltip, width_of, write
 
 Cell = tuple[int, int, int]
 MOST = 200

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ratchet.report import before_after
-from ratchet.report.before_after import Move
-from ratchet.report.svg import width_of
+from ratchet.charts import before_after
+from ratchet.charts.before_after import Move
+from ratchet.charts.svg import width_of
 
 HOSTILE = "\"'><script>alert(1)</script>&amp;\u202e"
 LONG = "退换货流程与售后客服态度以及快递包装质量的综合评价" * 4

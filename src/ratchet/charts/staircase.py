@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ratchet.report import figures
-from ratchet.report.charts import WIDE, symbol
-from ratchet.report.content import Outcome
-from ratchet.report.svg import Scale, chart, line, number, path, percent_ticks, tag, ticks, tooltip, width_of, write
+from ratchet.charts import figures
+from ratchet.charts.charts import WIDE, symbol
+from ratchet.charts.figures import Outcome
+from ratchet.charts.svg import Scale, chart, line, number, path, percent_ticks, tag, ticks, tooltip, width_of, write
 
 LOOK: dict[Outcome, tuple[str, str, str]] = {
     # outcome: (words, shape, tone)

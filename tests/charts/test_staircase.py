@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ratchet.report.content import Outcome
-from ratchet.report.staircase import Step, levels, look, staircase, window
+from ratchet.charts.figures import Outcome
+from ratchet.charts.staircase import Step, levels, look, staircase, window
 
 
 def step(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ratchet.report.palette import COLOURS, resource, tokens
+from ratchet.charts.palette import COLOURS, resource, tokens
 
 BADGES = [("champion", "champion-wash"), ("equal", "equal-wash"), ("loss", "loss-wash"), ("error", "error-wash")]
 ON_GROUND = [

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ratchet.report import Score, figures
+from ratchet.charts import figures
+from ratchet.report import Score
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ratchet.report import figures
-from ratchet.report.svg import (
+from ratchet.charts import figures
+from ratchet.charts.svg import (
     Scale,
     chart,
     line,

@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import pytest
 
-from ratchet.report import charts
-from ratchet.report.charts import Bar, Dot, Gap, Line, Mark
-from ratchet.report.heatmap import heatmap
-from ratchet.report.staircase import Step, staircase
-from ratchet.report.svg import Scale, percent_ticks, ticks, width_of
+from ratchet.charts import charts
+from ratchet.charts.charts import Bar, Dot, Gap, Line, Mark
+from ratchet.charts.heatmap import heatmap
+from ratchet.charts.staircase import Step, staircase
+from ratchet.charts.svg import Scale, percent_ticks, ticks, width_of
 
 HOSTILE = "\"'><script>alert(1)</script>&amp;\u202e"
 LONG = "退换货流程与售后客服态度以及快递包装质量的综合评价" * 4

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet.report import text
+from ratchet.charts import text
 
 FAMILY = "👨‍👩‍👧‍👦"
 

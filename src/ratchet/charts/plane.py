@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ratchet.report import figures
-from ratchet.report.svg import Scale, chart, line, number, path, tag, ticks, width_of, write
+from ratchet.charts import figures
+from ratchet.charts.svg import Scale, chart, line, number, path, tag, ticks, width_of, write
 
 Point = tuple[float, float]
 

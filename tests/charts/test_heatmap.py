@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ratchet.report.heatmap import heatmap
+from ratchet.charts.heatmap import heatmap
 
 
 def test_every_cell_tells_its_count_and_share() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from ratchet.report import text as words
+from ratchet.charts import text as words
 
 FONT = 12.0
 
