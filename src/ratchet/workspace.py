@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -160,8 +161,8 @@ def write_named(path: Path, data: bytes) -> None:
     Raises:
         WorkspaceError: as :func:`write_atomic`.
     """
-    if is_stream(path):
-        with writing(path), path.open("wb") as stream:
+    if is_stream(path) or is_standard(path):
+        with writing(path), open_stream(path) as stream:
             stream.write(data)
     else:
         write_atomic(os.path.realpath(path) if path.is_symlink() else path, data)
@@ -170,6 +171,30 @@ def write_named(path: Path, data: bytes) -> None:
 def is_stream(path: Path) -> bool:
     """Whether it is a device, a pipe or a socket, such as /dev/stdout: what is written there can not be put in its place."""
     return path.exists() and not (path.is_file() or path.is_dir())
+
+
+def is_standard(path: Path) -> bool:
+    """Whether it is a name of standard output or standard error, whatever that leads to."""
+    return _descriptor(path) is not None
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """Open a device, a pipe, or standard output under one of its names: what it leads to is written on, not begun anew."""
+    number = _descriptor(path)
+    if number is None:
+        return path.open("wb")
+    (sys.stdout if number == 1 else sys.stderr).flush()
+    return os.fdopen(os.dup(number), "wb")
+
+
+def _descriptor(path: Path) -> int | None:
+    if not str(path).startswith(("/dev/", "/proc/")):
+        return None
+    for number in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), os.fstat(number)):
+                return number
+    return None
 
 
 @contextmanager

@@ -158,6 +158,9 @@ def test_a_name_in_brackets_is_no_list(table: Any, found: Any) -> None:
         (["好 | 快", "快|贵", "贵|好", "好|贵|快"], 40),
         (["物流、服务", "服务", "物流、价格", "价格、服务"], 30),
         (["Toys, games", "Books, music", "Home, garden", "Sports"], 0),  # no name is in a second label
+        (["1", "1,5", "2,5", "2,1"], 0),  # decimal commas
+        (["Smith, John", "Smith, Anna", "Miller, John", "Miller, Anna"], 0),
+        (["a,b", "b,c", "a", "c,a"], 0),  # too few of them alone
         (["a;b", "b;a", "a", "b"], 0),  # two lists could be chance
         (["a;;b", "b;c", "a;c", "c"], 0),
     ],

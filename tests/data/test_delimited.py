@@ -70,6 +70,44 @@ def test_what_may_be_rows_is_not_taken_for_titles(tmp_path: Path) -> None:
             read(tmp_path, above + body())
 
 
+@pytest.mark.parametrize(
+    ("text", "columns", "titles"),
+    [
+        ("Umfrage 2024\nkommentar;preis\nfoo;1,5\nbar;2,5\nbaz;3,5\n", ["kommentar", "preis"], 1),
+        ("Umfrage, 2024\ntext;label\na;x\nb;y\nc;x\n", ["text", "label"], 1),
+        (
+            "Customer Review Survey 2024,,\nRespondent,Feedback,Rank\n1,foo,2\n2,bar,3\n3,baz,1\n",
+            ["Respondent", "Feedback", "Rank"],
+            1,
+        ),
+        ("Review report\nKommentar,Note\nfoo,1\nbar,2\nbaz,3\n", ["Kommentar", "Note"], 1),
+        (",Demographics,\ntext,age,sex\na,1,f\nb,2,m\nc,3,f\n", ["text", "age", "sex"], 1),
+        (",text\n0,good\n1,bad\n2,fine\n", ["column_1", "text"], 0),
+    ],
+)
+def test_titles_and_headers_as_surveys_have_them(tmp_path: Path, text: str, columns: list[str], titles: int) -> None:
+    raw = read(tmp_path, text)
+    assert raw.table.column_names == columns
+    assert raw.table.num_rows == text.count("\n") - 1 - titles
+    assert bool(raw.notes) == bool(titles)
+
+
+def test_texts_with_a_comma_here_and_there_are_no_rows_below_titles(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Row 3 of t.csv .* must have 1 cells like the header but has 2"):
+        read(tmp_path, "Kommentare\nsehr gut\nok\ngut, nett\nschlecht, teuer\nok, na ja\n")
+
+
+@pytest.mark.parametrize("columns", [("text", "text"), ("column_3", "x")])
+def test_names_that_are_given_twice_are_refused(tmp_path: Path, columns: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match=r"Column names of t.csv must differ but '(text|column_3)' names columns"):
+        read(tmp_path, "a,b,c,d\ne,f,g,h\n", columns=columns)
+
+
+def test_a_headless_file_with_one_bad_row_is_not_one_column(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Row 2 of t.csv \(line 2\) must have 2 cells like the first row but has 3"):
+        read(tmp_path, "nice hotel,pos\nbad, really bad,neg\nok room,pos\nfine stay,pos\n", columns=("text",))
+
+
 def test_a_usual_name_above_rows_is_the_header(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cells like the header"):
         read(tmp_path, "text\n" + body(header=False))
@@ -89,6 +127,7 @@ def test_lines_above_the_first_row_are_counted(tmp_path: Path) -> None:
     assert read(tmp_path, "题\n\n" + body()).lines == {"t.csv": 3}
     assert read(tmp_path, '"te\nxt",label\n' + body(header=False)).lines == {"t.csv": 2}
     assert read(tmp_path, body(header=False), columns=("text",)).lines == {"t.csv": 0}
+    assert read(tmp_path, "sep=,\n\n" + body(header=False), columns=("text",)).lines == {"t.csv": 2}
 
 
 def test_rows_without_a_label_are_no_titles(tmp_path: Path) -> None:

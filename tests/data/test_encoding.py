@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ratchet.data.encoding import to_utf8
+from ratchet.data.encoding import to_utf8, whole_lines
 from ratchet.errors import DataError
 
 SIMPLIFIED = "这家酒店的服务很好，早餐也不错，下次还会再来。房间有点小，隔音一般！\n"
@@ -76,6 +76,36 @@ def test_what_other_bytes_read_like_is_said_and_can_be_asked_for(text: str, enco
         to_utf8(text.encode(encoding), encoding="auto", name="x")
     assert "must be UTF-8 but line 1 is not" in str(caught.value)
     assert to_utf8(text.encode(encoding), encoding=meant, name="x")[0].decode() == text
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "review number {i} is fine,{label}",
+        "还可以{i},{label}",
+        "我喜欢のの{i},{label}",
+        "不错 很差 非常好 好吃{i},{label}",
+    ],
+)
+def test_a_few_words_on_every_row_make_no_other_language(row: str) -> None:
+    text = "评论,标签\n" + "".join(row.format(i=i, label="好评" if i % 2 else "差评") + "\n" for i in range(60))
+    assert to_utf8(text.encode("gb18030"), encoding="auto", name="x")[0].decode() == text
+
+
+@pytest.mark.parametrize(
+    ("head", "encoding", "found"),
+    [
+        (b"a\nb", "auto", (b"a\n", True)),
+        ("a\nb".encode("utf-16"), "auto", ("a\n".encode("utf-16"), True)),
+        ("a\nb".encode("utf-16-be"), "utf-16", ("a\n".encode("utf-16-be"), True)),
+        ("\u0a00\u000a\u0a0a".encode("utf-16-le"), "utf-16", ("\u0a00\n".encode("utf-16-le"), True)),
+        (b"abc", "auto", (b"abc", True)),
+        ("好".encode() * 21_845 + b"\xe5", "auto", ("好".encode() * 21_845, False)),
+        ("好".encode() * 21_845 + b"\xe5\xa5", "auto", ("好".encode() * 21_845, False)),
+    ],
+)
+def test_the_beginning_of_a_file_is_cut_between_lines(head: bytes, encoding: str, found: tuple[bytes, bool]) -> None:
+    assert whole_lines(head, encoding=encoding) == found
 
 
 def test_chinese_with_some_kana_or_few_characters_is_still_chinese() -> None:

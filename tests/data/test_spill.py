@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,15 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         spill.spilled([table(3)], name="x")
     monkeypatch.setattr(spill, "_SHELVED", 1)
     assert spill.shelved(np.arange(3)).tolist() == [0, 1, 2]
+
+
+def test_a_fault_of_the_source_is_not_the_disk_s() -> None:
+    def damaged() -> Iterator[pa.Table]:
+        yield table(3)
+        raise OSError("ZSTD decompression failed")
+
+    with pytest.raises(OSError, match="ZSTD"):
+        spill.spilled(damaged(), name="x")
 
 
 def _sum(kept: Any) -> int:

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -528,6 +529,64 @@ def test_a_pipe_is_looked_at_and_still_read_from_its_start(
     wanted = [f"{'5' + chr(34) + ' ' if case == 'tsv' else ''}房间很好{i}" for i in range(9_000)]
     assert (done.format, done.rows) == (kind, len(texts))
     assert texts == (["好"] if case == "no end" else wanted)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "kind", "texts"),
+    [
+        ("评论,b\n好,a\n".encode("utf-16"), "utf-16", "csv", ["好"]),
+        (("题\n评论,b\n" + "好,a\n坏,b\n" * 9_000).encode(), "auto", "csv", ["好", "坏"] * 9_000),
+        (b'{"id":1}\n' + '{"评论":"好"}'.encode(), "auto", "jsonl", ["好"]),
+        (("好" * 50_000 + "\n坏\n").encode(), "auto", "text", ["好" * 50_000, "坏"]),
+    ],
+)
+def test_standard_input_is_told_by_whole_lines(
+    tmp_path: Path,
+    bundle: Bundle,
+    model: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    data: bytes,
+    encoding: str,
+    kind: str,
+    texts: list[str],
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    done = predict_file(bundle, "-", tmp_path / "y", encoding=encoding, model=model)
+    assert (done.format, [text for block in model.seen for text in block]) == (kind, texts)
+    if kind == "text":
+        (tmp_path / "x.txt").write_bytes(data)
+        assert predict_file(bundle, tmp_path / "x.txt", model=model).rows == 2
+
+
+def test_a_long_line_on_standard_input_is_looked_at_once(
+    tmp_path: Path, bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = json.dumps([{"评论": "好" * 1_000}] * 6_000, ensure_ascii=False).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows)))
+    stdin_bytes.cache_clear()
+    begun = time.perf_counter()
+    assert predict_file(bundle, "-", tmp_path / "y.csv", model=model).rows == 6_000
+    stdin_bytes.cache_clear()
+    assert time.perf_counter() - begun < 20
+
+
+def test_one_column_without_a_header_becomes_a_table_that_others_read(
+    tmp_path: Path, bundle: Bundle, model: Model
+) -> None:
+    source = tmp_path / "x.csv"
+    source.write_text("foo, x\nbar\n", encoding="utf-8")
+    done = predict_file(bundle, source, columns=("评论",), model=model)
+    assert [row["评论"] for row in rows_of(done.target)] == ["foo, x", "bar"]
+
+
+def test_standard_output_under_its_own_name_is_written_on(tmp_path: Path) -> None:
+    code = "from pathlib import Path; from ratchet.workspace import write_named as write; write(Path('/dev/stdout'), b'new')"
+    with (tmp_path / "log").open("wb") as log:
+        log.write(b"old ")
+        log.flush()
+        subprocess.run([sys.executable, "-c", code], stdout=log, check=True)
+        log.write(b" end")
+    assert (tmp_path / "log").read_bytes() == b"old new end"
 
 
 def test_utf16_without_a_mark_is_read_as_check_reads_it(tmp_path: Path, bundle: Bundle, model: Model) -> None:

@@ -139,7 +139,10 @@ def separated(labels: Sequence[str]) -> dict[int, list[str]]:
         if len(several) < _FEWEST_LISTS or not all(all(parts) for parts in several.values()):
             continue
         uses = Counter(name for parts in cut.values() for name in set(parts))
-        if all(uses[name] > 1 for parts in several.values() for name in parts):
+        names = {name for parts in several.values() for name in parts}
+        if mark == "," and (all(name.isdigit() for name in names) or 2 * len(names & {*labels}) < len(names)):
+            continue  # decimal commas, surnames with first names
+        if all(uses[name] > 1 for name in names):
             return several
     return {}
 

@@ -20,7 +20,8 @@ from ratchet.errors import DataError
 _MARKS = (",", ";", "\t", "|")
 _RARE = ("\x01", "^", "~")
 _RARE_ROWS = 5
-_NO_MARK = "\x1f"
+NO_MARK = "\x1f"
+"""What separates the cells of a file that has one column, whatever marks are in its texts."""
 _SAMPLE, _SAMPLE_ROWS = 1 << 16, 50
 _MOST_TITLES = 3
 _SHOWN = 40
@@ -47,7 +48,7 @@ def layout(data: bytes, *, kind: str, columns: Sequence[str] = ()) -> Layout:
     mark cuts alike are not cut.
     """
     stated, data = _stated_delimiter(data)
-    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data, whole=len(columns) == 1))
+    delimiter = stated or ("\t" if kind == "tsv" else _delimiter(data, columns=columns))
     return Layout(delimiter, data) if columns else _without_titles(data, delimiter=delimiter)
 
 
@@ -136,21 +137,25 @@ def _stated_delimiter(data: bytes) -> tuple[str, bytes]:
     return found["mark"].decode().replace("\\t", "\t"), data[found.end() :]
 
 
-def _delimiter(data: bytes, *, whole: bool) -> str:
+def _delimiter(data: bytes, *, columns: Sequence[str]) -> str:
     """The mark that cuts the first rows into equally many cells; where none does, the first that the header has.
 
-    If ``whole``, a mark that no text has where none does.
+    A file without a header has no titles; one of a single column may have no mark (:data:`NO_MARK`): where some row has none.
     """
     sample = data.lstrip(b" \r\n")[:_SAMPLE]
     lines = sample if len(sample) < _SAMPLE else sample[: sample.rfind(b"\n") + 1] or sample
     text = lines.decode("utf-8", "ignore")
     first = text.split("\n", 1)[0]
     agreed = [(titles, mark) for mark in (*_MARKS, *_RARE) if (titles := _titles_above(text, mark)) is not None]
-    if found := [mark for titles, mark in agreed if titles == 0]:
-        return found[0]
-    if whole:
-        return _NO_MARK
-    return next((mark for mark in _MARKS if mark in first), agreed[0][1] if agreed else ",")
+    if columns:
+        agreed = [(titles, mark) for titles, mark in agreed if not titles]
+    if agreed:
+        return min(agreed, key=lambda pair: pair[0])[1]
+    if len(columns) == 1 and any(
+        not any(mark in line for mark in _MARKS) for line in text.splitlines()[:_SAMPLE_ROWS] if line.strip()
+    ):
+        return NO_MARK
+    return next((mark for mark in _MARKS if mark in first), ",")
 
 
 def _titles_above(text: str, mark: str) -> int | None:
@@ -161,7 +166,8 @@ def _titles_above(text: str, mark: str) -> int | None:
         return None
     titles = next((place for place, row in enumerate(rows) if len(row) > 1), len(rows))
     alike = len({len(row) for row in rows[titles:]}) == 1
-    return titles if alike and titles <= _MOST_TITLES and (mark in _MARKS or len(rows) >= _RARE_ROWS) else None
+    enough = len(rows) >= (_RARE_ROWS if mark in _RARE else titles + 2 if titles else 1)
+    return titles if alike and enough and titles <= _MOST_TITLES else None
 
 
 def _without_titles(data: bytes, *, delimiter: str) -> Layout:
@@ -181,10 +187,18 @@ def _without_titles(data: bytes, *, delimiter: str) -> Layout:
     below = [count for count in filled[header:-1] if count]
     if not titles or len(titles) > _MOST_TITLES or len(below) < 2 or min(below) < 2:
         return plain
-    if any(map(is_usual, titles)) and not any(map(is_usual, rows[header])):
+    if any(is_usual(title, exactly=True) for title in titles) and not any(map(is_usual, rows[header])):
         return plain  # the one column that has a name
+    loose = [cell for row in rows[header:] for cell in row[1:] if cell.strip()]
+    if all(len(row) == 1 for row in rows[:header] if any(row)) and 2 * sum(cell[0] == " " for cell in loose) >= len(
+        loose
+    ):
+        return plain  # texts with commas in them
     # A title is one cell, or a spreadsheet's row that is as wide as the others; two cells are a row of the table.
-    if any(row[0].strip() == "" or len(row) not in (1, len(rows[header])) for row in rows[:header] if any(row)):
+    wide = len(rows[header])
+    above = [row for row in rows[:header] if any(row)]
+    # A first cell without a name, above rows of two cells, is the index that pandas writes.
+    if any(len(row) not in (1, wide) or (row[0].strip() == "" and wide < 3) for row in above):
         return plain
     lines = data[:_SAMPLE].splitlines(keepends=True)[: until[header - 1]]
     return Layout(delimiter, b"\n" * len(lines) + data[sum(map(len, lines)) :], titles)

@@ -12,6 +12,7 @@ from ratchet.forms import COMMON_HAN, ENCODINGS, HANGUL, KANA, Ranges, encoding_
 
 _BLOCK = 1 << 24
 _SAMPLE_LINES = 2000
+_HEAD = 1 << 16
 _FOREIGN = re.compile(r"[^\W\d_\x00-\x7f]+")
 
 
@@ -45,6 +46,29 @@ def to_utf8(data: bytes, *, encoding: str, name: str) -> tuple[bytes, str]:
     while data.startswith(codecs.BOM_UTF8):  # two of them where a program wrote a second one before the first
         data = data.removeprefix(codecs.BOM_UTF8)
     return data, wanted
+
+
+def whole_lines(head: bytes, *, encoding: str) -> tuple[bytes, bool]:
+    """The beginning of a file up to the end of its last whole line, and whether there is one.
+
+    Without one, a last character that may be cut is left out.
+    """
+    named = encoding_called(encoding) if encoding.lower() != "auto" else None
+    if named == "utf-16" or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        order = byte_order(head)
+        little = order == "utf-16-le" or (order == "utf-16" and head.startswith(codecs.BOM_UTF16_LE))
+        mark = b"\n\0" if little else b"\0\n"
+        end = head.rfind(mark)
+        while end > 0 and end % 2:
+            end = head.rfind(mark, 0, end + 1)
+        return (head[: end + 2], True) if end >= 0 else (head[: len(head) // 2 * 2], False)
+    end = head.rfind(b"\n") + 1
+    if end:
+        return head[:end], True
+    cut = next(
+        (n for n in range(1, 4) if n <= len(head) and head[-n] >= 0xC0), 0
+    )  # the first byte of a character in UTF-8
+    return (head[: len(head) - cut], False) if len(head) >= _HEAD else (head, True)
 
 
 def _detected(data: bytes, *, name: str) -> str:
@@ -113,14 +137,16 @@ def _mixed(name: str, *, number: int, line: bytes, offset: int, rest: str) -> Da
 def _east_of_chinese(data: bytes) -> str:
     """``euc-kr`` or ``euc-jp`` where bytes that are Chinese in GB18030 as well are surely Korean or Japanese; else empty.
 
+    Different characters count, since a label that is on every row says little.
+
     The syllables of Korean have the first bytes B0 to C8, where hardly more than half of the frequent Chinese characters
     are; kana are at the same place in GB2312 and in EUC-JP, and no Chinese text is full of them.
     """
-    for encoding, script, least, count in (("euc-kr", HANGUL, 0.95, 30), ("euc-jp", KANA, 0.2, 10)):
+    for encoding, script, least, count in (("euc-kr", HANGUL, 0.95, 20), ("euc-jp", KANA, 0.2, 8)):
         text = data.decode(ENCODINGS[encoding], "replace")
-        foreign = [character for character in text if character.isalpha() and not character.isascii()]
+        foreign = {character for character in text if character.isalpha() and not character.isascii()}
         of_script = sum(_within(character, script) for character in foreign)
-        if text.count("\ufffd") <= 0.01 * len(text) and len(foreign) >= count and of_script >= least * len(foreign):
+        if text.count("\ufffd") <= 0.01 * len(text) and of_script >= max(count, least * len(foreign)):
             return encoding
     return ""
 

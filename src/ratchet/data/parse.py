@@ -57,7 +57,8 @@ def from_csv(data: bytes, *, kind: str, columns: Sequence[str] = (), name: str) 
     quoted = regular or kind == "csv"
     cells, above = strict.header(data, delimiter=delimiter, quoted=quoted, name=name)
     require_columns(len(cells), name=name)
-    names = header_of(columns, cells=len(cells), name=name) if columns else _column_names(cells, name=name)
+    names = _column_names(header_of(columns, cells=len(cells), name=name) if columns else cells, name=name)
+    blank = data[: len(data) - len(data.lstrip(b"\r\n"))].count(b"\n")
     refuse = partial(
         strict.refuse_faults, data, delimiter=delimiter, columns=len(cells), headless=bool(columns), name=name
     )
@@ -67,7 +68,7 @@ def from_csv(data: bytes, *, kind: str, columns: Sequence[str] = (), name: str) 
         table = _fast_csv(
             data, delimiter=delimiter, quoted=quoted, cells=names if columns else cells, headless=bool(columns)
         )
-        return Delimited(table.rename_columns(names), titles, 0 if columns else above)
+        return Delimited(table.rename_columns(names), titles, blank if columns else above)
     except pa.ArrowInvalid as problem:
         refuse(quoted=quoted)
         raise DataError(

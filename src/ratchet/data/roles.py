@@ -242,13 +242,15 @@ class _Column:
         return any(word in self.words or (not word.isascii() and word in plain) for word in usual)
 
 
-def is_usual(name: str) -> bool:
-    """Whether a column that holds a text or a label is usually called so.
+def is_usual(name: str, *, exactly: bool = False) -> bool:
+    """Whether a column that holds a text or a label is usually called so, or by one of such words unless ``exactly``.
 
     >>> is_usual("review_text"), is_usual("这家酒店很好")
     (True, False)
     """
     plain, usual = name.strip().casefold(), {*_TEXT, *_LABEL}
+    if exactly:
+        return plain in usual
     words = {word.casefold() for word in _WORDS.findall(name)}
     spoken = any(not word.isascii() and word in plain for word in usual)  # Chinese words have no spaces between them
     return (

@@ -20,7 +20,7 @@ from ratchet.store import file_sha256, regular_file
 
 Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
 STDIN = "-"
-_HEAD = 1 << 16
+_HEAD, _LINES = 1 << 16, 5
 _begun: tuple[BufferedReader, bytes] | None = None
 
 
@@ -130,14 +130,16 @@ def stdin_bytes() -> bytes:
 
 
 def stdin_head() -> bytes:
-    """What standard input begins with: up to the end of a line in which something stands, or all of it."""
+    """What standard input begins with: a few lines in which something stands, 64 KiB, or all of it."""
     global _begun
     given = _stdin()
     if _begun is None or _begun[0] is not given:
-        head = b""
-        while b"\n" not in head.lstrip() and (part := given.read1(_HEAD)):
+        head = bytearray()
+        while len(head) < _HEAD and sum(map(bool, map(bytes.strip, bytes(head).split(b"\n")[:-1]))) < _LINES:
+            if not (part := given.read1(_HEAD)):
+                break
             head += part
-        _begun = given, head
+        _begun = given, bytes(head)
     return _begun[1]
 
 

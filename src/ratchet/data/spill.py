@@ -14,7 +14,8 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -50,21 +51,30 @@ def spilled(tables: Iterable[pa.Table], *, name: str) -> pa.Table:
     Raises:
         DataError: the disk is full.
     """
-    try:
-        with tempfile.TemporaryFile(prefix="ratchet-") as file:
-            writer = None
-            for table in tables:
+    with ExitStack() as stack:
+        with _on_disk(name):
+            file = stack.enter_context(tempfile.TemporaryFile(prefix="ratchet-"))
+        writer = None
+        for table in tables:  # what goes wrong here is no fault of the disk
+            with _on_disk(name):
                 writer = writer or pa.ipc.new_file(file, table.schema)
                 writer.write_table(table)
-            assert writer is not None
+        assert writer is not None
+        with _on_disk(name):
             writer.close()
             mapped = _mapped(file)
+    return pa.ipc.open_file(pa.py_buffer(mapped)).read_all()
+
+
+@contextmanager
+def _on_disk(name: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as problem:
         raise DataError(
             f"{name} must fit into {tempfile.gettempdir()} while it is read but does not: {problem.strerror or problem}.",
             next_step="Free some space there, or name another folder in TMPDIR.",
         ) from None
-    return pa.ipc.open_file(pa.py_buffer(mapped)).read_all()
 
 
 def shelved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from ratchet.errors import DataError
 from ratchet.forms import ENCODINGS, FORMATS, encoding_called, plain_name
 from ratchet.serve.formats import Format
 from ratchet.store import regular_file
-from ratchet.workspace import atomic_stream, is_stream
+from ratchet.workspace import atomic_stream, is_standard, is_stream, open_stream
 
 STDIO = Path("-")
 IN_BLOCKS: dict[str, Format] = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet"}
@@ -58,21 +59,28 @@ def _head(source: Path) -> bytes:
     from ratchet.data.sources import stdin_head
 
     if source == STDIO:
-        head = stdin_head()
-        return head[: head.rfind(b"\n") + 1] or head
+        return stdin_head()
     with reading(source, kind="text") as reader:
-        head = reader.read(_HEAD)
-    return head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1] or head
+        return reader.read(_HEAD)
 
 
 def _told(head: bytes, *, text: str, encoding: str, name: str) -> str:
     """What the first bytes are: a table that has the text column, or plain lines."""
+    from ratchet.bounds import json_value
     from ratchet.data.delimited import layout
-    from ratchet.data.encoding import to_utf8
+    from ratchet.data.encoding import to_utf8, whole_lines
     from ratchet.data.sources import sniffed
 
-    data, _ = to_utf8(head, encoding=encoding, name=name)
-    if (kind := sniffed(data)) in ("csv", "tsv"):
+    lines, is_whole = whole_lines(head, encoding=encoding)
+    try:
+        data, _ = to_utf8(lines, encoding=encoding, name=name)
+    except DataError:
+        if is_whole:
+            raise
+        return "text"  # a first line of 64 KiB is no header
+    kind = sniffed(data)
+    first = next(iter(data.decode("utf-8", "replace").lstrip("\r\n").splitlines()), "")
+    if kind in ("csv", "tsv"):
         delimiter, data, _ = layout(data, kind=kind)
         line = next(iter(data.decode("utf-8", "replace").lstrip("\r\n").splitlines()), "")
         try:
@@ -80,6 +88,11 @@ def _told(head: bytes, *, text: str, encoding: str, name: str) -> str:
         except csv.Error:
             names = []
         return kind if text in map(plain_name, names) else "text"
+    if kind == "jsonl":
+        try:
+            return "jsonl" if isinstance(json_value(first), dict) else "text"
+        except ValueError:
+            pass
     return kind if kind == "fasttext" or f'"{text}"'.encode() in data else "text"
 
 
@@ -199,11 +212,11 @@ def writing_to(target: Path) -> Iterator[BinaryIO]:
         yield _standard_output().buffer
         _standard_output().buffer.flush()
         return
-    if is_stream(target):
-        with _named(target), target.open("wb") as raw:
+    if is_stream(target) or is_standard(target):
+        with _named(target), open_stream(target) as raw:
             yield raw
         return
-    target = target.resolve() if target.is_symlink() else target
+    target = Path(os.path.realpath(target)) if target.is_symlink() else target
     with _named(target), atomic_stream(target) as raw:
         if _is_packed(target):
             with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as writer:

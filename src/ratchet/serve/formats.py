@@ -106,7 +106,7 @@ def delimited(work: Pass, *, delimiter: str) -> None:
     Which mark separates them, and what above the header is none of it, is told as ``check`` and ``run`` tell it. TSV whose
     quotes are not in pairs, as most of it is written, has no quoting.
     """
-    from ratchet.data.delimited import header_of, layout
+    from ratchet.data.delimited import NO_MARK, header_of, layout
 
     kind = "tsv" if delimiter == "\t" else "csv"
     quoted = kind == "csv" or _quotes_are_regular(work)
@@ -127,7 +127,8 @@ def delimited(work: Pass, *, delimiter: str) -> None:
                 rows, header = itertools.chain([header], rows), names
             index = work.text_index(header)
             work.refuse_taken(header)
-            out = _Table(writer, style, name=work.name)
+            styled = _dialect(",", quoted=True) if delimiter == NO_MARK else style
+            out = _Table(writer, styled, name=work.name)
             out.write([[*header, *work.columns]])
             for block in _blocks(
                 _same_width(rows, width=len(header), name=work.name), size=lambda row: len(row[index])
