@@ -66,7 +66,7 @@ from ratchet.data.review import Answers, read_answers
 from ratchet.data.saved import FOLD, UNIT, load_dataset, load_parts, save_dataset
 from ratchet.data.sources import source_bytes_hash
 from ratchet.data.split import split
-from ratchet.data.table import Dataset, Rows, concat
+from ratchet.data.table import Dataset, concat
 from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError, WorkspaceError
 from ratchet.forms import is_broken
 from ratchet.gate.error_budget import Family, looks
@@ -83,6 +83,7 @@ from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_json, save_array, save_json
 from ratchet.summary import Recorded, Standing, bet_lines, changed_lines, health_lines, summarise, told, write_report
+from ratchet.text.columns import Rows
 from ratchet.versions.log import is_local, record_inputs
 from ratchet.workspace import Workspace, write_atomic
 

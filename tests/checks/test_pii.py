@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ratchet.checks.pii import check
-from ratchet.data.mask import luhn
 from ratchet.recipe import parse_recipe
+from ratchet.text.personal import luhn
 
 SECRETS = {
     "phone": "13812345678",

@@ -16,7 +16,7 @@ from ratchet.checks.context import Texts
 from ratchet.checks.same import _tables, same_cells, shared
 from ratchet.checks.scan import scan
 from ratchet.data.duplicates import exact_groups, normalise, same_words, wording
-from ratchet.data.strings import coded, picked
+from ratchet.text.columns import coded, picked
 
 PIECES = st.sampled_from(
     [

@@ -16,8 +16,8 @@ import pytest
 from ratchet.config import DataConfig
 from ratchet.data import Dataset, read_dataset, read_table, require_apart
 from ratchet.data.read import CELL_BYTES
-from ratchet.data.strings import taken
 from ratchet.errors import DataError
+from ratchet.text.columns import taken
 
 ROWS = {"text": ["你好，世界", 'say "hi", twice', "two\nlines"], "label": ["好", "b", "b"]}
 LINES = '"text"@label\n"你好，世界"@好\r\n\n"say ""hi"", twice"@b\n"two\nlines"@b\n'
@@ -470,8 +470,8 @@ def test_features_of_another_shape_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_rows_are_taken_in_pieces_that_fit_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratchet.data.strings._TAKEN", 3)
-    monkeypatch.setattr("ratchet.data.strings._SMALL", 20)
+    monkeypatch.setattr("ratchet.text.columns._TAKEN", 3)
+    monkeypatch.setattr("ratchet.text.columns._SMALL", 20)
     column = pa.chunked_array([["abc", None, "房间"], ["d" * 30, "e"], ["f"]])
     rows = np.array([5, 0, 3, 3, 2, 1, 4])
     assert taken(column, rows).to_pylist() == [column[row].as_py() for row in rows.tolist()]

@@ -7,9 +7,9 @@ from ratchet.checks.leaks import NaiveSplit, naive_split
 from ratchet.checks.noise import Suspect, doubts, write_queue
 from ratchet.checks.registry import CHECKS, Check, Health, checks, run_checks
 from ratchet.checks.scores import Score
-from ratchet.data.mask import mask
 from ratchet.data.mend import plain, visible
-from ratchet.data.mojibake import repaired
+from ratchet.text.mojibake import repaired
+from ratchet.text.personal import mask
 
 __all__ = [
     "CHECKS",

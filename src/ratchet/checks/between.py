@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import shown
 from ratchet.data.leaks import Leaks, leaks
-from ratchet.data.moments import together
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
+from ratchet.text.dates import together
 
 KINDS = ("exact", "near", "group", "time")
 UNREADABLE = 0.5

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.mojibake import LOST, MARKS
-from ratchet.data.strings import Points
-from ratchet.data.table import Rows
 from ratchet.forms import HAN, HAN_MARKS, HANGUL, KANA
+from ratchet.text.columns import Points, Rows
+from ratchet.text.mojibake import LOST, MARKS
 
 # Later ranges overwrite earlier ones.
 _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (

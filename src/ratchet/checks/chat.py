@@ -13,8 +13,8 @@ from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.turns import Chat, Turn, rows
 from ratchet.data.duplicates import normalise
-from ratchet.data.mask import brief
 from ratchet.forms import HAN, HANGUL, KANA, characters
+from ratchet.text.personal import brief
 
 GIVES = (
     *("chat.recognised", "chat.roles", "chat.empty_turn", "chat.too_long", "chat.template_tokens"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ratchet.checks.context import Context, shown
 from ratchet.checks.duplicates import is_further
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 LARGEST = 12
 MEMBERS = 6

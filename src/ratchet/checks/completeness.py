@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity, patch
-from ratchet.data.mask import brief
-from ratchet.data.strings import first_bytes
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows, first_bytes
+from ratchet.text.personal import brief
 
 # What exports, spreadsheets and people write for "nothing"; those that the recipe lists already are null here.
 _LOOKS_MISSING = (

@@ -14,9 +14,10 @@ from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
 from ratchet.config import ColumnRule, Recipe
 from ratchet.data.duplicates import normalise
-from ratchet.data.mask import hidden
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.errors import RecipeError
+from ratchet.text.columns import Rows
+from ratchet.text.personal import hidden
 
 GIVES = (
     *(f"consistency.{kind.name}" for kind in KINDS),

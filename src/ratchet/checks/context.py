@@ -20,12 +20,12 @@ from ratchet.checks.turns import Chat, recognised, words
 from ratchet.config import Recipe
 from ratchet.data.duplicates import clusters, normalise, wording
 from ratchet.data.engine import LOCAL, Engine, Work, engine_of
-from ratchet.data.mask import brief
-from ratchet.data.spill import shelved
-from ratchet.data.strings import coded, picked
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.forms import legible
 from ratchet.once import once
+from ratchet.spill import shelved
+from ratchet.text.columns import Rows, coded, picked
+from ratchet.text.personal import brief
 
 if TYPE_CHECKING:
     from ratchet.checks.leaks import NaiveSplit

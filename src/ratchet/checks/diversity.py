@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.checks.terms import Terms
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 GIVES = ("diversity.tail", "diversity.repetitive")
 COVERED = 0.75

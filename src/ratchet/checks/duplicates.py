@@ -9,7 +9,7 @@ import numpy as np
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, patch
 from ratchet.data.duplicates import representatives
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 GIVES = ("duplicates.exact", "duplicates.wording")
 ERROR = 0.05

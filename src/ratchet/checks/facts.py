@@ -13,8 +13,8 @@ from ratchet.checks.completeness import missing_map
 from ratchet.checks.context import Context
 from ratchet.checks.diversity import Diversity, measure
 from ratchet.checks.leaks import NaiveSplit
-from ratchet.data.table import Rows
 from ratchet.models.baseline import guess_language
+from ratchet.text.columns import Rows
 
 CLASSES = 10_000
 _BINS = 24

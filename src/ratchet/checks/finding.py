@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ratchet.data.mask import mask
-from ratchet.data.table import Rows
 from ratchet.forms import legible
+from ratchet.text.columns import Rows
+from ratchet.text.personal import mask
 from ratchet.yaml12 import read_yaml, write_yaml
 
 Severity = Literal["error", "warning", "note"]

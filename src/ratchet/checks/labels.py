@@ -13,7 +13,7 @@ from ratchet.checks.finding import Finding, patch
 from ratchet.checks.text import UNFORCED
 from ratchet.data.duplicates import normalise
 from ratchet.data.labels import one_spelling
-from ratchet.data.mojibake import COARSE, repaired
+from ratchet.text.mojibake import COARSE, repaired
 
 GIVES = (
     *("labels.single", "labels.many", "labels.lists", "labels.variants", "labels.spelling", "labels.mojibake"),

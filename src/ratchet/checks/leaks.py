@@ -12,8 +12,9 @@ from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.scores import Bench, Score, unfit
 from ratchet.config import Recipe
-from ratchet.data.moments import moments
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
+from ratchet.text.columns import Rows
+from ratchet.text.dates import moments
 
 GIVES = ("leaks.naive_split",)
 LEAK_WARNING = 0.01

@@ -9,7 +9,8 @@ import numpy as np
 
 from ratchet.checks.context import Context
 from ratchet.data.leaks import leaks
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
+from ratchet.text.columns import Rows
 
 
 @dataclass(frozen=True, kw_only=True)

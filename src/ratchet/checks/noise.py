@@ -15,9 +15,8 @@ import numpy.typing as npt
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.data.review import guarded
-from ratchet.data.strings import picked
-from ratchet.data.table import Rows
 from ratchet.gate.paired_tests import normal_quantile
+from ratchet.text.columns import Rows, picked
 from ratchet.workspace import write_named
 
 GIVES = ("labels.noise",)

@@ -10,8 +10,8 @@ from ratchet.checks.context import Context, counted, percent, shown
 from ratchet.checks.finding import Finding
 from ratchet.data.labels import one_spelling
 from ratchet.data.leaks import leaks
-from ratchet.data.moments import together
 from ratchet.data.table import Dataset
+from ratchet.text.dates import together
 
 GIVES = ("parts.leak", "parts.time", "parts.labels", "parts.column")
 _LISTED = 3

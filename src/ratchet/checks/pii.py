@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Distinct, Mask, counted, percent
 from ratchet.checks.finding import Finding, mending, patch
-from ratchet.data.mask import KINDS, Kind, matches
+from ratchet.text.personal import KINDS, Kind, matches
 
 GIVES = tuple(f"pii.{kind.name}" for kind in KINDS)
 WHOLE = 0.5

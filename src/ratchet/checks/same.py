@@ -18,8 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.data.duplicates import normalise, renumbered, representatives
-from ratchet.data.strings import Points, blocks, code_points, coded, picked
-from ratchet.data.table import Rows
+from ratchet.text.columns import Points, Rows, blocks, code_points, coded, picked
 
 Words = npt.NDArray[np.uint64]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ratchet.checks.characters import LOOK, look_at
 from ratchet.checks.same import fingerprints_of, settled
-from ratchet.data.strings import blocks
+from ratchet.text.columns import blocks
 
 SCAN = np.dtype([("print", np.uint64), ("look", LOOK)])
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ratchet.checks.context import Context
 from ratchet.data.assign import assign
-from ratchet.data.table import Rows
 from ratchet.gate.paired_tests import wilson
+from ratchet.text.columns import Rows
 
 if TYPE_CHECKING:
     from ratchet.config import BlendSpec, LinearSpec

@@ -15,10 +15,11 @@ from ratchet.config import Recipe
 from ratchet.data.read import RawTable, dataset_of, read_dataset, read_table, require_apart, with_nulls
 from ratchet.data.roles import ROLES, Guess, guess_roles
 from ratchet.data.sources import STDIN
-from ratchet.data.table import Dataset, Roles, Rows, concat
+from ratchet.data.table import Dataset, Roles, concat
 from ratchet.errors import DataError, RatchetError
 from ratchet.once import once
 from ratchet.recipe import load_recipe, parse_recipe
+from ratchet.text.columns import Rows
 
 RECIPES = (".yaml", ".yml")
 

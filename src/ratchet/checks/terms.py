@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from ratchet.checks.context import Context, tallied
 from ratchet.data.duplicates import representatives
-from ratchet.data.table import Rows
 from ratchet.models.baseline import guess_language
 from ratchet.models.ngrams import normalise, split_tokens
 from ratchet.once import once
+from ratchet.text.columns import Rows
 
 MOST = 50_000
 _BATCH = 5_000

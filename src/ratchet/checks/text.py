@@ -12,10 +12,10 @@ import numpy as np
 from ratchet.checks.characters import SCRIPTS
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity, mending, patch
-from ratchet.data.mask import brief
 from ratchet.data.mend import CONTROLS, HTML, INVISIBLE, plain
-from ratchet.data.mojibake import COARSE, LOST, repaired
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
+from ratchet.text.mojibake import COARSE, LOST, repaired
+from ratchet.text.personal import brief
 
 GIVES = (
     *("text.mojibake", "text.replacement", "text.control", "text.invisible", "text.html", "text.fullwidth"),

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.checks.context import Mask
-from ratchet.data.mask import PHONE, id_card
-from ratchet.data.moments import HALVES, LONGEST, is_moment
 from ratchet.errors import RecipeError
+from ratchet.text.dates import HALVES, LONGEST, is_moment
+from ratchet.text.personal import PHONE, id_card
 
 Floats = npt.NDArray[np.float64]
 Judge = Callable[[pa.Array], Mask]
@@ -43,7 +43,7 @@ DATES: Mapping[str, str] = {
     "another form": "",
 }
 """Forms of a date, named by an example. A cell that fits day first and month first counts as the former; the last form has no
-pattern, and is what else :mod:`ratchet.data.moments` can read."""
+pattern, and is what else :mod:`ratchet.text.dates` can read."""
 _MAY_BE = r"(?:^|[^\d])\d{1,2}[^\d]+.*(?:19|20)\d\d(?:[^\d]|$)|(?:^|[^\d])(?:19|20)\d\d(?:[-/.年]|[^\d].*\d)"
 """A year, and another number."""
 

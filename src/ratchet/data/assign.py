@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 Keys = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]

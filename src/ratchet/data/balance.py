@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.table import Rows
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
 
 _TIMES = 1000
 Method = Literal["under", "over", "weights"]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.data.sets import TINY, Sets, expand
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 _CHUNK = 1 << 20
 _PLACE_BITS = 30

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.data.strings import taken
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
+from ratchet.text.columns import Rows, taken
 
 SCHEMA = pa.schema(
     [

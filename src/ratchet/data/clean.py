@@ -14,8 +14,9 @@ from ratchet.data.duplicates import exact_groups
 from ratchet.data.fixes import REVIEWED, fix
 from ratchet.data.quarantine import Quarantine, removed
 from ratchet.data.review import Answers
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
 
 _KEPT = -1
 Find = Callable[[Dataset], Mapping[str, Rows]]

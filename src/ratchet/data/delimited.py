@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ratchet.data.mask import brief
 from ratchet.data.roles import is_usual
 from ratchet.errors import DataError
+from ratchet.text.personal import brief
 
 _MARKS = (",", ";", "\t", "|")
 _RARE = ("\x01", "^", "~")

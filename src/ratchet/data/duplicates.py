@@ -12,8 +12,8 @@ import numpy as np
 
 from ratchet.data.near import NearPairs, components, similar_pairs
 from ratchet.data.ngrams import character_counts
-from ratchet.data.table import Rows
 from ratchet.forms import HAN, HANGUL, KANA, nfkc
+from ratchet.text.columns import Rows
 
 NGRAM = 3
 THRESHOLD = 0.7

@@ -20,11 +20,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ratchet.config import EngineConfig
-from ratchet.data.spill import give_back
-from ratchet.data.strings import PIECE, pieces
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.offline import switch_off_telemetry
 from ratchet.reproduce import code_version
+from ratchet.spill import give_back
+from ratchet.text.columns import PIECE, pieces
 
 Work = Callable[[pa.Array], npt.NDArray[Any]]
 _PLACE = re.compile(r"(?:ray://)?(?P<host>[^:/]+):(?P<port>\d{1,5})")

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from ratchet.bounds import json_value
-from ratchet.data.encoding import to_utf8
 from ratchet.errors import DataError, RecipeError
 from ratchet.forms import FORMATS
+from ratchet.text.encodings import to_utf8
 from ratchet.yaml12 import read_yaml
 
 TABLES = tuple(suffix for suffix, kind in FORMATS.items() if kind)

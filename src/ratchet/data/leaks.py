@@ -10,8 +10,9 @@ import numpy.typing as npt
 from ratchet.data.duplicates import NGRAM, THRESHOLD, same_words, unique_texts
 from ratchet.data.near import similar_pairs
 from ratchet.data.quarantine import Quarantine, removed
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
 
 LEAK = "parts.leak"
 

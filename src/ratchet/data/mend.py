@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ratchet.config import TextFix
-from ratchet.data.mask import KINDS, mask
-from ratchet.data.mojibake import COARSE, repaired
+from ratchet.text.mojibake import COARSE, repaired
+from ratchet.text.personal import KINDS, mask
 
 _BARE = (
     "async|autoplay|checked|controls|defer|disabled|hidden|ismap|loop|multiple|muted|noshade|novalidate|nowrap|open|readonly|"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.data.ngrams import Alphabet, Codes, blocks, scrambled
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 PERMUTATIONS = 192
 RECALL = 0.998

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ratchet.data.candidates import Buckets, PrefixJoin, all_pairs, most_pairs
 from ratchet.data.minhash import Bands, band_keys
 from ratchet.data.sets import TINY, Sets
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 ALL_PAIRS = 20_000_000
 PREFIX_PAIRS = 40_000_000

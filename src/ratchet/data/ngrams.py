@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 Codes = npt.NDArray[np.uint64]
 _CODE_BITS = 60  # bits of one n-gram; the rest of a 64-bit word numbers the texts while they are sorted

@@ -9,13 +9,14 @@ import numpy.typing as npt
 
 from ratchet.config import SplitConfig
 from ratchet.data.leaks import LEAK
-from ratchet.data.mask import brief
-from ratchet.data.moments import together
 from ratchet.data.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.data.quarantine import Quarantine, removed
-from ratchet.data.table import Dataset, Rows, concat
+from ratchet.data.table import Dataset, concat
 from ratchet.data.units import units
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
+from ratchet.text.dates import together
+from ratchet.text.personal import brief
 
 _SHOWN = 40  # characters of a cell or a term
 

@@ -18,9 +18,9 @@ from ratchet.bounds import CELL_BYTES, json_value, require_columns
 from ratchet.data import strict
 from ratchet.data.arrow import bounded, values_in, with_names
 from ratchet.data.delimited import header_of, layout
-from ratchet.data.spill import LARGE, has_room, spilled
 from ratchet.errors import DataError
 from ratchet.forms import is_broken, legible, plain_name
+from ratchet.spill import LARGE, has_room, spilled
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

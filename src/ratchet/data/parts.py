@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from ratchet.data.table import Dataset, Rows, row_digests
+from ratchet.data.table import Dataset, row_digests
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
 
 TEST = -1
 VALID = 0

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.data.changes import SCHEMA, undone
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
 from ratchet.workspace import write_atomic
 
 _PREFIX = "ratchet."

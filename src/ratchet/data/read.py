@@ -19,7 +19,6 @@ from ratchet.bounds import CELL_BYTES, unpacks_too_far
 from ratchet.config import DataConfig
 from ratchet.data.arrow import from_arrow, read_saved, with_names
 from ratchet.data.delimited import headless_kind, layout_notes
-from ratchet.data.encoding import to_utf8
 from ratchet.data.engine import THREADS
 from ratchet.data.folders import read_texts
 from ratchet.data.parse import (
@@ -31,11 +30,12 @@ from ratchet.data.parse import (
     from_parquet,
 )
 from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
-from ratchet.data.spill import shelved
-from ratchet.data.strings import holds_nul, may_be
 from ratchet.data.table import Dataset, Roles
 from ratchet.errors import DataError
 from ratchet.forms import FORMATS
+from ratchet.spill import shelved
+from ratchet.text.columns import holds_nul, may_be
+from ratchet.text.encodings import to_utf8
 
 NULLS = frozenset(("", "null", "NULL", "NaN", "nan"))
 """What programs write for nothing: a label of this name is none. People call classes "none", "NA" or 无."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from ratchet.data.duplicates import exact_groups, normalise
 from ratchet.data.read import read_table
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
 
 _KEEP, _DROP = "keep", "drop"
 _COLUMNS = ("file", "row", "text", "label", "decision")

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.data.moments import is_moment
-from ratchet.data.strings import picked
 from ratchet.data.table import Roles
 from ratchet.errors import DataError
 from ratchet.forms import HAN, characters
+from ratchet.text.columns import picked
+from ratchet.text.dates import is_moment
 
 ROLES = ("text", "label", "group", "time", "id")
 _SAMPLE = 2_000

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.data.ngrams import Alphabet, Codes, Grams, blocks
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 KEPT_CODES = (
     16_000_000  # up to here the sets stay in memory; beyond, those of a pair are built again when it is verified

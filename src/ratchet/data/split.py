@@ -12,9 +12,10 @@ from ratchet.config import SplitConfig
 from ratchet.data.assign import assign
 from ratchet.data.duplicates import normalise
 from ratchet.data.parts import TEST, VALID, Parts, parts_of, require_complete
-from ratchet.data.table import Dataset, Rows, concat
+from ratchet.data.table import Dataset, concat
 from ratchet.data.units import CHAIN_TEXTS, Units, units
 from ratchet.errors import DataError
+from ratchet.text.columns import Rows
 
 _BIG_UNIT = 0.1
 

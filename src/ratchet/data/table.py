@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-Rows = npt.NDArray[np.int64]
+from ratchet.text.columns import Rows
+from ratchet.text.columns import taken as cells_of
+
 _BATCH = 1 << 14
 
 
@@ -76,12 +77,10 @@ class Dataset:
 
     def take(self, rows: Rows | Sequence[int]) -> Dataset:
         """The given rows (0-based positions in this dataset), in that order."""
-        from ratchet.data.strings import taken as cells_taken  # it needs this module
-
         index = np.asarray(rows, dtype=np.int64)
         taken = replace(
             self,
-            table=pa.table({name: cells_taken(self.table.column(name), index) for name in self.table.column_names}),
+            table=pa.table({name: cells_of(self.table.column(name), index) for name in self.table.column_names}),
             file_index=self.file_index[index],
             origin=self.origin[index],
         )

@@ -18,7 +18,8 @@ from ratchet.data.duplicates import (
     unique_texts,
     united,
 )
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
+from ratchet.text.columns import Rows
 
 CHAIN_SHARE = 0.01
 CHAIN_TEXTS = 20  # a chain this short hurts no split, whatever its share

@@ -9,7 +9,8 @@ import numpy as np
 from ratchet.data.duplicates import NGRAM, exact_groups, unique_texts
 from ratchet.data.leaks import leaks
 from ratchet.data.near import similar_pairs
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
+from ratchet.text.columns import Rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

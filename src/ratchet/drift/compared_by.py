@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ratchet.bounds import json_value
-from ratchet.data.moments import is_moment
 from ratchet.data.ngrams import blocks
-from ratchet.data.strings import coded
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.forms import HAN, HANGUL, KANA
+from ratchet.text.columns import Rows, coded
+from ratchet.text.dates import is_moment
 
 Kind = Literal["label", "length", "script", "value", "kind"]
 SCRIPTS = ("no letters", "Latin", "Chinese", "Japanese", "Korean", "Cyrillic", "Arabic", "other script")

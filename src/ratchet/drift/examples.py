@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ratchet.checks.context import SHOWN, shown
-from ratchet.data.mask import brief
-from ratchet.data.table import Dataset, Rows
+from ratchet.data.table import Dataset
 from ratchet.drift.diff import Diff
 from ratchet.drift.sides import Sides
+from ratchet.text.columns import Rows
+from ratchet.text.personal import brief
 
 EXAMPLES = 3
 

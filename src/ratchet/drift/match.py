@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ratchet.data.duplicates import NGRAM, THRESHOLD, normalise
 from ratchet.data.near import similar_pairs
-from ratchet.data.table import Dataset, Rows, row_digests
+from ratchet.data.table import Dataset, row_digests
+from ratchet.text.columns import Rows
 
 RELATED = 0.5
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

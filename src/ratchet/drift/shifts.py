@@ -10,8 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ratchet.data.duplicates import exact_groups, renumbered, united
-from ratchet.data.mask import brief
-from ratchet.data.table import Dataset, Rows, concat, row_digests
+from ratchet.data.table import Dataset, concat, row_digests
 from ratchet.drift.compared_by import Trait, traits
 from ratchet.drift.permutation import (
     STAGE,
@@ -26,6 +25,8 @@ from ratchet.drift.permutation import (
     stability_index,
 )
 from ratchet.drift.vocabulary import Terms, count_terms
+from ratchet.text.columns import Rows
+from ratchet.text.personal import brief
 
 _SHOWN = 40  # characters of a cell or a term
 

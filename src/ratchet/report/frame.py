@@ -14,7 +14,7 @@ from markupsafe import Markup
 from ratchet.charts import figures
 from ratchet.charts import text as words
 from ratchet.charts.palette import resource, tokens
-from ratchet.data.mask import mask
+from ratchet.text.personal import mask
 
 SHOWN, FULL = 240, 4000
 """Characters of a text that are shown at once, and in all: a cell of five megabytes must not fill the page."""

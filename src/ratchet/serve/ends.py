@@ -68,8 +68,8 @@ def _told(head: bytes, *, text: str, encoding: str, name: str) -> str:
     """What the first bytes are: a table that has the text column, or plain lines."""
     from ratchet.bounds import json_value
     from ratchet.data.delimited import layout
-    from ratchet.data.encoding import to_utf8, whole_lines
     from ratchet.data.sources import sniffed
+    from ratchet.text.encodings import to_utf8, whole_lines
 
     lines, is_whole = whole_lines(head, encoding=encoding)
     try:
@@ -251,7 +251,7 @@ def encoding_of(source: Path, *, wanted: str, kind: Format) -> str:
     with reading(source, kind=kind) as reader:
         start = reader.read(_HEAD)
     if asked == "utf-16":
-        from ratchet.data.encoding import byte_order
+        from ratchet.text.encodings import byte_order
 
         return byte_order(start)
     if asked in (None, "utf-8") and start.startswith(codecs.BOM_UTF8):
@@ -266,7 +266,7 @@ def written_encoding(encoding: str, *, source: Path) -> str:
 
 def _detected(source: Path, *, kind: Format) -> str:
     """UTF-8 if the whole file is, else what its beginning is; a contradiction later on is found while reading."""
-    from ratchet.data.encoding import to_utf8  # its package needs Arrow, which a server of texts does not
+    from ratchet.text.encodings import to_utf8  # its package needs Arrow, which a server of texts does not
 
     decoder = codecs.getincrementaldecoder("utf-8")()
     with reading(source, kind=kind) as reader:

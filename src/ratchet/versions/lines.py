@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.table import Rows
+from ratchet.text.columns import Rows
 
 Digests = npt.NDArray[np.bytes_]
 LONGEST = 1 << 16

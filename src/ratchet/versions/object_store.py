@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.bounds import json_value
-from ratchet.data.table import Rows
 from ratchet.errors import DataError, WorkspaceError
 from ratchet.store import regular_file
+from ratchet.text.columns import Rows
 from ratchet.versions.lines import Known, blocks, digests, lines
 from ratchet.workspace import write_atomic
 

@@ -9,8 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.data.spill import give_back
-from ratchet.data.table import Rows
+from ratchet.spill import give_back
 
 PIECE = 1 << 22  # bytes
 _BLOCK = 3 << 16  # bytes, some 65,000 Chinese characters: what is computed from them stays in the second-level cache
@@ -19,6 +18,8 @@ _TAKEN = 1 << 19  # rows
 _SMALL = 1 << 30  # bytes: a column with more may not fit the 32-bit offsets of Arrow's small strings
 
 Points = npt.NDArray[np.uint32]
+Rows = npt.NDArray[np.int64]
+"""Positions of rows, or a number for each."""
 
 
 def coded(column: pa.ChunkedArray) -> tuple[pa.Array, Rows]:

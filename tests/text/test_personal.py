@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ratchet.data.mask import KINDS, Kind, brief, hidden, id_card, luhn, mask, matches, part
+from ratchet.text.personal import KINDS, Kind, brief, hidden, id_card, luhn, mask, matches, part
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ratchet import spill
 from ratchet.checks import run_checks
 from ratchet.checks.target import open_target
-from ratchet.data import parse, spill
+from ratchet.data import parse
 from ratchet.data.read import read_table
 from ratchet.errors import DataError
 

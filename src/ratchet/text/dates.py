@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ratchet.data.mask import brief
-from ratchet.data.strings import coded
 from ratchet.errors import DataError
+from ratchet.text.columns import coded
+from ratchet.text.personal import brief
 
 Order = Literal["day", "month"]
 _MORNING, _NOON, _EVENING = ("上午", "早上", "早晨", "凌晨", "清晨", "am"), ("中午",), ("下午", "晚上", "傍晚", "pm")

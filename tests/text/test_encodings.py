@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ratchet.data.encoding import to_utf8, whole_lines
 from ratchet.errors import DataError
+from ratchet.text.encodings import to_utf8, whole_lines
 
 SIMPLIFIED = "这家酒店的服务很好，早餐也不错，下次还会再来。房间有点小，隔音一般！\n"
 TRADITIONAL = "這家酒店的服務很好，早餐也不錯，下次還會再來。房間有點小，隔音一般！\n"
@@ -36,7 +36,7 @@ def test_another_language_in_another_encoding_is_not_guessed(text: str, encoding
 
 
 def test_blocks_may_end_inside_a_character(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratchet.data.encoding._BLOCK", 7)
+    monkeypatch.setattr("ratchet.text.encodings._BLOCK", 7)
     for encoding in ("utf-8", "gb18030", "utf-16"):
         assert to_utf8(SIMPLIFIED.encode(encoding), encoding="auto", name="x") == (SIMPLIFIED.encode(), encoding)
 

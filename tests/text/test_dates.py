@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ratchet.data.moments import is_moment, moments
 from ratchet.errors import DataError
+from ratchet.text.dates import is_moment, moments
 
 
 def seconds(*parts: int, zone: int = 0) -> float:

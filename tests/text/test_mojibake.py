@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.data.mojibake import COARSE, repaired
+from ratchet.text.mojibake import COARSE, repaired
 
 CHINESE = "这家酒店的服务很好，房间也干净，下次还会来住。"
 
