@@ -31,8 +31,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from ratchet.data.table import Dataset, Roles
 from ratchet.drift.diff import Diff, diff
+from ratchet.tables.dataset import Dataset, Roles
 from ratchet.versions.object_store import Objects
 
 Row = dict[str, str | None]

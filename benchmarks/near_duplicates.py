@@ -28,10 +28,10 @@ os.environ.setdefault("RAYON_NUM_THREADS", "1")
 import numpy as np
 
 from ratchet.data import clusters, normalise
-from ratchet.data import near as roads
-from ratchet.data.duplicates import loose_ngram, unique_texts
-from ratchet.data.minhash import signatures
-from ratchet.data.ngrams import Alphabet
+from ratchet.near import pairs as roads
+from ratchet.near.copies import loose_ngram, unique_texts
+from ratchet.near.minhash import signatures
+from ratchet.near.ngrams import Alphabet
 
 TEXTS = 4_000
 PERMUTATIONS = 128

@@ -17,9 +17,9 @@ import pytest
 from ratchet import bounds
 from ratchet.bounds import json_value, unpacks_too_far
 from ratchet.data import read_table
-from ratchet.data.sources import locate
 from ratchet.errors import DataError
 from ratchet.store import load_json
+from ratchet.tables.sources import locate
 
 HEAD = '<row><c t="inlineStr"><is><t>text</t></is></c><c t="inlineStr"><is><t>label</t></is></c></row>'
 ROW = '<row><c t="str"><v>good</v></c><c t="str"><v>pos</v></c></row>'
@@ -158,7 +158,7 @@ def test_no_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         raise MemoryError
 
     (tmp_path / "a.csv").write_text("text,label\na,b\n")
-    monkeypatch.setattr("ratchet.data.read.from_csv", full)
+    monkeypatch.setattr("ratchet.tables.read.from_csv", full)
     assert "a.csv needs more memory than there is" in problem_of(tmp_path / "a.csv")
 
 

@@ -28,7 +28,7 @@ import resource, sys
 from pathlib import Path
 from ratchet.checks import run_checks
 from ratchet.checks.target import open_target
-from ratchet.data import parse
+from ratchet.tables import parse
 if sys.argv[2] == "held":
     parse.LARGE = 1 << 60
 target = open_target(Path(sys.argv[1]))

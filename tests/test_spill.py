@@ -18,9 +18,9 @@ import pytest
 from ratchet import spill
 from ratchet.checks import run_checks
 from ratchet.checks.target import open_target
-from ratchet.data import parse
-from ratchet.data.read import read_table
 from ratchet.errors import DataError
+from ratchet.tables import parse
+from ratchet.tables.read import read_table
 
 
 @pytest.fixture

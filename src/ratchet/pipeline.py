@@ -61,12 +61,9 @@ from ratchet.data.leaks import leaks, remove_leaks
 from ratchet.data.ordered import split_by_time, times
 from ratchet.data.parts import TEST, seal
 from ratchet.data.quarantine import changes_path, write_quarantine
-from ratchet.data.read import RawTable, read_dataset, require_apart
 from ratchet.data.review import Answers, read_answers
 from ratchet.data.saved import FOLD, UNIT, load_dataset, load_parts, save_dataset
-from ratchet.data.sources import source_bytes_hash
 from ratchet.data.split import split
-from ratchet.data.table import Dataset, concat
 from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError, WorkspaceError
 from ratchet.forms import is_broken
 from ratchet.gate.error_budget import Family, looks
@@ -83,6 +80,9 @@ from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
 from ratchet.store import finished, key_of, load_json, save_array, save_json
 from ratchet.summary import Recorded, Standing, bet_lines, changed_lines, health_lines, summarise, told, write_report
+from ratchet.tables.dataset import Dataset, concat
+from ratchet.tables.read import RawTable, read_dataset, require_apart
+from ratchet.tables.sources import source_bytes_hash
 from ratchet.text.columns import Rows
 from ratchet.versions.log import is_local, record_inputs
 from ratchet.workspace import Workspace, write_atomic

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.data.labels import one_spelling
-from ratchet.data.read import read_table
-from ratchet.data.roles import IDS
 from ratchet.errors import DataError
 from ratchet.gate.metrics import METRICS, Evidence
+from ratchet.tables.read import read_table
+from ratchet.tables.roles import IDS
 from ratchet.text.personal import mask
 
 PREDICTION, PROBABILITY = "prediction", "probability"

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from ratchet.config import DataConfig, name_after
-from ratchet.data.read import read_table, with_nulls
-from ratchet.data.roles import guess_roles
 from ratchet.errors import RecipeError
 from ratchet.forms import FORMATS
 from ratchet.recipe import commented_recipe
+from ratchet.tables.read import read_table, with_nulls
+from ratchet.tables.roles import guess_roles
 from ratchet.workspace import write_named
 
 Ask = Callable[[str, str], str]

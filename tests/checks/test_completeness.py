@@ -9,8 +9,8 @@ import pytest
 from ratchet.checks import Context
 from ratchet.checks.completeness import check, missing_map
 from ratchet.config import CheckConfig, PrepareConfig, Recipe
-from ratchet.data.read import with_nulls
 from ratchet.recipe import parse_recipe
+from ratchet.tables.read import with_nulls
 
 TEXTS = ["good", "bad", "fine", "poor", "fair", "nice", "sad", "mad", "glad", "odd"]
 LABELS = ["x", "y"] * 5

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ratchet.checks.context import Texts
 from ratchet.checks.same import _tables, same_cells, shared
 from ratchet.checks.scan import scan
-from ratchet.data.duplicates import exact_groups, normalise, same_words, wording
+from ratchet.near.copies import exact_groups, normalise, same_words, wording
 from ratchet.text.columns import coded, picked
 
 PIECES = st.sampled_from(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ratchet.checks.target import open_pair, open_target, spoken
-from ratchet.data.table import Roles
 from ratchet.errors import RatchetError
+from ratchet.tables.dataset import Roles
 
 ROWS = "".join(f"这是第{i}条评论,{'好' if i % 2 else '差'}\n" for i in range(30))
 

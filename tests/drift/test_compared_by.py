@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ratchet.data.table import Dataset, Roles
 from ratchet.drift.compared_by import KINDS, SCRIPTS, Trait, cell_kinds, traits
 from ratchet.drift.vocabulary import count_terms, terms_of
+from ratchet.tables.dataset import Dataset, Roles
 
 Cells = Sequence[str | None]
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from ratchet.data.table import Dataset, Roles
 from ratchet.drift.diff import Diff, diff
 from ratchet.drift.shifts import Pool, Shift
 from ratchet.errors import DataError
+from ratchet.tables.dataset import Dataset, Roles
 
 Row = dict[str, str | None]
 WORDS = [

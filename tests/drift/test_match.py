@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.data.table import Dataset, Roles
 from ratchet.drift.match import Match, match
+from ratchet.tables.dataset import Dataset, Roles
 
 Cells = Sequence[str | None]
 LONG = "服务员的态度很好，房间也很干净，下次来还住这里"

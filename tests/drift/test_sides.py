@@ -82,7 +82,7 @@ def test_an_encoding_that_must_be_named(place: Workspace) -> None:
 def test_standard_input(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     write("a.csv", "text,label\n" + ROWS)
     record(["a.csv"], workspace=place)
-    monkeypatch.setattr("ratchet.data.read.stdin_bytes", lambda: b"text,label\nfrom a pipe,p\n")
+    monkeypatch.setattr("ratchet.tables.read.stdin_bytes", lambda: b"text,label\nfrom a pipe,p\n")
     assert open_sides("latest", "-", workspace=place).b.texts == ["from a pipe"]
 
 

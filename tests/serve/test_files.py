@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 
 from ratchet.bundle import Bundle
 from ratchet.data import read_table
-from ratchet.data.sources import stdin_bytes
 from ratchet.errors import BundleError, DataError
 from ratchet.serve import formats, predict_file
+from ratchet.tables.sources import stdin_bytes
 
 Model = Any  # the Lengths of conftest.py
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import shown
 from ratchet.data.leaks import Leaks, leaks
-from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.text.dates import together
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ratchet.checks.context import Context
 from ratchet.checks.finding import Finding
-from ratchet.data.roles import texts_beside
+from ratchet.tables.roles import texts_beside
 
 GIVES = ("columns.text",)
 

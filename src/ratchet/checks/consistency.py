@@ -13,9 +13,9 @@ from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
 from ratchet.config import ColumnRule, Recipe
-from ratchet.data.duplicates import normalise
-from ratchet.data.table import Dataset
 from ratchet.errors import RecipeError
+from ratchet.near.copies import normalise
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.text.personal import hidden
 

@@ -14,8 +14,8 @@ from ratchet.checks.context import Context, shown
 from ratchet.checks.matrix import LeakMatrix, between_files, of_random_split
 from ratchet.checks.target import Target
 from ratchet.checks.tell import short_names
-from ratchet.data.roles import ROLES
-from ratchet.data.table import Dataset
+from ratchet.tables.dataset import Dataset
+from ratchet.tables.roles import ROLES
 
 FILES = 8
 """More files than this are not compared with each other."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, patch
-from ratchet.data.duplicates import representatives
+from ratchet.near.copies import representatives
 from ratchet.text.columns import Rows
 
 GIVES = ("duplicates.exact", "duplicates.wording")

@@ -12,7 +12,7 @@ from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.scores import Bench, Score, unfit
 from ratchet.config import Recipe
-from ratchet.data.table import Dataset
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.text.dates import moments
 

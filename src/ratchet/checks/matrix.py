@@ -9,7 +9,7 @@ import numpy as np
 
 from ratchet.checks.context import Context
 from ratchet.data.leaks import leaks
-from ratchet.data.table import Dataset
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 
 
@@ -75,7 +75,7 @@ def _given_away(context: Context, giver: Rows, taker: Rows) -> tuple[int, int]:
 
 
 def _within(table: Dataset, *, ngram: int, threshold: float) -> tuple[int, int]:
-    from ratchet.data.duplicates import clusters, exact_groups
+    from ratchet.near.copies import clusters, exact_groups
 
     texts = [text for text in table.texts if text]
     if not texts:

@@ -9,8 +9,8 @@ import numpy as np
 from ratchet.checks.context import Context, counted, percent, shown
 from ratchet.checks.duplicates import further, is_further
 from ratchet.checks.finding import Finding, patch
-from ratchet.data.duplicates import near_pairs
 from ratchet.data.units import CHAIN_TEXTS, TEMPLATE
+from ratchet.near.copies import near_pairs
 from ratchet.text.columns import Rows
 
 GIVES = ("duplicates.near", "duplicates.giant")

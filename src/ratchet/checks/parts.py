@@ -10,7 +10,7 @@ from ratchet.checks.context import Context, counted, percent, shown
 from ratchet.checks.finding import Finding
 from ratchet.data.labels import one_spelling
 from ratchet.data.leaks import leaks
-from ratchet.data.table import Dataset
+from ratchet.tables.dataset import Dataset
 from ratchet.text.dates import together
 
 GIVES = ("parts.leak", "parts.time", "parts.labels", "parts.column")

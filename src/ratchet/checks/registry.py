@@ -31,9 +31,9 @@ from ratchet.checks.facts import Facts, gather
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
 from ratchet.checks.noise import Suspect
 from ratchet.config import Recipe
-from ratchet.data.engine import THREADS
-from ratchet.data.table import Dataset
 from ratchet.errors import RatchetError
+from ratchet.tables.dataset import Dataset
+from ratchet.tables.workers import THREADS
 
 Cost = Literal["cheap", "pairs", "model"]
 COSTS: tuple[Cost, ...] = ("cheap", "pairs", "model")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.data.duplicates import normalise, renumbered, representatives
+from ratchet.near.copies import normalise, renumbered, representatives
 from ratchet.text.columns import Points, Rows, blocks, code_points, coded, picked
 
 Words = npt.NDArray[np.uint64]
@@ -36,7 +36,7 @@ _PART, _STRETCH = 200_000, 1 << 20
 def same_texts(
     pick: Callable[[Rows], pa.Array], prints: Words, shared: Rows, *, form: Callable[[str], str] = normalise
 ) -> Rows:
-    """As :func:`ratchet.data.duplicates.exact_groups`: a number for each text, equal for texts with equal ``form``.
+    """As :func:`ratchet.near.copies.exact_groups`: a number for each text, equal for texts with equal ``form``.
 
     Args:
         pick: gives the texts at these positions.

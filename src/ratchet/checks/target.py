@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ratchet.config import Recipe
-from ratchet.data.read import RawTable, dataset_of, read_dataset, read_table, require_apart, with_nulls
-from ratchet.data.roles import ROLES, Guess, guess_roles
-from ratchet.data.sources import STDIN
-from ratchet.data.table import Dataset, Roles, concat
 from ratchet.errors import DataError, RatchetError
 from ratchet.once import once
 from ratchet.recipe import load_recipe, parse_recipe
+from ratchet.tables.dataset import Dataset, Roles, concat
+from ratchet.tables.read import RawTable, dataset_of, read_dataset, read_table, require_apart, with_nulls
+from ratchet.tables.roles import ROLES, Guess, guess_roles
+from ratchet.tables.sources import STDIN
 from ratchet.text.columns import Rows
 
 RECIPES = (".yaml", ".yml")
@@ -109,7 +109,7 @@ def open_target(
     Args:
         path: a table, or a recipe (``.yaml``).
         test: further tables, to be looked through for rows of the first; a recipe names its own.
-        given: roles that somebody named; see :func:`ratchet.data.roles.guess_roles`.
+        given: roles that somebody named; see :func:`ratchet.tables.roles.guess_roles`.
         columns: names of the first columns of tables without a header.
         overrides: as of ``--set``.
 

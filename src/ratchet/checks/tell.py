@@ -10,7 +10,7 @@ from ratchet.checks.context import counted, percent
 from ratchet.checks.finding import Example, Finding, Severity
 from ratchet.checks.fixes import one_line
 from ratchet.checks.layout import Piece, Sheet
-from ratchet.data.roles import ROLES
+from ratchet.tables.roles import ROLES
 
 COLOURS: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 LANGUAGES = {"zh": "Chinese", "en": "English", "mixed": "Chinese and English"}

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.checks.context import Context, tallied
-from ratchet.data.duplicates import representatives
 from ratchet.models.baseline import guess_language
 from ratchet.models.ngrams import normalise, split_tokens
+from ratchet.near.copies import representatives
 from ratchet.once import once
 from ratchet.text.columns import Rows
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.bounds import json_value
-from ratchet.data.table import Dataset
+from ratchet.tables.dataset import Dataset
 
 _LOOKED_AT, _SAMPLE = 2_000, 200
 _SHARE = 0.5

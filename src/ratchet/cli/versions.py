@@ -140,9 +140,9 @@ def diff(
     tests are one family, so that tables from one population raise an alarm in 5 % of diffs at most.
     """
     from ratchet.checks.layout import Sheet
-    from ratchet.data.duplicates import THRESHOLD
     from ratchet.drift.diff import diff as compare
     from ratchet.drift.sides import open_sides
+    from ratchet.near.copies import THRESHOLD
     from ratchet.report.diff_terminal import tell_diff
 
     given = {"text": text, "label": label, "group": group, "time": time, "id": id}

@@ -18,7 +18,6 @@ from pydantic import TypeAdapter
 from ratchet.config import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.data.parts import Parts
 from ratchet.data.saved import load_dataset, load_parts
-from ratchet.data.table import Dataset
 from ratchet.errors import WorkspaceError
 from ratchet.gate.ledger import ContenderRef
 from ratchet.gate.metrics import Evidence
@@ -26,6 +25,7 @@ from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import Corpus
 from ratchet.serve.predict import Predictor
 from ratchet.store import file_sha256, load_array, load_json, save_array, save_json
+from ratchet.tables.dataset import Dataset
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

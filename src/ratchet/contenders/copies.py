@@ -26,10 +26,10 @@ from ratchet.contenders.linear import save_models
 from ratchet.contenders.material import held
 from ratchet.data.leaks import leaks
 from ratchet.data.ordered import times
-from ratchet.data.table import Dataset
 from ratchet.errors import DataError
 from ratchet.models.linear import LinearModel
 from ratchet.serve.predict import Predictor
+from ratchet.tables.dataset import Dataset
 from ratchet.workspace import writing
 
 PRUNED = (

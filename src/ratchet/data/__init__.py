@@ -1,16 +1,16 @@
 """Tables of text: reading, duplicates, leaks, preparing and dividing into parts."""
 
 from ratchet.data.clean import Prepared, prepare
-from ratchet.data.duplicates import clusters, exact_groups, near_pairs, normalise, representatives, wording
 from ratchet.data.labels import label_variants, require_trainable
 from ratchet.data.leaks import Leaks, leaks, remove_leaks
-from ratchet.data.near import NearPairs
 from ratchet.data.ordered import Ordered, split_by_time
 from ratchet.data.parts import Parts, seal
 from ratchet.data.quarantine import Quarantine, Removed, read_quarantine, restore, write_quarantine
-from ratchet.data.read import RawTable, read_dataset, read_table, require_apart
 from ratchet.data.split import split
-from ratchet.data.table import Dataset, Roles, concat
+from ratchet.near.copies import clusters, exact_groups, near_pairs, normalise, representatives, wording
+from ratchet.near.pairs import NearPairs
+from ratchet.tables.dataset import Dataset, Roles, concat
+from ratchet.tables.read import RawTable, read_dataset, read_table, require_apart
 
 __all__ = [
     "Dataset",

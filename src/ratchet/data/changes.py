@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.data.table import Dataset
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows, taken
 
 SCHEMA = pa.schema(

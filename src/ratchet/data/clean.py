@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.config import PrepareConfig
-from ratchet.data.duplicates import exact_groups
 from ratchet.data.fixes import REVIEWED, fix
 from ratchet.data.quarantine import Quarantine, removed
 from ratchet.data.review import Answers
-from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.near.copies import exact_groups
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 
 _KEPT = -1
@@ -35,7 +35,7 @@ def prepare(
 ) -> Prepared:
     """Fix texts and labels; then take out rows without text or label, texts with contradicting labels, and further copies.
 
-    A copy is a text that :func:`ratchet.data.duplicates.normalise` makes equal; the first one stays. The reasons are
+    A copy is a text that :func:`ratchet.near.copies.normalise` makes equal; the first one stays. The reasons are
     ``text.empty``, ``labels.missing``, ``labels.review``, the findings of ``config.remove``, ``labels.conflict`` and
     ``duplicates.exact``; each row has the first that holds. Changed cells have the reasons of
     :func:`ratchet.data.fixes.fix`. :func:`ratchet.data.quarantine.restore` undoes it all.

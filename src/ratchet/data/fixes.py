@@ -14,8 +14,8 @@ from ratchet.config import PrepareConfig
 from ratchet.data.changes import BETWEEN, united, with_cells
 from ratchet.data.mend import STEPS, mended
 from ratchet.data.review import Answers
-from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import coded
 
 RENAMED, REVIEWED = "labels.renamed", "labels.review"

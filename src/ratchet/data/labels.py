@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from ratchet.data.duplicates import normalise
-from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.near.copies import normalise
+from ratchet.tables.dataset import Dataset
 
 _NAMED = 3
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")

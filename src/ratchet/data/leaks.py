@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.duplicates import NGRAM, THRESHOLD, same_words, unique_texts
-from ratchet.data.near import similar_pairs
 from ratchet.data.quarantine import Quarantine, removed
-from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.near.copies import NGRAM, THRESHOLD, same_words, unique_texts
+from ratchet.near.pairs import similar_pairs
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 
 LEAK = "parts.leak"
@@ -32,7 +32,7 @@ class Leaks:
     """What ``left`` (training rows) and ``right`` (test rows) share, by kind.
 
     ``exact``: the same wording. ``near``: verified n-gram similarity, exact matches not counted. ``group``: an equal
-    value in the group column. ``skipped``: see :class:`ratchet.data.near.NearPairs`.
+    value in the group column. ``skipped``: see :class:`ratchet.near.pairs.NearPairs`.
     """
 
     exact: Shared

@@ -11,9 +11,9 @@ from ratchet.config import SplitConfig
 from ratchet.data.leaks import LEAK
 from ratchet.data.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.data.quarantine import Quarantine, removed
-from ratchet.data.table import Dataset, concat
 from ratchet.data.units import units
 from ratchet.errors import DataError
+from ratchet.tables.dataset import Dataset, concat
 from ratchet.text.columns import Rows
 from ratchet.text.dates import together
 from ratchet.text.personal import brief

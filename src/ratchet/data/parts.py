@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from ratchet.data.table import Dataset, row_digests
 from ratchet.errors import DataError
+from ratchet.tables.dataset import Dataset, row_digests
 from ratchet.text.columns import Rows
 
 TEST = -1

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.data.changes import SCHEMA, undone
-from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.workspace import write_atomic
 

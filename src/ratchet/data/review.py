@@ -9,10 +9,10 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ratchet.data.duplicates import exact_groups, normalise
-from ratchet.data.read import read_table
-from ratchet.data.table import Dataset
 from ratchet.errors import DataError
+from ratchet.near.copies import exact_groups, normalise
+from ratchet.tables.dataset import Dataset
+from ratchet.tables.read import read_table
 from ratchet.text.columns import Rows
 
 _KEEP, _DROP = "keep", "drop"

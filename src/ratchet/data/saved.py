@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from ratchet.bounds import json_value
 from ratchet.data.parts import Parts
-from ratchet.data.table import Dataset, Roles
 from ratchet.errors import WorkspaceError
 from ratchet.store import load_array, load_json
+from ratchet.tables.dataset import Dataset, Roles
 from ratchet.workspace import writing
 
 ROWS, FOLD, UNIT = "rows.parquet", "fold.npy", "unit.npy"

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from ratchet.config import SplitConfig
 from ratchet.data.assign import assign
-from ratchet.data.duplicates import normalise
 from ratchet.data.parts import TEST, VALID, Parts, parts_of, require_complete
-from ratchet.data.table import Dataset, concat
 from ratchet.data.units import CHAIN_TEXTS, Units, units
 from ratchet.errors import DataError
+from ratchet.near.copies import normalise
+from ratchet.tables.dataset import Dataset, concat
 from ratchet.text.columns import Rows
 
 _BIG_UNIT = 0.1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratchet.config import SplitConfig
-from ratchet.data.duplicates import (
+from ratchet.near.copies import (
     NGRAM,
     THRESHOLD,
     exact_groups,
@@ -18,7 +18,7 @@ from ratchet.data.duplicates import (
     unique_texts,
     united,
 )
-from ratchet.data.table import Dataset
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 
 CHAIN_SHARE = 0.01

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ratchet.data.duplicates import NGRAM, exact_groups, unique_texts
 from ratchet.data.leaks import leaks
-from ratchet.data.near import similar_pairs
-from ratchet.data.table import Dataset
+from ratchet.near.copies import NGRAM, exact_groups, unique_texts
+from ratchet.near.pairs import similar_pairs
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ratchet.bounds import json_value
-from ratchet.data.ngrams import blocks
-from ratchet.data.table import Dataset
 from ratchet.forms import HAN, HANGUL, KANA
+from ratchet.near.ngrams import blocks
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows, coded
 from ratchet.text.dates import is_moment
 

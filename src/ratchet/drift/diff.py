@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow.compute as pc
 
-from ratchet.data.duplicates import THRESHOLD
-from ratchet.data.table import Dataset, Roles
 from ratchet.drift.brought_copies import Copies, Leaked, copies, leaked
 from ratchet.drift.compared_by import KINDS, cell_kinds
 from ratchet.drift.match import Match, match
 from ratchet.drift.shifts import LEAST, Between, Pool, Sample, Share, Shift, compare_pools
 from ratchet.errors import DataError
+from ratchet.near.copies import THRESHOLD
+from ratchet.tables.dataset import Dataset, Roles
 from ratchet.text.columns import Rows
 
 NOTICEABLE = 0.0005

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ratchet.checks.context import SHOWN, shown
-from ratchet.data.table import Dataset
 from ratchet.drift.diff import Diff
 from ratchet.drift.sides import Sides
+from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.text.personal import brief
 

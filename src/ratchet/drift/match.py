@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.duplicates import NGRAM, THRESHOLD, normalise
-from ratchet.data.near import similar_pairs
-from ratchet.data.table import Dataset, row_digests
+from ratchet.near.copies import NGRAM, THRESHOLD, normalise
+from ratchet.near.pairs import similar_pairs
+from ratchet.tables.dataset import Dataset, row_digests
 from ratchet.text.columns import Rows
 
 RELATED = 0.5

@@ -9,8 +9,6 @@ from typing import Literal
 
 import numpy as np
 
-from ratchet.data.duplicates import exact_groups, renumbered, united
-from ratchet.data.table import Dataset, concat, row_digests
 from ratchet.drift.compared_by import Trait, traits
 from ratchet.drift.permutation import (
     STAGE,
@@ -25,6 +23,8 @@ from ratchet.drift.permutation import (
     stability_index,
 )
 from ratchet.drift.vocabulary import Terms, count_terms
+from ratchet.near.copies import exact_groups, renumbered, united
+from ratchet.tables.dataset import Dataset, concat, row_digests
 from ratchet.text.columns import Rows
 from ratchet.text.personal import brief
 

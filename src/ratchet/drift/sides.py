@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 
 from ratchet.checks.target import spoken
 from ratchet.config import DataConfig
-from ratchet.data.hub import HUB
-from ratchet.data.read import RawTable, dataset_of, read_table, with_nulls
-from ratchet.data.roles import Guess, guess_roles
-from ratchet.data.sources import STDIN
-from ratchet.data.table import Dataset, Roles
 from ratchet.errors import DataError
 from ratchet.recipe import load_recipe
+from ratchet.tables.dataset import Dataset, Roles
+from ratchet.tables.hub import HUB
+from ratchet.tables.read import RawTable, dataset_of, read_table, with_nulls
+from ratchet.tables.roles import Guess, guess_roles
+from ratchet.tables.sources import STDIN
 from ratchet.versions.log import Version, find
 from ratchet.versions.restore import place_of, restore
 from ratchet.workspace import Workspace
@@ -70,7 +70,7 @@ def open_sides(
     Args:
         a: a file, a tag, an id or ``latest``; ``b`` likewise.
         test: a table with the rows that models are measured on; else those of a version that has some.
-        given: roles that somebody named; see :func:`ratchet.data.roles.guess_roles`.
+        given: roles that somebody named; see :func:`ratchet.tables.roles.guess_roles`.
         encoding: of files whose encoding can not be told.
 
     Raises:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratchet.data.duplicates import normalise
 from ratchet.forms import HAN, HANGUL, KANA, characters
+from ratchet.near.copies import normalise
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -33,7 +33,7 @@ class Terms:
 
 
 def terms_of(text: str) -> Iterator[str]:
-    """The terms of one text, as :func:`ratchet.data.duplicates.normalise` leaves it.
+    """The terms of one text, as :func:`ratchet.near.copies.normalise` leaves it.
 
     >>> list(terms_of("Nice 很干净!"))
     ['nice', '很干', '干净']

@@ -56,7 +56,7 @@ def format_of(source: Path, *, text: str, encoding: str) -> Format | None:
 
 def _head(source: Path) -> bytes:
     """The first lines of a file, unpacked, or what standard input begins with; it can still be read from its start."""
-    from ratchet.data.sources import stdin_head
+    from ratchet.tables.sources import stdin_head
 
     if source == STDIO:
         return stdin_head()
@@ -67,8 +67,8 @@ def _head(source: Path) -> bytes:
 def _told(head: bytes, *, text: str, encoding: str, name: str) -> str:
     """What the first bytes are: a table that has the text column, or plain lines."""
     from ratchet.bounds import json_value
-    from ratchet.data.delimited import layout
-    from ratchet.data.sources import sniffed
+    from ratchet.tables.delimited import layout
+    from ratchet.tables.sources import sniffed
     from ratchet.text.encodings import to_utf8, whole_lines
 
     lines, is_whole = whole_lines(head, encoding=encoding)
@@ -98,7 +98,7 @@ def _told(head: bytes, *, text: str, encoding: str, name: str) -> str:
 
 def headless_format(source: Path) -> Format:
     """The format of a CSV or TSV file without a header."""
-    from ratchet.data.delimited import headless_kind
+    from ratchet.tables.delimited import headless_kind
 
     suffix = "" if source == STDIO else _unpacked(source).suffix.lower()
     return "tsv" if headless_kind(_head(source), kind=FORMATS.get(suffix, "")) == "tsv" else "csv"
@@ -108,13 +108,13 @@ def table_as_csv(source: Path, *, encoding: str) -> tuple[BinaryIO, tuple[str, .
     """Such a table as CSV in UTF-8, with empty cells where it has none; and notes about what of it was not read.
 
     Raises:
-        DataError: as `ratchet.data.read.read_table`.
+        DataError: as `ratchet.tables.read.read_table`.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import csv as arrow_csv
 
-    from ratchet.data.read import read_table
+    from ratchet.tables.read import read_table
 
     raw = read_table(source, encoding=encoding)
     sink = io.BytesIO()
@@ -170,7 +170,7 @@ def _standard_output() -> TextIO:
 
 def _standard_input(*, kind: Format) -> Iterator[BinaryIO]:
     """Standard input; a TSV one, whose quotes must be counted first, in a file without a name."""
-    from ratchet.data.sources import stdin_stream
+    from ratchet.tables.sources import stdin_stream
 
     if kind != "tsv":
         yield stdin_stream()

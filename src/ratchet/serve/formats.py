@@ -106,7 +106,7 @@ def delimited(work: Pass, *, delimiter: str) -> None:
     Which mark separates them, and what above the header is none of it, is told as ``check`` and ``run`` tell it. TSV whose
     quotes are not in pairs, as most of it is written, has no quoting.
     """
-    from ratchet.data.delimited import NO_MARK, header_of, layout
+    from ratchet.tables.delimited import NO_MARK, header_of, layout
 
     kind = "tsv" if delimiter == "\t" else "csv"
     quoted = kind == "csv" or _quotes_are_regular(work)
@@ -205,8 +205,8 @@ def _dialect(delimiter: str, *, quoted: bool) -> type[csv.Dialect]:
 
 def _quotes_are_regular(work: Pass) -> bool:
     """Whether a TSV file is read with quoting, told as ``check`` and ``run`` tell it; the source is at its start afterwards."""
-    from ratchet.data.delimited import layout
-    from ratchet.data.strict import regular
+    from ratchet.tables.csv_faults import regular
+    from ratchet.tables.delimited import layout
 
     reader = io.TextIOWrapper(work.source, encoding=work.encoding, newline="")
     try:
@@ -263,7 +263,7 @@ def jsonl(work: Pass) -> None:
 
 def _objects(reader: TextIO, work: Pass) -> Iterator[tuple[str, str | None]]:
     """Each line with its text, read as ``check`` and ``run`` read it: a number keeps its digits, an absent key is null."""
-    from ratchet.data.parse import json_row
+    from ratchet.tables.parse import json_row
 
     names: dict[str, None] = {}
     for number, line in enumerate(_lines(reader, name=work.name), start=1):
@@ -315,7 +315,7 @@ def parquet(work: Pass) -> None:
 def _batches(table: ParquetFile, work: Pass) -> Iterator[RecordBatch]:
     import pyarrow as pa
 
-    from ratchet.data.arrow import bounded
+    from ratchet.tables.arrow import bounded
 
     packed = work.source.seek(0, io.SEEK_END)
     try:

@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ratchet.data.hub import HUB
-from ratchet.data.read import read_table
-from ratchet.data.sources import STDIN, locate
 from ratchet.errors import DataError
 from ratchet.gate.ledger import Ledger, Record, require_shape
 from ratchet.shapes import Shape
+from ratchet.tables.hub import HUB
+from ratchet.tables.read import read_table
+from ratchet.tables.sources import STDIN, locate
 from ratchet.versions.object_store import Objects, read_blocks
 from ratchet.workspace import Workspace
 

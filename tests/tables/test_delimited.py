@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.data.read import RawTable, read_table
 from ratchet.errors import DataError
 from ratchet.serve.formats import Pass, delimited
+from ratchet.tables.read import RawTable, read_table
 
 ROWS = [(f"这家酒店的第{i}间房很好", "好" if i % 2 else "差") for i in range(8)]
 

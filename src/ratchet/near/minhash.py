@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.ngrams import Alphabet, Codes, blocks, scrambled
+from ratchet.near.ngrams import Alphabet, Codes, blocks, scrambled
 from ratchet.text.columns import Rows
 
 PERMUTATIONS = 192

@@ -12,11 +12,11 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
-from ratchet.data import folders
-from ratchet.data.hub import HUB, download, hub_name
 from ratchet.errors import DataError
 from ratchet.forms import FORMATS
 from ratchet.store import file_sha256, regular_file
+from ratchet.tables import folders
+from ratchet.tables.hub import HUB, download, hub_name
 
 Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
 STDIN = "-"
@@ -88,7 +88,7 @@ def members(path: Path) -> list[Path]:
 
 def _sheet(source: Source) -> str:
     """The name of the sheet that is read; a workbook that can not be read is refused by who reads it."""
-    from ratchet.data.xlsx import chosen_sheet
+    from ratchet.tables.xlsx import chosen_sheet
 
     try:
         return chosen_sheet(source.path.read_bytes(), sheet=source.part, name=source.name)

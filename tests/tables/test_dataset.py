@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.data import Dataset, Roles, concat
-from ratchet.data.table import row_digests
+from ratchet.tables.dataset import row_digests
 
 
 def dataset(name: str, **columns: list[str | None]) -> Dataset:

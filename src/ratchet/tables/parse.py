@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, json_value, require_columns
-from ratchet.data import strict
-from ratchet.data.arrow import bounded, values_in, with_names
-from ratchet.data.delimited import header_of, layout
 from ratchet.errors import DataError
 from ratchet.forms import is_broken, legible, plain_name
 from ratchet.spill import LARGE, has_room, spilled
+from ratchet.tables import csv_faults
+from ratchet.tables.arrow import bounded, values_in, with_names
+from ratchet.tables.delimited import header_of, layout
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -53,14 +53,14 @@ def from_csv(data: bytes, *, kind: str, columns: Sequence[str] = (), name: str) 
     named, and numbers for further ones.
     """
     delimiter, data, titles = layout(data, kind=kind, columns=columns)
-    regular = strict.quotes_are_regular(data, delimiter=delimiter)
+    regular = csv_faults.quotes_are_regular(data, delimiter=delimiter)
     quoted = regular or kind == "csv"
-    cells, above = strict.header(data, delimiter=delimiter, quoted=quoted, name=name)
+    cells, above = csv_faults.header(data, delimiter=delimiter, quoted=quoted, name=name)
     require_columns(len(cells), name=name)
     names = _column_names(header_of(columns, cells=len(cells), name=name) if columns else cells, name=name)
     blank = data[: len(data) - len(data.lstrip(b"\r\n"))].count(b"\n")
     refuse = partial(
-        strict.refuse_faults, data, delimiter=delimiter, columns=len(cells), headless=bool(columns), name=name
+        csv_faults.refuse_faults, data, delimiter=delimiter, columns=len(cells), headless=bool(columns), name=name
     )
     if quoted and not regular:
         refuse(quoted=True)

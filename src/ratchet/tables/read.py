@@ -17,11 +17,14 @@ import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, unpacks_too_far
 from ratchet.config import DataConfig
-from ratchet.data.arrow import from_arrow, read_saved, with_names
-from ratchet.data.delimited import headless_kind, layout_notes
-from ratchet.data.engine import THREADS
-from ratchet.data.folders import read_texts
-from ratchet.data.parse import (
+from ratchet.errors import DataError
+from ratchet.forms import FORMATS
+from ratchet.spill import shelved
+from ratchet.tables.arrow import from_arrow, read_saved, with_names
+from ratchet.tables.dataset import Dataset, Roles
+from ratchet.tables.delimited import headless_kind, layout_notes
+from ratchet.tables.folders import read_texts
+from ratchet.tables.parse import (
     as_strings,
     from_csv,
     from_fasttext,
@@ -29,11 +32,8 @@ from ratchet.data.parse import (
     from_jsonl,
     from_parquet,
 )
-from ratchet.data.sources import Source, locate, members, sniffed, stdin_bytes
-from ratchet.data.table import Dataset, Roles
-from ratchet.errors import DataError
-from ratchet.forms import FORMATS
-from ratchet.spill import shelved
+from ratchet.tables.sources import Source, locate, members, sniffed, stdin_bytes
+from ratchet.tables.workers import THREADS
 from ratchet.text.columns import holds_nul, may_be
 from ratchet.text.encodings import to_utf8
 
@@ -123,7 +123,7 @@ def _read_file(source: Source, *, encoding: str, columns: Sequence[str], format:
     elif kind == "arrow":
         table = as_strings(with_names(from_arrow(data, name=name), name=name), name=name)
     elif kind == "xlsx":
-        from ratchet.data.xlsx import from_xlsx
+        from ratchet.tables.xlsx import from_xlsx
 
         table, notes = from_xlsx(data, sheet=source.part, name=name)
         name = f"{name}#{source.part}" if source.part else name

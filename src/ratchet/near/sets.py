@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.ngrams import Alphabet, Codes, Grams, blocks
+from ratchet.near.ngrams import Alphabet, Codes, Grams, blocks
 from ratchet.text.columns import Rows
 
 KEPT_CODES = (

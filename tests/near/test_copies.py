@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ratchet.data import clusters, exact_groups, near_pairs, normalise, representatives, wording
-from ratchet.data.duplicates import loose_ngram, renumbered, same_words
+from ratchet.near.copies import loose_ngram, renumbered, same_words
 
 TEXTS = st.text(alphabet=st.sampled_from("aAb好的，,。 \u3000１1é́ß🙂\u200b\ufe0f"), max_size=12)
 

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.candidates import Buckets, PrefixJoin, all_pairs, most_pairs
-from ratchet.data.minhash import Bands, band_keys
-from ratchet.data.sets import TINY, Sets
+from ratchet.near.candidates import Buckets, PrefixJoin, all_pairs, most_pairs
+from ratchet.near.minhash import Bands, band_keys
+from ratchet.near.sets import TINY, Sets
 from ratchet.text.columns import Rows
 
 ALL_PAIRS = 20_000_000

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from ratchet.checks.scan import scan
 from ratchet.config import EngineConfig
-from ratchet.data.engine import LOCAL, Threads, engine_of
 from ratchet.errors import ExtraMissing, RatchetError
+from ratchet.tables.workers import LOCAL, Threads, engine_of
 from ratchet.text import columns as strings
 
 TEXTS = st.lists(st.text(max_size=8) | st.sampled_from(["房间很干净，服务热情", "１２ＡＢ", ""]), max_size=30)

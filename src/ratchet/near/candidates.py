@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.sets import TINY, Sets, expand
+from ratchet.near.sets import TINY, Sets, expand
 from ratchet.text.columns import Rows
 
 _CHUNK = 1 << 20

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
-from ratchet.data.roles import guess_roles
-from ratchet.data.table import Roles
 from ratchet.errors import DataError
+from ratchet.tables.dataset import Roles
+from ratchet.tables.roles import guess_roles
 
 ROWS = 120
 _dice = random.Random(5)

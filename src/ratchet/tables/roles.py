@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.data.table import Roles
 from ratchet.errors import DataError
 from ratchet.forms import HAN, characters
+from ratchet.tables.dataset import Roles
 from ratchet.text.columns import picked
 from ratchet.text.dates import is_moment
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.data import near, sets
-from ratchet.data.minhash import Bands, signatures
-from ratchet.data.near import NearPairs, components, similar_pairs
-from ratchet.data.ngrams import Alphabet, blocks
+from ratchet.near import pairs as near
+from ratchet.near import sets
+from ratchet.near.minhash import Bands, signatures
+from ratchet.near.ngrams import Alphabet, blocks
+from ratchet.near.pairs import NearPairs, components, similar_pairs
 
 SENTENCE = "the hotel room was very nice and clean but breakfast is bad we would come again staff so helpful"
 ENGLISH = SENTENCE.split()

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ratchet.data import read_table
-from ratchet.data.xlsx import from_xlsx
-from ratchet.data.xlsx_cells import as_date, date_kind, letters, shortest
 from ratchet.errors import DataError
+from ratchet.tables.xlsx import from_xlsx
+from ratchet.tables.xlsx_cells import as_date, date_kind, letters, shortest
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"

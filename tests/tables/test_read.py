@@ -15,8 +15,8 @@ import pytest
 
 from ratchet.config import DataConfig
 from ratchet.data import Dataset, read_dataset, read_table, require_apart
-from ratchet.data.read import CELL_BYTES
 from ratchet.errors import DataError
+from ratchet.tables.read import CELL_BYTES
 from ratchet.text.columns import taken
 
 ROWS = {"text": ["你好，世界", 'say "hi", twice', "two\nlines"], "label": ["好", "b", "b"]}

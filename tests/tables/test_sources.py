@@ -16,9 +16,9 @@ import pytest
 
 from ratchet.config import DataConfig
 from ratchet.data import Roles, read_dataset, read_table, require_apart
-from ratchet.data.read import dataset_of
-from ratchet.data.sources import sniffed, source_bytes_hash, stdin_bytes
 from ratchet.errors import DataError, ExtraMissing
+from ratchet.tables.read import dataset_of
+from ratchet.tables.sources import sniffed, source_bytes_hash, stdin_bytes
 
 ROWS = {"text": ["好", "bad"], "label": ["pos", "neg"]}
 CSV = "text,label\n好,pos\nbad,neg\n"
@@ -357,7 +357,7 @@ def test_a_file_with_the_sign_in_its_name(tmp_path: Path) -> None:
 
 
 def test_sheets_that_are_read_twice_are_found(tmp_path: Path) -> None:
-    from tests.data.test_xlsx import HEADER, ROW, book
+    from tests.tables.test_xlsx import HEADER, ROW, book
 
     write(tmp_path / "b.xlsx", book(HEADER + ROW, HEADER + ROW))
     for train, test in (("b.xlsx", "b.xlsx#One"), ("b.xlsx#two", "b.xlsx#Two"), ("b.xlsx", "b.xlsx")):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ratchet.data.roles import is_usual
 from ratchet.errors import DataError
+from ratchet.tables.roles import is_usual
 from ratchet.text.personal import brief
 
 _MARKS = (",", ";", "\t", "|")

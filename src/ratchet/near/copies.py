@@ -10,9 +10,9 @@ from hashlib import blake2b
 
 import numpy as np
 
-from ratchet.data.near import NearPairs, components, similar_pairs
-from ratchet.data.ngrams import character_counts
 from ratchet.forms import HAN, HANGUL, KANA, nfkc
+from ratchet.near.ngrams import character_counts
+from ratchet.near.pairs import NearPairs, components, similar_pairs
 from ratchet.text.columns import Rows
 
 NGRAM = 3
@@ -74,7 +74,7 @@ def near_pairs(texts: Sequence[str], *, ngram: int = NGRAM, threshold: float = T
     Texts are compared as :func:`normalise` leaves them, and copies by that measure stand for each other: the pairs name
     the first row of each. A text shorter than ``ngram`` characters is one n-gram, so it is near only to its copies; an
     empty text is near nothing. The result says whether the search was exhaustive or by MinHash, which happens beyond some
-    200,000 reviews; see :func:`ratchet.data.near.similar_pairs`.
+    200,000 reviews; see :func:`ratchet.near.pairs.similar_pairs`.
 
     >>> pairs = near_pairs(["a quick brown fox", "so be it", "a quick brown fix"], threshold=0.6)
     >>> pairs.left.tolist(), pairs.right.tolist()
@@ -102,7 +102,7 @@ def clusters(texts: Iterable[str], *, ngram: int = NGRAM, threshold: float = THR
 def near_components(unique: Sequence[str], *, ngram: int, threshold: float) -> tuple[Rows, int]:
     """A number for each of these different, sorted, normalised texts, equal for those that near-duplicates connect.
 
-    The second value is :attr:`ratchet.data.near.NearPairs.skipped`: candidates that stayed unverified.
+    The second value is :attr:`ratchet.near.pairs.NearPairs.skipped`: candidates that stayed unverified.
     """
     pairs = similar_pairs(unique, n=ngram, threshold=threshold, connect=True)
     return components(len(unique), pairs.left, pairs.right), pairs.skipped

@@ -16,8 +16,8 @@ from xml.etree.ElementTree import ParseError, XMLParser
 import pyarrow as pa
 
 from ratchet.bounds import unpacks_too_far
-from ratchet.data.xlsx_cells import Cells, Damaged, DateStyles, Texts
 from ratchet.errors import DataError
+from ratchet.tables.xlsx_cells import Cells, Damaged, DateStyles, Texts
 
 T = TypeVar("T")
 _CHUNK = 1 << 20

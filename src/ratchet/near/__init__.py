@@ -1,0 +1,1 @@
+"""Copies and near-duplicates of texts, found by their n-grams."""

@@ -1,0 +1,1 @@
+"""Tables of text: where they are, how they are read, and which column plays which part."""
