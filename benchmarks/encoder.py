@@ -27,8 +27,8 @@ import numpy as np
 from run_all import machine
 
 from ratchet.compress import quantise_onnx
-from ratchet.config import EncoderSpec
 from ratchet.models.onnx_model import OnnxModel
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train import export_onnx, fit_encoder, read_history
 
 ROUNDS = 5

@@ -23,9 +23,9 @@ from pathlib import Path
 from regret import docstrings, reviews
 from run_all import machine
 
-from ratchet.config import TextFix
 from ratchet.data.mend import mended
 from ratchet.gate.paired_tests import wilson
+from ratchet.recipe.sections import TextFix
 
 PAGE = Path(__file__).parent / "results" / "false_repairs.md"
 FIXES: tuple[TextFix, ...] = ("mojibake", "html", "invisible", "mask")

@@ -34,16 +34,16 @@ import numpy as np
 from run_all import machine
 
 from ratchet.bundle import Bundle
-from ratchet.config import EdaSpec, EmbeddingSpec
 from ratchet.contenders import Contender, PartedRows, refit
 from ratchet.gate.ledger import Ledger
 from ratchet.gate.paired_tests import mcnemar
 from ratchet.models.sources import ENGLISH_PACKAGE, locate
 from ratchet.models.specs import default_specs
 from ratchet.pipeline import run
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import EdaSpec, EmbeddingSpec
 from ratchet.serve.predict import load_model
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 RESULTS = Path(__file__).parent / "results"
 LINES, PAGE = RESULTS / "regret.jsonl", RESULTS / "regret.md"

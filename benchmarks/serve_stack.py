@@ -34,7 +34,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from ratchet.bundle import write_bundle
-from ratchet.config import ServeConfig
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import rest
 from ratchet.serve.listen import serve
 

@@ -16,7 +16,7 @@ import click
 from pictures import PICTURES
 
 from ratchet.cli.main import cli
-from ratchet.recipe import schema
+from ratchet.recipe.recipe import schema
 
 HERE = Path(__file__).parent
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.config import EncoderSpec
 from ratchet.models.encoder import FittedEncoder
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.loop import fit_encoder
 
 Rows = tuple[list[str], list[str]]

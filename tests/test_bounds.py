@@ -18,8 +18,8 @@ from ratchet import bounds
 from ratchet.bounds import json_value, unpacks_too_far
 from ratchet.data import read_table
 from ratchet.errors import DataError
-from ratchet.store import load_json
 from ratchet.tables.sources import locate
+from ratchet.workspace.finished import load_json
 
 HEAD = '<row><c t="inlineStr"><is><t>text</t></is></c><c t="inlineStr"><is><t>label</t></is></c></row>'
 ROW = '<row><c t="str"><v>good</v></c><c t="str"><v>pos</v></c></row>'

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ratchet.data import read_table
 from ratchet.errors import DataError, RatchetError
 from ratchet.predictions import pair_files
-from ratchet.yaml12 import read_yaml
+from ratchet.recipe.yaml import read_yaml
 
 pytestmark = pytest.mark.slow
 MEMORY = 3 << 30

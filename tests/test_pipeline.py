@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 
 from ratchet.bundle import Bundle
-from ratchet.config import Recipe
 from ratchet.data.ordered import times
 from ratchet.data.quarantine import read_quarantine, restore
 from ratchet.data.saved import load_dataset, load_parts
@@ -29,12 +28,13 @@ from ratchet.errors import BundleError, DataError, RatchetError, RecipeError, Wo
 from ratchet.gate.ledger import ROUND, Ledger
 from ratchet.history import compare_named, draw_report, list_records, list_runs, load_summary
 from ratchet.pipeline import run
-from ratchet.recipe import load_recipe, parse_recipe
+from ratchet.recipe.recipe import load_recipe, parse_recipe
+from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
 from ratchet.serve import load_model
 from ratchet.versions.log import log, record_inputs, tag
 from ratchet.versions.restore import restore as restore_version
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 GOOD = ["很好", "满意", "喜欢", "推荐", "干净", "舒服", "值得", "方便", "热情", "漂亮"]
 BAD = ["很差", "失望", "讨厌", "退货", "肮脏", "吵闹", "不值", "麻烦", "冷淡", "破旧"]

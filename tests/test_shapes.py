@@ -14,7 +14,7 @@ from ratchet.gate.ledger import ContenderRef, Ledger
 from ratchet.history import list_records, list_runs
 from ratchet.shapes import misfit
 from ratchet.versions.log import VersionFile, log, record
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 CONTENDER = {"name": "a", "kind": "linear", "key": "k", "bytes": 1, "seconds": 1.5}
 FILE = {"path": "t.csv", "bytes": 3, "sha256": "00", "object": "o", "source": "t.csv", "part": "rows"}

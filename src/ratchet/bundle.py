@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 import ratchet
 from ratchet.bounds import MANIFEST_BYTES, json_value
-from ratchet.config import Section, TextFix
 from ratchet.errors import BundleError
-from ratchet.workspace import atomic_folder
+from ratchet.recipe.sections import Section, TextFix
+from ratchet.workspace.workspace import atomic_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"

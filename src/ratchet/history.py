@@ -16,10 +16,10 @@ from ratchet.gate.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.predictions import pair_files
 from ratchet.report import ReportData, save
 from ratchet.screen import Screen
-from ratchet.store import load_json
 from ratchet.summary import SHORT, bet_lines, told
 from ratchet.versions.log import log
-from ratchet.workspace import Workspace
+from ratchet.workspace.finished import load_json
+from ratchet.workspace.workspace import Workspace
 
 Json = dict[str, Any]
 

@@ -24,16 +24,6 @@ from ratchet.bundle import Bundle, write_bundle
 from ratchet.checks import Context, run_checks
 from ratchet.checks.noise import write_queue
 from ratchet.checks.text import check as find_in_texts
-from ratchet.config import (
-    BalanceSpec,
-    BlendSpec,
-    Challenger,
-    EdaSpec,
-    EmbeddingSpec,
-    EncoderSpec,
-    LinearSpec,
-    Recipe,
-)
 from ratchet.contenders import (
     CARD,
     FACTS,
@@ -74,18 +64,28 @@ from ratchet.gate.verdict import Claim, Finding, judge
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.models.sources import ENGLISH_PACKAGE
 from ratchet.models.specs import default_specs, guess_language
-from ratchet.recipe import dump_recipe
-from ratchet.reproduce import code_version, environment
+from ratchet.recipe.recipe import dump_recipe
+from ratchet.recipe.sections import (
+    BalanceSpec,
+    BlendSpec,
+    Challenger,
+    EdaSpec,
+    EmbeddingSpec,
+    EncoderSpec,
+    LinearSpec,
+    Recipe,
+)
 from ratchet.screen import Screen
 from ratchet.serve.predict import load_model, parity, require_parity
-from ratchet.store import finished, key_of, load_json, save_array, save_json
 from ratchet.summary import Recorded, Standing, bet_lines, changed_lines, health_lines, summarise, told, write_report
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.tables.read import RawTable, read_dataset, require_apart
 from ratchet.tables.sources import source_bytes_hash
 from ratchet.text.columns import Rows
 from ratchet.versions.log import is_local, record_inputs
-from ratchet.workspace import Workspace, write_atomic
+from ratchet.workspace.environment import code_version, environment
+from ratchet.workspace.finished import finished, key_of, load_json, save_array, save_json
+from ratchet.workspace.workspace import Workspace, write_atomic
 
 Json = dict[str, Any]
 BEFORE = " (before)"

@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from ratchet.config import DataConfig, name_after
 from ratchet.errors import RecipeError
 from ratchet.forms import FORMATS
-from ratchet.recipe import commented_recipe
+from ratchet.recipe.recipe import commented_recipe
+from ratchet.recipe.sections import DataConfig, name_after
 from ratchet.tables.read import read_table, with_nulls
 from ratchet.tables.roles import guess_roles
-from ratchet.workspace import write_named
+from ratchet.workspace.workspace import write_named
 
 Ask = Callable[[str, str], str]
 _TABLES = tuple(suffix for suffix, kind in FORMATS.items() if kind)

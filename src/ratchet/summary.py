@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from ratchet.bundle import Bundle
 from ratchet.checks.context import counted
-from ratchet.config import Recipe
 from ratchet.contenders import Contender, PartedRows
 from ratchet.gate.error_budget import optimism
 from ratchet.gate.ledger import Challenge as Judged
@@ -22,6 +21,7 @@ from ratchet.gate.ledger import Record
 from ratchet.gate.metrics import METRICS, Evidence, score
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Verdict, compare
+from ratchet.recipe.sections import Recipe
 from ratchet.report import (
     BundleFacts,
     BundleFile,
@@ -46,7 +46,7 @@ from ratchet.report import (
     Stage,
     save,
 )
-from ratchet.workspace import write_atomic
+from ratchet.workspace.workspace import write_atomic
 
 Json = dict[str, Any]
 MISTAKES = 10

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from ratchet.checks import Context, Finding
-from ratchet.config import Recipe
 from ratchet.data import Dataset, Roles
+from ratchet.recipe.sections import Recipe
 
 Columns = Mapping[str, Sequence[str | None]]
 Table = Callable[..., Dataset]

@@ -10,7 +10,7 @@ import pytest
 
 from ratchet.checks import Context, Finding, chat, completeness, duplicates, run_checks
 from ratchet.checks.turns import Chat, recognised, rows, turns
-from ratchet.config import CheckConfig, Recipe
+from ratchet.recipe.sections import CheckConfig, Recipe
 
 U, A, S = "user", "assistant", "system"
 

@@ -8,8 +8,8 @@ import pytest
 
 from ratchet.checks import Context
 from ratchet.checks.completeness import check, missing_map
-from ratchet.config import CheckConfig, PrepareConfig, Recipe
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import CheckConfig, PrepareConfig, Recipe
 from ratchet.tables.read import with_nulls
 
 TEXTS = ["good", "bad", "fine", "poor", "fair", "nice", "sad", "mad", "glad", "odd"]

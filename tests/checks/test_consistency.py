@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ratchet.checks.consistency import check
-from ratchet.config import CheckConfig, ColumnRule, Recipe
+from ratchet.recipe.sections import CheckConfig, ColumnRule, Recipe
 
 PHONES = [f"138{i:08d}" for i in range(40)]
 

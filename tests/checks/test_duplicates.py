@@ -11,7 +11,7 @@ import pytest
 from ratchet.checks.duplicates import check, further, leaked_share
 from ratchet.checks.near import check as near
 from ratchet.checks.parts import check as parts
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
 
 HAN = [chr(0x4E00 + 11 * i) for i in range(500)]
 

@@ -11,8 +11,8 @@ import pytest
 from ratchet.checks import Context, merged
 from ratchet.checks.context import Distinct, counted, percent, shown
 from ratchet.checks.finding import Example, Finding, patch
-from ratchet.config import Recipe
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import Recipe
 
 
 def test_patches_are_united() -> None:

@@ -11,9 +11,9 @@ import pytest
 from ratchet.checks import Context
 from ratchet.checks.balance import check as balance
 from ratchet.checks.labels import check
-from ratchet.config import CheckConfig, DataConfig, PrepareConfig, Recipe
 from ratchet.data.labels import one_spelling
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import CheckConfig, DataConfig, PrepareConfig, Recipe
 
 
 def test_conflicts_see_through_width_case_and_space(table: Any, found: Any) -> None:

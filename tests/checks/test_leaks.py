@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ratchet.checks import Context, naive_split
 from ratchet.checks.leaks import check
 from ratchet.checks.scores import Bench, Score, folds
-from ratchet.config import CheckConfig, Recipe
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import CheckConfig, Recipe
 
 HAN = [chr(0x4E00 + 11 * i) for i in range(400)]
 

@@ -12,9 +12,9 @@ import pytest
 
 from ratchet.checks import Context, Suspect, doubts, run_checks, write_queue
 from ratchet.checks.noise import better_than_guessing, check
-from ratchet.config import Recipe
 from ratchet.data import Dataset
 from ratchet.data.review import guarded, unguarded
+from ratchet.recipe.sections import Recipe
 
 
 def test_confident_learning_by_hand() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ratchet.checks.pii import check
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
 from ratchet.text.personal import luhn
 
 SECRETS = {

@@ -13,10 +13,10 @@ import pytest
 from ratchet.checks import CHECKS, Check, Context, Finding, run_checks
 from ratchet.checks import registry as registry_module
 from ratchet.checks.finding import ID, SEVERITIES
-from ratchet.config import CheckConfig, ColumnRule, Recipe
 from ratchet.data import Dataset
 from ratchet.errors import DataError, RatchetError
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import CheckConfig, ColumnRule, Recipe
 
 EVERY = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 Add = Callable[[Dataset, dict[str, list[str | None]]], Dataset]

@@ -18,7 +18,7 @@ import pytest
 from ratchet.checks import Suspect
 from ratchet.cli.check import check, data
 from ratchet.cli.main import cli, main
-from ratchet.recipe import load_recipe
+from ratchet.recipe.recipe import load_recipe
 
 RUN = (
     "from ratchet.cli import main as cli; from ratchet.cli.check import check, data; "

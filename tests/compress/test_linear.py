@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ratchet.compress.linear import quantise_linear
-from ratchet.config import BlendSpec, LinearFeatures, LinearSpec
 from ratchet.models import linear_files
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import fit_linear, fit_majority
+from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]
 WIDE = LinearSpec(features=(LinearFeatures(low=1, high=4, sublinear=True),), C=10)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from ratchet.compress.quantise import _by_row, quantise_onnx
-from ratchet.config import EncoderSpec
 from ratchet.errors import BundleError
 from ratchet.models.encoder import FittedEncoder, build_encoder
 from ratchet.models.onnx_model import OnnxModel
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.export import export_onnx
 
 Rows = tuple[list[str], list[str]]

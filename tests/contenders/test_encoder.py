@@ -14,13 +14,13 @@ import pytest
 from tests.conftest import generate
 
 from ratchet.bundle import Bundle
-from ratchet.config import Recipe
 from ratchet.contenders import encoder as module
 from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run
-from ratchet.recipe import parse_recipe
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 ENCODER = "{kind: encoder, name: enc, source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150, max_tokens: 16,"
 ENCODER += " epochs: 2, lr: 1e-2, batch_tokens: 256}"

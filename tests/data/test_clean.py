@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.config import PrepareConfig
 from ratchet.data import Dataset, Prepared, Roles, prepare, read_quarantine, restore, write_quarantine
 from ratchet.errors import DataError, WorkspaceError
+from ratchet.recipe.sections import PrepareConfig
 
 
 def dataset(

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.config import PrepareConfig
 from ratchet.data import Dataset, Roles, prepare, read_quarantine, restore, write_quarantine
 from ratchet.data.changes import reasons
 from ratchet.data.fixes import fix, require_labels
 from ratchet.data.quarantine import changes_path
 from ratchet.data.review import read_answers
 from ratchet.errors import DataError
+from ratchet.recipe.sections import PrepareConfig
 
 Cells = list[tuple[str | None, ...]]
 

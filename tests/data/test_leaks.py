@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.config import PrepareConfig
 from ratchet.data import Dataset, Roles, leaks, near_pairs, prepare, remove_leaks, restore
 from ratchet.errors import DataError
+from ratchet.recipe.sections import PrepareConfig
 
 
 def dataset(texts: list[str | None], *, groups: list[str | None] | None = None, name: str = "train.csv") -> Dataset:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.config import TextFix
 from ratchet.data.mend import STEPS, mended, plain, visible
+from ratchet.recipe.sections import TextFix
 
 ALL: tuple[TextFix, ...] = ("mojibake", "html", "invisible", "mask")
 GBK = "这家酒店的服务很好".encode("gbk").decode("latin-1")

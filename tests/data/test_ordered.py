@@ -14,11 +14,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ratchet.config import SplitConfig
 from ratchet.data import Dataset, Roles, exact_groups, restore, seal, split, split_by_time
 from ratchet.data.ordered import Ordered, times
 from ratchet.data.units import units
 from ratchet.errors import DataError
+from ratchet.recipe.sections import SplitConfig
 
 CHARACTERS = [chr(0x4E00 + 7 * i) for i in range(700)]
 TIME = SplitConfig(order="time")

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ratchet.config import SplitConfig
 from ratchet.data import Dataset, Parts, Roles, clusters, exact_groups, leaks, near_pairs, seal, split, wording
 from ratchet.data.units import units
 from ratchet.errors import DataError
 from ratchet.near import pairs as near
+from ratchet.recipe.sections import SplitConfig
 
 CHARACTERS = [chr(0x4E00 + 7 * i) for i in range(700)]
 

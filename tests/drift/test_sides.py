@@ -7,7 +7,7 @@ import pytest
 from ratchet.drift.sides import open_sides
 from ratchet.errors import DataError
 from ratchet.versions.log import record, tag
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 ROWS = "".join(f"这是第{i}条评论,{'好' if i % 2 else '差'}\n" for i in range(30))
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from ratchet.config import LinearFeatures, LinearSpec
 from ratchet.errors import DataError
 from ratchet.models.baseline import fit_folds
 from ratchet.models.logistic import Corpus, fit_linear
+from ratchet.recipe.sections import LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]
 SPEC = LinearSpec(features=(LinearFeatures(high=3, min_df=2),), C=10)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ratchet.config import EncoderSpec
 from ratchet.errors import RatchetError
 from ratchet.models.encoder import FittedEncoder, build_encoder, load_encoder
+from ratchet.recipe.sections import EncoderSpec
 
 Rows = tuple[list[str], list[str]]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ratchet.config import BlendSpec, LinearFeatures, LinearSpec
 from ratchet.errors import BundleError
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import fit_linear, fit_majority
+from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]
 WIDE = LinearSpec(features=(LinearFeatures(high=3, sublinear=True),), C=10)

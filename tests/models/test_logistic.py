@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratchet.config import BlendSpec, LinearFeatures, LinearSpec
 from ratchet.errors import DataError
 from ratchet.models import logistic
 from ratchet.models.logistic import Corpus, fit_linear, fit_majority, fit_rows
+from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]
 CHAR = LinearSpec(features=(LinearFeatures(high=2),), C=3)

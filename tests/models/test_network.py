@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ratchet.config import EncoderSpec
 from ratchet.models.encoder import FittedEncoder, build_encoder
 from ratchet.models.network import Dice, Dropout, layer_stack, using_threads
+from ratchet.recipe.sections import EncoderSpec
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ratchet.config import BlendSpec, LinearFeatures, LinearSpec
 from ratchet.models.specs import Language, default_specs, guess_language, resolve
+from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 SIZE = {"n_rows": 5000, "n_labels": 2}
 

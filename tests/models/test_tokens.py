@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from ratchet.config import EncoderSpec
 from ratchet.models.tokens import TextEncoder, cut, train_tokenizer
+from ratchet.recipe.sections import EncoderSpec
 
 SPEC = EncoderSpec(vocabulary=120, max_tokens=12)
 TEXTS = ["房间很干净，服务很好", "房间太吵，服务很差", "my card has not arrived", "the card arrived late"] * 3
@@ -23,7 +23,7 @@ def test_the_order_of_the_texts_and_the_process_do_not_matter() -> None:
     here = train_tokenizer(TEXTS, spec=SPEC).to_json()
     assert train_tokenizer(TEXTS[::-1], spec=SPEC).to_json() == here
     code = (
-        "import hashlib; from ratchet.config import EncoderSpec; from ratchet.models.tokens import train_tokenizer\n"
+        "import hashlib; from ratchet.recipe.sections import EncoderSpec; from ratchet.models.tokens import train_tokenizer\n"
         f"tokens = train_tokenizer({TEXTS!r}, spec=EncoderSpec(vocabulary=120, max_tokens=12))\n"
         "print(hashlib.sha256(tokens.to_json().encode()).hexdigest())"
     )

@@ -10,7 +10,7 @@ from ratchet.drift.diff import Diff, diff
 from ratchet.drift.examples import examples, to_dict
 from ratchet.drift.sides import Sides, open_sides
 from ratchet.report.diff_page import render_diff
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -23,7 +23,7 @@ CHILD = """
 import resource, sys, time
 import numpy as np
 from ratchet.bundle import Bundle
-from ratchet.config import ServeConfig
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import connections, rest
 from ratchet.serve.listen import serve
 

@@ -580,7 +580,7 @@ def test_one_column_without_a_header_becomes_a_table_that_others_read(
 
 
 def test_standard_output_under_its_own_name_is_written_on(tmp_path: Path) -> None:
-    code = "from pathlib import Path; from ratchet.workspace import write_named as write; write(Path('/dev/stdout'), b'new')"
+    code = "import pathlib, ratchet.workspace.workspace as w; w.write_named(pathlib.Path('/dev/stdout'), b'new')"
     with (tmp_path / "log").open("wb") as log:
         log.write(b"old ")
         log.flush()
@@ -632,7 +632,7 @@ def test_a_folder_that_takes_no_files_is_one_line(
     def refused(self: Path, *_: Any, **__: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(self))
 
-    monkeypatch.setattr("ratchet.workspace._claim_file", refused)
+    monkeypatch.setattr("ratchet.workspace.workspace._claim_file", refused)
     monkeypatch.setattr(Path, "unlink", refused)
     with pytest.raises(DataError, match=r"y\.csv cannot be written: Read-only file system"):
         predict_file(bundle, tmp_path / "a.csv", tmp_path / "y.csv", model=model)

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from ratchet.bundle import Bundle
-from ratchet.config import ServeConfig
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import listen
 from ratchet.serve.listen import serve
 
@@ -23,7 +23,7 @@ CHILD = """
 import os, sys, threading
 import numpy as np
 from ratchet.bundle import Bundle
-from ratchet.config import ServeConfig
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import rest
 from ratchet.serve.listen import serve
 

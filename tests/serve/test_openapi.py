@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ratchet.config import ServeConfig
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.openapi import document
 from ratchet.serve.wire import read_texts
 

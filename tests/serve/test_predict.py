@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from ratchet.bundle import Bundle
-from ratchet.config import ExportConfig
 from ratchet.errors import BundleError, ExtraMissing
+from ratchet.recipe.sections import ExportConfig
 from ratchet.serve import predict
 from ratchet.serve.predict import Parity, checked, load_model, parity, require_parity
 

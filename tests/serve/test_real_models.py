@@ -21,11 +21,11 @@ import numpy as np
 import pytest
 
 from ratchet.bundle import Bundle, write_bundle
-from ratchet.config import ExportConfig, LinearFeatures, LinearSpec, ServeConfig
 from ratchet.errors import RatchetError
 from ratchet.models.encoder import FittedEncoder
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import fit_linear
+from ratchet.recipe.sections import ExportConfig, LinearFeatures, LinearSpec, ServeConfig
 from ratchet.serve import load_model, parity, predict_file, require_parity
 from ratchet.serve.rest import build_app
 from ratchet.train.export import export_onnx

@@ -16,8 +16,8 @@ import pytest
 from starlette.applications import Starlette
 
 from ratchet.bundle import Bundle
-from ratchet.config import ServeConfig
 from ratchet.errors import BundleError
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import intake
 from ratchet.serve.rest import build_app
 from ratchet.serve.wire import Refused, read_texts

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.config import ServeConfig
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.wire import Refused, body_limit, predictions, read_texts
 
 CONFIG = ServeConfig(max_texts=3, max_text_bytes=9)

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ratchet.config import DataConfig
 from ratchet.data import Dataset, read_dataset, read_table, require_apart
 from ratchet.errors import DataError
+from ratchet.recipe.sections import DataConfig
 from ratchet.tables.read import CELL_BYTES
 from ratchet.text.columns import taken
 

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.checks.scan import scan
-from ratchet.config import EngineConfig
 from ratchet.errors import ExtraMissing, RatchetError
+from ratchet.recipe.sections import EngineConfig
 from ratchet.tables.workers import LOCAL, Threads, engine_of
 from ratchet.text import columns as strings
 

@@ -8,12 +8,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ratchet.compress import quantise_onnx
-from ratchet.config import EmbeddingSpec
 from ratchet.errors import DataError, RatchetError
 from ratchet.models.encoder import build_embedder
 from ratchet.models.onnx_model import OnnxModel
 from ratchet.models.packing import softmax
 from ratchet.models.sources import locate
+from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.embedding import Embedder, attach_head, embedder, fit_head, load_heads, save_heads
 
 Rows = tuple[list[str], list[str]]

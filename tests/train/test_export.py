@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ratchet.config import EncoderSpec
 from ratchet.errors import BundleError
 from ratchet.models.encoder import FittedEncoder, build_encoder
 from ratchet.models.onnx_model import OnnxModel
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train import export as module
 from ratchet.train.export import export_onnx
 

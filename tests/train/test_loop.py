@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ratchet.config import EncoderSpec
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.encoder import FittedEncoder
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.loop import Progress, fit_encoder, read_history
 
 Rows = tuple[list[str], list[str]]
@@ -165,7 +165,7 @@ def test_torch_is_left_as_it_was(tmp_path: Path, fit_tiny: Fit) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ratchet.config import EncoderSpec
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.loop import fit_encoder
 texts = [f"{word} {n % 7} {n % 3}" for n in range(120) for word in ("good", "bad")]
 spec = EncoderSpec(source="scratch", layers=1, width=32, heads=2, vocabulary=99, max_tokens=8, epochs=3, batch_tokens=99)
@@ -192,7 +192,7 @@ def test_a_killed_process_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
 
 ENVIRONMENT = """
 import os, sys
-from ratchet.config import EncoderSpec
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train import loop
 class Stop(Exception): pass
 def stop(*_, **__):

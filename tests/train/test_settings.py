@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ratchet.config import EncoderSpec
 from ratchet.models.sources import Source, locate
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.settings import Settings, settle
 
 SCRATCH = Source(folder=None, name="scratch")

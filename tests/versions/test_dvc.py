@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ratchet.errors import DataError
+from ratchet.recipe.yaml import read_yaml
 from ratchet.versions.dvc import dvc_root, owner_of, track, write_stage
-from ratchet.yaml12 import read_yaml
 
 DATA = "文本,标签\n好,正\n".encode("gb18030")
 MD5 = hashlib.md5(DATA).hexdigest()

@@ -11,7 +11,7 @@ from ratchet.errors import DataError, LedgerError, WorkspaceError
 from ratchet.gate.ledger import Ledger
 from ratchet.versions.log import find, log, record, record_inputs, tag
 from ratchet.versions.restore import restore, verify
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 OLD = "文本,标签\r\n房间很干净,正面\r\n早餐太差,负面\r\n".encode("gb18030")
 NEW = OLD + "位置不错,正面\r\n".encode("gb18030")
@@ -184,7 +184,7 @@ import os, shutil, sys
 from pathlib import Path
 from ratchet.versions.restore import restore, verify
 from ratchet.versions.log import find, log, record
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 action, base, work = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 OLD = {"a.csv": b"text,label\\nfirst,x\\n" * 3, "b.csv": b"text,label\\nother,y\\n"}

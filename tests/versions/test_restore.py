@@ -10,7 +10,7 @@ import pytest
 from ratchet.errors import DataError, WorkspaceError
 from ratchet.versions.log import Version, log, record
 from ratchet.versions.restore import place_of, restore, verify
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 OLD = "文本,标签\n好,正\n".encode("gb18030")
 NEW = OLD + "差,负\n".encode("gb18030")

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from ratchet.augment.filters import Protected
 from ratchet.augment.pieces import Ints, Mask, Pieces, split_words
 from ratchet.augment.substitutes import Substitutes, find_substitutes
-from ratchet.config import EdaSpec
 from ratchet.data import normalise
+from ratchet.recipe.sections import EdaSpec
 
 Keys = npt.NDArray[np.uint64]
 Uniform = npt.NDArray[np.float64]

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
-from ratchet.config import ColumnRule, Recipe
 from ratchet.errors import RecipeError
 from ratchet.near.copies import normalise
+from ratchet.recipe.sections import ColumnRule, Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.text.personal import hidden

@@ -17,15 +17,15 @@ from ratchet.checks.finding import Example, Finding, Severity
 from ratchet.checks.same import in_order, prints, same_cells, same_texts, shared
 from ratchet.checks.scan import scan
 from ratchet.checks.turns import Chat, recognised, words
-from ratchet.config import Recipe
 from ratchet.forms import legible
 from ratchet.near.copies import clusters, normalise, wording
-from ratchet.once import once
+from ratchet.recipe.sections import Recipe
 from ratchet.spill import shelved
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.workers import LOCAL, Engine, Work, engine_of
 from ratchet.text.columns import Rows, coded, picked
 from ratchet.text.personal import brief
+from ratchet.workspace.lazy import once
 
 if TYPE_CHECKING:
     from ratchet.checks.leaks import NaiveSplit

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ratchet.forms import legible
+from ratchet.recipe.yaml import read_yaml, write_yaml
 from ratchet.text.columns import Rows
 from ratchet.text.personal import mask
-from ratchet.yaml12 import read_yaml, write_yaml
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")

@@ -10,12 +10,12 @@ from typing import Any
 
 from ratchet.checks.finding import Finding, merged, patch
 from ratchet.checks.target import Target, spoken
-from ratchet.config import name_after
 from ratchet.errors import RecipeError
 from ratchet.forms import legible
-from ratchet.recipe import parse_recipe
-from ratchet.workspace import write_atomic
-from ratchet.yaml12 import read_yaml, write_yaml
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import name_after
+from ratchet.recipe.yaml import read_yaml, write_yaml
+from ratchet.workspace.workspace import write_atomic
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from ratchet.checks.context import Context, Mask, percent
 from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.scores import Bench, Score, unfit
-from ratchet.config import Recipe
+from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.text.dates import moments

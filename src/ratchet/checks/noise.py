@@ -17,7 +17,7 @@ from ratchet.checks.finding import Finding
 from ratchet.data.review import guarded
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.text.columns import Rows, picked
-from ratchet.workspace import write_named
+from ratchet.workspace.workspace import write_named
 
 GIVES = ("labels.noise",)
 WARNING = 0.05

@@ -30,8 +30,8 @@ from ratchet.checks.context import Context
 from ratchet.checks.facts import Facts, gather
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
 from ratchet.checks.noise import Suspect
-from ratchet.config import Recipe
 from ratchet.errors import RatchetError
+from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.workers import THREADS
 

@@ -15,8 +15,8 @@ from ratchet.gate.paired_tests import wilson
 from ratchet.text.columns import Rows
 
 if TYPE_CHECKING:
-    from ratchet.config import BlendSpec, LinearSpec
     from ratchet.models.logistic import Corpus
+    from ratchet.recipe.sections import BlendSpec, LinearSpec
 
 FOLDS = 5
 LEAST_TEXTS = 50

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from ratchet.config import Recipe
 from ratchet.errors import DataError, RatchetError
-from ratchet.once import once
-from ratchet.recipe import load_recipe, parse_recipe
+from ratchet.recipe.recipe import load_recipe, parse_recipe
+from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset, Roles, concat
 from ratchet.tables.read import RawTable, dataset_of, read_dataset, read_table, require_apart, with_nulls
 from ratchet.tables.roles import ROLES, Guess, guess_roles
 from ratchet.tables.sources import STDIN
 from ratchet.text.columns import Rows
+from ratchet.workspace.lazy import once
 
 RECIPES = (".yaml", ".yml")
 

@@ -13,8 +13,8 @@ from ratchet.checks.context import Context, tallied
 from ratchet.models.baseline import guess_language
 from ratchet.models.ngrams import normalise, split_tokens
 from ratchet.near.copies import representatives
-from ratchet.once import once
 from ratchet.text.columns import Rows
+from ratchet.workspace.lazy import once
 
 MOST = 50_000
 _BATCH = 5_000

@@ -172,7 +172,7 @@ def _write(found: Checkup, form: str, out: Path | None, *, fail_on: Severity | N
     """Print or write the check-up; what is to be said about it."""
     from ratchet.checks.layout import Sheet
     from ratchet.checks.tell import tell
-    from ratchet.workspace import write_named
+    from ratchet.workspace.workspace import write_named
 
     if form == "html" and out is None:
         out = Path("check.html")

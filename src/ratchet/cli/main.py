@@ -18,8 +18,8 @@ from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo, survive_any_locale
 
 if TYPE_CHECKING:
-    from ratchet.config import Recipe
     from ratchet.gate.verdict import Kind
+    from ratchet.recipe.sections import Recipe
     from ratchet.serve.formats import Format
 
 CRASHED = 70
@@ -114,7 +114,7 @@ def init(
 @cli.command()
 def schema() -> None:
     """Print the JSON Schema of a recipe."""
-    from ratchet.recipe import schema as recipe_schema
+    from ratchet.recipe.recipe import schema as recipe_schema
 
     _print_json(recipe_schema())
 
@@ -295,7 +295,7 @@ def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ..
 
     Beyond this machine (another --host than loopback) the environment variable RATCHET_API_KEY must hold a key.
     """
-    from ratchet.config import ServeConfig
+    from ratchet.recipe.sections import ServeConfig
     from ratchet.serve import serve as serve_bundle
 
     serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers, names=names))
@@ -308,7 +308,7 @@ for _name in ("add", "log", "tag", "diff", "restore", "verify"):
 
 
 def _load(recipe: Path, overrides: tuple[str, ...]) -> Recipe:
-    from ratchet.recipe import load_recipe
+    from ratchet.recipe.recipe import load_recipe
 
     return load_recipe(recipe, overrides=overrides)
 

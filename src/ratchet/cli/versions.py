@@ -15,7 +15,7 @@ from ratchet.screen import echo
 
 if TYPE_CHECKING:
     from ratchet.versions.log import Version
-    from ratchet.workspace import Workspace
+    from ratchet.workspace.workspace import Workspace
 
 FOUND = 1
 """Exit code of ``diff --fail-on-shift`` when something shifted, and of ``verify`` when something is damaged."""
@@ -156,7 +156,7 @@ def diff(
         tell_diff(found, sides, to=Sheet(sys.stdout))
     if html is not None:
         from ratchet.report.diff_page import render_diff
-        from ratchet.workspace import write_named
+        from ratchet.workspace.workspace import write_named
 
         write_named(html, render_diff(found, sides).encode())
         echo(f"Wrote {html}.", err=as_json)
@@ -215,7 +215,7 @@ COMMANDS = (add, log, tag, diff, restore, verify)
 
 
 def _open(workspace: Path) -> Workspace:
-    from ratchet.workspace import Workspace
+    from ratchet.workspace.workspace import Workspace
 
     return Workspace(workspace)
 

@@ -18,7 +18,7 @@ from ratchet.errors import BundleError
 from ratchet.models.onnx_model import GRAPH, LABELS, META, TOKENIZER, open_session, read_part
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.train.export import write_description
-from ratchet.workspace import atomic_folder
+from ratchet.workspace.workspace import atomic_folder
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto

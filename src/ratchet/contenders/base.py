@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from ratchet.config import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.data.parts import Parts
 from ratchet.data.saved import load_dataset, load_parts
 from ratchet.errors import WorkspaceError
@@ -23,9 +22,10 @@ from ratchet.gate.ledger import ContenderRef
 from ratchet.gate.metrics import Evidence
 from ratchet.models.linear import LinearModel
 from ratchet.models.logistic import Corpus
+from ratchet.recipe.sections import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.serve.predict import Predictor
-from ratchet.store import file_sha256, load_array, load_json, save_array, save_json
 from ratchet.tables.dataset import Dataset
+from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

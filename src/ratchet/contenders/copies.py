@@ -30,7 +30,7 @@ from ratchet.errors import DataError
 from ratchet.models.linear import LinearModel
 from ratchet.serve.predict import Predictor
 from ratchet.tables.dataset import Dataset
-from ratchet.workspace import writing
+from ratchet.workspace.workspace import writing
 
 PRUNED = (
     0.5  # share of a linear model's n-grams, the smallest weights, that its int8 form leaves out: 4x smaller with it

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ratchet.config import BalanceSpec, EdaSpec, EmbeddingSpec, EncoderSpec
 from ratchet.contenders.base import Contender, Ints, PartedRows
 from ratchet.contenders.embedding import train_embedding
 from ratchet.contenders.encoder import train_encoder
@@ -17,6 +16,7 @@ from ratchet.contenders.linear import train_linear
 from ratchet.contenders.material import Material
 from ratchet.data.balance import rebalance
 from ratchet.errors import DataError
+from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, EncoderSpec
 from ratchet.screen import Advance
 
 

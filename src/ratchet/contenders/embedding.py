@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ratchet.config import EmbeddingSpec
 from ratchet.contenders.base import HEADS, MODEL, Floats, Ints, PartedRows, finish
 from ratchet.contenders.material import Source, held, plain
 from ratchet.models.packing import softmax
+from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.screen import Advance
 from ratchet.train.embedding import Embedder, Head, attach_head, embedder, fit_head, load_heads, save_heads
-from ratchet.workspace import writing
+from ratchet.workspace.workspace import writing
 
 
 def train_embedding(

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ratchet.config import EncoderSpec
 from ratchet.contenders.base import FOLDS, MODEL, SEEDS, Ints, PartedRows, finish
 from ratchet.contenders.material import Source, held, plain
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.screen import Advance
-from ratchet.store import finished, load_array, load_json, save_array, save_json
-from ratchet.workspace import writing
+from ratchet.workspace.finished import finished, load_array, load_json, save_array, save_json
+from ratchet.workspace.workspace import writing
 
 SMALL = 2_000
 """Up to so many dev rows all folds are trained at once: a fifth of the rows would decide nothing, and a fold is cheap."""

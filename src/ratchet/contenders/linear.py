@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ratchet.config import BlendSpec, LinearSpec
 from ratchet.contenders.base import FOLDS, MODEL, PartedRows, finish
 from ratchet.models.baseline import Augment, Sample, fit_folds
 from ratchet.models.linear import LinearModel
 from ratchet.models.specs import resolve
-from ratchet.workspace import writing
+from ratchet.recipe.sections import BlendSpec, LinearSpec
+from ratchet.workspace.workspace import writing
 
 
 def train_linear(

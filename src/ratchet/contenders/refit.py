@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from ratchet.config import BalanceSpec, BlendSpec, EdaSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.contenders.base import HEADS, MODEL, Contender, Floats, Ints, PartedRows, finish, load_model_folder
 from ratchet.contenders.derived import Augmenting, Balancing
 from ratchet.contenders.encoder import watched
 from ratchet.contenders.material import Source, plain
 from ratchet.models.logistic import fit_rows
 from ratchet.models.packing import softmax
+from ratchet.recipe.sections import BalanceSpec, BlendSpec, EdaSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.screen import Advance
-from ratchet.store import finished
-from ratchet.workspace import writing
+from ratchet.workspace.finished import finished
+from ratchet.workspace.workspace import writing
 
 _MADE: TypeAdapter[EdaSpec | BalanceSpec] = TypeAdapter(EdaSpec | BalanceSpec)
 _NONE: Ints = np.zeros(0, np.int64)

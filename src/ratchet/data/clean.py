@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.config import PrepareConfig
 from ratchet.data.fixes import REVIEWED, fix
 from ratchet.data.quarantine import Quarantine, removed
 from ratchet.data.review import Answers
 from ratchet.errors import DataError
 from ratchet.near.copies import exact_groups
+from ratchet.recipe.sections import PrepareConfig
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 

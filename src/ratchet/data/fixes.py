@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.config import PrepareConfig
 from ratchet.data.changes import BETWEEN, united, with_cells
 from ratchet.data.mend import STEPS, mended
 from ratchet.data.review import Answers
 from ratchet.errors import DataError
+from ratchet.recipe.sections import PrepareConfig
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import coded
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from ratchet.config import TextFix
+from ratchet.recipe.sections import TextFix
 from ratchet.text.mojibake import COARSE, repaired
 from ratchet.text.personal import KINDS, mask
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.config import SplitConfig
 from ratchet.data.leaks import LEAK
 from ratchet.data.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.data.quarantine import Quarantine, removed
 from ratchet.data.units import units
 from ratchet.errors import DataError
+from ratchet.recipe.sections import SplitConfig
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.text.columns import Rows
 from ratchet.text.dates import together

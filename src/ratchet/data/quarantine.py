@@ -14,7 +14,7 @@ from ratchet.data.changes import SCHEMA, undone
 from ratchet.errors import DataError
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
-from ratchet.workspace import write_atomic
+from ratchet.workspace.workspace import write_atomic
 
 _PREFIX = "ratchet."
 _OWN = ("file", "row", "reason", "kept_file", "kept_row")

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from ratchet.bounds import json_value
 from ratchet.data.parts import Parts
 from ratchet.errors import WorkspaceError
-from ratchet.store import load_array, load_json
 from ratchet.tables.dataset import Dataset, Roles
-from ratchet.workspace import writing
+from ratchet.workspace.finished import load_array, load_json
+from ratchet.workspace.workspace import writing
 
 ROWS, FOLD, UNIT = "rows.parquet", "fold.npy", "unit.npy"
 _META, _FILE, _ORIGIN = b"ratchet", "ratchet.file", "ratchet.row"

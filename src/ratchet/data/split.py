@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.config import SplitConfig
 from ratchet.data.assign import assign
 from ratchet.data.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.data.units import CHAIN_TEXTS, Units, units
 from ratchet.errors import DataError
 from ratchet.near.copies import normalise
+from ratchet.recipe.sections import SplitConfig
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.text.columns import Rows
 

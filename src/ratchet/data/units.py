@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ratchet.config import SplitConfig
 from ratchet.near.copies import (
     NGRAM,
     THRESHOLD,
@@ -18,6 +17,7 @@ from ratchet.near.copies import (
     unique_texts,
     united,
 )
+from ratchet.recipe.sections import SplitConfig
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 

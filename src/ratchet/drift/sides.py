@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ratchet.checks.target import spoken
-from ratchet.config import DataConfig
 from ratchet.errors import DataError
-from ratchet.recipe import load_recipe
+from ratchet.recipe.recipe import load_recipe
+from ratchet.recipe.sections import DataConfig
 from ratchet.tables.dataset import Dataset, Roles
 from ratchet.tables.hub import HUB
 from ratchet.tables.read import RawTable, dataset_of, read_table, with_nulls
@@ -20,7 +20,7 @@ from ratchet.tables.roles import Guess, guess_roles
 from ratchet.tables.sources import STDIN
 from ratchet.versions.log import Version, find
 from ratchet.versions.restore import place_of, restore
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 RECIPE = Path("ratchet.yaml")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ratchet.bounds import json_value
 from ratchet.errors import LedgerError, WorkspaceError
-from ratchet.workspace import write_atomic, writing
+from ratchet.workspace.workspace import write_atomic, writing
 
 START = "0" * 64
 TORN = "torn"

@@ -9,12 +9,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from ratchet.config import BlendSpec, LinearSpec
 from ratchet.errors import DataError
 from ratchet.models.linear import Floats, LinearModel
 from ratchet.models.logistic import Corpus, fit_majority, fit_rows
 from ratchet.models.ngrams import Ints
 from ratchet.models.specs import Language, default_specs, guess_language, resolve
+from ratchet.recipe.sections import BlendSpec, LinearSpec
 
 __all__ = ["Augment", "FoldFit", "Language", "Sample", "default_specs", "fit_folds", "guess_language", "resolve"]
 

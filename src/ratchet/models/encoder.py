@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bounds import json_value
-from ratchet.config import EncoderSpec
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.packing import by_length, padded, softmax
 from ratchet.models.quiet import quiet_transformers, switch_off_telemetry, yield_cores
 from ratchet.models.sources import Pooling, Source, first_line, locate
 from ratchet.models.tokens import TextEncoder, train_tokenizer
-from ratchet.workspace import atomic_folder
+from ratchet.recipe.sections import EncoderSpec
+from ratchet.workspace.workspace import atomic_folder
 
 if TYPE_CHECKING:
     from ratchet.models.network import Classifier

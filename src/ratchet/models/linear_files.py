@@ -25,7 +25,7 @@ def write(model: LinearModel, folder: Path) -> int:
     """Write the three files, the one with the hashes of the others last; returns the bytes of all."""
     from safetensors.numpy import save
 
-    from ratchet.workspace import write_atomic
+    from ratchet.workspace.workspace import write_atomic
 
     tokens = [list(vocabulary.tokens) for vocabulary in model.vocabularies]
     files = {

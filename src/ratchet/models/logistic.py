@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.config import BlendSpec, LinearFeatures, LinearSpec
 from ratchet.errors import DataError
 from ratchet.models.linear import Block, LinearModel, Link, Member, Occurrence
 from ratchet.models.linear_files import smallest
 from ratchet.models.ngrams import Counts, Ints, Unit, Vocabulary, learn, normalise
 from ratchet.models.specs import guess_language, resolve
+from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from ratchet.config import BlendSpec, LinearFeatures, LinearSpec
 from ratchet.models.ngrams import SPACELESS
+from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 Language = Literal["zh", "en", "mixed"]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from ratchet.config import EncoderSpec
+    from ratchet.recipe.sections import EncoderSpec
 
 BYTES_PER_TOKEN = 64
 """A text is cut to this many bytes a token before it is tokenised: ten times a usual word, so nothing real is lost,

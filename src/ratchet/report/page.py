@@ -11,7 +11,7 @@ from ratchet.report.classes import confused, per_class
 from ratchet.report.content import ReportData
 from ratchet.report.frame import render_page
 from ratchet.report.story import overstated, story, tiles, verdict_counts
-from ratchet.workspace import write_named
+from ratchet.workspace.workspace import write_named
 
 MARGIN = 18
 CLASS_ROWS = 200

@@ -19,8 +19,8 @@ from typing import BinaryIO, TextIO, cast
 from ratchet.errors import DataError
 from ratchet.forms import ENCODINGS, FORMATS, encoding_called, plain_name
 from ratchet.serve.formats import Format
-from ratchet.store import regular_file
-from ratchet.workspace import atomic_stream, is_standard, is_stream, open_stream
+from ratchet.workspace.finished import regular_file
+from ratchet.workspace.workspace import atomic_stream, is_standard, is_stream, open_stream
 
 STDIO = Path("-")
 IN_BLOCKS: dict[str, Format] = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet"}

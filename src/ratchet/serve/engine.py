@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.config import ServeConfig
 from ratchet.errors import BundleError
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.predict import Predictor, checked
 from ratchet.serve.wire import Refused
 

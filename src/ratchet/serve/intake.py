@@ -7,8 +7,8 @@ from collections.abc import Callable, Container
 
 from starlette.requests import Request
 
-from ratchet.config import ServeConfig
 from ratchet.forms import legible
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.wire import Refused, body_limit
 
 TOGETHER = 8  # bodies of the largest size that may be in memory at the same time

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ratchet.config import ServeConfig
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
+from ratchet.recipe.sections import ServeConfig
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bundle import Bundle
-from ratchet.config import ExportConfig, TextFix
 from ratchet.errors import BundleError, ExtraMissing
+from ratchet.recipe.sections import ExportConfig, TextFix
 
 TIE = 2e-5
 """Two labels closer than this in probability are a tie: rounding in float32, which moves each by up to 1e-5 with the

@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ratchet.bundle import Bundle
-from ratchet.config import ServeConfig
+from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import openapi
 from ratchet.serve.engine import Engine, Job, threads_each
 from ratchet.serve.intake import Intake, require_host, require_json

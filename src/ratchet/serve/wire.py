@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.config import ServeConfig
 from ratchet.forms import legible
+from ratchet.recipe.sections import ServeConfig
 
 BODY_CAP = 8 * 1024 * 1024
 ESCAPE = 6  # a one-byte character may be written as \u0041

@@ -14,8 +14,8 @@ import pyarrow as pa
 from ratchet.bounds import json_value
 from ratchet.errors import DataError, RecipeError
 from ratchet.forms import FORMATS
+from ratchet.recipe.yaml import read_yaml
 from ratchet.text.encodings import to_utf8
-from ratchet.yaml12 import read_yaml
 
 TABLES = tuple(suffix for suffix, kind in FORMATS.items() if kind)
 _DESCRIBING = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, unpacks_too_far
-from ratchet.config import DataConfig
 from ratchet.errors import DataError
 from ratchet.forms import FORMATS
+from ratchet.recipe.sections import DataConfig
 from ratchet.spill import shelved
 from ratchet.tables.arrow import from_arrow, read_saved, with_names
 from ratchet.tables.dataset import Dataset, Roles

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, Literal, cast
 
 from ratchet.errors import DataError
 from ratchet.forms import FORMATS
-from ratchet.store import file_sha256, regular_file
 from ratchet.tables import folders
 from ratchet.tables.hub import HUB, download, hub_name
+from ratchet.workspace.finished import file_sha256, regular_file
 
 Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
 STDIN = "-"

@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ratchet.config import EngineConfig
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.offline import switch_off_telemetry
-from ratchet.reproduce import code_version
+from ratchet.recipe.sections import EngineConfig
 from ratchet.spill import give_back
 from ratchet.text.columns import PIECE, pieces
+from ratchet.workspace.environment import code_version
 
 Work = Callable[[pa.Array], npt.NDArray[Any]]
 _PLACE = re.compile(r"(?:ray://)?(?P<host>[^:/]+):(?P<port>\d{1,5})")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratchet.errors import WorkspaceError
-from ratchet.store import load_json, save_json
-from ratchet.workspace import atomic_folder
+from ratchet.workspace.finished import load_json, save_json
+from ratchet.workspace.workspace import atomic_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -21,7 +21,7 @@ from ratchet.models.onnx_model import FORMAT, GRAPH, INPUTS, LABELS, META, OUTPU
 from ratchet.models.packing import by_length, padded
 from ratchet.models.quiet import quiet_transformers
 from ratchet.models.sources import first_line
-from ratchet.workspace import atomic_folder
+from ratchet.workspace.workspace import atomic_folder
 
 if TYPE_CHECKING:
     from onnx import ModelProto

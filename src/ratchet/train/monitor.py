@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Self
 
-from ratchet.workspace import write_atomic, writing
+from ratchet.workspace.workspace import write_atomic, writing
 
 STEPS = "steps.jsonl"
 BOARD = "tensorboard"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.config import EncoderSpec
 from ratchet.models.sources import Source
+from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.batches import plan_epoch
 
 ROWS = 32

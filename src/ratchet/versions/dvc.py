@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.errors import DataError
+from ratchet.recipe.yaml import read_yaml, write_yaml
 from ratchet.versions.object_store import read_blocks
-from ratchet.workspace import write_atomic
-from ratchet.yaml12 import read_yaml, write_yaml
+from ratchet.workspace.workspace import write_atomic
 
 STAGE = "ratchet"
 _SECONDS = 3600.0

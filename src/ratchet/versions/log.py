@@ -23,7 +23,7 @@ from ratchet.tables.hub import HUB
 from ratchet.tables.read import read_table
 from ratchet.tables.sources import STDIN, locate
 from ratchet.versions.object_store import Objects, read_blocks
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 
 Part = Literal["rows", "test"]
 VERSION, TAG = "data-version", "data-tag"

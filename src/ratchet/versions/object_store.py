@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from ratchet.bounds import json_value
 from ratchet.errors import DataError, WorkspaceError
-from ratchet.store import regular_file
 from ratchet.text.columns import Rows
 from ratchet.versions.lines import Known, blocks, digests, lines
-from ratchet.workspace import write_atomic
+from ratchet.workspace.finished import regular_file
+from ratchet.workspace.workspace import write_atomic
 
 OBJECT = 1 << 22
 _READ = 1 << 24

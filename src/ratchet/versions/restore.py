@@ -10,7 +10,7 @@ from pathlib import Path
 from ratchet.errors import DataError, WorkspaceError
 from ratchet.versions.log import Version, VersionFile, file_hash, log, project, record, store
 from ratchet.versions.object_store import Objects
-from ratchet.workspace import Workspace, atomic_file, atomic_folder, sweep_beside
+from ratchet.workspace.workspace import Workspace, atomic_file, atomic_folder, sweep_beside
 
 OUTSIDE = "outside"
 REPAIR = "Bring the store back from a copy, or record the original files again: what is damaged is then stored anew."

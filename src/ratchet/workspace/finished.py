@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import DataError, WorkspaceError
-from ratchet.workspace import atomic_folder, writing
+from ratchet.workspace.workspace import atomic_folder, writing
 
 SUMS = "sums.json"
 

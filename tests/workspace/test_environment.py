@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import ratchet
-from ratchet import reproduce
-from ratchet.reproduce import VARIABLES, code_version, environment
-from ratchet.yaml12 import read_yaml
+from ratchet.recipe.yaml import read_yaml
+from ratchet.workspace import environment as reproduce
+from ratchet.workspace.environment import VARIABLES, code_version, environment
 
 
 def test_the_environment_is_json_and_holds_what_matters() -> None:
@@ -50,7 +50,7 @@ def test_no_secrets_are_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_the_environment_does_not_load_heavy_packages() -> None:
     code = (
-        "import sys; from ratchet.reproduce import environment; environment();"
+        "import sys; from ratchet.workspace.environment import environment; environment();"
         "print([name for name in ('torch', 'pandas', 'sklearn', 'numpy', 'pydantic') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
-from ratchet.config import Recipe, Section
-from ratchet.yaml12 import Path, Place, write_yaml
+from ratchet.recipe.sections import Recipe, Section
+from ratchet.recipe.yaml import Path, Place, write_yaml
 
 _LIMITS = {
     "greater_than": ("gt", "above"),

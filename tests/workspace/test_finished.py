@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ratchet.errors import WorkspaceError
-from ratchet.store import SUMS, finished, load_json, save_json
+from ratchet.workspace.finished import SUMS, finished, load_json, save_json
 
 
 def build(folder: Path) -> None:

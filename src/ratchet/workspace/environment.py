@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import ratchet
-from ratchet.yaml12 import write_yaml
+from ratchet.recipe.yaml import write_yaml
 
 VARIABLES = (
     "CUBLAS_WORKSPACE_CONFIG",

@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ratchet.config import EmbeddingSpec, EncoderSpec, Recipe, Section
 from ratchet.errors import RecipeError
-from ratchet.mistake import Mistake, Places, dotted, elsewhere, sections, shown
-from ratchet.yaml12 import read_yaml, write_yaml
+from ratchet.recipe.mistakes import Mistake, Places, dotted, elsewhere, sections, shown
+from ratchet.recipe.sections import EmbeddingSpec, EncoderSpec, Recipe, Section
+from ratchet.recipe.yaml import read_yaml, write_yaml
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
 

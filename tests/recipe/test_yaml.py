@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.errors import RecipeError
-from ratchet.yaml12 import Place, read_yaml, write_yaml
+from ratchet.recipe.yaml import Place, read_yaml, write_yaml
 
 TRICKY = [
     "no",

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from ratchet.errors import RatchetError, WorkspaceError
-from ratchet.workspace import Holder, Workspace, atomic_folder, sweep, write_atomic, write_named, writing
+from ratchet.workspace.workspace import Holder, Workspace, atomic_folder, sweep, write_atomic, write_named, writing
 
 HOLD = """
 import sys
-from ratchet.workspace import Workspace
+from ratchet.workspace.workspace import Workspace
 with Workspace(sys.argv[1]).lock():
     print("held", flush=True)
     sys.stdin.read()
@@ -92,7 +92,7 @@ def test_lock_of_another_process_refuses_waits_and_dies_with_it(tmp_path: Path) 
 def test_lock_does_not_live_on_in_a_forked_child(tmp_path: Path) -> None:
     parent = (
         "import os, signal, sys\n"
-        "from ratchet.workspace import Workspace\n"
+        "from ratchet.workspace.workspace import Workspace\n"
         "with Workspace(sys.argv[1]).lock():\n"
         "    if os.fork() == 0:\n"
         "        print(os.getpid(), flush=True)\n"
@@ -186,7 +186,7 @@ def test_atomic_folder_leaves_nothing_when_the_block_fails(tmp_path: Path, error
 KILL = """
 import os, sys
 from pathlib import Path
-import ratchet.workspace as w
+import ratchet.workspace.workspace as w
 where, target = sys.argv[1], Path(sys.argv[2])
 def die(*_):
     os.kill(os.getpid(), 9)
@@ -296,7 +296,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     code = (
         "import resource, sys\n"
         "from ratchet.errors import WorkspaceError\n"
-        "from ratchet.workspace import write_atomic\n"
+        "from ratchet.workspace.workspace import write_atomic\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "write_atomic(sys.argv[1] + '/small', b'x' * 1000)\n"
         "try:\n"
@@ -315,7 +315,7 @@ import json, sys, os
 import numpy as np
 from pathlib import Path
 from ratchet.errors import WorkspaceError
-from ratchet.workspace import Workspace, atomic_folder, write_atomic
+from ratchet.workspace.workspace import Workspace, atomic_folder, write_atomic
 root = Path(sys.argv[1])
 said = {}
 def attempt(name, action):

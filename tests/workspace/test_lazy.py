@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ratchet.once import once
+from ratchet.workspace.lazy import once
 
 
 class Slow:

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from ratchet import config
-from ratchet.config import (
+from ratchet.errors import RecipeError
+from ratchet.recipe import sections as config
+from ratchet.recipe.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
+from ratchet.recipe.sections import (
     BalanceSpec,
     BlendSpec,
     ColumnRule,
@@ -24,9 +26,7 @@ from ratchet.config import (
     Recipe,
     Section,
 )
-from ratchet.errors import RecipeError
-from ratchet.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
-from ratchet.yaml12 import read_yaml
+from ratchet.recipe.yaml import read_yaml
 
 
 def parse(text: str, *overrides: str) -> Recipe:
