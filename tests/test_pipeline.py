@@ -616,7 +616,7 @@ def test_a_file_that_changes_while_it_is_read_stops_the_run(
         table.write_bytes(table.read_bytes() + "又一条,好评\n".encode())
         return record_inputs(*given, **named)
 
-    monkeypatch.setattr("ratchet.pipeline.record_inputs", slow)
+    monkeypatch.setattr("ratchet.stages.read.record_inputs", slow)
     with pytest.raises(DataError, match="must stay as it is during a run but was changed"):
         run(small(table), until="check")
 

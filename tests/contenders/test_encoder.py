@@ -71,7 +71,7 @@ def test_a_small_table_has_all_folds_at_once(recipe: Callable[..., Recipe]) -> N
 def test_folds_are_bought_until_the_budget_or_the_verdict(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratchet.pipeline.folds_at_first", lambda rows: (0,))
+    monkeypatch.setattr("ratchet.stages.challenge.folds_at_first", lambda rows: (0,))
     made, said = recipe(ENCODER), io.StringIO()
     interrupted = {"left": 1}
     build = module._fold
@@ -83,7 +83,7 @@ def test_folds_are_bought_until_the_budget_or_the_verdict(
         build(target, **how)
 
     monkeypatch.setattr(module, "_fold", killed)
-    monkeypatch.setattr("ratchet.pipeline._wins", lambda *_, **__: True)
+    monkeypatch.setattr("ratchet.stages.buy._wins", lambda *_, **__: True)
     with pytest.raises(KeyboardInterrupt):
         run(made)
     before = looks(made)
@@ -109,7 +109,7 @@ def test_folds_are_bought_until_the_budget_or_the_verdict(
 def test_no_budget_buys_nothing_and_the_first_look_has_the_whole_level(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratchet.pipeline.folds_at_first", lambda rows: (0,))
+    monkeypatch.setattr("ratchet.stages.challenge.folds_at_first", lambda rows: (0,))
     made = recipe(ENCODER, "gate.budget=0")
     run(made)
     (look,) = looks(made)
@@ -129,7 +129,7 @@ def test_further_seeds_are_evidence_and_nothing_else(
         exported.append(how["seed"]) if (target / "model").exists() else None
 
     monkeypatch.setattr(module, "_fold", counted)
-    monkeypatch.setattr("ratchet.pipeline._wins", lambda *_, **__: True)
+    monkeypatch.setattr("ratchet.stages.buy._wins", lambda *_, **__: True)
     made, said = recipe(ENCODER), io.StringIO()
     run(made, screen=Screen(said))
     assert len(exported) == 5
@@ -144,7 +144,7 @@ def test_further_seeds_are_evidence_and_nothing_else(
 
 
 def test_metrics_without_seeds_buy_none(recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratchet.pipeline._wins", lambda *_, **__: True)
+    monkeypatch.setattr("ratchet.stages.buy._wins", lambda *_, **__: True)
     made = recipe(ENCODER, "gate.metrics=[macro_f1]")
     run(made)
     (look,) = looks(made)

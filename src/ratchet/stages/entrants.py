@@ -1,0 +1,77 @@
+"""Who stands, who may enter, and how an entrant is trained once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ratchet.contenders import Contender, PartedRows
+from ratchet.gate.error_budget import Family
+from ratchet.stages.job import Job, train_once
+from ratchet.workspace.finished import key_of
+
+
+def content(job: Job, rows: PartedRows) -> str:
+    """What names the rows and their folds, in whatever order the table has them, under this version of Ratchet."""
+    return key_of(rows.parts.hash, job.code)
+
+
+def family_of(rows: PartedRows) -> str:
+    """All challengers ever judged on these rows and folds."""
+    return f"gate-{rows.parts.hash[:16]}"
+
+
+def entered(job: Job, name: str, key: str, train: Callable[..., None], *, folds: tuple[int, ...] = ()) -> Entrant:
+    """An entrant, whose verdict is by the metrics of this recipe."""
+    return Entrant(name=name, key=key, judged=key_of(key, job.recipe.gate.metrics), train=train, folds=folds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrant:
+    """A challenger that is to be judged: its name, what names it for good, and how it is made."""
+
+    name: str
+    key: str
+    train: Callable[..., None]
+    """Fills a folder; for one whose folds can be bought it takes the folds and the number of seeds as well."""
+    judged: str
+    """What names its verdict: the same model is judged once by the same metrics."""
+    folds: tuple[int, ...] = ()
+    """The folds that are trained before anybody looks; empty: all at once, and none can be bought."""
+
+
+def champion(job: Job, rows: PartedRows) -> Contender:
+    """Who stands now, as the ledger says."""
+    standing = job.ledger.champion(family_of(rows))
+    assert standing is not None, "the baseline comes first"
+    return Contender.load(job.workspace.models / standing.contender.key)
+
+
+def anchor(job: Job, rows: PartedRows) -> Contender:
+    """The last champion that was proven better: improvements challenge it, and the margin of copies starts there."""
+    found = job.ledger.anchor(family_of(rows))
+    assert found is not None, "the baseline comes first"
+    return Contender.load(job.workspace.models / found.key)
+
+
+def first_of(job: Job, entrant: Entrant, skipped: list[bool]) -> Contender:
+    """The challenger as it is before anybody looks; where folds can be bought, with those that a killed run bought."""
+    if not entrant.folds:
+        return Contender.load(train_once(job, entrant.key, entrant.train, skipped))
+    return with_folds(job, entrant, entrant.folds, skipped)
+
+
+def with_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[bool], *, seeds: int = 1) -> Contender:
+    """The challenger with the models of these folds and seeds; those that are there are not trained again."""
+    train = partial(entrant.train, folds=folds, seeds=seeds)
+    key = key_of(entrant.key, list(folds), *([seeds] if seeds > 1 else []))
+    found = Contender.load(train_once(job, key, train, skipped))
+    for fold, reason in found.card["facts"].get("missing_folds", {}).items():
+        job.screen.say("challenge", f"{entrant.name}: fold {fold} could not be trained and is left out. {reason}")
+    return found
+
+
+def paid_by(job: Job, rows: PartedRows) -> Family:
+    """The account of the improvements on these rows."""
+    return job.ledger.family(family_of(rows), alpha=job.recipe.gate.alpha)

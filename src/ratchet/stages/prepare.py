@@ -1,0 +1,118 @@
+"""Clean the rows, and divide them into parts that no copy crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ratchet.checks import Context
+from ratchet.checks.text import check as find_in_texts
+from ratchet.contenders import FACTS, PartedRows
+from ratchet.data.changes import reasons
+from ratchet.data.clean import prepare as clean
+from ratchet.data.fixes import fix
+from ratchet.data.leaks import leaks, remove_leaks
+from ratchet.data.ordered import split_by_time
+from ratchet.data.parts import TEST, seal
+from ratchet.data.quarantine import changes_path, write_quarantine
+from ratchet.data.saved import FOLD, UNIT, save_dataset
+from ratchet.data.split import split
+from ratchet.models.specs import guess_language
+from ratchet.recipe.sections import Recipe
+from ratchet.stages.job import Job, Json
+from ratchet.stages.read import Source
+from ratchet.summary import changed_lines
+from ratchet.tables.dataset import Dataset, concat
+from ratchet.tables.sources import source_bytes_hash
+from ratchet.text.columns import Rows
+from ratchet.workspace.finished import finished, key_of, load_json, save_array, save_json
+
+
+def prepare(job: Job, source: Source) -> PartedRows:
+    """Take out what would mislead, then divide without leaks and seal the test part."""
+    recipe = job.recipe
+    with job.stage("prepare") as skipped:
+        near = {"ngram": recipe.check.near_ngram, "threshold": recipe.check.near_threshold}
+        fixes = recipe.prepare.model_dump(mode="json", exclude={"review"})
+        review = source_bytes_hash(Path(recipe.prepare.review)) if recipe.prepare.review else ""
+        key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed, job.code)
+        folder = job.workspace.data / f"rows-{key}"
+        skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
+        facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder)
+    parts = rows.parts
+    for line in changed_lines(facts):
+        job.screen.say("prepare", line)
+    if facts["changed"]:
+        job.screen.say("prepare", f"what they were: {changes_path(folder / 'quarantine.csv')}")
+    removed = ", ".join(f"{count:,} {reason}" for reason, count in facts["removed"].items())
+    where = f"; {sum(facts['removed'].values()):,} in {folder / 'quarantine.csv'} ({removed})" if removed else ""
+    job.screen.say("prepare", f"{len(rows.dataset):,} rows stay{where}")
+    sizes = f"train {len(parts.train):,}, valid {len(parts.valid):,}, test {len(parts.test):,} (sealed)"
+    how = f"{parts.folds} folds" if parts.order == "random" else "in time order"
+    job.screen.say("prepare", f"{sizes}; {how}; {_crossing(facts['crossing'], tests=len(parts.test))}")
+    for note in parts.notes:
+        job.screen.say("prepare", note)
+    return rows
+
+
+def _crossing(counts: Mapping[str, int], *, tests: int) -> str:
+    """How many test rows have a copy or a near-copy elsewhere, as it was counted once the rows were divided."""
+    kinds = [(counts["exact"], "copy"), (counts["near"], "near-copy")]
+    found = [f"{count:,} of {tests:,} test rows have a {kind} in train or valid" for count, kind in kinds if count]
+    return "; ".join(found) or "no test row has a copy or near-copy in train or valid"
+
+
+def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None:
+    config, test = recipe.prepare, source.test
+    cleaned = clean(source.train, config=config, answers=source.answers, find=partial(_found, recipe=recipe))
+    dataset, quarantine = cleaned.dataset, cleaned.quarantine
+    if test is not None:
+        fixed = fix(test, config=config)
+        test = fixed.dataset
+        dataset, leaking = remove_leaks(dataset, test, **near)
+        quarantine = replace(quarantine.plus(leaking), changes=pa.concat_tables([quarantine.changes, fixed.changes]))
+    if recipe.split.order == "time":
+        ordered = split_by_time(dataset, config=recipe.split, test=test)
+        whole, parts, quarantine = ordered.dataset, ordered.parts, quarantine.plus(ordered.quarantine)
+    else:
+        parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test)
+        whole = dataset if test is None else concat(dataset, test)
+    language = recipe.data.language
+    save_dataset(target, whole)
+    save_array(target / FOLD, parts.fold)
+    if parts.unit is not None:
+        save_array(target / UNIT, parts.unit)
+    write_quarantine(target / "quarantine.csv", quarantine)
+    sealed = parts.fold == TEST
+    facts = {
+        "hash": parts.hash,
+        "crossing": leaks(whole.take(np.flatnonzero(~sealed)), whole.take(np.flatnonzero(sealed)), **near).counts,
+        "notes": list(parts.notes),
+        "order": parts.order,
+        "seal": seal(parts, whole),
+        "read": len(source.train) + (0 if test is None else len(test)),
+        "removed": quarantine.counts,
+        "changed": reasons(quarantine.changes),
+        "changed_texts": pc.sum(pc.equal(quarantine.changes.column("column"), whole.roles.text)).as_py() or 0,
+        "language": guess_language(whole.texts) if language == "auto" else language,
+    }
+    save_json(target / "facts.json", facts)
+
+
+def _found(dataset: Dataset, *, recipe: Recipe) -> dict[str, Rows]:
+    """The positions of the rows of each finding that the recipe removes."""
+    wanted: dict[str, Rows] = {name: np.zeros(0, np.int64) for name in recipe.prepare.remove}
+    for finding in find_in_texts(Context(dataset=dataset, recipe=recipe, seed=recipe.seed, scored=False)):
+        if finding.id in wanted:
+            number = {file: i for i, file in enumerate(dataset.files)}
+            places = [
+                dataset.find(np.full(len(rows), number[file]), rows) for file, rows in finding.row_numbers.items()
+            ]
+            wanted[finding.id] = np.concatenate(places)
+    return wanted

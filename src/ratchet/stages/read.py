@@ -1,0 +1,137 @@
+"""Read the tables, and record what a run begins with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ratchet.data.fixes import fix, require_labels
+from ratchet.data.labels import require_trainable
+from ratchet.data.ordered import times
+from ratchet.data.review import Answers, read_answers
+from ratchet.errors import DataError
+from ratchet.recipe.recipe import dump_recipe
+from ratchet.stages.job import Job, Json
+from ratchet.summary import told
+from ratchet.tables.dataset import Dataset
+from ratchet.tables.read import RawTable, read_dataset, require_apart
+from ratchet.tables.sources import source_bytes_hash
+from ratchet.versions.log import is_local, record_inputs
+from ratchet.workspace.environment import environment
+from ratchet.workspace.finished import key_of
+from ratchet.workspace.workspace import write_atomic
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """The rows as they came, the key of everything that depends on them, and the sha256 of each source's bytes."""
+
+    train: Dataset
+    test: Dataset | None
+    answers: Answers | None
+    """What was decided about doubted labels of ``train``."""
+    key: str
+    hashes: Mapping[Path, str]
+
+
+def read(job: Job) -> Source:
+    """Read the files; nothing is written before they are known to be good."""
+    config, base = job.recipe.data, Path.cwd()
+    if not config.files:
+        raise DataError("data.files must name at least one table but is empty.", next_step="Add it to the recipe.")
+    with job.stage("read") as skipped:
+        files, test_files = [Path(name) for name in config.files], [Path(name) for name in config.test_files]
+
+        def each(raw: RawTable) -> None:
+            for note in raw.notes:
+                job.screen.say("read", note)
+
+        missing = [path for path in [*files, *test_files] if config.origin and not path.exists()]
+        if missing:
+            raise DataError(f"{missing[0]} does not exist.", next_step=config.origin)
+        train = read_dataset(files, config=config, base=base, each=each)
+        test = read_dataset(test_files, config=config, base=base, each=each) if test_files else None
+        require_apart(files, test_files, base=base)
+        prepare = job.recipe.prepare
+        require_labels(prepare, [train] if test is None else [train, test])
+        answers = read_answers(Path(prepare.review), train, labels=prepare.labels) if prepare.review else None
+        renamed = prepare.model_copy(update={"text": ()})
+        require_trainable(fix(train, config=renamed, answers=answers).dataset)
+        if job.recipe.split.order == "time":
+            times(*((train,) if test is None else (train, test)))
+        hashes = {path: source_bytes_hash(path) for path in [*files, *test_files]}
+        skipped.append(False)
+    columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
+    key = key_of([*hashes.values()], len(files), columns, job.code)
+    return Source(train=train, test=test, answers=answers, key=key, hashes=hashes)
+
+
+def start(job: Job, source: Source) -> None:
+    """Heal what a killed run left, and record the recipe, the environment and the data."""
+    for torn in job.ledger.recover():
+        job.screen.say("ledger", f"a record torn by a killed run was moved to {torn}")
+    closed = job.ledger.closed()
+    if closed:
+        job.ledger.note("families-closed", {"families": list(closed)}, key=f"families-closed:{','.join(closed)}")
+        job.screen.say(
+            "ledger",
+            f"verdicts of an earlier version stand as they are; its {len(closed)} families of challengers take no more "
+            "challenges, and this version begins its own",
+        )
+    if unknown := _unknown_runs(job):
+        job.screen.say(
+            "ledger",
+            f"{job.workspace.runs} holds runs but the ledger is gone, or has lost them: what was judged before, and whether "
+            "the sealed test was opened, is not known, so a score on it may flatter",
+        )
+        job.ledger.note("ledger-gone", {"run": job.run, "runs": len(unknown), "last": unknown[-1]})
+    job.folder.mkdir(parents=True)
+    seeds = {"run": job.recipe.seed}
+    write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
+    data = version_of(job, source)
+    record = environment(seeds=seeds, folder=Path.cwd()) | {"data": data}
+    write_atomic(job.folder / "environment.json", json.dumps(record, indent=1).encode())
+    body = {"run": job.run, "name": job.recipe.name, "data": source.key, "version": data["version"], "code": job.code}
+    job.ledger.note("run-started", body)
+    job.screen.say("run", f"{job.run}  {job.recipe.name}  (workspace {job.workspace.root})")
+    if data["version"] is not None:
+        job.screen.say("run", f"data version {told(data)}")
+
+
+def _unknown_runs(job: Job) -> list[str]:
+    """Runs whose folder is there, that the ledger has no record of, and that were not told of yet."""
+    records = job.ledger.records()
+    known = {record.body["run"] for record in records if record.kind == "run-started"}
+    told_of = max((str(record.body.get("last", "~")) for record in records if record.kind == "ledger-gone"), default="")
+    # A run that was killed at its start has a folder and no record; one that was finished has a summary.
+    mark = "summary.json" if records else "recipe.yaml"
+    found = sorted(path.parent.name for path in job.workspace.runs.glob(f"*/{mark}"))
+    return [name for name in found if name not in known and name > told_of]
+
+
+def version_of(job: Job, source: Source) -> Json:
+    """The version of the data that this run reads, recorded unless it is the newest one already.
+
+    Raises:
+        DataError: a file was changed after it was read.
+    """
+    config = job.recipe.data
+    tables = [source.train, *([] if source.test is None else [source.test])]
+    columns = dict.fromkeys(name for table in tables for name in table.table.column_names)
+    version = record_inputs(
+        config.files,
+        config.test_files,
+        workspace=job.workspace,
+        message=f"run {job.run}",
+        shape=(sum(map(len, tables)), [*columns]),
+    )
+    for path, known in source.hashes.items():
+        if is_local(path) and source_bytes_hash(path) != known:
+            raise DataError(f"{path} must stay as it is during a run but was changed.", next_step="Run again.")
+    return {
+        "version": None if version is None else version.id,
+        "tags": [] if version is None else [*version.tags],
+        "sources": {str(path): sha256 for path, sha256 in source.hashes.items()},
+    }
