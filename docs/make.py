@@ -1,4 +1,5 @@
-"""Write the generated pages: the command line (docs/cli.md), the recipe (docs/recipe.md), its JSON Schema, and pictures.
+"""Write the generated pages: the command line (docs/cli.md), the recipe (docs/recipe.md), its JSON Schema, the architecture
+and pictures.
 
     python docs/make.py [--check]
 
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import architecture
 import click
 from pictures import PICTURES
 
@@ -87,6 +89,8 @@ def main() -> None:
         "cli.md": command_line(),
         "recipe.md": recipe(),
         "recipe.schema.json": json.dumps(schema(), ensure_ascii=False, indent=1) + "\n",
+        "architecture.md": architecture.page(),
+        "images/architecture.svg": architecture.picture(),
         **{name: draw() for name, draw in PICTURES.items()},
     }
     stale = [

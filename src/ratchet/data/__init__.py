@@ -1,4 +1,4 @@
-"""Tables of text: reading, duplicates, leaks, preparing and dividing into parts."""
+"""The data between reading and training: cleaned, divided into parts that no copy crosses, saved and restored."""
 
 from ratchet.data.clean import Prepared, prepare
 from ratchet.data.labels import label_variants, require_trainable
