@@ -30,8 +30,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "_SHELVED", 1)
     monkeypatch.setattr("ratchet.checks.context._MANY", 1)
     monkeypatch.setattr("ratchet.checks.context._PART", 7)
-    monkeypatch.setattr("ratchet.checks.same._PART", 5)
-    monkeypatch.setattr("ratchet.checks.same._STRETCH", 3)
+    monkeypatch.setattr("ratchet.near.fingerprints._PART", 5)
+    monkeypatch.setattr("ratchet.near.fingerprints._STRETCH", 3)
 
 
 def table(rows: int = 900) -> pa.Table:

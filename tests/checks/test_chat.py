@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ratchet.checks import Context, Finding, chat, completeness, duplicates, run_checks
-from ratchet.checks.turns import Chat, recognised, rows, turns
 from ratchet.recipe.sections import CheckConfig, Recipe
+from ratchet.tables.conversations import Chat, recognised, rows, turns
 
 U, A, S = "user", "assistant", "system"
 

@@ -8,11 +8,11 @@ import pytest
 
 from ratchet.checks import registry
 from ratchet.checks.checkup import check_up
-from ratchet.checks.junit import junit
 from ratchet.checks.registry import CHECKS, Check
-from ratchet.checks.sarif import sarif
 from ratchet.checks.target import Target, open_target
 from ratchet.errors import RatchetError
+from ratchet.report.junit import junit
+from ratchet.report.sarif import sarif
 
 
 @pytest.fixture

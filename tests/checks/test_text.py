@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.checks import merged, plain, visible
-from ratchet.checks.characters import SCRIPTS, Characters
-from ratchet.checks.scan import scan
 from ratchet.checks.text import check
+from ratchet.near.scan import scan
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import DataConfig, EncoderSpec, PrepareConfig, Recipe
+from ratchet.text.characters import SCRIPTS, Characters
 from ratchet.text.mojibake import COARSE, LOST
 
 FINE = [f"一段很普通的文字，第{i}号" for i in range(100)]

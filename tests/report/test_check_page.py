@@ -21,10 +21,10 @@ from ratchet.charts.missing_map import Strip, missing_map
 from ratchet.charts.plane import Shade, plane
 from ratchet.checks import Suspect
 from ratchet.checks.checkup import check_up
-from ratchet.checks.clusters import Cluster, Clusters
 from ratchet.checks.target import open_target
 from ratchet.report.check_page import render_check
 from ratchet.report.check_pictures import cluster_sizes, copies, largest_clusters
+from ratchet.report.clusters import Cluster, Clusters
 
 VOID = {"meta", "br", "hr", "link", "img"}
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'--></style></svg>{{ 7 * 7 }}"

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.checks.scan import scan
 from ratchet.errors import ExtraMissing, RatchetError
+from ratchet.near.scan import scan
 from ratchet.recipe.sections import EngineConfig
 from ratchet.tables.workers import LOCAL, Threads, engine_of
 from ratchet.text import columns as strings

@@ -11,9 +11,9 @@ from math import ceil
 
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.checks.turns import Chat, Turn, rows
 from ratchet.forms import HAN, HANGUL, KANA, characters
 from ratchet.near.copies import normalise
+from ratchet.tables.conversations import Chat, Turn, rows
 from ratchet.text.personal import brief
 
 GIVES = (

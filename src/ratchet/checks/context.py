@@ -12,17 +12,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.characters import Characters
 from ratchet.checks.finding import Example, Finding, Severity
-from ratchet.checks.same import in_order, prints, same_cells, same_texts, shared
-from ratchet.checks.scan import scan
-from ratchet.checks.turns import Chat, recognised, words
 from ratchet.forms import legible
 from ratchet.near.copies import clusters, normalise, wording
+from ratchet.near.fingerprints import in_order, prints, same_cells, same_texts, shared
+from ratchet.near.scan import scan
 from ratchet.recipe.sections import Recipe
 from ratchet.spill import shelved
+from ratchet.tables.conversations import Chat, recognised, words
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.workers import LOCAL, Engine, Work, engine_of
+from ratchet.text.characters import Characters
 from ratchet.text.columns import Rows, coded, picked
 from ratchet.text.personal import brief
 from ratchet.workspace.lazy import once
@@ -163,7 +163,7 @@ class Texts(Distinct):
         return rows[shared(second)]
 
     def groups(self, form: Callable[[str], str]) -> Rows:
-        """A number for each different text, equal for those of one form; see :func:`ratchet.checks.same.same_texts`."""
+        """A number for each different text, equal for those of one form; see :func:`ratchet.near.fingerprints.same_texts`."""
         return shelved(same_texts(self.picked, self._scanned[2]["print"], self._shared, form=form))
 
     @property

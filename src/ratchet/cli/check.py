@@ -142,10 +142,10 @@ def leaks(
     exact: the same words; near: similar texts, verified; group: an equal value in the group column; time: training rows
     later than the earliest test row, when --time names a column.
     """
-    from ratchet.checks.between import between
-    from ratchet.checks.layout import Sheet
     from ratchet.checks.target import open_pair
-    from ratchet.checks.tell_between import tell_between
+    from ratchet.drift.between import between
+    from ratchet.report.leaks_terminal import tell_between
+    from ratchet.report.terminal import Sheet
 
     given = {"text": text, "label": label, "group": group, "time": time}
     pair = open_pair(train, test, given=given, columns=arguments.listed(columns), overrides=overrides)
@@ -170,8 +170,8 @@ def _form(form: str | None, as_json: bool) -> str:
 
 def _write(found: Checkup, form: str, out: Path | None, *, fail_on: Severity | None) -> list[str]:
     """Print or write the check-up; what is to be said about it."""
-    from ratchet.checks.layout import Sheet
-    from ratchet.checks.tell import tell
+    from ratchet.report.check_terminal import tell
+    from ratchet.report.terminal import Sheet
     from ratchet.workspace.workspace import write_named
 
     if form == "html" and out is None:
@@ -200,11 +200,11 @@ def _rendered(found: Checkup, form: str, *, fail_on: Severity | None) -> bytes:
         lines = b",\n".join(json_bytes(finding.to_dict()) for finding in found.findings)
         return b"[\n" + lines + b"\n]\n" if lines else b"[]\n"
     if form == "sarif":
-        from ratchet.checks.sarif import sarif
+        from ratchet.report.sarif import sarif
 
         return _json_bytes(sarif(found))
     if form == "junit":
-        from ratchet.checks.junit import junit
+        from ratchet.report.junit import junit
 
         return junit(found, least=fail_on or "error")
     from ratchet.report.check_page import render_check

@@ -139,11 +139,11 @@ def diff(
     A and B are versions (an id, a tag or `latest`) or tables. Distributions are tested by dealing the rows anew at random; all
     tests are one family, so that tables from one population raise an alarm in 5 % of diffs at most.
     """
-    from ratchet.checks.layout import Sheet
     from ratchet.drift.diff import diff as compare
     from ratchet.drift.sides import open_sides
     from ratchet.near.copies import THRESHOLD
     from ratchet.report.diff_terminal import tell_diff
+    from ratchet.report.terminal import Sheet
 
     given = {"text": text, "label": label, "group": group, "time": time, "id": id}
     sides = open_sides(a, b, workspace=_open(workspace), test=test, given=given, encoding=encoding)

@@ -10,11 +10,11 @@ from ratchet.charts import figures
 from ratchet.charts.missing_map import MOST
 from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import counted
-from ratchet.checks.details import Details, details
 from ratchet.checks.finding import Finding
-from ratchet.checks.tell import LANGUAGES, short_names
 from ratchet.report import check_pictures as draw
 from ratchet.report import content, pictures
+from ratchet.report.check_details import Details, details
+from ratchet.report.check_terminal import LANGUAGES, short_names
 from ratchet.report.content import Leak, Tile
 from ratchet.report.frame import render_page
 from ratchet.report.story import NOTICEABLE, overstated

@@ -12,14 +12,14 @@ from ratchet.charts.leak_matrix import leak_matrix
 from ratchet.charts.missing_map import MOST, Strip, missing_map
 from ratchet.charts.plane import Shade, plane
 from ratchet.checks import Facts, NaiveSplit
-from ratchet.checks.clusters import Cluster, Clusters
 from ratchet.checks.context import counted
-from ratchet.checks.details import Column
 from ratchet.checks.diversity import Diversity
-from ratchet.checks.matrix import LeakMatrix
 from ratchet.checks.scores import Score as Measured
 from ratchet.report import pictures
+from ratchet.report.check_details import Column
+from ratchet.report.clusters import Cluster, Clusters
 from ratchet.report.content import Count, Leak, Lengths
+from ratchet.report.leak_rows import LeakMatrix
 from ratchet.report.pictures import HALF, Picture, both
 
 UNITS = {"word": "words", "pair": "pairs of characters"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ratchet.checks.context import counted, percent
-from ratchet.checks.layout import Piece, Sheet
 from ratchet.drift.diff import Diff
 from ratchet.drift.examples import Change, examples
 from ratchet.drift.shifts import Between, Shift
 from ratchet.drift.sides import Sides
+from ratchet.report.terminal import Piece, Sheet
 
 LABELS, MOVES = 8, 5
 BETWEEN: dict[Between, str] = {

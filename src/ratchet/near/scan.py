@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ratchet.checks.characters import LOOK, look_at
-from ratchet.checks.same import fingerprints_of, settled
+from ratchet.near.fingerprints import fingerprints_of, settled
+from ratchet.text.characters import LOOK, look_at
 from ratchet.text.columns import blocks
 
 SCAN = np.dtype([("print", np.uint64), ("look", LOOK)])

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ratchet.checks import Context
-from ratchet.checks.clusters import find_clusters
-from ratchet.checks.matrix import between_files, of_random_split
 from ratchet.recipe.sections import Recipe
+from ratchet.report.clusters import find_clusters
+from ratchet.report.leak_rows import between_files, of_random_split
 
 BASE = [f"这是第{i}条完全不同的评论{i * 7919 % 9973}，讲的是第{i * 31}号房间" for i in range(40)]
 

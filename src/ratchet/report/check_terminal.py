@@ -9,7 +9,7 @@ from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import counted, percent
 from ratchet.checks.finding import Example, Finding, Severity
 from ratchet.checks.fixes import one_line
-from ratchet.checks.layout import Piece, Sheet
+from ratchet.report.terminal import Piece, Sheet
 from ratchet.tables.roles import ROLES
 
 COLOURS: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}

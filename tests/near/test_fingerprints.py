@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ratchet.checks.context import Texts
-from ratchet.checks.same import _tables, same_cells, shared
-from ratchet.checks.scan import scan
 from ratchet.near.copies import exact_groups, normalise, same_words, wording
+from ratchet.near.fingerprints import _tables, same_cells, shared
+from ratchet.near.scan import scan
 from ratchet.text.columns import coded, picked
 
 PIECES = st.sampled_from(

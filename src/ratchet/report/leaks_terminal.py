@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ratchet.checks.between import KINDS, Between, Pair
 from ratchet.checks.context import counted, percent
-from ratchet.checks.layout import Piece, Sheet
+from ratchet.drift.between import KINDS, Between, Pair
+from ratchet.report.terminal import Piece, Sheet
 
 PAIRS = 10
 _SAYS = {

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ratchet.checks.checkup import Checkup
-from ratchet.checks.clusters import Clusters, find_clusters
 from ratchet.checks.context import Context, shown
-from ratchet.checks.matrix import LeakMatrix, between_files, of_random_split
 from ratchet.checks.target import Target
-from ratchet.checks.tell import short_names
+from ratchet.report.check_terminal import short_names
+from ratchet.report.clusters import Clusters, find_clusters
+from ratchet.report.leak_rows import LeakMatrix, between_files, of_random_split
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.roles import ROLES
 

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.cells import cell_len
 
-from ratchet.checks.layout import Sheet
+from ratchet.report.terminal import Sheet
 
 
 @pytest.fixture

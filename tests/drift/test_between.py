@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ratchet.checks.between import between
 from ratchet.data import Dataset
+from ratchet.drift.between import between
 from ratchet.errors import DataError
 
 TEXTS = ["the card has not arrived yet at all", "please change my pin", "how do I top up my account today", "short"]
