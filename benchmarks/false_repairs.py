@@ -194,7 +194,7 @@ def sound(catalogues: Path | None) -> Iterator[tuple[str, list[str]]]:
 
 
 def wrong(text: str, written: str, read: str) -> str | None:
-    """The text as it looks when its bytes are read in another encoding; ``None`` where they can not be, or look the same."""
+    """The text as it looks when its bytes are read in another encoding; ``None`` where they cannot be, or look the same."""
     try:
         found = text.encode(written).decode(read)
     except UnicodeError:

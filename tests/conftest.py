@@ -134,7 +134,7 @@ Found = Callable[..., dict[str, Finding]]
 GOOD = re.findall("..", "房间干净服务热情早餐丰富位置方便价廉物美值得推荐质量很好喜欢孩子满意下次还会再来")
 BAD = re.findall("..", "房间很脏服务冷淡早餐难吃位置偏僻价格太贵不会退货质量很差失望破损客服不理浪费后悔")
 INTENTS = {
-    "card_lost": re.findall(r"\w+", "my card was lost stolen please block it now i can not find wallet need new"),
+    "card_lost": re.findall(r"\w+", "my card was lost stolen please block it now i cannot find wallet need new"),
     "top_up": re.findall(r"\w+", "how do i top up add money account transfer balance automatic limit today"),
     "exchange": re.findall(r"\w+", "which rate currency exchange abroad dollars euros fee convert holiday weekend"),
 }

@@ -100,7 +100,7 @@ def nfkc(text: str) -> str:
 
 
 def is_broken(text: str) -> bool:
-    """Whether it holds half a surrogate pair, as a name in other bytes than UTF-8 does: such a text can not be encoded.
+    """Whether it holds half a surrogate pair, as a name in other bytes than UTF-8 does: such a text cannot be encoded.
 
     >>> is_broken("\\ud83d"), is_broken("😀")
     (True, False)

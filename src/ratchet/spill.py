@@ -78,7 +78,7 @@ def _on_disk(name: str) -> Iterator[None]:
 
 
 def shelved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A large array as one that lies on disk and can not be written to; any other, or where there is no room, as it is."""
+    """A large array as one that lies on disk and cannot be written to; any other, or where there is no room, as it is."""
     if array.nbytes < _SHELVED or not has_room(array.nbytes):
         return array
     try:

@@ -95,7 +95,7 @@ def test_a_cluster_that_leaves_nothing_to_divide_is_an_error(table: Any, found: 
     base = sentences(1, length=60)[0]
     finding = found(near, table({"text": [base[:i] + "改" + base[i + 1 :] for i in range(20)]}))["duplicates.giant"]
     assert finding.severity == "error"
-    assert "1 cluster can not fill 6 parts: prepare will refuse" in finding.message
+    assert "1 cluster cannot fill 6 parts: prepare will refuse" in finding.message
 
 
 def test_a_table_of_one_template_is_told(table: Any, found: Any) -> None:

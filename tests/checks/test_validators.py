@@ -1,4 +1,4 @@
-"""Validators: good and bad cells of every kind, and patterns that can not hang."""
+"""Validators: good and bad cells of every kind, and patterns that cannot hang."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def test_given_roles(ratchet: Ratchet, tmp_path: Path) -> None:
     assert "The label could also be 'c'" in guessed
     given = ratchet("check", "t.csv", "--fast", "--label", "c", "--set", "data.text=b").out
     assert [line.split()[:2] for line in given.splitlines()[1:3]] == [["text", "b"], ["label", "c"]]
-    assert "Not so?" not in given
+    assert "Wrong guess?" not in given
 
 
 def test_a_recipe_is_checked_with_its_test_files(ratchet: Ratchet, tmp_path: Path) -> None:

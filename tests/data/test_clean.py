@@ -152,7 +152,7 @@ def test_a_file_that_is_no_quarantine_is_refused(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("text,label\na,b\n", encoding="utf-8")
     with pytest.raises(DataError, match="does not fit"):
         read_quarantine(tmp_path / "q.csv", like=table)
-    with pytest.raises(DataError, match="can not be read"):
+    with pytest.raises(DataError, match="cannot be read"):
         read_quarantine(tmp_path / "none.csv", like=table)
     write_quarantine(tmp_path / "q.csv", prepare(table, config=PrepareConfig()).quarantine)
     with pytest.raises(DataError, match=r"does not fit: 'a\.csv'"):

@@ -357,7 +357,7 @@ def test_rows_that_can_not_be_divided_are_named(texts: list[str], labels: list[s
 
 def test_a_label_inside_one_group_is_named() -> None:
     table = dataset(CHARACTERS[:30], ["x"] * 20 + ["y"] * 10, groups=[None] * 20 + ["customer"] * 10)
-    with pytest.raises(DataError, match=r"The 10 rows of label 'y' .* or of one group, so they can not be divided"):
+    with pytest.raises(DataError, match=r"The 10 rows of label 'y' .* or of one group, so they cannot be divided"):
         split(table, config=SplitConfig(), seed=1)
 
 

@@ -53,7 +53,7 @@ def test_several_files_a_folder_and_the_test_part(place: Workspace) -> None:
     write("t.csv", "text,label\nz,差\n")
     record(["d", "more.csv"], test_sources=["t.csv"], workspace=place)
     both = open_sides(old.id, "latest", workspace=place)
-    assert "can not be compared" in both.notes[0]
+    assert "cannot be compared" in both.notes[0]
     assert both.test is not None
     assert both.test.texts == ["z"]
 

@@ -175,7 +175,7 @@ BAD_FILES = [
     ("cut.csv", UTF8_LINES.encode()[:-2], "cut.csv must be in one encoding but line 6 is not UTF-8"),
     ("russian.csv", ("text,label\n" + "хорошая книга,да\n" * 9).encode("cp1251"), "russian.csv must be UTF-8 but line 2"),
     ("binary.csv", b"PK\x03\x04\xff\xfe\x81 ,\n", "binary.csv must be UTF-8 but line 1 is not: byte 0xFF at position 5"),
-    ("a.csv.gz", b"no gzip", "a.csv.gz can not be read"),
+    ("a.csv.gz", b"no gzip", "a.csv.gz cannot be read"),
     ("b.csv.gz", gzip.compress(CSV.encode())[:-12], "b.csv.gz must be a whole gzip file but is cut off."),
     ("a.parquet", b"no parquet", "a.parquet must be a Parquet file but is not"),
     ("list.jsonl", b'{"a": 1}\n[1]\n', "Line 2 of list.jsonl must be a JSON object but is list."),

@@ -78,7 +78,7 @@ def test_a_folder_of_tables_is_one_table_and_rows_know_their_files(tmp_path: Pat
         ({"train.csv": CSV, "test.csv": CSV}, "d holds several splits (test, train), which must not be read as one table"),
         ({"reviews.csv": CSV, "reviews_dev.csv": CSV}, "several splits (others, dev)"),
         ({"train/pos/1.txt": "a", "test/pos/1.txt": "b"}, "several splits (test, train)"),
-        ({"train/1.txt": "a", "test/1.txt": "b"}, "a folder a label but its folders are splits: test, train."),
+        ({"train/1.txt": "a", "test/1.txt": "b"}, "one folder per label but its folders are splits: test, train."),
         ({"a/b/c/1.txt": "a"}, "must hold tables"),
         ({"state.json": "{"}, "state.json of d must be readable JSON"),
         ({"state.json": "{}"}, "must have rows but its state.json names no file"),
@@ -256,7 +256,7 @@ def test_the_hub_out_of_reach_and_the_library_missing(tmp_path: Path, monkeypatc
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(DataError, match="the hub can not be reached and there is no copy") as caught:
+    with pytest.raises(DataError, match="the hub cannot be reached and there is no copy") as caught:
         read_table(Path("hf://owner/name"))
     assert "hf download --repo-type dataset owner/name" in caught.value.next_step
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)

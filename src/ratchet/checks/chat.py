@@ -227,7 +227,7 @@ def _doubtful(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             "chat.duplicate_prompt",
             where,
             what=f"share {counted(len(several), 'prompt')} with rows that answer differently",
-            why="A model can not learn two answers to one question; if one of them is better, keep that one.",
+            why="A model cannot learn two answers to one question; if one of them is better, keep that one.",
             severity="warning",
             shown=[found[0] for found in several.values()][:3],
         )

@@ -36,7 +36,7 @@ class Checkup:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The gravest first."""
+        """The most severe first."""
         return self.health.findings
 
     @property

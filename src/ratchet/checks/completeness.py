@@ -106,9 +106,9 @@ def _missing(context: Context, name: str) -> Finding:
     needed = name in (roles.group, roles.time, roles.id)
     why = "A model learns from what is filled in: where a third is missing, mostly from who filled it in."
     if needed:
-        why = f"Rows without {name!r} can not be kept together or in order when the parts are cut."
+        why = f"Rows without {name!r} cannot be kept together or in order when the parts are cut."
     elif name in parts:
-        why = "It is a part of the conversations, and many do without; what they can not do without, chat.empty_turn names."
+        why = "It is a part of the conversations, and many do without; what they cannot do without, chat.empty_turn names."
     return context.finding(
         "completeness.missing",
         severity="warning" if much else "note",

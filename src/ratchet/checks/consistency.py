@@ -181,7 +181,7 @@ def _guessed(column: _Column) -> Iterator[Finding]:
             severity="warning",
             message=f"{counted(rows, 'cell')} of the column {column.name!r} {'is' if rows == 1 else 'are'} no {kind.noun}, "
             f"unlike {percent(1 - column.cells.shares(wrong))} of it.",
-            why="A cell that breaks the rule of its column is a slip of typing or of the export: it carries no or wrong news.",
+            why="A cell that breaks the rule of its column is a slip of typing or export: its value is missing or wrong.",
             private=kind.private,
         )
     if kind.name == "date":

@@ -68,7 +68,7 @@ def write_fixes(target: Target, findings: Sequence[Finding]) -> Fixed | None:
     :func:`require_place` first.
 
     Raises:
-        WorkspaceError: the folder can not be written.
+        WorkspaceError: the folder cannot be written.
     """
     fixes = [finding for finding in findings if finding.fix]
     asking = [finding for finding in fixes if _masks(finding)]

@@ -223,7 +223,7 @@ def _column(context: Context) -> Iterator[Finding]:
             severity="error",
             message=f"The column {context.dataset.roles.label!r} has {len(names):,} different values in {known:,} rows: it "
             "looks like a text or an id, not like a label.",
-            why="A class that occurs once or twice can not be learned and scored too.",
+            why="A class that occurs once or twice cannot be learned and scored too.",
             rows=known,
             column=context.dataset.roles.label,
             shown=[0, 1, 2][: len(context.dataset)],

@@ -80,7 +80,7 @@ def _giant(context: Context, *, texts: int) -> Iterator[Finding]:
     refused = clusters <= parts and sizes[largest] <= CHAIN_TEXTS
     if refused:
         what = (
-            f"it stays in one part, and {counted(clusters, 'cluster')} can not fill {parts} parts: prepare will refuse this "
+            f"it stays in one part, and {counted(clusters, 'cluster')} cannot fill {parts} parts: prepare will refuse this "
             "table"
         )
     elif clusters <= parts or sizes[largest] > TEMPLATE * texts:

@@ -62,7 +62,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Health:
-    """All findings, the gravest first; the facts; and the rows whose label is doubted, for the review queue."""
+    """All findings, the most severe first; the facts; and the rows whose label is doubted, for the review queue."""
 
     findings: tuple[Finding, ...]
     facts: Facts
@@ -70,7 +70,7 @@ class Health:
 
     @property
     def worst(self) -> Severity | None:
-        """The gravest severity that was found."""
+        """The highest severity that was found."""
         return self.findings[0].severity if self.findings else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def checks() -> tuple[Check, ...]:
     """Every check: those of this package, then those of other installed packages (entry point group ``ratchet.checks``).
 
     Raises:
-        RatchetError: an entry point can not be loaded, or is no :class:`Check`.
+        RatchetError: an entry point cannot be loaded, or is no :class:`Check`.
     """
     return CHECKS + tuple(_load(point) for point in _outside())
 

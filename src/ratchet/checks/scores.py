@@ -135,7 +135,7 @@ class Bench:
 
 
 def unfit(context: Context) -> str:
-    """Why the baseline can not be fitted here, in a few words; empty where it can."""
+    """Why the baseline cannot be fitted here, in a few words; empty where it can."""
     labels = int(np.count_nonzero(context.labels.counts)) if len(context.labels) else 0
     known = (context.groups >= 0) & (context.labels.member >= 0)
     texts = len(np.unique(context.groups[known]))

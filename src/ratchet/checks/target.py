@@ -114,7 +114,7 @@ def open_target(
         overrides: as of ``--set``.
 
     Raises:
-        RatchetError: a file can not be read, or a column is not there.
+        RatchetError: a file cannot be read, or a column is not there.
     """
     if path.suffix.lower() in RECIPES:
         if test or columns:

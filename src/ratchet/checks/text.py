@@ -81,7 +81,7 @@ def _mojibake(context: Context) -> Iterator[Finding]:
             rows,
             severity="warning",
             what="hold characters that were lost in a change of encoding (U+FFFD or 锟斤拷)",
-            why="What was there can not be had back from this file; read it again from its source.",
+            why="What was there cannot be had back from this file; read it again from its source.",
         )
 
 

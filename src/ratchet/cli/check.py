@@ -40,7 +40,7 @@ FOUND = 1
 )
 @click.option("--fast", is_flag=True, help="Leave out the checks that fit a model.")
 @click.option(
-    "--fail-on", type=click.Choice(["error", "warning", "note"]), help="Exit 1 when there is one, or a graver one."
+    "--fail-on", type=click.Choice(["error", "warning", "note"]), help="Exit 1 when there is one, or a more severe one."
 )
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), help="text (default), or a form for programs and browsers."

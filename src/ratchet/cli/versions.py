@@ -110,7 +110,7 @@ def tag(name: str, version: str, move: bool, workspace: Path) -> None:
 @click.option(
     "--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True, help="Chance of any false alarm."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random deals.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random permutations.")
 @click.option("--fast", is_flag=True, help="Do not look for near-duplicates.")
 @click.option("--html", type=arguments.PATH, metavar="FILE", help="Also write a page with pictures.")
 @click.option("--fail-on-shift", is_flag=True, help="Exit 1 when a distribution has shifted.")

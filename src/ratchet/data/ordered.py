@@ -50,7 +50,7 @@ def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None
         test: rows that are the test part as they are, whatever their times; a note says when they are not the latest.
 
     Raises:
-        DataError: a row without text or label, a time that can not be read, fewer different times than parts, a part from
+        DataError: a row without text or label, a time that cannot be read, fewer different times than parts, a part from
             which everything was purged or in which one label is left, or a label that is not in train.
     """
     for table in (dataset,) if test is None else (dataset, test):
@@ -86,7 +86,7 @@ def times(*tables: Dataset) -> list[Floats]:
     """The time of each row of each table in seconds since 1970, NaN where the cell is missing.
 
     Raises:
-        DataError: a table has no time column, or a cell can not be read.
+        DataError: a table has no time column, or a cell cannot be read.
     """
     columns = []
     for table in tables:

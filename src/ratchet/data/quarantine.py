@@ -196,7 +196,7 @@ def _cells(path: Path) -> pa.Table:
         return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
-            f"{path} must be a quarantine file but can not be read: {str(error).splitlines()[0]}",
+            f"{path} must be a quarantine file but cannot be read: {str(error).splitlines()[0]}",
             next_step="Prepare the data again.",
         ) from None
 

@@ -83,7 +83,7 @@ def _require_units(dataset: Dataset, *, tied: Units, label: Rows, parts: int) ->
     why = "they are copies or near-copies of each other" + (" or of one group" if dataset.roles.group else "")
     raise DataError(
         f"The {len(rows):,} rows of label {dataset.labels[rows[0]]!r}{others} must be in train and in another part but "
-        + (f"{why}, so they can not be divided." if len(rows) > 1 else "one row can not be divided."),
+        + (f"{why}, so they cannot be divided." if len(rows) > 1 else "one row cannot be divided."),
         next_step="Add rows that differ, merge the label with another, or take it out.",
     )
 

@@ -85,7 +85,7 @@ def to_dict(found: Diff, sides: Sides) -> dict[str, Any]:
         "labels": [asdict(share) for share in found.classes],
         "tests": {
             "alpha": found.alpha,
-            "deals": found.draws,
+            "permutations": found.draws,
             "shifts": [asdict(shift) for shift in found.shifts],
         },
         "samples": [asdict(sample) for sample in found.samples],

@@ -71,7 +71,7 @@ def open_sides(
         a: a file, a tag, an id or ``latest``; ``b`` likewise.
         test: a table with the rows that models are measured on; else those of a version that has some.
         given: roles that somebody named; see :func:`ratchet.tables.roles.guess_roles`.
-        encoding: of files whose encoding can not be told.
+        encoding: of files whose encoding cannot be told.
 
     Raises:
         RatchetError: there is no such version or file, or it is no table.
@@ -89,7 +89,7 @@ def open_sides(
     tests = [read_table(test, encoding=encoding, name=spoken(test))] if test else list(second.test or first.test)
     notes = []
     if first.sealed and second.sealed and first.sealed != second.sealed:
-        notes.append("The sealed test part is another one, so scores on the two can not be compared.")
+        notes.append("The sealed test part is another one, so scores on the two cannot be compared.")
     sealed = [replace(raw, table=own(raw.table)) for raw in tests]
     return Sides(
         names=(first.name, second.name),

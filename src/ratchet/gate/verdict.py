@@ -75,7 +75,7 @@ class Finding:
     rows_needed: int | None
     """Rows at which this difference would be decided with 80 % power; ``None`` when it is decided or cannot be."""
     doubt: str = ""
-    """Why these rows can not tell; empty where they can."""
+    """Why these rows cannot tell; empty where they can."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,9 @@ def story(found: Checkup, leak: Leak | None) -> str:
         return f"{_first_sentence(others[0])} {said}" if others else said
     if gravest:
         return " ".join(_first_sentence(finding) for finding in gravest[:2])
-    return f"No error; the gravest of {counted(len(found.findings), 'finding')}: {_first_sentence(found.findings[0])}"
+    return (
+        f"No error; the most severe of {counted(len(found.findings), 'finding')}: {_first_sentence(found.findings[0])}"
+    )
 
 
 def _first_sentence(finding: Finding) -> str:

@@ -83,7 +83,7 @@ def _head(found: Checkup, *, to: Sheet) -> None:
     for note in target.guess.notes:
         to.paragraph((note, "dim"), indent=2)
     if target.guess.why:
-        to.paragraph(("Not so? Name the columns: --text, --label, --group, --time, --id.", "dim"), indent=2)
+        to.paragraph(("Wrong guess? Name the columns: --text, --label, --group, --time, --id.", "dim"), indent=2)
 
 
 def _finding(finding: Finding, *, names: Mapping[str, str], to: Sheet) -> None:

@@ -152,7 +152,10 @@ def _shifts(found: Diff, sides: Sides, *, to: Sheet) -> None:
         to.cells(list(_lines(shift for shift in found.shifts if shift.between == between)), indent=2, flexible=5)
     if found.shifts:
         to.paragraph(
-            (f"p adjusted over all {len(found.shifts)} tests (Holm), each from {found.draws:,} random deals", "dim"),
+            (
+                f"p adjusted over all {len(found.shifts)} tests (Holm), each from {found.draws:,} random permutations",
+                "dim",
+            ),
             indent=2,
         )
 

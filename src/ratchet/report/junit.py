@@ -9,7 +9,7 @@ from ratchet.checks.checkup import FAILED, Checkup, Step, at_least
 from ratchet.checks.finding import Finding, Severity
 from ratchet.forms import legible
 
-# What XML 1.0 can not hold, not even escaped (section 2.2).
+# What XML 1.0 cannot hold, not even escaped (section 2.2).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

@@ -227,7 +227,7 @@ def writing_to(target: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _named(target: Path) -> Iterator[None]:
-    """Errors of the disk inside say that this file can not be written; those of a source are told where it is read."""
+    """Errors of the disk inside say that this file cannot be written; those of a source are told where it is read."""
     try:
         yield
     except OSError as error:

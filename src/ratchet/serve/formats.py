@@ -143,7 +143,7 @@ def delimited(work: Pass, *, delimiter: str) -> None:
 
 
 class _Table:
-    """Writes rows; without quoting there are cells that can not be written."""
+    """Writes rows; without quoting there are cells that cannot be written."""
 
     def __init__(self, target: TextIO, style: type[csv.Dialect], *, name: str) -> None:
         self._writer, self._name = csv.writer(_Rows(target), style), name
@@ -343,7 +343,7 @@ def _line(reader: TextIO, *, name: str) -> str:
     try:
         return reader.readline(LINE_CHARACTERS)
     except OSError as error:
-        raise DataError(f"{name} can not be read: {error.strerror or error}.", next_step="Check the file.") from error
+        raise DataError(f"{name} cannot be read: {error.strerror or error}.", next_step="Check the file.") from error
 
 
 def _blocks(rows: Iterator[Row], *, size: Callable[[Row], int]) -> Iterator[list[Row]]:

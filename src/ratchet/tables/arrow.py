@@ -91,7 +91,7 @@ def read_saved(folder: Path, files: Sequence[Path], *, name: str) -> pa.Table:
             data = pa.memory_map(str(file)).read_buffer() if file.stat().st_size else b""
         except OSError as problem:
             raise DataError(
-                f"{file.name} of {name} can not be read: {problem.strerror or problem}.", next_step="Check the file."
+                f"{file.name} of {name} cannot be read: {problem.strerror or problem}.", next_step="Check the file."
             ) from None
         tables.append(from_arrow(data, name=f"{file.name} of {name}"))
     if any(not table.schema.equals(tables[0].schema) for table in tables):

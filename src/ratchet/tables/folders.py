@@ -1,4 +1,4 @@
-"""Folders as tables: several tables that are one, a folder a label with a file a text, or a Hugging Face data set."""
+"""Folders as tables: several tables that are one, one folder per label with one file per text, or a Hugging Face data set."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read_texts(folder: Path, files: Sequence[Path], *, encoding: str, name: str)
     """A file a row: its text, the name of its folder as its label, and where it is.
 
     Raises:
-        DataError: a file can not be read or is in another encoding.
+        DataError: a file cannot be read or is in another encoding.
     """
     texts = []
     for file in files:
@@ -73,7 +73,7 @@ def read_texts(folder: Path, files: Sequence[Path], *, encoding: str, name: str)
             data = file.read_bytes()
         except OSError as error:
             raise DataError(
-                f"{inside} in {name} can not be read: {error.strerror or error}.", next_step="Check the file."
+                f"{inside} in {name} cannot be read: {error.strerror or error}.", next_step="Check the file."
             ) from None
         texts.append(to_utf8(data, encoding=encoding, name=f"{name}/{inside}")[0].decode().rstrip("\n"))
     columns = {
@@ -244,7 +244,7 @@ def _data_files(folder: Path, value: Any) -> Splits:
 
 
 def _texts(folder: Path, *, part: str, name: str) -> Found:
-    """A folder a label, a file a text."""
+    """One folder per label, one file per text."""
     root = folder / part if part else folder
     if part not in ("", *(sub.name for sub in _folders(folder))):
         listed = ", ".join(sub.name for sub in _folders(folder)[:_LISTED]) or "none"
@@ -256,12 +256,13 @@ def _texts(folder: Path, *, part: str, name: str) -> Found:
         if any(map(_is_held_out, splits)):
             _one(splits, part, name=name, what="split")
         raise DataError(
-            f"{name} must hold tables ({', '.join(TABLES)}) or a folder a label with text files (.txt) in it but has neither.",
+            f"{name} must hold tables ({', '.join(TABLES)}) or "
+            f"one folder per label with text files (.txt) in it but has neither.",
             next_step="Name the files themselves, or check the path.",
         )
     if any(map(_is_held_out, splits := {sub.name: () for sub in labels})) and len(labels) > 1 and _all_splits(splits):
         raise DataError(
-            f"{name} must have a folder a label but its folders are splits: {', '.join(splits)}.",
+            f"{name} must have one folder per label but its folders are splits: {', '.join(splits)}.",
             next_step="Put the files of each label into a folder of their own, and name the folder of one split.",
         )
     files = tuple(sorted((file for found in labels.values() for file in found), key=natural))
@@ -303,7 +304,7 @@ def _entries(folder: Path, *, folders: bool) -> list[Path]:
             found = [entry.name for entry in entries if entry.is_dir() == folders]
     except OSError as error:
         raise DataError(
-            f"The folder {folder} can not be read: {error.strerror or error}.", next_step="Check its permissions."
+            f"The folder {folder} cannot be read: {error.strerror or error}.", next_step="Check its permissions."
         ) from None
     return sorted((folder / file for file in found if file[0] not in "._" and file not in _JUNK), key=natural)
 

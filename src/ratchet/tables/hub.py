@@ -56,7 +56,7 @@ def download(repository: str, *, revision: str = "", name: str) -> Path:
         ) from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled):
         raise DataError(
-            f"{name} must be on the Hugging Face hub or in its cache, but the hub can not be reached and there is no copy.",
+            f"{name} must be on the Hugging Face hub or in its cache, but the hub cannot be reached and there is no copy.",
             next_step=f"Go online (HF_HUB_OFFLINE must not be 1), or fetch it elsewhere with {by_hand} and name DIR.",
         ) from None
     except HfHubHTTPError as problem:

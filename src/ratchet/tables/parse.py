@@ -394,7 +394,7 @@ def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str, before: in
 
 
 def _nested_as_text(column: pa.ChunkedArray, *, column_name: str, name: str, before: int) -> pa.ChunkedArray:
-    """Lists and objects as compact JSON, a few rows at a time, so that one of them can not fill the memory."""
+    """Lists and objects as compact JSON, a few rows at a time, so that one of them cannot fill the memory."""
     cells: list[str | None] = []
     for part in (slice_ for chunk in column.chunks for slice_ in _slices(chunk, _NESTED_ROWS)):
         try:

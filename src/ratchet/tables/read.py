@@ -73,7 +73,7 @@ def read_table(
     Args:
         path: a CSV, TSV (``.tsv``, ``.tab``), JSON, JSONL (``.jsonl``, ``.ndjson``), Parquet, XLSX or Arrow file, a ``.txt``
             that holds a table or fastText's lines, or one of these with ``.gz`` behind; a
-            folder of such files, with a folder a label, or with a data set of Hugging Face; ``hf://owner/name``; or ``-``.
+            folder of such files, with one folder per label, or with a data set of Hugging Face; ``hf://owner/name``; or ``-``.
             Behind a ``#`` stands the sheet of a workbook, or the split of a data set.
         encoding: ``auto``, ``utf-8``, ``gb18030``, ``utf-16``, ``big5``, ``windows-1252`` or ``latin-1``; binary formats have
             their own.
@@ -279,7 +279,7 @@ def _opened(source: Source, *, headless: bool, format: str) -> tuple[str, bytes]
         data = path.read_bytes()
         return kind, _unpacked(data, name=name) if packed else data
     except OSError as error:
-        raise DataError(f"{name} can not be read: {error.strerror or error}.", next_step="Check the file.") from None
+        raise DataError(f"{name} cannot be read: {error.strerror or error}.", next_step="Check the file.") from None
 
 
 def _unpacked(data: bytes, *, name: str) -> bytes:

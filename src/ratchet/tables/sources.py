@@ -29,7 +29,7 @@ class Source:
     """What a name in ``data.files`` or on the command line stands for.
 
     Attributes:
-        kind: ``file``; ``stdin``; ``tables``: files that are one table; ``texts``: a folder a label; ``arrow``: a data set
+        kind: ``file``; ``stdin``; ``tables``: files that are one table; ``texts``: one folder per label; ``arrow``: a data set
             saved by the library ``datasets``.
         name: what messages call it.
         path: the file or folder.
@@ -87,7 +87,7 @@ def members(path: Path) -> list[Path]:
 
 
 def _sheet(source: Source) -> str:
-    """The name of the sheet that is read; a workbook that can not be read is refused by who reads it."""
+    """The name of the sheet that is read; a workbook that cannot be read is refused by who reads it."""
     from ratchet.tables.xlsx import chosen_sheet
 
     try:
@@ -116,7 +116,7 @@ def source_bytes_hash(path: Path) -> str:
 
 @cache
 def stdin_bytes() -> bytes:
-    """Everything that standard input has, read once: it can not be read again.
+    """Everything that standard input has, read once: it cannot be read again.
 
     Raises:
         DataError: it is a terminal.
@@ -204,7 +204,7 @@ def _file_hash(path: Path) -> str:
     try:
         return file_sha256(path)
     except OSError as error:
-        raise DataError(f"{path} can not be read: {error.strerror or error}.", next_step="Check the file.") from None
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.", next_step="Check the file.") from None
 
 
 def _folder(path: Path, *, part: str, name: str) -> Source:

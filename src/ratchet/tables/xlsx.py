@@ -194,7 +194,7 @@ class _Workbook:
                 while chunk := file.read(_CHUNK):
                     yield chunk
         except (ValueError, OverflowError, NotImplementedError, struct.error) as problem:
-            raise Damaged(f"{info.filename} can not be unpacked ({problem})") from None
+            raise Damaged(f"{info.filename} cannot be unpacked ({problem})") from None
 
     def _main(self) -> str:
         if "mimetype" in self._parts:

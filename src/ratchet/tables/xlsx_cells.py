@@ -296,7 +296,7 @@ def letters(place: int) -> str:
 
 
 def unescaped(text: str) -> str:
-    """The text with characters that XML can not hold, which workbooks write as ``_x000D_``."""
+    """The text with characters that XML cannot hold, which workbooks write as ``_x000D_``."""
     if "_x" not in text:
         return text
     return _ESCAPE.sub(lambda match: _unescape(match[0], int(match[1], 16)), text)

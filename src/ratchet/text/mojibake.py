@@ -45,7 +45,7 @@ MARKS = "".join(
     if trail != 0x7F
 )
 LOST = "锟斤拷"
-"""What U+FFFD in UTF-8, twice, reads as in GBK: characters that can not be had back."""
+"""What U+FFFD in UTF-8, twice, reads as in GBK: characters that cannot be had back."""
 _WIDE = "[\u0080-\uffff]"
 COARSE = (
     f"[\u00a0-\u00ff][{_BYTES}]|[{_BYTES}][\u00a0-\u00ff]|[\u0080-\u009f]|[{MARKS}]{_WIDE}{{1,4}}[{MARKS}]|"

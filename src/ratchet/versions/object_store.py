@@ -78,7 +78,7 @@ class Objects:
         Damaged objects are not built upon, so a file that is stored after the damage can be restored.
 
         Raises:
-            DataError: the file is not there or can not be read.
+            DataError: the file is not there or cannot be read.
             WorkspaceError: the disk is full, or the store is not writable.
         """
         shelf, self._shelf = self._shelf or self._shelved(), None
@@ -151,7 +151,7 @@ class Objects:
         except DataError as error:
             raise Damaged(name, error.problem) from None
         except OSError as error:
-            raise Damaged(name, f"can not be read: {error.strerror}") from error
+            raise Damaged(name, f"cannot be read: {error.strerror}") from error
         found = hashlib.sha256(data).hexdigest()
         if found != name:
             raise Damaged(name, f"its sha256 is {found[:12]}..., so a bit flipped or it was edited")
@@ -166,7 +166,7 @@ class Objects:
                 raise Damaged(name, f"is {header['kind']!r} in format {header['format']!r}, not {kind!r} in {_FORMAT}")
             payload = pa.decompress(packed, decompressed_size=header["raw"], codec="zstd", asbytes=True)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError, OSError) as error:
-            raise Damaged(name, f"can not be unpacked ({type(error).__name__}): it was forged") from error
+            raise Damaged(name, f"cannot be unpacked ({type(error).__name__}): it was forged") from error
         return header, memoryview(payload)
 
     def _save(self, kind: str, payload: bytes, **facts: object) -> str:

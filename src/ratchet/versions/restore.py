@@ -18,7 +18,7 @@ REPAIR = "Bring the store back from a copy, or record the original files again: 
 
 @dataclass(frozen=True, kw_only=True)
 class Damage:
-    """An object of the store that is missing or has changed, and what can not be restored without it."""
+    """An object of the store that is missing or has changed, and what cannot be restored without it."""
 
     object: str
     trouble: str

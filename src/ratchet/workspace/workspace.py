@@ -169,7 +169,7 @@ def write_named(path: Path, data: bytes) -> None:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether it is a device, a pipe or a socket, such as /dev/stdout: what is written there can not be put in its place."""
+    """Whether it is a device, a pipe or a socket, such as /dev/stdout: what is written there cannot be put in its place."""
     return path.exists() and not (path.is_file() or path.is_dir())
 
 
@@ -231,7 +231,7 @@ def _whole_or_absent(path: Path) -> Iterator[int]:
         os.fsync(handle)
         temporary.replace(path)
     except BaseException:
-        with suppress(OSError):  # what can not be written can not be removed either
+        with suppress(OSError):  # what cannot be written cannot be removed either
             temporary.unlink(missing_ok=True)
         raise
     finally:
