@@ -21,6 +21,8 @@ import io
 import json
 import math
 import os
+import shlex
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -405,7 +407,15 @@ def main() -> None:
         if parts is None:
             continue
         result = cell(*parts, seed=seed, deep=len(parts[0][0]) <= args.encoder_rows, threads=args.threads)
-        record = {"table": name, "size": size, "seed": seed, "machine": machine()} | result
+        today, command = f"{datetime.now(UTC):%Y-%m-%d}", f"python benchmarks/regret.py {shlex.join(sys.argv[1:])}"
+        record = {
+            "table": name,
+            "size": size,
+            "seed": seed,
+            "date": today,
+            "command": command,
+            "machine": machine(),
+        } | result
         with LINES.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
             file.flush()

@@ -29,6 +29,10 @@ FORMATS = {
     ".arrow": "arrow",
 }
 """What a file holds by its extension; empty: its first bytes tell."""
+HEAD_BYTES = 1 << 16
+"""So much of a file tells its format, its encoding and its layout."""
+FASTTEXT = "__label__"
+"""What a label begins with in the lines that fastText reads."""
 ENCODINGS = {
     "utf-8": "utf-8",
     "gb18030": "gb18030",

@@ -9,52 +9,23 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.conftest import Ratchet
 
 from ratchet.checks import Suspect
-from ratchet.cli.check import check, data
-from ratchet.cli.main import cli, main
 from ratchet.recipe.recipe import load_recipe
 
-RUN = (
-    "from ratchet.cli import main as cli; from ratchet.cli.check import check, data; "
-    "cli.cli.add_command(check); cli.cli.add_command(data); cli.main()"
-)
+RUN = "from ratchet.cli.main import main; main()"
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "onnxruntime", "pydantic", "rich")
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-Ratchet = Callable[..., Ended]
-
-
-@pytest.fixture
-def ratchet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Ratchet:
-    """Runs the command in this process, in an empty folder."""
+@pytest.fixture(autouse=True)
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(cli.commands, "check", check)
-    monkeypatch.setitem(cli.commands, "data", data)
-
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["ratchet", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        out, err = capfd.readouterr()
-        return Ended(code, out, err)
-
-    return run
 
 
 def write(path: Path, rows: Sequence[Sequence[object]], *, encoding: str = "utf-8") -> Path:

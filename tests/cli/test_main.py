@@ -5,38 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import Ended
 
-from ratchet.cli.main import CRASHED, main
+from ratchet.cli.main import CRASHED
 
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "onnxruntime", "pydantic", "rich")
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def ratchet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """Runs the command in this process."""
-
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["ratchet", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        out, err = capfd.readouterr()
-        return Ended(code, out, err)
-
-    return run
 
 
 def rows(count: int = 60) -> str:

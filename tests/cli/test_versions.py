@@ -1,31 +1,20 @@
 """Versions of a table from the command line: added, listed, compared, restored to the byte, and checked."""
 
 import json
-import sys
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
-
-from ratchet.cli.main import main
+from tests.cli.conftest import Ratchet
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def ratchet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def ratchet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratchet: Ratchet) -> Run:
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ratchet", "data", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        return (code, *capfd.readouterr())
-
-    return run
+    return lambda *arguments: astuple(ratchet("data", *arguments))
 
 
 def table(rows: int, *, start: int = 0) -> bytes:

@@ -139,13 +139,14 @@ def suspects(context: Context) -> tuple[Suspect, ...]:
     found = doubts(bench.out_of_fold * known.astype(np.float32), bench.truth)
     copies = np.bincount(bench.pair, minlength=len(bench.first))
     conflicting = np.isin(context.groups[bench.first], context.conflicting_groups)
-    dataset, cells = context.dataset, bench.texts
-    raw = picked(dataset.table.column(dataset.roles.text), bench.first[found.index]).to_pylist()  # of conversations
+    dataset, texts = context.dataset, [bench.texts[i] for i in found.index.tolist()]
+    if context.chat is not None:  # as the queue is read back: the cells, not the words in them
+        texts = picked(dataset.table.column(dataset.roles.text), bench.first[found.index]).to_pylist()
     return tuple(
         Suspect(
             file=dataset.files[dataset.file_index[bench.first[i]]],
             row=int(dataset.origin[bench.first[i]]),
-            text=cells[i] if context.chat is None else raw[rank],
+            text=texts[rank],
             label=bench.labels[i],
             suggested=bench.names[found.suggested[rank]],
             probability=round(float(found.given_probability[rank]), 4),

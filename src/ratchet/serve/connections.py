@@ -18,7 +18,7 @@ HEAD_SECONDS = 10.0  # from the first byte of a request, or the connection, to t
 SEND_SECONDS = 30.0  # on top of the deadlines of body and answer, until a client has taken its answer
 SPARE_FILES = 128  # descriptors that are no connections: the model, the log, the libraries
 FEWEST = 16
-FULL_EVERY = 60.0  # seconds between two lines about descriptors that ran out
+FULL_EVERY = 60.0  # seconds between two lines that say the same
 
 
 def most_connections() -> int:
@@ -120,31 +120,33 @@ def protocol(room: Room) -> type[Connection]:
 
 
 class Seldom(logging.Filter):
-    """Lets a message through once a minute, however often it is said: anybody can make a server say it."""
+    """Lets a warning through once a minute, however often it is said: anybody can make a server say it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it was not said in the last minute."""
-        now, last = time.monotonic(), self._said.get(str(record.msg), -FULL_EVERY)
-        if record.levelno < logging.ERROR and now - last < FULL_EVERY:
+        """Whether it is graver than a warning, or was not said in the last minute."""
+        return record.levelno >= logging.ERROR or self.is_due(str(record.msg))
+
+    def is_due(self, message: str) -> bool:
+        """Whether it was not said in the last minute; then it counts as said."""
+        now = time.monotonic()
+        if now - self._said.get(message, -FULL_EVERY) < FULL_EVERY:
             return False
-        self._said[str(record.msg)] = now
+        self._said[message] = now
         return True
 
 
 def told_once(say: Callable[[str], None]) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
     """An exception handler of the loop that says once a minute, not at each try, that no descriptor is left."""
-    said = -FULL_EVERY
+    seldom = Seldom()
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        nonlocal said
         if "accept()" not in context.get("message", ""):
             loop.default_exception_handler(context)
-        elif time.monotonic() - said >= FULL_EVERY:
-            said = time.monotonic()
+        elif seldom.is_due("accept"):
             say(f"No connection can be taken: {context.get('exception')}.")
 
     return handle

@@ -6,7 +6,6 @@ import codecs
 import csv
 import gzip
 import io
-import os
 import shutil
 import sys
 import tempfile
@@ -17,15 +16,14 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from ratchet.errors import DataError
-from ratchet.forms import ENCODINGS, FORMATS, encoding_called, plain_name
+from ratchet.forms import ENCODINGS, FORMATS, HEAD_BYTES, encoding_called, plain_name
 from ratchet.serve.formats import Format
 from ratchet.workspace.finished import regular_file
-from ratchet.workspace.workspace import atomic_stream, is_standard, is_stream, open_stream
+from ratchet.workspace.workspace import named_stream
 
 STDIO = Path("-")
 IN_BLOCKS: dict[str, Format] = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "parquet": "parquet"}
 """Formats that are read block by block; any other is read whole, as ``check`` and ``run`` do, and the result is CSV."""
-_HEAD = 1 << 16
 _SCAN = 1024 * 1024
 _SAMPLE = 8 * 1024 * 1024
 
@@ -61,13 +59,13 @@ def _head(source: Path) -> bytes:
     if source == STDIO:
         return stdin_head()
     with reading(source, kind="text") as reader:
-        return reader.read(_HEAD)
+        return reader.read(HEAD_BYTES)
 
 
 def _told(head: bytes, *, text: str, encoding: str, name: str) -> str:
     """What the first bytes are: a table that has the text column, or plain lines."""
     from ratchet.bounds import json_value
-    from ratchet.tables.delimited import layout
+    from ratchet.tables.delimited import Layout, layout
     from ratchet.tables.sources import sniffed
     from ratchet.text.encodings import to_utf8, whole_lines
 
@@ -79,12 +77,11 @@ def _told(head: bytes, *, text: str, encoding: str, name: str) -> str:
             raise
         return "text"  # a first line of 64 KiB is no header
     kind = sniffed(data)
+    delimiter, data, _ = layout(data, kind=kind) if kind in ("csv", "tsv") else Layout("", data)
     first = next(iter(data.decode("utf-8", "replace").lstrip("\r\n").splitlines()), "")
-    if kind in ("csv", "tsv"):
-        delimiter, data, _ = layout(data, kind=kind)
-        line = next(iter(data.decode("utf-8", "replace").lstrip("\r\n").splitlines()), "")
+    if delimiter:
         try:
-            names = next(csv.reader([line], delimiter=delimiter), [])
+            names = next(csv.reader([first], delimiter=delimiter), [])
         except csv.Error:
             names = []
         return kind if text in map(plain_name, names) else "text"
@@ -212,12 +209,7 @@ def writing_to(target: Path) -> Iterator[BinaryIO]:
         yield _standard_output().buffer
         _standard_output().buffer.flush()
         return
-    if is_stream(target) or is_standard(target):
-        with _named(target), open_stream(target) as raw:
-            yield raw
-        return
-    target = Path(os.path.realpath(target)) if target.is_symlink() else target
-    with _named(target), atomic_stream(target) as raw:
+    with _named(target), named_stream(target) as raw:
         if _is_packed(target):
             with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as writer:
                 yield cast(BinaryIO, writer)
@@ -249,7 +241,7 @@ def encoding_of(source: Path, *, wanted: str, kind: Format) -> str:
     if source == STDIO:
         return "utf-8-sig" if asked in (None, "utf-8") else asked
     with reading(source, kind=kind) as reader:
-        start = reader.read(_HEAD)
+        start = reader.read(HEAD_BYTES)
     if asked == "utf-16":
         from ratchet.text.encodings import byte_order
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, TypeVar
 
 from ratchet.bounds import LINE_CHARACTERS, require_columns
 from ratchet.errors import DataError
-from ratchet.forms import plain_name
+from ratchet.forms import HEAD_BYTES, plain_name
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
     from pyarrow.parquet import ParquetFile
+
+    from ratchet.tables.delimited import Layout
 
 Row = TypeVar("Row")
 Format = Literal["csv", "tsv", "jsonl", "parquet", "text"]
@@ -28,7 +30,6 @@ Annotate = Callable[[list[str | None]], list[dict[str, Cell]]]
 """From the texts of a block (``None`` where missing) to the new cells of each row, by column name."""
 
 BLOCK_ROWS = 1024
-_HEAD = 1 << 16
 BLOCK_CHARACTERS = 4_000_000
 
 
@@ -106,17 +107,16 @@ def delimited(work: Pass, *, delimiter: str) -> None:
     Which mark separates them, and what above the header is none of it, is told as ``check`` and ``run`` tell it. TSV whose
     quotes are not in pairs, as most of it is written, has no quoting.
     """
-    from ratchet.tables.delimited import NO_MARK, header_of, layout
+    from ratchet.tables.delimited import NO_MARK, header_of
 
     kind = "tsv" if delimiter == "\t" else "csv"
-    quoted = kind == "csv" or _quotes_are_regular(work)
+    quoted = kind == "csv" or _quotes_are_in_order(work)
     with _cell_limit(), _opened(work, newline="") as (reader, writer):
         rest = _lines(reader, name=work.name)
         head = _first(rest)
-        delimiter, below, _ = layout("".join(head).encode("utf-8", "replace"), kind=kind, columns=work.header)
-        blank = below[: len(below) - len(below.lstrip(b"\r\n"))].count(b"\n")
-        style = _dialect(delimiter, quoted=quoted)
-        parsed = csv.reader(itertools.chain(head[blank:], rest), style)
+        found = _laid_out(head, work, kind=kind)
+        style = _dialect(found.delimiter, quoted=quoted)
+        parsed = csv.reader(itertools.chain(head[found.blank :], rest), style)
         rows: Iterator[list[str]] = parsed
         try:
             header = next((row for row in rows if row), None)
@@ -127,7 +127,7 @@ def delimited(work: Pass, *, delimiter: str) -> None:
                 rows, header = itertools.chain([header], rows), names
             index = work.text_index(header)
             work.refuse_taken(header)
-            styled = _dialect(",", quoted=True) if delimiter == NO_MARK else style
+            styled = _dialect(",", quoted=True) if found.delimiter == NO_MARK else style
             out = _Table(writer, styled, name=work.name)
             out.write([[*header, *work.columns]])
             for block in _blocks(
@@ -165,7 +165,7 @@ def _first(lines: Iterator[str]) -> list[str]:
     for line in lines:
         head.append(line)
         held += len(line)
-        if held >= _HEAD:
+        if held >= HEAD_BYTES:
             break
     return head
 
@@ -203,17 +203,21 @@ def _dialect(delimiter: str, *, quoted: bool) -> type[csv.Dialect]:
     return Style
 
 
-def _quotes_are_regular(work: Pass) -> bool:
-    """Whether a TSV file is read with quoting, told as ``check`` and ``run`` tell it; the source is at its start afterwards."""
-    from ratchet.tables.csv_faults import regular
+def _laid_out(head: list[str], work: Pass, *, kind: str) -> Layout:
     from ratchet.tables.delimited import layout
+
+    return layout("".join(head).encode("utf-8", "replace"), kind=kind, columns=work.header)
+
+
+def _quotes_are_in_order(work: Pass) -> bool:
+    """Whether a TSV file is read with quoting, told as ``check`` and ``run`` tell it; the source is at its start afterwards."""
+    from ratchet.tables.csv_faults import quotes_are_in_order
 
     reader = io.TextIOWrapper(work.source, encoding=work.encoding, newline="")
     try:
-        head = _first(_lines(reader, name=work.name))
-        delimiter, below, _ = layout("".join(head).encode("utf-8", "replace"), kind="tsv", columns=work.header)
-        rest = (block.encode("utf-8", "replace") for block in iter(partial(reader.read, _HEAD), ""))
-        return regular(itertools.chain([below], rest), delimiter=delimiter)
+        found = _laid_out(_first(_lines(reader, name=work.name)), work, kind="tsv")
+        rest = (block.encode("utf-8", "replace") for block in iter(partial(reader.read, HEAD_BYTES), ""))
+        return quotes_are_in_order(itertools.chain([found.data], rest), delimiter=found.delimiter)
     except UnicodeError:
         return True  # said better when the rows are read
     finally:

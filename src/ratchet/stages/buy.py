@@ -11,7 +11,7 @@ from ratchet.gate.error_budget import Family, looks
 from ratchet.gate.metrics import METRICS
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Claim, Finding, judge
-from ratchet.stages.entrants import Entrant, anchor, paid_by, with_folds
+from ratchet.stages.entrants import Entrant, anchor, paid_by, train_folds
 from ratchet.stages.job import Job, Json
 from ratchet.workspace.finished import load_json
 
@@ -41,7 +41,7 @@ def buy(
     family, store = paid_by(job, rows), job.workspace.models
     for number, ((folds, seeds), part) in enumerate(zip(plan, looks(len(plan)), strict=True)):
         if number:
-            contender = with_folds(job, entrant, folds, [], seeds=seeds)
+            contender = train_folds(job, entrant, folds, [], seeds=seeds)
             used += _seconds(store, entrant, folds if seeds > 1 else folds[-1:], turn=seeds - 1)
         key = f"look:{family.name}:{entrant.judged}:{len(folds)}" + (f":{seeds}" if seeds > 1 else "")
         seen = job.ledger.find(key)

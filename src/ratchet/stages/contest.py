@@ -11,7 +11,7 @@ from ratchet.errors import RatchetError, WorkspaceError
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.verdict import Claim, judge
 from ratchet.stages.buy import buy, takes_seeds
-from ratchet.stages.entrants import Entrant, anchor, champion, family_of, first_of
+from ratchet.stages.entrants import Entrant, anchor, champion, family_of, train_first
 from ratchet.stages.job import Job, skip
 from ratchet.workspace.finished import key_of, load_json
 
@@ -44,7 +44,7 @@ def contest(
     trained: dict[str, Contender] = {}
     for entrant in list(new):
         try:
-            trained[entrant.name] = first_of(job, entrant, skipped)
+            trained[entrant.name] = train_first(job, entrant, skipped)
         except RatchetError as error:
             if (required and entrant is entrants[0]) or isinstance(error, WorkspaceError):
                 raise

@@ -55,14 +55,14 @@ def anchor(job: Job, rows: PartedRows) -> Contender:
     return Contender.load(job.workspace.models / found.key)
 
 
-def first_of(job: Job, entrant: Entrant, skipped: list[bool]) -> Contender:
+def train_first(job: Job, entrant: Entrant, skipped: list[bool]) -> Contender:
     """The challenger as it is before anybody looks; where folds can be bought, with those that a killed run bought."""
     if not entrant.folds:
         return Contender.load(train_once(job, entrant.key, entrant.train, skipped))
-    return with_folds(job, entrant, entrant.folds, skipped)
+    return train_folds(job, entrant, entrant.folds, skipped)
 
 
-def with_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[bool], *, seeds: int = 1) -> Contender:
+def train_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[bool], *, seeds: int = 1) -> Contender:
     """The challenger with the models of these folds and seeds; those that are there are not trained again."""
     train = partial(entrant.train, folds=folds, seeds=seeds)
     key = key_of(entrant.key, list(folds), *([seeds] if seeds > 1 else []))

@@ -20,16 +20,11 @@ _QUOTE, _NEWLINE, _RETURN = 34, 10, 13
 _field_limit = threading.Lock()
 
 
-def quotes_are_regular(data: bytes, *, delimiter: str) -> bool:
-    """True when every quote surely opens a cell, closes one, or is doubled within one.
+def quotes_are_in_order(blocks: Iterable[bytes], *, delimiter: str) -> bool:
+    """True when every quote surely opens a cell, closes one, or is doubled within one; the data come in blocks.
 
     Elsewhere the fast reader joins rows or drops quotes without a word, so then :func:`refuse_faults` has to look.
     """
-    return regular([data], delimiter=delimiter)
-
-
-def regular(blocks: Iterable[bytes], *, delimiter: str) -> bool:
-    """As :func:`quotes_are_regular`, of data in blocks."""
     edges = np.zeros(256, bool)
     edges[[ord(delimiter), _NEWLINE, _RETURN, _QUOTE]] = True
     is_open = closed = False  # whether a cell is open, and whether the last byte closed one

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.errors import DataError
+from ratchet.forms import HEAD_BYTES
 from ratchet.tables.roles import is_usual
 from ratchet.text.personal import brief
 
@@ -22,7 +23,7 @@ _RARE = ("\x01", "^", "~")
 _RARE_ROWS = 5
 NO_MARK = "\x1f"
 """What separates the cells of a file that has one column, whatever marks are in its texts."""
-_SAMPLE, _SAMPLE_ROWS = 1 << 16, 50
+_SAMPLE_ROWS = 50
 _MOST_TITLES = 3
 _SHOWN = 40
 _SEP = re.compile(rb"\s*\"?sep=(?P<mark>\\t|[,;|^~\t])\"?[ \t]*(?=\r?\n)", re.IGNORECASE)
@@ -39,6 +40,11 @@ class Layout(NamedTuple):
     delimiter: str
     data: bytes
     titles: tuple[str, ...] = ()
+
+    @property
+    def blank(self) -> int:
+        """Blank lines at the top, of which some were titles."""
+        return self.data[: len(self.data) - len(self.data.lstrip(b"\r\n"))].count(b"\n")
 
 
 def layout(data: bytes, *, kind: str, columns: Sequence[str] = ()) -> Layout:
@@ -142,8 +148,8 @@ def _delimiter(data: bytes, *, columns: Sequence[str]) -> str:
 
     A file without a header has no titles; one of a single column may have no mark (:data:`NO_MARK`): where some row has none.
     """
-    sample = data.lstrip(b" \r\n")[:_SAMPLE]
-    lines = sample if len(sample) < _SAMPLE else sample[: sample.rfind(b"\n") + 1] or sample
+    sample = data.lstrip(b" \r\n")[:HEAD_BYTES]
+    lines = sample if len(sample) < HEAD_BYTES else sample[: sample.rfind(b"\n") + 1] or sample
     text = lines.decode("utf-8", "ignore")
     first = text.split("\n", 1)[0]
     agreed = [(titles, mark) for mark in (*_MARKS, *_RARE) if (titles := _titles_above(text, mark)) is not None]
@@ -173,7 +179,7 @@ def _titles_above(text: str, mark: str) -> int | None:
 def _without_titles(data: bytes, *, delimiter: str) -> Layout:
     """The bytes with the titles above the header blank: up to three rows of one filled cell, above rows of several."""
     plain = Layout(delimiter, data)
-    reader = csv.reader(io.StringIO(data[:_SAMPLE].decode("utf-8", "ignore"), newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(data[:HEAD_BYTES].decode("utf-8", "ignore"), newline=""), delimiter=delimiter)
     rows, until = [], []
     try:
         for row in islice(reader, _SAMPLE_ROWS):
@@ -183,22 +189,19 @@ def _without_titles(data: bytes, *, delimiter: str) -> Layout:
         return plain
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
     header = next((place for place, count in enumerate(filled) if count > 1), 0)
-    titles = tuple(cell for row in rows[:header] for cell in row if cell.strip())
+    above, wide = [row for row in rows[:header] if any(row)], len(rows[header]) if rows else 0
+    titles = tuple(cell for row in above for cell in row if cell.strip())
     below = [count for count in filled[header:-1] if count]
     if not titles or len(titles) > _MOST_TITLES or len(below) < 2 or min(below) < 2:
         return plain
+    # A title is one cell, or a spreadsheet's row that is as wide as the others. A first cell without a name, above rows of
+    # two cells, is the index that pandas writes.
+    if any(len(row) not in (1, wide) or (not row[0].strip() and wide < 3) for row in above):
+        return plain
     if any(is_usual(title, exactly=True) for title in titles) and not any(map(is_usual, rows[header])):
         return plain  # the one column that has a name
-    loose = [cell for row in rows[header:] for cell in row[1:] if cell.strip()]
-    if all(len(row) == 1 for row in rows[:header] if any(row)) and 2 * sum(cell[0] == " " for cell in loose) >= len(
-        loose
-    ):
+    behind = [cell for row in rows[header:] for cell in row[1:] if cell.strip()]
+    if all(len(row) == 1 for row in above) and 2 * sum(cell[0] == " " for cell in behind) >= len(behind):
         return plain  # texts with commas in them
-    # A title is one cell, or a spreadsheet's row that is as wide as the others; two cells are a row of the table.
-    wide = len(rows[header])
-    above = [row for row in rows[:header] if any(row)]
-    # A first cell without a name, above rows of two cells, is the index that pandas writes.
-    if any(len(row) not in (1, wide) or (row[0].strip() == "" and wide < 3) for row in above):
-        return plain
-    lines = data[:_SAMPLE].splitlines(keepends=True)[: until[header - 1]]
+    lines = data[:HEAD_BYTES].splitlines(keepends=True)[: until[header - 1]]
     return Layout(delimiter, b"\n" * len(lines) + data[sum(map(len, lines)) :], titles)

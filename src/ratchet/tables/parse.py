@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, json_value, require_columns
 from ratchet.errors import DataError
-from ratchet.forms import is_broken, legible, plain_name
+from ratchet.forms import FASTTEXT, is_broken, legible, plain_name
 from ratchet.spill import LARGE, has_room, spilled
 from ratchet.tables import csv_faults
 from ratchet.tables.arrow import bounded, values_in, with_names
@@ -32,7 +32,6 @@ _READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
 _PARQUET_ROWS, _PEEK, _BATCH_BYTES = 1 << 17, 64, 1 << 28
 _WHOLE = r"Write characters beyond U+FFFF as two \u escapes or as they are."
-FASTTEXT = "__label__"
 _FASTTEXT = re.compile(rf"\s*(?:{FASTTEXT}\S*(?:\s+|$))+")
 _DIGITS = sys.int_info.default_max_str_digits
 
@@ -52,13 +51,13 @@ def from_csv(data: bytes, *, kind: str, columns: Sequence[str] = (), name: str) 
     ``sep=;`` that spreadsheets write names the delimiter and is no row. A file without a header has the ``columns`` that are
     named, and numbers for further ones.
     """
-    delimiter, data, titles = layout(data, kind=kind, columns=columns)
-    regular = csv_faults.quotes_are_regular(data, delimiter=delimiter)
+    found = layout(data, kind=kind, columns=columns)
+    delimiter, data, titles = found
+    regular = csv_faults.quotes_are_in_order([data], delimiter=delimiter)
     quoted = regular or kind == "csv"
     cells, above = csv_faults.header(data, delimiter=delimiter, quoted=quoted, name=name)
     require_columns(len(cells), name=name)
     names = _column_names(header_of(columns, cells=len(cells), name=name) if columns else cells, name=name)
-    blank = data[: len(data) - len(data.lstrip(b"\r\n"))].count(b"\n")
     refuse = partial(
         csv_faults.refuse_faults, data, delimiter=delimiter, columns=len(cells), headless=bool(columns), name=name
     )
@@ -68,7 +67,7 @@ def from_csv(data: bytes, *, kind: str, columns: Sequence[str] = (), name: str) 
         table = _fast_csv(
             data, delimiter=delimiter, quoted=quoted, cells=names if columns else cells, headless=bool(columns)
         )
-        return Delimited(table.rename_columns(names), titles, blank if columns else above)
+        return Delimited(table.rename_columns(names), titles, found.blank if columns else above)
     except pa.ArrowInvalid as problem:
         refuse(quoted=quoted)
         raise DataError(

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from ratchet.errors import DataError
-from ratchet.forms import FORMATS
+from ratchet.forms import FASTTEXT, FORMATS, HEAD_BYTES
 from ratchet.tables import folders
 from ratchet.tables.hub import HUB, download, hub_name
 from ratchet.workspace.finished import file_sha256, regular_file
 
 Kind = Literal["file", "stdin", "tables", "texts", "arrow"]
 STDIN = "-"
-_HEAD, _LINES = 1 << 16, 5
+_LINES = 5
 _begun: tuple[BufferedReader, bytes] | None = None
 
 
@@ -134,13 +134,16 @@ def stdin_head() -> bytes:
     global _begun
     given = _stdin()
     if _begun is None or _begun[0] is not given:
-        head = bytearray()
-        while len(head) < _HEAD and sum(map(bool, map(bytes.strip, bytes(head).split(b"\n")[:-1]))) < _LINES:
-            if not (part := given.read1(_HEAD)):
-                break
+        head = b""
+        while len(head) < HEAD_BYTES and _whole_lines(head) < _LINES and (part := given.read1(HEAD_BYTES)):
             head += part
-        _begun = given, bytes(head)
+        _begun = given, head
     return _begun[1]
+
+
+def _whole_lines(head: bytes) -> int:
+    """How many lines there are in which something stands, but for the last, which may go on."""
+    return sum(bool(line.strip()) for line in head.split(b"\n")[:-1])
 
 
 def stdin_stream() -> BinaryIO:
@@ -194,7 +197,7 @@ def sniffed(data: bytes) -> str:
     first = (data[:4096].decode("utf-16", "ignore").encode() if wide else data).lstrip(b"\xef\xbb\xbf \t\r\n")
     if first.startswith((b"{", b"[")):
         return "jsonl" if first.startswith(b"{") else "json"
-    if first.startswith(b"__label__"):
+    if first.startswith(FASTTEXT.encode()):
         return "fasttext"
     line = first[: 1 << 20].split(b"\n", 1)[0]
     return "tsv" if line.count(b"\t") > line.count(b",") else "csv"

@@ -24,17 +24,13 @@ Rows = npt.NDArray[np.int64]
 
 def coded(column: pa.ChunkedArray) -> tuple[pa.Array, Rows]:
     """The different values of a column, by first appearance, and of each row the place of its value, -1 where missing."""
-    column = fitting(column)
+    if column.nbytes >= _SMALL:
+        column = column.cast(pa.large_string())
     if not len(column):
         return pa.array([], column.type), np.zeros(0, np.int64)
     found = column.dictionary_encode()  # all chunks have the same dictionary
     indices = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in found.chunks]
     return found.chunk(found.num_chunks - 1).dictionary, np.concatenate(indices).astype(np.int64)
-
-
-def fitting(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The same column, of a type that can hold all its strings in one piece."""
-    return column.cast(pa.large_string()) if column.nbytes >= _SMALL else column
 
 
 def picked(cells: pa.Array | pa.ChunkedArray, rows: Rows) -> pa.Array:
@@ -58,18 +54,12 @@ def picked(cells: pa.Array | pa.ChunkedArray, rows: Rows) -> pa.Array:
 
 def taken(column: pa.ChunkedArray, rows: Rows) -> pa.ChunkedArray:
     """As :func:`picked`, in chunks that are small enough for the type of the column."""
-    chunks = [picked(column, rows[start : start + _TAKEN]) for start in range(0, len(rows), _TAKEN)]
-    while any(chunk.type != column.type for chunk in chunks):
-        chunks = [half for chunk in chunks for half in _narrow(chunk, column.type)]
-    return pa.chunked_array(chunks, column.type)
-
-
-def _narrow(chunk: pa.Array, kind: pa.DataType) -> list[pa.Array]:
-    """A chunk of this type, or two halves of one that is too large for it."""
-    if chunk.type == kind or chunk.nbytes < _SMALL or len(chunk) < 2:
-        return [chunk if chunk.type == kind else pa.array(chunk.to_pylist(), kind)]
-    half = len(chunk) // 2
-    return [chunk.slice(0, half), chunk.slice(half)]
+    half = len(rows) // 2
+    if len(rows) <= _TAKEN:
+        found = picked(column, rows)
+        if found.type == column.type or not half:
+            return pa.chunked_array([found.cast(column.type)])
+    return pa.chunked_array([*taken(column, rows[:half]).chunks, *taken(column, rows[half:]).chunks])
 
 
 def pieces(cells: pa.Array | pa.ChunkedArray, *, size: int = PIECE) -> list[pa.Array]:

@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator
 
 from ratchet.errors import DataError
-from ratchet.forms import COMMON_HAN, ENCODINGS, HANGUL, KANA, Ranges, encoding_called
+from ratchet.forms import COMMON_HAN, ENCODINGS, HANGUL, HEAD_BYTES, KANA, Ranges, encoding_called
 
 _BLOCK = 1 << 24
 _SAMPLE_LINES = 2000
-_HEAD = 1 << 16
 _FOREIGN = re.compile(r"[^\W\d_\x00-\x7f]+")
 
 
@@ -65,10 +64,9 @@ def whole_lines(head: bytes, *, encoding: str) -> tuple[bytes, bool]:
     end = head.rfind(b"\n") + 1
     if end:
         return head[:end], True
-    cut = next(
-        (n for n in range(1, 4) if n <= len(head) and head[-n] >= 0xC0), 0
-    )  # the first byte of a character in UTF-8
-    return (head[: len(head) - cut], False) if len(head) >= _HEAD else (head, True)
+    first_bytes = (n for n in range(1, 4) if n <= len(head) and head[-n] >= 0xC0)  # of a character in UTF-8
+    cut = next(first_bytes, 0)
+    return (head[: len(head) - cut], False) if len(head) >= HEAD_BYTES else (head, True)
 
 
 def _detected(data: bytes, *, name: str) -> str:

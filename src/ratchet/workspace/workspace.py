@@ -156,39 +156,44 @@ def write_atomic(path: str | Path, data: bytes) -> None:
 
 
 def write_named(path: Path, data: bytes) -> None:
-    """As :func:`write_atomic` to a file that a user named: what a link leads to is written, a device or pipe stays one.
+    """Write to a file that a user named; see :func:`named_stream`. Its folder is made.
 
     Raises:
         WorkspaceError: as :func:`write_atomic`.
     """
-    if is_stream(path) or is_standard(path):
-        with writing(path), open_stream(path) as stream:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with named_stream(path) as stream:
             stream.write(data)
+
+
+@contextmanager
+def named_stream(path: Path) -> Iterator[BinaryIO]:
+    """A stream to a file that a user named, which is whole or as it was; what killed processes left of it goes.
+
+    Of a link it is what the link leads to. A device or a pipe stays one, and standard output under one of its names
+    (``/dev/stdout``) is written on, not begun anew.
+
+    Raises:
+        OSError: as the operating system says.
+    """
+    if (number := _standard(path)) is not None:
+        (sys.stdout if number == 1 else sys.stderr).flush()
+        with os.fdopen(os.dup(number), "wb") as stream:
+            yield stream
+    elif path.exists() and not (path.is_file() or path.is_dir()):
+        with path.open("wb") as stream:
+            yield stream
     else:
-        write_atomic(os.path.realpath(path) if path.is_symlink() else path, data)
+        path = Path(os.path.realpath(path)) if path.is_symlink() else path
+        sweep_beside(path)
+        with _whole_or_absent(path) as handle, os.fdopen(os.dup(handle), "wb") as stream:
+            yield stream
 
 
-def is_stream(path: Path) -> bool:
-    """Whether it is a device, a pipe or a socket, such as /dev/stdout: what is written there cannot be put in its place."""
-    return path.exists() and not (path.is_file() or path.is_dir())
-
-
-def is_standard(path: Path) -> bool:
-    """Whether it is a name of standard output or standard error, whatever that leads to."""
-    return _descriptor(path) is not None
-
-
-def open_stream(path: Path) -> BinaryIO:
-    """Open a device, a pipe, or standard output under one of its names: what it leads to is written on, not begun anew."""
-    number = _descriptor(path)
-    if number is None:
-        return path.open("wb")
-    (sys.stdout if number == 1 else sys.stderr).flush()
-    return os.fdopen(os.dup(number), "wb")
-
-
-def _descriptor(path: Path) -> int | None:
-    if not str(path).startswith(("/dev/", "/proc/")):
+def _standard(path: Path) -> int | None:
+    """The descriptor of standard output or standard error where this is a name of it."""
+    if not str(path).startswith(("/dev/", "/proc/")) or None in (sys.stdout, sys.stderr):
         return None
     for number in (1, 2):
         with suppress(OSError):
@@ -209,18 +214,6 @@ def atomic_file(path: str | Path) -> Iterator[Callable[[bytes | memoryview], Non
         path.parent.mkdir(parents=True, exist_ok=True)
         with _whole_or_absent(path) as handle:
             yield partial(_write, handle)
-
-
-@contextmanager
-def atomic_stream(path: Path) -> Iterator[BinaryIO]:
-    """As :func:`atomic_file`, as a stream; the folder must be there, and what killed processes left of this file goes.
-
-    Raises:
-        OSError: as the operating system says; ``path`` is as it was before.
-    """
-    sweep_beside(path)
-    with _whole_or_absent(path) as handle, os.fdopen(os.dup(handle), "wb") as stream:
-        yield stream
 
 
 @contextmanager
