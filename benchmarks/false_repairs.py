@@ -23,8 +23,8 @@ from pathlib import Path
 from regret import docstrings, reviews
 from run_all import machine
 
-from ratchet.data.mend import mended
 from ratchet.gate.paired_tests import wilson
+from ratchet.prepare.cleaning import mended
 from ratchet.recipe.sections import TextFix
 
 PAGE = Path(__file__).parent / "results" / "false_repairs.md"

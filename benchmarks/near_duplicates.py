@@ -27,9 +27,8 @@ os.environ.setdefault("RAYON_NUM_THREADS", "1")
 
 import numpy as np
 
-from ratchet.data import clusters, normalise
 from ratchet.near import pairs as roads
-from ratchet.near.copies import loose_ngram, unique_texts
+from ratchet.near.copies import clusters, loose_ngram, normalise, unique_texts
 from ratchet.near.minhash import signatures
 from ratchet.near.ngrams import Alphabet
 

@@ -35,16 +35,16 @@ from typing import Any
 import numpy as np
 from run_all import machine
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.predict import load_model
 from ratchet.contenders import Contender, PartedRows, refit
 from ratchet.gate.ledger import Ledger
 from ratchet.gate.paired_tests import mcnemar
-from ratchet.models.sources import ENGLISH_PACKAGE, locate
-from ratchet.models.specs import default_specs
+from ratchet.models.checkpoints import ENGLISH_PACKAGE, locate
+from ratchet.models.linear_defaults import default_specs
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import EdaSpec, EmbeddingSpec
-from ratchet.serve.predict import load_model
 from ratchet.workspace.workspace import Workspace
 
 RESULTS = Path(__file__).parent / "results"

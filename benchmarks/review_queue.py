@@ -23,8 +23,8 @@ from regret import Table, tables
 from run_all import machine
 
 from ratchet.checks import Context
-from ratchet.data import Dataset, Roles
 from ratchet.recipe.sections import Recipe
+from ratchet.tables.dataset import Dataset, Roles
 
 PAGE = Path(__file__).parent / "results" / "review_queue.md"
 PLANTED = 0.05

@@ -33,7 +33,7 @@ RATCHET = """
 import sys
 from pathlib import Path
 import numpy as np
-from ratchet.bundle import write_bundle
+from ratchet.bundle.bundle import write_bundle
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import rest
 from ratchet.serve.listen import serve

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from ratchet.checks import Context, Finding
-from ratchet.data import Dataset, Roles
 from ratchet.models.encoder import FittedEncoder
 from ratchet.recipe.sections import EncoderSpec, Recipe
+from ratchet.tables.dataset import Dataset, Roles
 from ratchet.train.loop import fit_encoder
 
 Rows = tuple[list[str], list[str]]

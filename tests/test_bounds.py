@@ -16,8 +16,8 @@ import pytest
 
 from ratchet import bounds
 from ratchet.bounds import json_value, unpacks_too_far
-from ratchet.data import read_table
 from ratchet.errors import DataError
+from ratchet.tables.read import read_table
 from ratchet.tables.sources import locate
 from ratchet.workspace.finished import load_json
 

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratchet.data import read_table
 from ratchet.errors import DataError, RatchetError
 from ratchet.predictions import pair_files
 from ratchet.recipe.yaml import read_yaml
+from ratchet.tables.read import read_table
 
 pytestmark = pytest.mark.slow
 MEMORY = 3 << 30

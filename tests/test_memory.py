@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-SHOW = "import ratchet.data, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+SHOW = "import ratchet.tables.read, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
 
 
 @pytest.mark.parametrize(("given", "used"), [({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")])

@@ -20,16 +20,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ratchet.bundle import Bundle
-from ratchet.data.ordered import times
-from ratchet.data.quarantine import read_quarantine, restore
-from ratchet.data.saved import load_dataset, load_parts
+from ratchet.bundle.bundle import Bundle
 from ratchet.errors import BundleError, DataError, RatchetError, RecipeError, WorkspaceError
 from ratchet.gate.ledger import ROUND, Ledger
-from ratchet.history import compare_named, draw_report, list_records, list_runs, load_summary
 from ratchet.pipeline import run
+from ratchet.prepare.quarantine import read_quarantine, restore
+from ratchet.prepare.saved import load_dataset, load_parts
+from ratchet.prepare.split_by_time import times
 from ratchet.recipe.recipe import load_recipe, parse_recipe
 from ratchet.recipe.sections import Recipe
+from ratchet.runs import compare_named, draw_report, list_records, list_runs, load_summary
 from ratchet.screen import Screen
 from ratchet.serve import load_model
 from ratchet.versions.log import log, record_inputs, tag

@@ -11,7 +11,7 @@ import pytest
 from ratchet.errors import LedgerError
 from ratchet.gate.hash_chain import Chain
 from ratchet.gate.ledger import ContenderRef, Ledger
-from ratchet.history import list_records, list_runs
+from ratchet.runs import list_records, list_runs
 from ratchet.shapes import misfit
 from ratchet.versions.log import VersionFile, log, record
 from ratchet.workspace.workspace import Workspace

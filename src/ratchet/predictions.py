@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data.labels import one_spelling
 from ratchet.errors import DataError
 from ratchet.gate.metrics import METRICS, Evidence
+from ratchet.prepare.labels import one_spelling
 from ratchet.tables.read import read_table
 from ratchet.tables.roles import IDS
 from ratchet.text.personal import mask

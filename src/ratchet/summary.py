@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
 from ratchet.checks.context import counted
 from ratchet.contenders import Contender, PartedRows
 from ratchet.gate.error_budget import optimism

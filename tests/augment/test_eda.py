@@ -9,7 +9,7 @@ import pytest
 
 from ratchet.augment.eda import REASONS, Augmented, augment
 from ratchet.augment.filters import near_to
-from ratchet.data import normalise
+from ratchet.near.copies import normalise
 from ratchet.recipe.sections import EdaSpec
 
 Rows = tuple[list[str], list[str]]

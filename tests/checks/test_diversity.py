@@ -12,8 +12,8 @@ from ratchet.checks import Context
 from ratchet.checks.diversity import check, coverage, measure
 from ratchet.checks.giveaway import check as giveaway
 from ratchet.checks.terms import Terms
-from ratchet.data import Dataset
 from ratchet.recipe.sections import Recipe
+from ratchet.tables.dataset import Dataset
 
 HAN = [chr(0x4E00 + 11 * i) for i in range(400)]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ratchet.checks.duplicates import check, further, leaked_share
-from ratchet.checks.near import check as near
-from ratchet.checks.parts import check as parts
+from ratchet.checks.near_duplicates import check as near
+from ratchet.checks.test_rows import check as parts
 from ratchet.recipe.recipe import parse_recipe
 
 HAN = [chr(0x4E00 + 11 * i) for i in range(500)]

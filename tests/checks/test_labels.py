@@ -11,7 +11,7 @@ import pytest
 from ratchet.checks import Context
 from ratchet.checks.balance import check as balance
 from ratchet.checks.labels import check
-from ratchet.data.labels import one_spelling
+from ratchet.prepare.labels import one_spelling
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import CheckConfig, DataConfig, PrepareConfig, Recipe
 

@@ -13,10 +13,10 @@ import pytest
 from ratchet.checks import CHECKS, Check, Context, Finding, run_checks
 from ratchet.checks import registry as registry_module
 from ratchet.checks.finding import ID, SEVERITIES
-from ratchet.data import Dataset
 from ratchet.errors import DataError, RatchetError
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import CheckConfig, ColumnRule, Recipe
+from ratchet.tables.dataset import Dataset
 
 EVERY = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 Add = Callable[[Dataset, dict[str, list[str | None]]], Dataset]
@@ -171,7 +171,7 @@ def test_costs_and_only_choose_the_checks(chinese: Dataset) -> None:
 
 
 def test_a_cheap_run_fits_no_model(chinese: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratchet.models.logistic.fit_rows", lambda *_, **__: pytest.fail("a model was fitted"))
+    monkeypatch.setattr("ratchet.models.linear_fit.fit_rows", lambda *_, **__: pytest.fail("a model was fitted"))
     run_checks(chinese, cost="pairs")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ratchet.checks import Health, run_checks
 from ratchet.checks.target import open_target
-from ratchet.data import Dataset, Roles
+from ratchet.tables.dataset import Dataset, Roles
 
 DATES = ["2024-02-29", "29/02/2024", "2024年2月29日", "20240229", "Feb 29, 2024"]
 NUMBERS = ["1.5万", "１２００", "3,000", "2亿", "¥40"]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.conftest import generate
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
 from ratchet.contenders import encoder as module
 from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run

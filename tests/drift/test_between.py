@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ratchet.data import Dataset
 from ratchet.drift.between import between
 from ratchet.errors import DataError
+from ratchet.tables.dataset import Dataset
 
 TEXTS = ["the card has not arrived yet at all", "please change my pin", "how do I top up my account today", "short"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from ratchet.errors import DataError
 from ratchet.models.baseline import fit_folds
-from ratchet.models.logistic import Corpus, fit_linear
+from ratchet.models.linear_fit import Corpus, fit_linear
 from ratchet.recipe.sections import LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]

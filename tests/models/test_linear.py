@@ -10,7 +10,7 @@ import pytest
 
 from ratchet.errors import BundleError
 from ratchet.models.linear import LinearModel
-from ratchet.models.logistic import fit_linear, fit_majority
+from ratchet.models.linear_fit import fit_linear, fit_majority
 from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]

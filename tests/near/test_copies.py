@@ -7,8 +7,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ratchet.data import clusters, exact_groups, near_pairs, normalise, representatives, wording
-from ratchet.near.copies import loose_ngram, renumbered, same_words
+from ratchet.near.copies import (
+    clusters,
+    exact_groups,
+    loose_ngram,
+    near_pairs,
+    normalise,
+    renumbered,
+    representatives,
+    same_words,
+    wording,
+)
 
 TEXTS = st.text(alphabet=st.sampled_from("aAb好的，,。 \u3000１1é́ß🙂\u200b\ufe0f"), max_size=12)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ratchet.bundle import Bundle, write_bundle
+from ratchet.bundle.bundle import Bundle, write_bundle
 
 LABELS = ("坏", "好", "mixed")
 

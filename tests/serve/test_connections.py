@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
 from ratchet.serve import connections
 from ratchet.serve.connections import most_connections, told_once
 
 CHILD = """
 import resource, sys, time
 import numpy as np
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import connections, rest
 from ratchet.serve.listen import serve

@@ -22,10 +22,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratchet.bundle import Bundle
-from ratchet.data import read_table
+from ratchet.bundle.bundle import Bundle
 from ratchet.errors import BundleError, DataError
 from ratchet.serve import formats, predict_file
+from ratchet.tables.read import read_table
 from ratchet.tables.sources import stdin_bytes
 
 Model = Any  # the Lengths of conftest.py

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import listen
@@ -22,7 +22,7 @@ from ratchet.serve.listen import serve
 CHILD = """
 import os, sys, threading
 import numpy as np
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import rest
 from ratchet.serve.listen import serve

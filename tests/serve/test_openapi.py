@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.messages import read_texts
 from ratchet.serve.openapi import document
-from ratchet.serve.wire import read_texts
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 

@@ -20,11 +20,11 @@ import httpx
 import numpy as np
 import pytest
 
-from ratchet.bundle import Bundle, write_bundle
+from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.errors import RatchetError
 from ratchet.models.encoder import FittedEncoder
 from ratchet.models.linear import LinearModel
-from ratchet.models.logistic import fit_linear
+from ratchet.models.linear_fit import fit_linear
 from ratchet.recipe.sections import ExportConfig, LinearFeatures, LinearSpec, ServeConfig
 from ratchet.serve import load_model, parity, predict_file, require_parity
 from ratchet.serve.rest import build_app

@@ -15,12 +15,12 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
 from ratchet.errors import BundleError
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve import intake
+from ratchet.serve import limits as intake
+from ratchet.serve.messages import Refused, read_texts
 from ratchet.serve.rest import build_app
-from ratchet.serve.wire import Refused, read_texts
 
 Model = Any  # the Lengths of conftest.py
 JSON = {"Content-Type": "application/json"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from ratchet.data import Dataset, Roles, concat
-from ratchet.tables.dataset import row_digests
+from ratchet.tables.dataset import Dataset, Roles, concat, row_digests
 
 
 def dataset(name: str, **columns: list[str | None]) -> Dataset:

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ratchet.data import Dataset, read_dataset, read_table, require_apart
 from ratchet.errors import DataError
 from ratchet.recipe.sections import DataConfig
-from ratchet.tables.read import CELL_BYTES
+from ratchet.tables.dataset import Dataset
+from ratchet.tables.read import CELL_BYTES, read_dataset, read_table, require_apart
 from ratchet.text.columns import taken
 
 ROWS = {"text": ["你好，世界", 'say "hi", twice', "two\nlines"], "label": ["好", "b", "b"]}

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ratchet.data import Roles, read_dataset, read_table, require_apart
 from ratchet.errors import DataError, ExtraMissing
 from ratchet.recipe.sections import DataConfig
-from ratchet.tables.read import dataset_of
+from ratchet.tables.dataset import Roles
+from ratchet.tables.read import dataset_of, read_dataset, read_table, require_apart
 from ratchet.tables.sources import sniffed, source_bytes_hash, stdin_bytes
 
 ROWS = {"text": ["好", "bad"], "label": ["pos", "neg"]}

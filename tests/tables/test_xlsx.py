@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ratchet.data import read_table
 from ratchet.errors import DataError
+from ratchet.tables.read import read_table
 from ratchet.tables.xlsx import from_xlsx
 from ratchet.tables.xlsx_cells import as_date, date_kind, letters, shortest
 

@@ -9,10 +9,10 @@ from sklearn.linear_model import LogisticRegression
 
 from ratchet.compress import quantise_onnx
 from ratchet.errors import DataError, RatchetError
+from ratchet.models.batching import softmax
+from ratchet.models.checkpoints import locate
 from ratchet.models.encoder import build_embedder
 from ratchet.models.onnx_model import OnnxModel
-from ratchet.models.packing import softmax
-from ratchet.models.sources import locate
 from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.embedding import Embedder, attach_head, embedder, fit_head, load_heads, save_heads
 
@@ -34,7 +34,7 @@ def test_a_vector_does_not_depend_on_its_neighbours(
     built = build_embedder(source, pooling=pooling, unit=unit, max_tokens=16, threads=1)  # type: ignore[arg-type]
     import torch
 
-    from ratchet.models.packing import padded
+    from ratchet.models.batching import padded
 
     ids = built.tokens.encode(valid_rows[0][:8])
     with torch.inference_mode():

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ratchet.augment.filters import Protected
 from ratchet.augment.pieces import Ints, Mask, Pieces, split_words
 from ratchet.augment.substitutes import Substitutes, find_substitutes
-from ratchet.data import normalise
+from ratchet.near.copies import normalise
 from ratchet.recipe.sections import EdaSpec
 
 Keys = npt.NDArray[np.uint64]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.data import near_pairs, normalise
+from ratchet.near.copies import near_pairs, normalise
 
 Protected = Callable[[Sequence[str]], npt.NDArray[np.bool_]]
 """Says of each of n texts whether it is too close to a text that must stay unseen: shape (n,)."""

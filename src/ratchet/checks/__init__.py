@@ -1,13 +1,13 @@
 """The check of a table before anything is trained on it."""
 
+from ratchet.checks.baseline_scores import Score
 from ratchet.checks.context import Context
 from ratchet.checks.facts import Class, Facts, Lengths
 from ratchet.checks.finding import Example, Finding, merged
-from ratchet.checks.leaks import NaiveSplit, naive_split
-from ratchet.checks.noise import Suspect, doubts, write_queue
+from ratchet.checks.label_noise import Suspect, doubts, write_queue
+from ratchet.checks.random_split import NaiveSplit, naive_split
 from ratchet.checks.registry import CHECKS, Check, Health, checks, run_checks
-from ratchet.checks.scores import Score
-from ratchet.data.mend import plain, visible
+from ratchet.prepare.cleaning import plain, visible
 from ratchet.text.mojibake import repaired
 from ratchet.text.personal import mask
 

@@ -28,9 +28,9 @@ from ratchet.text.personal import brief
 from ratchet.workspace.lazy import once
 
 if TYPE_CHECKING:
-    from ratchet.checks.leaks import NaiveSplit
-    from ratchet.checks.noise import Suspect
-    from ratchet.checks.scores import Bench
+    from ratchet.checks.baseline_scores import Bench
+    from ratchet.checks.label_noise import Suspect
+    from ratchet.checks.random_split import NaiveSplit
     from ratchet.checks.terms import Terms
 
 Mask = npt.NDArray[np.bool_]
@@ -270,21 +270,21 @@ class Context:
     @once
     def bench(self) -> Bench | None:
         """The baseline's fits; ``None`` where they are not wanted, or there is too little to fit."""
-        from ratchet.checks.scores import Bench
+        from ratchet.checks.baseline_scores import Bench
 
         return Bench.of(self) if self.scored else None
 
     @once
     def suspects(self) -> tuple[Suspect, ...]:
         """Rows whose label the baseline doubts, the most doubted first."""
-        from ratchet.checks.noise import suspects
+        from ratchet.checks.label_noise import suspects
 
         return suspects(self)
 
     @once
     def naive(self) -> NaiveSplit:
         """What a random split of the raw rows would claim."""
-        from ratchet.checks.leaks import of_context
+        from ratchet.checks.random_split import of_context
 
         return of_context(self, scored=self.scored)
 

@@ -12,7 +12,7 @@ from ratchet.checks.balance import class_texts
 from ratchet.checks.completeness import missing_map
 from ratchet.checks.context import Context
 from ratchet.checks.diversity import Diversity, measure
-from ratchet.checks.leaks import NaiveSplit
+from ratchet.checks.random_split import NaiveSplit
 from ratchet.models.baseline import guess_language
 from ratchet.text.columns import Rows
 

@@ -11,8 +11,8 @@ from ratchet.bounds import json_value
 from ratchet.checks.context import Context, counted, percent, several
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.text import UNFORCED
-from ratchet.data.labels import one_spelling
 from ratchet.near.copies import normalise
+from ratchet.prepare.labels import one_spelling
 from ratchet.text.mojibake import COARSE, repaired
 
 GIVES = (

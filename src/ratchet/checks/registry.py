@@ -18,18 +18,18 @@ from ratchet.checks import (
     diversity,
     duplicates,
     giveaway,
+    label_noise,
     labels,
-    leaks,
-    near,
-    noise,
-    parts,
+    near_duplicates,
     pii,
+    random_split,
+    test_rows,
     text,
 )
 from ratchet.checks.context import Context
 from ratchet.checks.facts import Facts, gather
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
-from ratchet.checks.noise import Suspect
+from ratchet.checks.label_noise import Suspect
 from ratchet.errors import RatchetError
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
@@ -123,7 +123,7 @@ def run_checks(
     return Health(
         findings=tuple(sorted(findings, key=lambda f: (order[f.severity], -f.rows, f.id, f.column))),
         facts=facts,
-        suspects=context.suspects if any(finding.id in noise.GIVES for finding in findings) else (),
+        suspects=context.suspects if any(finding.id in label_noise.GIVES for finding in findings) else (),
     )
 
 
@@ -224,8 +224,8 @@ CHECKS: tuple[Check, ...] = (
     Check(id="columns", title="Texts in other columns", cost="cheap", gives=columns.GIVES, run=columns.check),
     Check(id="chat", title="Conversations", cost="cheap", gives=chat.GIVES, run=chat.check),
     Check(id="giveaway", title="Labels in texts", cost="cheap", gives=giveaway.GIVES, run=giveaway.check),
-    Check(id="near", title="Near-duplicates", cost="pairs", gives=near.GIVES, run=near.check),
-    Check(id="parts", title="Test rows in train", cost="pairs", gives=parts.GIVES, run=parts.check),
-    Check(id="leaks", title="A random split", cost="model", gives=leaks.GIVES, run=leaks.check),
-    Check(id="noise", title="Doubted labels", cost="model", gives=noise.GIVES, run=noise.check),
+    Check(id="near", title="Near-duplicates", cost="pairs", gives=near_duplicates.GIVES, run=near_duplicates.check),
+    Check(id="parts", title="Test rows in train", cost="pairs", gives=test_rows.GIVES, run=test_rows.check),
+    Check(id="leaks", title="A random split", cost="model", gives=random_split.GIVES, run=random_split.check),
+    Check(id="noise", title="Doubted labels", cost="model", gives=label_noise.GIVES, run=label_noise.check),
 )

@@ -11,7 +11,7 @@ import numpy as np
 
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity, mending, patch
-from ratchet.data.mend import CONTROLS, HTML, INVISIBLE, plain
+from ratchet.prepare.cleaning import CONTROLS, HTML, INVISIBLE, plain
 from ratchet.text.characters import SCRIPTS
 from ratchet.text.columns import Rows
 from ratchet.text.mojibake import COARSE, LOST, repaired

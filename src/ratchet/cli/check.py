@@ -214,7 +214,7 @@ def _rendered(found: Checkup, form: str, *, fail_on: Severity | None) -> bytes:
 
 def _write_queue(found: Checkup, queue: Path) -> str:
     from ratchet.checks.context import counted
-    from ratchet.checks.noise import write_queue
+    from ratchet.checks.label_noise import write_queue
 
     write_queue(found.health.suspects, queue)
     return f"Wrote {queue}: {counted(len(found.health.suspects), 'doubted label')} to look through."

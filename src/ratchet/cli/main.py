@@ -94,7 +94,7 @@ def init(
     force: bool,
 ) -> None:
     """Write a commented recipe; what no flag tells is asked."""
-    from ratchet.start import write_recipe
+    from ratchet.init import write_recipe
 
     ask = None if yes else lambda question, default: click.prompt(question, default=default, err=True)
     written = write_recipe(
@@ -124,7 +124,7 @@ def schema() -> None:
 @arguments.as_json
 def runs(workspace: Path, as_json: bool) -> None:
     """List the runs of a workspace, the newest last."""
-    from ratchet.history import list_runs
+    from ratchet.runs import list_runs
     from ratchet.summary import told
 
     found = list_runs(workspace)
@@ -144,7 +144,7 @@ def runs(workspace: Path, as_json: bool) -> None:
 @arguments.as_json
 def show(run_id: str, workspace: Path, as_json: bool) -> None:
     """Show one run: RUN is its id, the beginning of it, or `last`."""
-    from ratchet.history import load_summary, tell
+    from ratchet.runs import load_summary, tell
 
     summary = load_summary(workspace, run_id)
     if as_json:
@@ -179,7 +179,7 @@ def compare(
     A and B are models of the workspace (a name, or the id of a run for its champion), or two tables of the same rows with
     the columns `label` and `prediction`. Rows are matched by an id column, or by their content. The ledger is not touched.
     """
-    from ratchet.history import compare_named
+    from ratchet.runs import compare_named
 
     verdict, notes = compare_named(
         challenger,
@@ -205,7 +205,7 @@ def compare(
 @arguments.as_json
 def ledger(workspace: Path, as_json: bool) -> None:
     """Verify the ledger's chain of hashes and list its records."""
-    from ratchet.history import list_records
+    from ratchet.runs import list_records
 
     records = list_records(workspace)
     if as_json:
@@ -221,7 +221,7 @@ def ledger(workspace: Path, as_json: bool) -> None:
 @click.option("--out", type=arguments.PATH, help="File to write; default: the run's own report.html.")
 def report(run_id: str, workspace: Path, out: Path | None) -> None:
     """Draw the report of a run again and print where it is."""
-    from ratchet.history import draw_report
+    from ratchet.runs import draw_report
 
     echo(str(draw_report(workspace, run_id, out=out)))
 

@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from ratchet.data.parts import Parts
-from ratchet.data.saved import load_dataset, load_parts
+from ratchet.bundle.predict import Predictor
 from ratchet.errors import WorkspaceError
 from ratchet.gate.ledger import ContenderRef
 from ratchet.gate.metrics import Evidence
 from ratchet.models.linear import LinearModel
-from ratchet.models.logistic import Corpus
+from ratchet.models.linear_fit import Corpus
+from ratchet.prepare.parts import Parts
+from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.sections import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec
-from ratchet.serve.predict import Predictor
 from ratchet.tables.dataset import Dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 

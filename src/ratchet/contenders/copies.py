@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.bundle.predict import Predictor
 from ratchet.contenders.base import (
     FOLDS,
     HEADS,
@@ -24,11 +25,10 @@ from ratchet.contenders.base import (
 from ratchet.contenders.embedding import shrink_embedding
 from ratchet.contenders.linear import save_models
 from ratchet.contenders.material import held
-from ratchet.data.leaks import leaks
-from ratchet.data.ordered import times
 from ratchet.errors import DataError
 from ratchet.models.linear import LinearModel
-from ratchet.serve.predict import Predictor
+from ratchet.prepare.leaks import leaks
+from ratchet.prepare.split_by_time import times
 from ratchet.tables.dataset import Dataset
 from ratchet.workspace.workspace import writing
 

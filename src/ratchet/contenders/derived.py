@@ -14,8 +14,8 @@ from ratchet.contenders.embedding import train_embedding
 from ratchet.contenders.encoder import train_encoder
 from ratchet.contenders.linear import train_linear
 from ratchet.contenders.material import Material
-from ratchet.data.balance import rebalance
 from ratchet.errors import DataError
+from ratchet.prepare.balance import rebalance
 from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, EncoderSpec
 from ratchet.screen import Advance
 

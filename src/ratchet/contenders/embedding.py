@@ -11,7 +11,7 @@ import numpy as np
 
 from ratchet.contenders.base import HEADS, MODEL, Floats, Ints, PartedRows, finish
 from ratchet.contenders.material import Source, held, plain
-from ratchet.models.packing import softmax
+from ratchet.models.batching import softmax
 from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.screen import Advance
 from ratchet.train.embedding import Embedder, Head, attach_head, embedder, fit_head, load_heads, save_heads

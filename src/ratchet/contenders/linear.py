@@ -11,7 +11,7 @@ import numpy as np
 from ratchet.contenders.base import FOLDS, MODEL, PartedRows, finish
 from ratchet.models.baseline import Augment, Sample, fit_folds
 from ratchet.models.linear import LinearModel
-from ratchet.models.specs import resolve
+from ratchet.models.linear_defaults import resolve
 from ratchet.recipe.sections import BlendSpec, LinearSpec
 from ratchet.workspace.workspace import writing
 

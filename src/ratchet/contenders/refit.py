@@ -15,8 +15,8 @@ from ratchet.contenders.base import HEADS, MODEL, Contender, Floats, Ints, Parte
 from ratchet.contenders.derived import Augmenting, Balancing
 from ratchet.contenders.encoder import watched
 from ratchet.contenders.material import Source, plain
-from ratchet.models.logistic import fit_rows
-from ratchet.models.packing import softmax
+from ratchet.models.batching import softmax
+from ratchet.models.linear_fit import fit_rows
 from ratchet.recipe.sections import BalanceSpec, BlendSpec, EdaSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.screen import Advance
 from ratchet.workspace.finished import finished

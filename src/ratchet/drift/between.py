@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ratchet.checks.context import shown
-from ratchet.data.leaks import Leaks, leaks
 from ratchet.errors import DataError
+from ratchet.prepare.leaks import Leaks, leaks
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.text.dates import together

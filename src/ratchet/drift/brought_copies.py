@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ratchet.data.leaks import leaks
 from ratchet.near.copies import NGRAM, exact_groups, unique_texts
 from ratchet.near.pairs import similar_pairs
+from ratchet.prepare.leaks import leaks
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 

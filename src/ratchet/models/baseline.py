@@ -11,9 +11,9 @@ import numpy as np
 
 from ratchet.errors import DataError
 from ratchet.models.linear import Floats, LinearModel
-from ratchet.models.logistic import Corpus, fit_majority, fit_rows
+from ratchet.models.linear_defaults import Language, default_specs, guess_language, resolve
+from ratchet.models.linear_fit import Corpus, fit_majority, fit_rows
 from ratchet.models.ngrams import Ints
-from ratchet.models.specs import Language, default_specs, guess_language, resolve
 from ratchet.recipe.sections import BlendSpec, LinearSpec
 
 __all__ = ["Augment", "FoldFit", "Language", "Sample", "default_specs", "fit_folds", "guess_language", "resolve"]
@@ -68,7 +68,7 @@ def fit_folds(
     but the arguments: the solver runs in one thread and uses no BLAS.
 
     Args:
-        texts: n texts, or a :class:`~ratchet.models.logistic.Corpus`, which counts n-grams once for several contenders.
+        texts: n texts, or a :class:`~ratchet.models.linear_fit.Corpus`, which counts n-grams once for several contenders.
         labels: n labels.
         fold: (n,) fold of each row, 0 to K - 1, each at least once; -1 for rows that are trained on and never predicted.
         spec: resolved settings, or ``majority`` for the model without features.

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import ExtraMissing, RatchetError
-from ratchet.models.packing import by_length, padded, softmax
+from ratchet.models.batching import by_length, padded, softmax
+from ratchet.models.checkpoints import Pooling, Source, first_line, locate
 from ratchet.models.quiet import quiet_transformers, switch_off_telemetry, yield_cores
-from ratchet.models.sources import Pooling, Source, first_line, locate
 from ratchet.models.tokens import TextEncoder, train_tokenizer
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.workspace.workspace import atomic_folder

@@ -106,7 +106,7 @@ class LinearModel:
 
         A text's row does not depend on the texts beside it, and is the same to the last bit after ``save`` and ``load``.
 
-        >>> from ratchet.models.logistic import fit_majority
+        >>> from ratchet.models.linear_fit import fit_majority
         >>> fit_majority(["a", "b", "a", "a"]).predict(["any text"]).tolist()
         [[0.75, 0.25]]
         """

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ratchet.models.sources import Pooling
+from ratchet.models.checkpoints import Pooling
 
 
 class Dice:

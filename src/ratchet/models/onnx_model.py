@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import BundleError, ExtraMissing
-from ratchet.models.packing import by_length, padded, softmax
+from ratchet.models.batching import by_length, padded, softmax
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.models.tokens import TextEncoder
 

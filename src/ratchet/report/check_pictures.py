@@ -12,9 +12,9 @@ from ratchet.charts.leak_matrix import leak_matrix
 from ratchet.charts.missing_map import MOST, Strip, missing_map
 from ratchet.charts.plane import Shade, plane
 from ratchet.checks import Facts, NaiveSplit
+from ratchet.checks.baseline_scores import Score as Measured
 from ratchet.checks.context import counted
 from ratchet.checks.diversity import Diversity
-from ratchet.checks.scores import Score as Measured
 from ratchet.report import pictures
 from ratchet.report.check_details import Column
 from ratchet.report.clusters import Cluster, Clusters

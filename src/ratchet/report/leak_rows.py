@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratchet.checks.context import Context
-from ratchet.data.leaks import leaks
+from ratchet.prepare.leaks import leaks
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.bundle.predict import Predictor, checked
 from ratchet.errors import BundleError
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.predict import Predictor, checked
-from ratchet.serve.wire import Refused
+from ratchet.serve.messages import Refused
 
 logger = logging.getLogger("ratchet.serve")
 

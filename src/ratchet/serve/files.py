@@ -12,9 +12,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.predict import Predictor, checked, load_model
 from ratchet.serve import formats
-from ratchet.serve.ends import (
+from ratchet.serve.formats import Cell, Format, Pass
+from ratchet.serve.opening import (
     STDIO,
     encoding_of,
     format_of,
@@ -25,8 +27,6 @@ from ratchet.serve.ends import (
     writing_to,
     written_encoding,
 )
-from ratchet.serve.formats import Cell, Format, Pass
-from ratchet.serve.predict import Predictor, checked, load_model
 
 WRITERS: dict[Format, Callable[[Pass], None]] = {
     "csv": partial(formats.delimited, delimiter=","),

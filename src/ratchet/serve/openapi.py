@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ratchet.serve.wire import ErrorResponse, PredictRequest, PredictResponse, Status
+from ratchet.serve.messages import ErrorResponse, PredictRequest, PredictResponse, Status
 
 JSON = "application/json"
 _ERRORS = {

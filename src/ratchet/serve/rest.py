@@ -22,13 +22,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.predict import Predictor, load_model
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import openapi
 from ratchet.serve.engine import Engine, Job, threads_each
-from ratchet.serve.intake import Intake, require_host, require_json
-from ratchet.serve.predict import Predictor, load_model
-from ratchet.serve.wire import (
+from ratchet.serve.limits import Intake, require_host, require_json
+from ratchet.serve.messages import (
     ErrorDetail,
     ErrorResponse,
     PredictResponse,

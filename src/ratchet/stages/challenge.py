@@ -22,10 +22,10 @@ from ratchet.contenders import (
     train_linear,
     trained_in,
 )
-from ratchet.data.saved import load_dataset, load_parts
 from ratchet.errors import DataError, ExtraMissing
-from ratchet.models.sources import ENGLISH_PACKAGE
-from ratchet.models.specs import default_specs
+from ratchet.models.checkpoints import ENGLISH_PACKAGE
+from ratchet.models.linear_defaults import default_specs
+from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.sections import BalanceSpec, BlendSpec, Challenger, EdaSpec, EmbeddingSpec, EncoderSpec, LinearSpec
 from ratchet.stages.contest import contest
 from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of

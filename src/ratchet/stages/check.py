@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ratchet.checks import run_checks
-from ratchet.checks.noise import write_queue
+from ratchet.checks.label_noise import write_queue
 from ratchet.stages.job import Job, Json
 from ratchet.stages.read import Source
 from ratchet.summary import health_lines

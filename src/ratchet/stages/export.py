@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 
-from ratchet.bundle import Bundle, write_bundle
+from ratchet.bundle.bundle import Bundle, write_bundle
+from ratchet.bundle.predict import parity, require_parity
 from ratchet.contenders import MODEL, Contender, PartedRows, refit
 from ratchet.errors import WorkspaceError
 from ratchet.gate.metrics import score
 from ratchet.recipe.recipe import dump_recipe
-from ratchet.serve.predict import parity, require_parity
 from ratchet.stages.entrants import champion
 from ratchet.stages.job import Job
 from ratchet.stages.sealed_test import challenges

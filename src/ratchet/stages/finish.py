@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
 from ratchet.contenders import Contender, PartedRows, latency
 from ratchet.stages.entrants import anchor, champion, family_of
 from ratchet.stages.job import Job, Json

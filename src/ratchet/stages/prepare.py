@@ -14,16 +14,16 @@ import pyarrow.compute as pc
 from ratchet.checks import Context
 from ratchet.checks.text import check as find_in_texts
 from ratchet.contenders import FACTS, PartedRows
-from ratchet.data.changes import reasons
-from ratchet.data.clean import prepare as clean
-from ratchet.data.fixes import fix
-from ratchet.data.leaks import leaks, remove_leaks
-from ratchet.data.ordered import split_by_time
-from ratchet.data.parts import TEST, seal
-from ratchet.data.quarantine import changes_path, write_quarantine
-from ratchet.data.saved import FOLD, UNIT, save_dataset
-from ratchet.data.split import split
-from ratchet.models.specs import guess_language
+from ratchet.models.linear_defaults import guess_language
+from ratchet.prepare.changes import reasons
+from ratchet.prepare.clean import prepare as clean
+from ratchet.prepare.fixes import fix
+from ratchet.prepare.leaks import leaks, remove_leaks
+from ratchet.prepare.parts import TEST, seal
+from ratchet.prepare.quarantine import changes_path, write_quarantine
+from ratchet.prepare.saved import FOLD, UNIT, save_dataset
+from ratchet.prepare.split import split
+from ratchet.prepare.split_by_time import split_by_time
 from ratchet.recipe.sections import Recipe
 from ratchet.stages.job import Job, Json
 from ratchet.stages.read import Source

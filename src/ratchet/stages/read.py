@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ratchet.data.fixes import fix, require_labels
-from ratchet.data.labels import require_trainable
-from ratchet.data.ordered import times
-from ratchet.data.review import Answers, read_answers
 from ratchet.errors import DataError
+from ratchet.prepare.fixes import fix, require_labels
+from ratchet.prepare.labels import require_trainable
+from ratchet.prepare.review import Answers, read_answers
+from ratchet.prepare.split_by_time import times
 from ratchet.recipe.recipe import dump_recipe
 from ratchet.stages.job import Job, Json
 from ratchet.summary import told

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ratchet.bundle import Bundle
+from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.predict import load_model
 from ratchet.contenders import PartedRows
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Evidence, score
-from ratchet.serve.predict import load_model
 from ratchet.stages.entrants import champion, family_of
 from ratchet.stages.job import Job, Json
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.models.packing import pack
+from ratchet.models.batching import pack
 
 Ints = npt.NDArray[np.int64]
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import DataError, RatchetError
+from ratchet.models.batching import by_length, padded
+from ratchet.models.checkpoints import Pooling, Source, locate
 from ratchet.models.encoder import build_embedder
 from ratchet.models.onnx_model import GRAPH, META, OUTPUT, TOKENIZER, OnnxModel, read_part, run
-from ratchet.models.packing import by_length, padded
-from ratchet.models.sources import Pooling, Source, locate
 from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.export import export_onnx, write_description
 from ratchet.workspace.workspace import atomic_folder

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import BundleError, ExtraMissing
+from ratchet.models.batching import by_length, padded
+from ratchet.models.checkpoints import first_line
 from ratchet.models.encoder import FittedEncoder
 from ratchet.models.onnx_model import FORMAT, GRAPH, INPUTS, LABELS, META, OUTPUT, TOKENIZER, open_session, run
-from ratchet.models.packing import by_length, padded
 from ratchet.models.quiet import quiet_transformers
-from ratchet.models.sources import first_line
 from ratchet.workspace.workspace import atomic_folder
 
 if TYPE_CHECKING:

@@ -17,15 +17,15 @@ import numpy.typing as npt
 
 import ratchet
 from ratchet.errors import RatchetError
+from ratchet.models.batching import padded
+from ratchet.models.checkpoints import Source, locate
 from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json, require_torch
-from ratchet.models.packing import padded
-from ratchet.models.sources import Source, locate
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.batches import Plan, plan_epoch
 from ratchet.train.checkpoint import Checkpoints
+from ratchet.train.defaults import Settings, settle
 from ratchet.train.monitor import Monitor
 from ratchet.train.schedule import Schedule
-from ratchet.train.settings import Settings, settle
 from ratchet.workspace.workspace import write_atomic
 
 if TYPE_CHECKING:

@@ -1,0 +1,161 @@
+"""Predict with a bundle's model, and prove that an exported model predicts what the trained one did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.bundle.bundle import Bundle
+from ratchet.errors import BundleError, ExtraMissing
+from ratchet.recipe.sections import ExportConfig, TextFix
+
+TIE = 2e-5
+"""Two labels closer than this in probability are a tie: rounding in float32, which moves each by up to 1e-5 with the
+other texts of a batch, may break it either way."""
+
+
+class Predictor(Protocol):
+    """Anything that predicts."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names in the order of the columns."""
+
+    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+        """Probabilities, shape (n texts, k labels)."""
+
+
+def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
+    """The model of a bundle, ready to predict: texts are fixed first, as those it was trained on; no torch is imported.
+
+    Args:
+        bundle: an opened bundle, or its folder (which is verified first).
+        threads: cores that one call of ``predict`` may use; 0: all.
+
+    Raises:
+        BundleError: the bundle is damaged, or its model has other labels than its manifest.
+        ExtraMissing: the runtime of this kind of model is not installed.
+    """
+    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    model = _load(opened, threads=threads)
+    if tuple(model.labels) != opened.labels:
+        raise BundleError(
+            f"The labels of the bundle {opened.path} must be those of its model, {list(model.labels)}, "
+            f"but the manifest has {list(opened.labels)}.",
+            next_step="Copy or export the bundle again.",
+        )
+    return Mending(model, opened.manifest.fixes) if opened.manifest.fixes else model
+
+
+class Mending:
+    """A model that sees every text with these fixes (``prepare.text``)."""
+
+    def __init__(self, model: Predictor, fixes: Sequence[TextFix]) -> None:
+        from ratchet.prepare.cleaning import mended
+
+        self._model, self._mended, self._fixes = model, mended, fixes
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names in the order of the columns."""
+        return self._model.labels
+
+    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+        """Probabilities, shape (n texts, k labels)."""
+        return self._model.predict([self._mended(text, self._fixes)[0] for text in texts])
+
+
+def _load(bundle: Bundle, *, threads: int) -> Predictor:
+    if bundle.kind == "linear":
+        from ratchet.models.linear import LinearModel
+
+        return LinearModel.load(bundle.model_folder)
+    for package in ("onnxruntime", "tokenizers"):
+        if find_spec(package) is None:
+            raise ExtraMissing(package, extra="serve", why="Serving an ONNX model")
+    from ratchet.models.onnx_model import OnnxModel
+
+    return OnnxModel.load(bundle.model_folder, threads=threads)
+
+
+def checked(model: Predictor, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Probabilities (n, k) of the texts, after a look at their shape and values.
+
+    Raises:
+        BundleError: the model's answer has another shape, or is not finite.
+    """
+    found = np.asarray(model.predict(texts), dtype=np.float32)
+    wanted = (len(texts), len(model.labels))
+    if found.shape != wanted:
+        raise BundleError(f"The model must answer with shape {wanted} but got {found.shape}.")
+    if not np.isfinite(found).all():
+        row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+        raise BundleError(f"The model must answer with finite probabilities but text {row + 1} of a block got none.")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How far an exported model is from the trained one, on the same texts."""
+
+    max_difference: float
+    """Largest absolute difference of a probability."""
+    disagreements: int
+    """Texts with another most probable label, ties apart."""
+    n: int
+
+    @property
+    def disagreement(self) -> float:
+        """Share of the texts with another most probable label."""
+        return self.disagreements / self.n if self.n else 0.0
+
+
+def parity(trained: Predictor, exported: Predictor, texts: Sequence[str]) -> Parity:
+    """Compare two forms of one model text by text.
+
+    Raises:
+        BundleError: the labels differ, or a model's answer has a wrong shape or is not finite.
+    """
+    if tuple(trained.labels) != tuple(exported.labels):
+        raise BundleError(
+            f"The exported model must have the labels {list(trained.labels)} but has {list(exported.labels)}."
+        )
+    if not texts:
+        return Parity(max_difference=0.0, disagreements=0, n=0)
+    before, after = checked(trained, texts), checked(exported, texts)
+    rows = np.arange(len(texts))
+    lost = before.max(axis=1) - before[rows, after.argmax(axis=1)]
+    return Parity(
+        max_difference=float(np.abs(before - after).max()),
+        disagreements=int((lost > TIE).sum()),
+        n=len(texts),
+    )
+
+
+def require_parity(found: Parity, *, config: ExportConfig) -> None:
+    """Refuse an exported model that does not predict what the trained one did.
+
+    Raises:
+        BundleError: there was no text to compare, or a difference is beyond the recipe's tolerance.
+    """
+    next_step = "The bundle was not written; raise export.tolerance or export.disagreement only if you know why."
+    if found.n == 0:
+        raise BundleError("The exported model must be compared on at least one text but got none.")
+    if found.max_difference > config.tolerance:
+        raise BundleError(
+            f"The exported model's probabilities must be within {config.tolerance:g} of the trained model's "
+            f"but differ by {found.max_difference:.3g} on {found.n} texts.",
+            next_step=next_step,
+        )
+    if found.disagreement > config.disagreement:
+        raise BundleError(
+            f"The exported model may give another label to {config.disagreement:.3%} of the texts "
+            f"but did so on {found.disagreements} of {found.n}.",
+            next_step=next_step,
+        )
