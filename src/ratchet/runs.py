@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders import Contender, PartedRows
+from ratchet.contenders.base import Contender
+from ratchet.contenders.rows import PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
 from ratchet.gate.legacy import words as words_before

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.checks.context import counted
-from ratchet.contenders import Contender, PartedRows
+from ratchet.contenders.base import Contender
+from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import optimism
 from ratchet.gate.ledger import Challenge as Judged
 from ratchet.gate.ledger import Record

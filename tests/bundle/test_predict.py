@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ratchet.bundle import predict
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import Parity, checked, load_model, parity, require_parity
-from ratchet.errors import BundleError, ExtraMissing
+from ratchet.errors import BundleError, ExtraMissing, RatchetError
+from ratchet.models import runtimes
 from ratchet.recipe.sections import ExportConfig
 
 
@@ -123,8 +123,14 @@ def test_a_model_with_other_labels_than_its_manifest_is_refused(
         load_model(bundle)
 
 
+def test_a_bundle_of_an_unknown_runtime_is_refused(bundle: Bundle) -> None:
+    manifest = bundle.manifest.model_copy(update={"kind": "pickle"})
+    with pytest.raises(RatchetError, match="must be one of linear, onnx but got 'pickle'"):
+        load_model(Bundle(path=bundle.path, manifest=manifest))
+
+
 def test_a_missing_runtime_names_the_command(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "find_spec", lambda name: None)
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
     manifest = bundle.manifest.model_copy(update={"kind": "onnx"})
     with pytest.raises(ExtraMissing, match=r"pip install 'ratchetml\[serve\]'"):
         load_model(Bundle(path=bundle.path, manifest=manifest))

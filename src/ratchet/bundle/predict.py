@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.errors import BundleError, ExtraMissing
+from ratchet.errors import BundleError
+from ratchet.models.model import Predictor
+from ratchet.models.runtimes import load_model_folder
 from ratchet.recipe.sections import ExportConfig, TextFix
 
 TIE = 2e-5
 """Two labels closer than this in probability are a tie: rounding in float32, which moves each by up to 1e-5 with the
 other texts of a batch, may break it either way."""
-
-
-class Predictor(Protocol):
-    """Anything that predicts."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Label names in the order of the columns."""
-
-    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
-        """Probabilities, shape (n texts, k labels)."""
 
 
 def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
@@ -43,7 +32,7 @@ def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
         ExtraMissing: the runtime of this kind of model is not installed.
     """
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-    model = _load(opened, threads=threads)
+    model = load_model_folder(opened.model_folder, opened.kind, threads=threads)
     if tuple(model.labels) != opened.labels:
         raise BundleError(
             f"The labels of the bundle {opened.path} must be those of its model, {list(model.labels)}, "
@@ -69,19 +58,6 @@ class Mending:
     def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
         """Probabilities, shape (n texts, k labels)."""
         return self._model.predict([self._mended(text, self._fixes)[0] for text in texts])
-
-
-def _load(bundle: Bundle, *, threads: int) -> Predictor:
-    if bundle.kind == "linear":
-        from ratchet.models.linear import LinearModel
-
-        return LinearModel.load(bundle.model_folder)
-    for package in ("onnxruntime", "tokenizers"):
-        if find_spec(package) is None:
-            raise ExtraMissing(package, extra="serve", why="Serving an ONNX model")
-    from ratchet.models.onnx_model import OnnxModel
-
-    return OnnxModel.load(bundle.model_folder, threads=threads)
 
 
 def checked(model: Predictor, texts: Sequence[str]) -> npt.NDArray[np.float32]:

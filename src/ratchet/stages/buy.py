@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders import Contender, PartedRows, fold_folder
+from ratchet.contenders.base import Contender
+from ratchet.contenders.encoder import fold_folder
+from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family, looks
 from ratchet.gate.metrics import METRICS
 from ratchet.gate.paired_tests import normal_quantile

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 
 from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.bundle.predict import parity, require_parity
-from ratchet.contenders import MODEL, Contender, PartedRows, refit
+from ratchet.contenders.base import MODEL, Contender
+from ratchet.contenders.kind import Training
+from ratchet.contenders.refit import refit
+from ratchet.contenders.rows import PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.metrics import score
 from ratchet.recipe.recipe import dump_recipe
@@ -82,7 +85,15 @@ def _served(job: Job, rows: PartedRows, best: Contender) -> tuple[Contender, str
     if not job.recipe.export.refit:
         return best, "as it was judged (export.refit is false)"
     with job.screen.bar("refit") as advance:
-        whole, reason = refit(
-            best, rows, seed=job.recipe.seed, threads=job.recipe.threads, store=job.workspace.models, advance=advance
+        training = Training(
+            rows=rows,
+            name=best.name,
+            kind=best.ref.kind,
+            key=best.folder.name,
+            seed=job.recipe.seed,
+            threads=job.recipe.threads,
+            store=job.workspace.models,
+            advance=advance,
         )
+        whole, reason = refit(best, training)
     return (best, f"as it was judged. {reason}") if whole is None else (whole, "")

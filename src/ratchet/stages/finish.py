@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.contenders import Contender, PartedRows, latency
+from ratchet.contenders.base import Contender
+from ratchet.contenders.latency import latency
+from ratchet.contenders.rows import PartedRows
 from ratchet.stages.entrants import anchor, champion, family_of
 from ratchet.stages.job import Job, Json
 from ratchet.stages.sealed_test import challenges

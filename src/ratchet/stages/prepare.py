@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks import Context
 from ratchet.checks.text import check as find_in_texts
-from ratchet.contenders import FACTS, PartedRows
+from ratchet.contenders.rows import FACTS, PartedRows
 from ratchet.models.linear_defaults import guess_language
 from ratchet.prepare.changes import reasons
 from ratchet.prepare.clean import prepare as clean

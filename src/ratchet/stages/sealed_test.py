@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
-from ratchet.contenders import PartedRows
+from ratchet.contenders.rows import PartedRows
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Evidence, score
 from ratchet.stages.entrants import champion, family_of
