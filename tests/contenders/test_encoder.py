@@ -200,41 +200,6 @@ def test_an_embedding_is_judged_out_of_fold_refitted_and_served(
     assert summary["scores"]["champion"]["n"] == verdict["n"]
 
 
-@pytest.mark.parametrize("kind", ["encoder", "embedding"])
-def test_a_deep_champion_is_shrunk_refitted_and_augmented_on_all_folds(
-    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    """The linear baseline is blinded, so that the deep model stands when the later challengers come."""
-    deep = (
-        ENCODER.replace("epochs: 2", "epochs: 8")
-        if kind == "encoder"
-        else f"{{kind: embedding, name: enc, source: {checkpoint()}, max_tokens: 16}}"
-    )
-    if kind == "embedding":
-        monkeypatch.setattr("ratchet.train.embedding._run", _told)
-    blind = "baseline={features: [{unit: char, low: 8, high: 8}], C: 0.0001}"
-    told = ("export.tolerance=1", "export.disagreement=1")  # the vectors are invented, the graph's are not
-    made = recipe(f"{deep}, {{kind: eda, name: eda}}, {{kind: balance, name: bal}}", blind, "gate.margin=0.2", *told)
-    summary = run(made)
-    outcome = {verdict["name"]: verdict for verdict in summary["verdicts"]}
-    assert outcome["enc"]["promoted"]
-    n = summary["verdicts"][0]["n"]
-    assert {outcome[name]["n"] for name in ("enc", "eda", "bal")} == {n}
-    small = next(verdict for name, verdict in outcome.items() if name.endswith("-int8"))
-    assert small["n"] == n
-    assert Bundle.open(summary["bundle"]["path"]).manifest.model["refit_rows"] == n
-
-
-def _told(model: Any, texts: list[str]) -> Any:
-    """Vectors in which the label can be seen."""
-    width = len(model.labels)
-    found = np.random.default_rng(0).normal(scale=0.01, size=(len(texts), width)).astype(np.float32)
-    for row, text in enumerate(texts):
-        found[row, 0] = any(word in text for word in ("card", "arrive", "delivery", "post", "late"))
-        found[row, 1] = any(word in text for word in ("rate", "exchange", "currency", "price", "fee"))
-    return found
-
-
 def test_rows_that_are_judged_never_choose_the_epoch(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
