@@ -7,7 +7,6 @@ import json
 import zlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -58,7 +57,7 @@ class CentroidSpec(Section):
 
 
 class CentroidModel:
-    """Mean vectors of hashed character pairs; the probability falls with the distance."""
+    """Mean vectors of hashed words; the probability falls with the distance."""
 
     def __init__(self, labels: Sequence[str], means: npt.NDArray[np.float64]) -> None:
         self.labels, self.means = tuple(labels), means
@@ -80,8 +79,8 @@ class CentroidModel:
 def vectors(texts: Sequence[str], *, width: int) -> npt.NDArray[np.float64]:
     found = np.zeros((len(texts), width))
     for row, text in enumerate(texts):
-        for first, second in pairwise(text):
-            found[row, zlib.crc32((first + second).encode()) % width] += 1
+        for word in text.split():
+            found[row, zlib.crc32(word.encode()) % width] += 1
     return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
 
 
