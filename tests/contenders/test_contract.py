@@ -152,10 +152,8 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Callable[..., Recipe]:
-    def make(challengers: str, *overrides: str, rows: int = 240) -> Recipe:
+    def make(challengers: str, *overrides: str, rows: int = 300) -> Recipe:
         texts, labels = generate(rows, seed=5)
-        generator = np.random.default_rng(0)
-        labels = [label if generator.random() < 0.8 else labels[0] for label in labels]
         with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True)])
         text = f"data: {{files: [t.csv]}}\nthreads: 1\nsplit: {{near: false}}\nchallengers: [{challengers}]\n"
