@@ -39,7 +39,7 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
 from ratchet.contenders import Contender, PartedRows, refit
 from ratchet.gate.ledger import Ledger
-from ratchet.gate.paired_tests import mcnemar
+from ratchet.gate.proportions import mcnemar
 from ratchet.models.checkpoints import ENGLISH_PACKAGE, locate
 from ratchet.models.linear_defaults import default_specs
 from ratchet.pipeline import run

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 
 from ratchet.bundle.predict import Predictor
 from ratchet.errors import WorkspaceError
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
-from ratchet.gate.metrics import Evidence
 from ratchet.models.linear import LinearModel
 from ratchet.models.linear_fit import Corpus
 from ratchet.prepare.parts import Parts
@@ -205,7 +205,7 @@ class Contender:
         if seeds and further.is_file():
             probability = np.concatenate([probability[None], self._array(SEEDS)])
         places = self.placed(rows)
-        return Evidence(
+        return Evidence.of_classes(
             name=self.name,
             rows=places,
             truth=rows.truth[places],
