@@ -33,7 +33,7 @@ def _accuracy(evidence: Evidence) -> float:
 
 
 def _compare_accuracy(a: Evidence, b: Evidence, setting: Setting) -> Paired:
-    return compare_rows(a, b, _right, setting)
+    return compare_rows(a, b, _right, setting, unskewed=False)
 
 
 def _accuracy_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:

@@ -66,14 +66,17 @@ def over_seeds(evidence: Evidence, rows: Callable[[Evidence], Floats]) -> Floats
     return mean
 
 
-def compare_rows(a: Evidence, b: Evidence, rows: Callable[[Evidence], Floats], setting: Setting) -> Paired:
+def compare_rows(
+    a: Evidence, b: Evidence, rows: Callable[[Evidence], Floats], setting: Setting, *, unskewed: bool = True
+) -> Paired:
     """The test of a mean over rows: McNemar's where every row of both is 0 or 1, else sign flips and t."""
     first, second = over_seeds(a, rows), over_seeds(b, rows)
     difference = first - second
     if not a.seeds and not b.seeds and _zero_or_one(first) and _zero_or_one(second):
         wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
         return replace(mcnemar(wins, losses, len(difference)), influence=difference - difference.mean())
-    return mean_difference(difference, seed=setting.seed, draws=setting.draws)
+    found = mean_difference(difference, seed=setting.seed, draws=setting.draws)
+    return found.unskewed() if unskewed else found
 
 
 def row_interval(scores: Floats, alpha: float, seed: int) -> tuple[float, float]:

@@ -77,6 +77,24 @@ class Paired:
         """The same test when the variance is ``factor`` times what it took, with so many degrees of freedom."""
         return replace(self, variance=self.variance * max(factor, 1.0), freedom=min(self.freedom, freedom))
 
+    def unskewed(self) -> Paired:
+        """The same test where rows against the claim are few and large: z-scores are lowered as their skewness asks.
+
+        The transformation is that of Hall 1992, "On the removal of skewness by transformation", Journal of the Royal
+        Statistical Society B 54; it is used only where it speaks against the claim, so a symmetric law loses nothing.
+        """
+        spread, root = float((self.influence**2).mean()), math.sqrt(len(self.influence))
+        skewness = float((self.influence**3).mean()) / spread**1.5 / root if spread else 0.0
+
+        def score(value: float) -> float:
+            z = self.score(value)
+            if not skewness or math.isinf(z):
+                return z
+            even = z + skewness * (2 * z**2 + 1) / 6 + skewness**2 * z**3 / 27
+            return max(min(z, even), 0.0) if z > 0 else min(max(z, even), 0.0)
+
+        return replace(self, score=score)
+
     def _tail(self, z: float) -> float:
         if self.doubt:
             return 1.0
