@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ratchet.gate.means import log_ratio, mean_difference
+from ratchet.gate.means import few_decide, log_ratio, mean_difference, relative_saving
 
 
 def test_sign_flips_agree_with_scipy() -> None:
@@ -56,3 +56,46 @@ def test_sizes_are_exact() -> None:
     assert (found.estimate, found.at_most(), found.test) == (0.75, 0.0, "exact")
     assert found.lower(0.01) == pytest.approx(0.75)
     assert log_ratio(np.array([10.0]), np.array([10.0])).at_most() == 0.5
+
+
+def test_a_saving_is_tested_as_fieller_says() -> None:
+    """The bound is where the mean of (1 - v) champion - challenger is just rejected by Student's t, one worst row more."""
+    rng = np.random.default_rng(0)
+    champion, challenger = rng.gamma(4, 1, size=80), rng.gamma(4, 0.6, size=80)
+    found = relative_saving(challenger, champion)
+    assert found.estimate == pytest.approx(1 - challenger.mean() / champion.mean())
+    bound = found._bound(0.05, side=-1)
+    saved = (1 - bound) * champion - challenger
+    worst = -np.abs(saved).max()
+    shifted, spread = (saved.sum() + worst) / 81, np.sqrt(80 * saved.var(ddof=1) + (worst - saved.mean()) ** 2) / 81
+    assert shifted / spread == pytest.approx(stats.norm.isf(0.05), abs=1e-3)
+    plain = stats.ttest_1samp((1 - bound) * champion - challenger, 0, alternative="greater").pvalue
+    assert 0.01 < plain < 0.05
+
+
+def test_the_influence_on_a_saving_is_what_is_lost_without_a_row() -> None:
+    rng = np.random.default_rng(1)
+    champion, challenger = rng.gamma(4, 1, size=200), rng.gamma(4, 0.6, size=200)
+    found = relative_saving(challenger, champion)
+    for row in range(0, 200, 40):
+        keep = np.arange(200) != row
+        without = relative_saving(challenger[keep], champion[keep]).estimate
+        assert 199 * (found.estimate - without) == pytest.approx(found.influence[row], rel=0.05, abs=0.01)
+
+
+def test_a_champion_that_takes_nothing_cannot_be_undercut() -> None:
+    found = relative_saving(np.ones(30), np.zeros(30))
+    assert "takes nothing" in found.doubt
+    assert found.at_most() == 1.0
+
+
+def test_few_rows_that_decide_are_named() -> None:
+    calm = np.random.default_rng(2).gamma(2, 1, size=100)
+    wild = calm.copy()
+    wild[3] = 1e6
+    assert few_decide(calm, wild) == few_decide(wild, calm) == "1 row of 100 decides it"
+    wild[4] = 1e6
+    assert few_decide(calm, wild) == "2 rows of 100 decide it"
+    assert few_decide(calm, calm[::-1]) == ""
+    assert few_decide(calm, calm + (np.arange(100) < 3) * 1e-6) == ""
+    assert few_decide(np.zeros(9), np.zeros(9)) == ""

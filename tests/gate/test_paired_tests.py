@@ -40,3 +40,26 @@ def test_rows_that_belong_together_are_one_unit() -> None:
 def test_a_permutation_tail_goes_below_its_resolution() -> None:
     scores = np.random.default_rng(8).normal(1, 1, size=200)
     assert 0 < mean_difference(scores, draws=999).at_most() < 1e-20
+
+
+def test_skewness_is_taken_off_only_where_it_flatters() -> None:
+    """A law whose rare losses are large is called better too often by t, and not by its unskewed form."""
+    rng = np.random.default_rng(0)
+    plain, even = 0, 0
+    for _ in range(600):
+        scores = np.where(rng.random(60) < 0.08, -1.0, 0.08 / 0.92) + rng.normal(scale=0.05, size=60)
+        found = mean_difference(scores, draws=499)
+        plain += found.at_most() <= 0.05
+        even += found.unskewed().at_most() <= 0.05
+        assert found.unskewed().at_most() >= found.at_most() or found.estimate < 0
+    assert plain > 0.08 * 600
+    assert even < 0.05 * 600 + 2 * (600 * 0.05 * 0.95) ** 0.5
+    symmetric = np.concatenate([scores, -scores]) + 0.1
+    same = mean_difference(symmetric)
+    assert same.unskewed().at_most() == pytest.approx(same.at_most(), rel=1e-9)
+
+
+def test_a_bound_beyond_all_values_is_still_a_figure() -> None:
+    found = mean_difference(np.array([1.0]))
+    assert math.isfinite(found.lower(0.05))
+    assert found.lower(0.05) < -1e100

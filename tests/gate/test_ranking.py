@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from ratchet.gate.ranking import auc, auc_difference, delong_interval
+from ratchet.gate.ranking import (
+    _rank_influence,
+    auc,
+    auc_difference,
+    delong_interval,
+    spearman,
+    spearman_difference,
+    spearman_interval,
+)
 
 
 def test_auc_is_scikit_learns_with_ties() -> None:
@@ -36,3 +45,43 @@ def test_ten_positives_tell_nothing_about_a_ranking() -> None:
     found = auc_difference(truth, generator.normal(size=200) + 5 * truth, generator.normal(size=200))
     assert "10 rows" in found.doubt
     assert found.at_most() == found.at_most(-0.5) == 1.0
+
+
+def ranked(n: int, *, ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(n)
+    truth = rng.normal(size=n)
+    sides = [truth + spread * rng.normal(size=n) for spread in (0.6, 1.0)]
+    first, second, third = (np.round(side) if ties else side for side in (truth, *sides))
+    return first, second, third
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_spearman_is_scipys_and_its_influence_that_of_a_row_left_out(ties: bool) -> None:
+    truth, scores, _ = ranked(400, ties=ties)
+    value, influence = _rank_influence(truth, scores)
+    assert value == spearman(truth, scores) == pytest.approx(stats.spearmanr(truth, scores).statistic)
+    for row in range(0, 400, 25):
+        keep = np.arange(400) != row
+        without = stats.spearmanr(truth[keep], scores[keep]).statistic
+        assert 399 * (value - without) == pytest.approx(influence[row], abs=0.03)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_error_of_a_rank_correlation_is_the_bootstraps(ties: bool) -> None:
+    truth, first, second = ranked(300, ties=ties)
+    found = spearman_difference(truth, first, second)
+    rng = np.random.default_rng(0)
+    draws = []
+    for _ in range(1_000):
+        i = rng.integers(0, 300, size=300)
+        draws.append([stats.spearmanr(truth[i], side[i]).statistic for side in (first, second)])
+    one, other = np.array(draws).T
+    error = (found.estimate - found._bound(0.05, side=-1)) / stats.t.isf(0.05, 298)
+    assert error == pytest.approx((one - other).std(), rel=0.12)
+    assert spearman_interval(truth, first) == pytest.approx(tuple(np.quantile(one, [0.025, 0.975])), abs=0.02)
+
+
+def test_nineteen_rows_tell_nothing_about_ranks() -> None:
+    truth, first, second = ranked(19, ties=False)
+    assert "19 rows; a rank correlation needs 20" in spearman_difference(truth, first, second).doubt
+    assert spearman_interval(np.arange(9.0), np.arange(9.0)) == (1.0, 1.0)

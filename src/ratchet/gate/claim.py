@@ -116,7 +116,7 @@ def sentence(finding: Finding, level: float) -> str:
     words = f"{finding.metric} {metric.told(finding.estimate)} [{low}, {high}]{unit}"
     if finding.test.startswith(SAVING):
         words += f" saved, {_times(finding.estimate)} [{_times(finding.low)}, {_times(finding.high)}] times less"
-        words += f" of {finding.factor:g} claimed" if finding.factor > 1 else ""
+        words += f", {finding.factor:g} claimed" if finding.factor > 1 else ""
     if finding.claim == "noninferior":
         words += f", margin {finding.margin * metric.scale:g}, {_p(finding.p_margin)} of {level:.2g}"
     else:
