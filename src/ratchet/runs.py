@@ -9,9 +9,9 @@ from typing import Any
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import WorkspaceError
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
 from ratchet.gate.legacy import words as words_before
-from ratchet.gate.metrics import Evidence
 from ratchet.gate.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.predictions import pair_files
 from ratchet.prepare.saved import ROWS

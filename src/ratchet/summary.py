@@ -17,9 +17,10 @@ from ratchet.checks.context import counted
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import optimism
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import Challenge as Judged
 from ratchet.gate.ledger import Record
-from ratchet.gate.metrics import METRICS, Evidence, score
+from ratchet.gate.metrics import named, score
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Verdict, compare
 from ratchet.recipe.sections import Recipe
@@ -191,7 +192,7 @@ def bet_lines(summary: Json) -> list[str]:
     bet = summary.get("best_bet")
     if not bet:
         return []
-    scale, unit = METRICS[bet["metric"]].scale, METRICS[bet["metric"]].unit
+    scale, unit = named(bet["metric"])[0].scale, named(bet["metric"])[0].unit
     rows = f", about {bet['rows_needed']:,} rows would decide (there are {bet['n']:,})" if bet["rows_needed"] else ""
     return [
         f"{bet['name']} looks better than {bet['against']} but is not proven: {bet['estimate'] * scale:+.2f} "

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.checks.context import Context
-from ratchet.gate.paired_tests import wilson
+from ratchet.gate.proportions import wilson
 from ratchet.prepare.stratify import assign
 from ratchet.text.columns import Rows
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import WorkspaceError
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
-from ratchet.gate.metrics import Evidence
 from ratchet.models.model import Predictor
 from ratchet.models.runtimes import load_model_folder
 from ratchet.prepare.saved import load_dataset
@@ -134,7 +134,7 @@ class Contender:
         if seeds and further.is_file():
             probability = np.concatenate([probability[None], self._array(SEEDS)])
         places = self.placed(rows)
-        return Evidence(
+        return Evidence.of_classes(
             name=self.name,
             rows=places,
             truth=rows.truth[places],

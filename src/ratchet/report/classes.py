@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ratchet.gate.paired_tests import wilson
+from ratchet.gate.proportions import wilson
 from ratchet.report.content import Confusion
 
 

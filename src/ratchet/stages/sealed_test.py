@@ -5,8 +5,9 @@ from __future__ import annotations
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
 from ratchet.contenders.rows import PartedRows
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metrics import Evidence, score
+from ratchet.gate.metrics import score
 from ratchet.stages.entrants import champion, family_of
 from ratchet.stages.job import Job, Json
 
@@ -23,7 +24,7 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Json:
         body = {"run": job.run, "seal": rows.seal, "champion": best.name, "bundle": bundle.sha256}
         job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{bundle.sha256}")
         probability = load_model(bundle, threads=job.recipe.threads).predict(rows.texts(test))
-        evidence = Evidence(name=best.name, rows=test, truth=rows.truth[test], probability=probability)
+        evidence = Evidence.of_classes(name=best.name, rows=test, truth=rows.truth[test], probability=probability)
         scores = [score(evidence, metric).to_dict() for metric in job.recipe.gate.metrics]
         records = job.ledger.records()
         openings = [r.time for r in records if r.kind == "test-opened" and r.body["seal"] == rows.seal]
