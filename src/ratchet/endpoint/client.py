@@ -295,11 +295,12 @@ def response_format(labels: Sequence[str]) -> dict[str, object]:
 
 def cost(counted: tuple[int, int], *, price: EndpointPrice) -> float:
     """What so many tokens of prompt and of answer cost."""
-    return (counted[0] * price.input + counted[1] * price.output) / 1e6
+    of_prompt, of_answer = counted
+    return (of_prompt * price.input + of_answer * price.output) / 1e6
 
 
 def worst_case(prompt: Prompt, *, price: EndpointPrice, max_tokens: int) -> float:
-    """The most a request can cost: a token for each byte of the prompt, below which no tokenizer goes, and the longest answer."""
+    """The most a request can cost: a token for each byte of the prompt, which no tokenizer exceeds, and the longest answer."""
     size = sum(len(message["content"].encode("utf-8", "surrogatepass")) + _AROUND_BYTES for message in prompt.messages)
     return cost((size, max_tokens), price=price)
 
@@ -308,7 +309,7 @@ def pause(tries: int, *, after: float | None) -> float:
     """Seconds before the next try: twice as long each time, half of it random (so that threads do not come back together),
     at least what the server asks for, and never over a minute.
     """
-    own = min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT) * random.uniform(0.5, 1.0)
+    own = min(_FIRST_WAIT * 2.0**tries, _LONGEST_WAIT) * random.uniform(0.5, 1.0)
     return min(max(own, after or 0.0), _LONGEST_WAIT)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -54,18 +55,19 @@ _NAMES = (
         "回答",
     ),
 )
-_PREFIX = re.compile(
-    rf"(?:the |final |my |最终|我的)*(?:{'|'.join(sorted(_NAMES, key=len, reverse=True))})[\"'*”]*\s*(?:is\b|[:=是为])[:]?\s*"
-)
+_ANY_NAME = "|".join(sorted(_NAMES, key=len, reverse=True))
+_PREFIX = re.compile(rf"(?:the |final |my |最终|我的)*(?:(?:{_ANY_NAME})[\"'*”]*)+\s*(?:is\b|[:=是为])[:]?\s*")
 _AROUND = " \t\r\n\"'`*_“”‘’「」『』《》【】()[]<>.,;:!?。、,;:!?…"
 _DENIES = re.compile(
-    r"(?:\bnot|n't|n’t|\bno|\bnon|\bnever|\bneither|\bnor|不是|并非|并不|不|非|没有|无|别|未)(?:\W|\b(?:an?|the)\b)*\Z"
+    r"(?:\bnot|n't|n’t|\bno|\bnon|\bnever|\bneither|\bnor|不是|并非|并不|不|非|没有|无|未)(?:\W|\b(?:an?|the)\b)*\Z"
 )
 _ITEM = re.compile(r"\A(?:[-*•·]|\d{1,3}[.)、])\s*")
 _BETWEEN = re.compile(r"[,、;\n|]|\s/\s")
+_PERCENT = re.compile(r"百分之([\d.]+)")
+_CHINESE = re.compile("([〇零一二三四五六七八九十])(?:分|星|级|个|颗星)?")
 _NONE = ("none", "no label", "no labels", "empty", "无", "没有", "空")
 _NUMBER = re.compile(
-    r"(?<![\w.])[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d{1,3})?\s?(?:万亿|千万|百万|[%百千万亿])?(?![a-z]|\.?\d)"
+    r"(?<![a-z0-9_.])[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d{1,3})?\s?(?:万亿|千万|百万|[%百千万亿])?(?![a-z]|\.?\d)"
 )
 
 
@@ -166,9 +168,9 @@ class _Json:
 
 def _json(text: str) -> _Json | None:
     """What a reply in JSON answers with, of an object the value of its only or its telling key; ``None``: it is no JSON."""
-    start, end = min((text.find(mark) % (len(text) + 1) for mark in "{["), default=0), max(map(text.rfind, "}]"))
-    inside = text[start : end + 1]
-    if not inside or len(text) > _LONGEST:
+    listed = text.startswith("[") and text.endswith("]")
+    inside = text if listed else text[text.find("{") : text.rfind("}") + 1]
+    if not inside.strip() or len(text) > _LONGEST:
         return None
     try:
         value = json_value(inside, object_pairs_hook=_once)
@@ -198,7 +200,7 @@ def _labels_of(given: object, labels: Sequence[str]) -> Parsed[tuple[str, ...]]:
 
 
 def _written(value: object) -> str:
-    return value if isinstance(value, str) else {None: "", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload, no-any-return]
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _only(found: Parsed[tuple[str, ...]]) -> Parsed[str]:
@@ -269,7 +271,9 @@ def _number_in(text: str) -> Parsed[float]:
 
     from ratchet.checks.validators import numbers
 
-    plain = _unprefixed(normalise(text)[:_LONGEST])
+    plain = _PERCENT.sub(r"\1%", _unprefixed(normalise(text)[:_LONGEST]))
+    if chinese := _CHINESE.fullmatch(plain.strip(_AROUND)):
+        return Parsed(value=unicodedata.numeric(chinese[1]))
     found = [match[0].strip() for match in _NUMBER.finditer(plain) if any(c.isdigit() for c in match[0])]
     if len(found) != 1:
         return Parsed(reason=SEVERAL_NUMBERS if found else NO_NUMBER)

@@ -15,6 +15,40 @@ _LONG_RUN = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16}")
 """So many letters and digits on end are in keys, not in the names of variables."""
 
 
+def _no_base(url: str) -> str:
+    """What is wrong with it; never quotes it, as it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        return "this is no URL"
+    if not url.isprintable() or " " in url or not port_is_fine:
+        return "this is no URL"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "this one does not begin with http:// or https:// and a host"
+    if parts.username is not None or parts.password is not None:
+        return "this one holds a user or a password"
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        return "this one has a ? or a #"
+    if parts.path.rstrip("/").endswith("/completions"):
+        return "this one ends with /completions"
+    return ""
+
+
+def _no_template(source: str) -> str:
+    """What is wrong with it."""
+    if not source:
+        return ""
+    import jinja2
+    from jinja2.sandbox import SandboxedEnvironment
+
+    try:
+        SandboxedEnvironment().parse(source)
+    except jinja2.TemplateSyntaxError as error:
+        return f"line {error.lineno} has a mistake: {str(error.message).rstrip('.')}"
+    return ""
+
+
 class EndpointPrice(Section):
     """What the endpoint costs, in any currency."""
 
@@ -60,7 +94,7 @@ class EndpointSpec(Section):
     max_tokens: int = Field(default=256, ge=1, le=1_000_000)
     """Longest answer in tokens; a longer one is cut and counts as failed."""
     structured: bool = False
-    """Ask for JSON with one of the task's labels (``response_format``); where the server refuses that, the prompt alone asks."""
+    """Ask for JSON with one of the task's labels (``response_format``); where a server refuses that, the prompt alone asks."""
     concurrency: int = Field(default=4, ge=1, le=64)
     """Requests at the same time."""
     timeout: float = Field(default=60.0, gt=0, le=3600)
@@ -124,34 +158,3 @@ class JudgeSpec(Section):
         if not self.rubric.strip() and self.model_fields_set:
             raise ValueError("rubric must say what makes an answer good but is empty.")
         return self
-
-
-def _no_base(url: str) -> str:
-    """What is wrong with it; never quotes it, as it may hold a password."""
-    try:
-        parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        return "this is no URL"
-    if not url.isprintable() or " " in url or not port_is_fine:
-        return "this is no URL"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "this one does not begin with http:// or https:// and a host"
-    if parts.username is not None or parts.password is not None:
-        return "this one holds a user or a password"
-    if parts.query or parts.fragment or "?" in url or "#" in url:
-        return "this one has a ? or a #"
-    if parts.path.rstrip("/").endswith("/completions"):
-        return "this one ends with /completions"
-    return ""
-
-
-def _no_template(source: str) -> str:
-    import jinja2
-    from jinja2.sandbox import SandboxedEnvironment
-
-    try:
-        SandboxedEnvironment().parse(source)
-    except jinja2.TemplateSyntaxError as error:
-        return f"line {error.lineno} has a mistake: {str(error.message).rstrip('.')}"
-    return ""
