@@ -26,7 +26,11 @@ from ratchet.workspace.workspace import writing
 _VERSION = 1
 _WAIT = 30.0
 """Seconds to wait for another process that writes."""
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
+_OF_THE_MACHINE = (
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR),
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
+)
+"""What says nothing about the file; anything else that fails when it is opened is damage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +213,7 @@ def _aside(path: Path) -> Path:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGE
+    return (error.sqlite_errorcode & 0xFF) not in _OF_THE_MACHINE
 
 
 @contextmanager

@@ -71,7 +71,8 @@ def complaint(body: bytes, *, hide: Hide = str) -> str:
     except ValueError:
         return ""
     if isinstance(value, dict):
-        return _message(value.get("error") or value.get("detail") or value.get("message") or "", hide)
+        said = value.get("error") or value.get("detail") or value.get("message")
+        return _message(said, hide) if said else ""
     return ""
 
 
