@@ -15,7 +15,6 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Self
 
 from ratchet.endpoint.reply import Reply
@@ -104,9 +103,7 @@ class Cache:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _anew(self) -> sqlite3.Connection:
@@ -213,7 +210,8 @@ def _aside(path: Path) -> Path:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return (error.sqlite_errorcode & 0xFF) not in _OF_THE_MACHINE
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # text that is no UTF-8 has none
+    return (code & 0xFF) not in _OF_THE_MACHINE
 
 
 @contextmanager
