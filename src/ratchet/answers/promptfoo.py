@@ -54,6 +54,8 @@ def read_promptfoo(found: object, *, path: Path, part: str = "") -> AnswerFile:
 
 def of_results(results: Sequence[Result], *, path: Path, part: str = "") -> AnswerFile:
     """As :func:`read_promptfoo`, from the results themselves."""
+    if not results:
+        return of_answers([], path=path, format="promptfoo", model="")
     names = _names(results)
     chosen = one_of([*dict.fromkeys(names)], _meant(names, results, part), path=path, what="contender")
     mine = [result for result, name in zip(results, names, strict=True) if name == chosen]

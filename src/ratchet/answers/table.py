@@ -139,7 +139,7 @@ def _answer(cells: Mapping[str, Sequence[str | None]], roles: Mapping[str, str],
 
 def _epoch(cell: str | None, *, row: int, path: Path) -> int:
     number = 0.0 if cell is None else number_of(cell)
-    if number != number or number < 0 or number != int(number):
+    if number < 0 or not number.is_integer():
         raise DataError(
             f"The epoch of row {row + 1:,} of {path} must be a whole number from 0 but is {cell!r}.",
             next_step="Number the answers to one row 0, 1, 2 and so on.",

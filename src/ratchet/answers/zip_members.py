@@ -69,7 +69,7 @@ class Members:
             )
         try:
             data = self._zstandard(info) if info.compress_type == _ZSTANDARD else self._package.read(info)
-        except _BROKEN as problem:
+        except (*_BROKEN, OSError) as problem:
             raise self._damaged(info.filename, f"cannot be unpacked: {problem}") from None
         if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
             raise self._damaged(info.filename, "is damaged")
