@@ -111,7 +111,7 @@ def _filter(sample: Mapping[str, Any]) -> str:
 
 
 def _sound(sample: Mapping[str, Any], *, number: int, file: Path) -> bool:
-    if is_sample(sample) and isinstance(sample["filtered_resps"], list):
+    if is_sample(sample) and isinstance(sample["filtered_resps"], list) and name_of(sample["doc_id"]):
         return True
     raise DataError(
         f"Line {number:,} of {file} must be a sample with 'doc_id' and a list 'filtered_resps' but is not.",
