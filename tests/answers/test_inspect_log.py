@@ -188,3 +188,14 @@ def test_a_part_is_refused_where_there_is_one_model(tmp_path: Path) -> None:
     assert read_answers(path, part="openai/gpt-4o").model == "openai/gpt-4o"
     with pytest.raises(DataError, match="Leave out #other"):
         read_answers(path, part="other")
+
+
+def test_a_newer_version_is_refused_and_its_pieces_are_no_samples(tmp_path: Path) -> None:
+    path = packed(tmp_path / "l.eval", SAMPLES)
+    with zipfile.ZipFile(path, "a") as package:
+        package.writestr("samples/9_epoch_1/messages/0.json", "[]")
+    assert len(read_answers(path)) == 4
+    newer = tmp_path / "l.json"
+    newer.write_text(json.dumps(HEADER | {"version": 3, "samples": SAMPLES}))
+    with pytest.raises(DataError, match="must be a log of version 2 or before but is of version 3"):
+        read_answers(newer)

@@ -91,6 +91,10 @@ def test_a_folder_has_the_newest_samples_of_each_task(jsonl: Callable[..., Path]
     jsonl("out/m/samples_b_2025-03-04T10-11-12.3.jsonl", rows)
     found = read_answers(tmp_path / "out", part="strict")
     assert (found.ids, found.answers) == (("a/0", "b/0"), ("new", "strict"))
+    for task in "ab":
+        jsonl(f"one/samples_{task}_2025-03-04T10-11-12.3.jsonl", [generated(0, "x")])
+    with pytest.raises(DataError, match="one of 'none' but got 'loose'"):
+        read_answers(tmp_path / "one", part="loose")
     jsonl("out/other/samples_a_2025-03-04T10-11-12.3.jsonl", [generated(0, "x")])
     with pytest.raises(DataError, match="samples of one model but has 2: 'm', 'other'"):
         read_answers(tmp_path / "out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from ratchet.errors import DataError
 
 _HEADERS = ("header.json", "_journal/start.json")
 """The second is all that a log has whose run did not end."""
+_SAMPLE = re.compile(r"samples/.+_epoch_\d+\.json", re.DOTALL)
+_NEWEST = 2
+"""The version of the format that is known; version 3 has samples in pieces."""
 _GRADES = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _ATTACHED = ("attachment://", "tc://")
 
@@ -60,13 +64,19 @@ def read_inspect(found: object, *, path: Path) -> AnswerFile:
 
 def _samples(members: Members) -> Iterable[tuple[str, object]]:
     for name in members.names:
-        if name.startswith("samples/") and name.endswith(".json"):
+        if _SAMPLE.fullmatch(name):
             yield name, members.json(name)
 
 
 def _of_samples(
     samples: Iterable[tuple[str, object]], *, log: Mapping[str, Any], path: Path, notes: list[str]
 ) -> AnswerFile:
+    version = number_of(log.get("version", _NEWEST))
+    if version > _NEWEST:
+        raise DataError(
+            f"{path} must be a log of version {_NEWEST} or before but is of version {version:.0f}.",
+            next_step="Write it again with `inspect log convert --to json`.",
+        )
     answers = [_answer(object_of(sample), name=name, path=path) for name, sample in samples]
     status = name_of(log.get("status"))
     if status not in (None, "success", "started"):

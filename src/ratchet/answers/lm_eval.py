@@ -70,11 +70,13 @@ def read_lm_eval(files: Sequence[Path], *, path: Path, part: str = "") -> Answer
     found: list[Answer] = []
     notes: list[str] = []
     unread: set[str] = set()
+    filters: dict[str, None] = {}
     for file in files:
         samples = [sample for number, sample in lines(file) if _sound(sample, number=number, file=file)]
         if not samples:
             raise DataError(f"{file} must have samples but has none.", next_step="Check that the run finished.")
         choices = [*dict.fromkeys(_filter(sample) for sample in samples)]
+        filters.update(dict.fromkeys(choices))
         wanted = choices[0] if len(choices) == 1 and len(files) > 1 else part
         chosen = one_of(choices, wanted, path=file, what="filter")
         task = f"{_task(file)}/" if len(files) > 1 else ""
@@ -83,6 +85,8 @@ def read_lm_eval(files: Sequence[Path], *, path: Path, part: str = "") -> Answer
                 found.extend(_answers(sample, task=task, unread=unread))
         if any(_choices(sample) for sample in samples):
             notes.append(f"Answers of {file.name} are the numbers of the most likely choices.")
+    if part:
+        one_of([*filters], part, path=path, what="filter")
     if unread:
         notes.append(f"Scores that are no single number are left out: {', '.join(sorted(unread))}.")
     return of_answers(found, path=path, format="lm-eval", model=_model(files[0]), notes=notes)
