@@ -117,6 +117,7 @@ def test_ids_that_were_numbered_anew_are_refused(answers: Make) -> None:
     with pytest.raises(DataError, match="must name the same rows but 2 of 2 texts differ, answer 1 before the others"):
         match(one, other)
     assert said(match(one, other, by="content"), one, other) == [("a", "A"), ("b", "B")]
+    assert said(match(one, other, by="id"), one, other) == [("a", "B"), ("b", "A")]
 
 
 def test_right_answers_must_agree(answers: Make) -> None:

@@ -117,8 +117,8 @@ def match(
         first: answers of one model.
         second: answers of another one.
         rows: the rows that count; answers to others are foreign.
-        by: ``id``, ``content``, or ``auto``: by id where both have one for each row and share some, else by content,
-            else by place.
+        by: ``id``, ``content``, or ``auto``: by id where both have one for each row and share some, and the texts are the
+            same; else by content; else by place. ``id`` does not look at the texts, which prompts may wrap.
         most_missing: share of the rows that may have no answer, or answers that may have no row, in each file.
 
     Raises:
@@ -156,7 +156,7 @@ def match_rows(
     own = _file_keys(file, way=way, labelled=_labelled(file, rows, way=way))
     wanted = _keys(rows, way=way, labelled=_labelled(file, rows, way=way))
     side = _assigned(file, own, wanted, way=way)
-    if way == "id":
+    if way == "id" and by == "auto":
         _same_content(file, rows, side)
     missing = len(rows) - len({int(row) for n, row in zip(side.answers, side.cluster, strict=True) if file.answers[n]})
     side = replace(side, missing=missing)
@@ -341,7 +341,7 @@ def _same_content(file: AnswerFile, rows: Rows, side: Side) -> None:
         raise DataError(
             f"The ids of {file.path} and {rows.name} must name the same rows but {len(different):,} of {len(pairs):,} texts "
             f"differ, answer {int(side.answers[different[0]]) + 1:,} before the others.",
-            next_step="Match by content, or give both the ids of the same table.",
+            next_step="Match by content; or by id alone, if the ids are of one table and only the prompts around them differ.",
         )
 
 

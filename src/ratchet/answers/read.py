@@ -37,9 +37,9 @@ def read_answers(path: Path, *, part: str = "", columns: Columns | None = None, 
     Raises:
         DataError: there is no such file, it is damaged, it holds no answers, or it holds several parts and none is named.
     """
-    if not path.exists() and "#" in path.name:
-        name, _, part = path.name.partition("#")
-        path = path.with_name(name)
+    file, _, named = str(path).partition("#")
+    if named and not path.exists() and Path(file).exists():
+        path, part = Path(file), named
     if not path.exists():
         raise DataError(f"{path} must be a file of answers but is not there.", next_step="Check the path.")
     found = _of_another_tool(path, part=part)
