@@ -16,6 +16,7 @@ from ratchet.cli.check import check, data
 from ratchet.errors import RatchetError
 from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo, survive_any_locale
+from ratchet.stages.names import UNTIL
 
 if TYPE_CHECKING:
     from ratchet.gate.verdict import Kind
@@ -57,7 +58,7 @@ def cli(debug: bool) -> None:
 @_recipe
 @_set_flag
 @click.option("--wait", is_flag=True, help="Wait for a run that uses the workspace, instead of refusing.")
-@click.option("--until", type=click.Choice(["check", "prepare", "train"]), help="Stop after this stage.")
+@click.option("--until", type=click.Choice([*UNTIL]), help="Stop after this stage.")
 @arguments.as_json
 def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None, as_json: bool) -> None:
     """Go the whole road: check, prepare, baseline, challengers, compress, export, test, report.
@@ -125,13 +126,14 @@ def schema() -> None:
 def runs(workspace: Path, as_json: bool) -> None:
     """List the runs of a workspace, the newest last."""
     from ratchet.runs import list_runs
-    from ratchet.summary import told
+    from ratchet.versions.log import version_label
 
     found = list_runs(workspace)
     if as_json:
         return _print_json(found)
     keys = ("run", "name", "data", "status", "champion", "test", "seconds")
-    rows = [tuple(str(run[key]) for key in keys) for run in (known | {"data": told(known)} for known in found)]
+    labelled = [run | {"data": version_label(run["version"], run["tags"])} for run in found]
+    rows = [tuple(str(run[key]) for key in keys) for run in labelled]
     Screen(sys.stdout).table("Runs", ("run", "recipe", "data", "status", "champion", "sealed test", "seconds"), rows)
     if not rows:
         echo("No run yet.")
@@ -144,7 +146,8 @@ def runs(workspace: Path, as_json: bool) -> None:
 @arguments.as_json
 def show(run_id: str, workspace: Path, as_json: bool) -> None:
     """Show one run: RUN is its id, the beginning of it, or `last`."""
-    from ratchet.runs import load_summary, tell
+    from ratchet.report.run_terminal import tell
+    from ratchet.runs import load_summary
 
     summary = load_summary(workspace, run_id)
     if as_json:

@@ -30,6 +30,7 @@ from ratchet.recipe.sections import BalanceSpec, BlendSpec, Challenger, EdaSpec,
 from ratchet.stages.contest import contest
 from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of
 from ratchet.stages.job import Job, Json, skip, train_once
+from ratchet.stages.names import Stage
 from ratchet.workspace.finished import key_of
 
 BEFORE = " (before)"
@@ -45,7 +46,7 @@ def baseline(job: Job, rows: PartedRows, beside: Sequence[Challenger], *, later:
     On a small table the other contenders that cost seconds stand ``beside`` it: all must beat the first champion, and the
     best of those that do takes the place.
     """
-    with job.stage("baseline") as skipped:
+    with job.stage(Stage.BASELINE) as skipped:
         family, seed = family_of(rows), job.recipe.seed
         key = key_of("majority", content(job, rows), seed)
         train = partial(train_linear, rows=rows, name="majority", spec="majority", seed=seed)
@@ -65,7 +66,7 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
     before = job.ledger.champion_before(family_of(rows))
     if before is None:
         return
-    with job.stage("challengers") as skipped:
+    with job.stage(Stage.CHALLENGERS) as skipped:
         of = Contender.load(job.workspace.models / before.contender.key)
         name = f"{of.name.removesuffix(BEFORE)}{BEFORE}"
         trained, left_out = trained_in(of)
@@ -133,7 +134,7 @@ def challenge(job: Job, rows: PartedRows, specs: Sequence[Challenger], *, later:
     """Train challengers, then judge them together: the best of those that are proven better is the next champion."""
     if not specs:
         return
-    with job.stage("challengers") as skipped:
+    with job.stage(Stage.CHALLENGERS) as skipped:
         entrants = [entrant for spec in specs if (entrant := _entrant(job, rows, spec)) is not None]
         contest(job, rows, entrants, skipped, later=later)
 
@@ -177,7 +178,7 @@ def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
 
 def compress(job: Job, rows: PartedRows) -> None:
     """Smaller forms of the champion: one is promoted when it is not worse by the margin, and smaller."""
-    with job.stage("compress") as skipped:
+    with job.stage(Stage.COMPRESS) as skipped:
         methods = job.recipe.compress.methods
         for number, method in enumerate(methods):
             of = champion(job, rows)
