@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ratchet.checks import CHECKS, Check, Context, Finding, run_checks
+from ratchet.checks import CHECKS, Check, Context, Finding, Health, run_checks
 from ratchet.checks import registry as registry_module
 from ratchet.checks.finding import ID, SEVERITIES
 from ratchet.errors import DataError, RatchetError
@@ -246,3 +246,13 @@ def test_wrong_rules_are_refused_before_anything_runs(chinese: Dataset) -> None:
         RatchetError, match=r"check.columns.text.pattern must be a regular expression of RE2 .*look-around"
     ):
         run_checks(chinese, config=recipe(text=ColumnRule(pattern="(?=a)")))
+
+
+def test_health_survives_json_with_the_row_numbers_that_were_written(chinese: Dataset) -> None:
+    health = run_checks(chinese)
+    assert health.findings
+    assert health.suspects
+    again = Health.from_dict(json.loads(json.dumps(health.to_dict())))
+    assert again.to_dict() == health.to_dict()
+    assert again.facts == health.facts
+    assert again.suspects == health.suspects
