@@ -17,7 +17,7 @@ from ratchet.stages.check import check
 from ratchet.stages.export import export
 from ratchet.stages.finish import finish
 from ratchet.stages.job import Job, Json
-from ratchet.stages.names import UNTIL, Stage
+from ratchet.stages.names import Stage, last_stage
 from ratchet.stages.prepare import prepare
 from ratchet.stages.read import Source, read, start
 from ratchet.stages.sealed_test import open_test
@@ -32,22 +32,15 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
         recipe: what to do.
         screen: whom to tell; nobody when absent.
         wait: wait for another run in the workspace, instead of refusing.
-        until: where to stop: one of `UNTIL`; go the whole road when absent.
+        until: where to stop (`stages.names.UNTIL`); go the whole road when absent.
 
     Raises:
         RatchetError: a user's mistake, in one sentence.
     """
     switch_off_telemetry()
-    if until is not None and until not in UNTIL:
-        raise RecipeError(f"A run must end at one of {', '.join(UNTIL)} but got {until!r}.")
-    last = None if until is None else UNTIL[until]
+    last = None if until is None else last_stage(until)
     screen = screen or Screen()
-    for path in (recipe.workspace, *recipe.data.files, *recipe.data.test_files):
-        if is_broken(path):
-            raise RecipeError(
-                f"The path {path} must be text in UTF-8 but has other bytes.",
-                next_step="Rename the folder or file: what a run records must be readable everywhere.",
-            )
+    _require_readable(recipe)
     workspace = Workspace(recipe.workspace)
     job = Job(
         recipe=recipe,
@@ -66,6 +59,16 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
             with suppress(WorkspaceError):  # the workspace itself may be what failed
                 job.ledger.note("run-failed", {"run": job.run, "reason": str(error)})
             raise
+
+
+def _require_readable(recipe: Recipe) -> None:
+    """Refuse paths that cannot be recorded as text."""
+    for path in (recipe.workspace, *recipe.data.files, *recipe.data.test_files):
+        if is_broken(path):
+            raise RecipeError(
+                f"The path {path} must be text in UTF-8 but has other bytes.",
+                next_step="Rename the folder or file: what a run records must be readable everywhere.",
+            )
 
 
 def road(job: Job, source: Source, *, last: Stage | None = None) -> Json:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ratchet.checks import Lengths
-from ratchet.gate.ledger import Challenge
+from ratchet.checks import Lengths, run_checks
+from ratchet.gate.ledger import Challenge, Record
 from ratchet.gate.metrics import Evidence, Score
+from ratchet.recipe.sections import Recipe
 from ratchet.report import (
     BundleFacts,
     BundleFile,
@@ -31,6 +34,9 @@ from ratchet.report import (
     SealedTest,
     Stage,
 )
+from ratchet.report.ended import Ended
+from ratchet.tables.dataset import Dataset
+from ratchet.workspace.environment import environment
 
 Judged = Callable[..., Challenge]
 GOOD, BAD = "正面", "负面"
@@ -363,4 +369,31 @@ def intents(judged: Judged) -> ReportData:
             "compression": "`compress.methods` is empty in the recipe.",
             "bundle": "The run was stopped before export.",
         },
+    )
+
+
+@pytest.fixture
+def checked(chinese: Dataset, tmp_path: Path) -> Ended:
+    """A run that ended after its check."""
+    record = environment(seeds={"run": 7}, folder=tmp_path) | {"data": {"version": None, "tags": [], "sources": {}}}
+    (tmp_path / "environment.json").write_text(json.dumps(record), encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text("name: shop\n", encoding="utf-8")
+    return Ended(
+        run="20261124-041205-7f3a",
+        finished="2026-11-24T04:12:05+00:00",
+        recipe=Recipe(name="shop"),
+        folder=tmp_path,
+        version="15f3f25fa6e3" + "0" * 8,
+        tags=("raw",),
+        health=run_checks(chinese),
+        ledger=Record(seq=3, time="", kind="run-started", key=None, body={}, prev="", hash="5d41"),
+        stages=(Stage(name="read", seconds=0.25, status="ran"), Stage(name="check", seconds=1.5, status="skipped")),
+        not_run={"bundle": "The run ended before the stage 'export'."},
+        rows=None,
+        judged=(),
+        champion=None,
+        gate=None,
+        tried=None,
+        bundle=None,
+        test=None,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from ratchet.errors import RecipeError
+
 
 class Stage(StrEnum):
     """A stage of a run, in the order of the road."""
@@ -29,3 +31,14 @@ SECTIONS: Mapping[str, Stage] = {
     "sealed": Stage.TEST,
 }
 """Which stage makes a section of the report."""
+
+
+def last_stage(until: str) -> Stage:
+    """The last stage of a run that is told to stop there.
+
+    Raises:
+        RecipeError: a run cannot stop there.
+    """
+    if until not in UNTIL:
+        raise RecipeError(f"A run must stop at one of {', '.join(UNTIL)} but got {until!r}.")
+    return UNTIL[until]
