@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ratchet.contenders import Contender, PartedRows
 from ratchet.errors import WorkspaceError
@@ -15,11 +14,10 @@ from ratchet.gate.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.predictions import pair_files
 from ratchet.prepare.saved import ROWS
 from ratchet.report import ReportData, save
+from ratchet.report.summary import Json
 from ratchet.versions.log import log
 from ratchet.workspace.finished import load_json
 from ratchet.workspace.workspace import Workspace
-
-Json = dict[str, Any]
 
 
 def list_runs(root: Path) -> list[Json]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ratchet.report.ended import BestBet
+from ratchet.report.summary import Json
 from ratchet.screen import Screen
 from ratchet.versions.log import SHORT, version_label
 
-Json = dict[str, Any]
 COLUMNS = ("challenger", "verdict", "against", "difference, points", "p of allowed", "rows", "test")
 SCORES = {
     "naive": "a random split would promise",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +53,7 @@ def skip(job: Job, name: str, reason: str) -> None:
     job.screen.say("challenge", f"{name}: skipped. {reason}")
 
 
-def train_once(job: Job, key: str, train: Any, skipped: list[bool]) -> Path:
+def train_once(job: Job, key: str, train: Callable[[Path], None], skipped: list[bool]) -> Path:
     """The folder of the contender with this key, trained unless it is there."""
     folder = job.workspace.models / key
     skipped.append(finished(folder, train))
