@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.bundle.predict import Parity, checked, load_model, parity, require_parity
+from ratchet.bundle.predict import Parity, Recorded, checked, load_model, parity, require_parity
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
 from ratchet.models import runtimes
 from ratchet.recipe.sections import ExportConfig
@@ -134,3 +134,11 @@ def test_a_missing_runtime_names_the_command(bundle: Bundle, monkeypatch: pytest
     manifest = bundle.manifest.model_copy(update={"kind": "onnx"})
     with pytest.raises(ExtraMissing, match=r"pip install 'ratchetml\[serve\]'"):
         load_model(Bundle(path=bundle.path, manifest=manifest))
+
+
+def test_recorded_predictions_stand_for_the_model_that_made_them() -> None:
+    probability = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
+    recorded = Recorded(labels=("a", "b"), probability=probability)
+    assert parity(recorded, recorded, ["x", "y"]) == Parity(max_difference=0.0, disagreements=0, n=2)
+    with pytest.raises(AssertionError):
+        recorded.predict(["x"])

@@ -20,6 +20,19 @@ TIE = 2e-5
 other texts of a batch, may break it either way."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recorded:
+    """Predictions recorded at training time, in the shape of a model, so that an export is compared with them."""
+
+    labels: tuple[str, ...]
+    probability: npt.NDArray[np.float32]
+
+    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+        """The recorded probabilities of the texts they were recorded for, all of them in their order."""
+        assert len(texts) == len(self.probability)
+        return self.probability
+
+
 def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
     """The model of a bundle, ready to predict: texts are fixed first, as those it was trained on; no torch is imported.
 

@@ -29,6 +29,7 @@ from ratchet.screen import Advance
 from ratchet.stages.contest import contest
 from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of
 from ratchet.stages.job import Job, skip, train_once
+from ratchet.stages.names import Stage
 from ratchet.workspace.finished import key_of
 
 BEFORE = " (before)"
@@ -44,7 +45,7 @@ def baseline(job: Job, rows: PartedRows, beside: Sequence[Section], *, later: in
     On a small table the other contenders that cost seconds stand ``beside`` it: all must beat the first champion, and the
     best of those that do takes the place.
     """
-    with job.stage("baseline") as skipped:
+    with job.stage(Stage.BASELINE) as skipped:
         family, seed = family_of(rows), job.recipe.seed
         key = key_of("majority", content(job, rows), seed)
         train = _trained(job, rows, Majority(), Section(), name="majority", key=key)
@@ -62,7 +63,7 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
     before = job.ledger.champion_before(family_of(rows))
     if before is None:
         return
-    with job.stage("challengers") as skipped:
+    with job.stage(Stage.CHALLENGERS) as skipped:
         of = Contender.load(job.workspace.models / before.contender.key)
         name = f"{of.name.removesuffix(BEFORE)}{BEFORE}"
         trained, left_out = trained_in(of)
@@ -127,7 +128,7 @@ def challenge(job: Job, rows: PartedRows, specs: Sequence[Section], *, later: in
     """Train challengers, then judge them together: the best of those that are proven better is the next champion."""
     if not specs:
         return
-    with job.stage("challengers") as skipped:
+    with job.stage(Stage.CHALLENGERS) as skipped:
         entrants = [entrant for spec in specs if (entrant := _entrant(job, rows, spec)) is not None]
         contest(job, rows, entrants, skipped, later=later)
 
@@ -197,7 +198,7 @@ def _trained(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section, *, name
 
 def compress(job: Job, rows: PartedRows) -> None:
     """Smaller forms of the champion: one is promoted when it is not worse by the margin, and smaller."""
-    with job.stage("compress") as skipped:
+    with job.stage(Stage.COMPRESS) as skipped:
         methods = job.recipe.compress.methods
         for number, method in enumerate(methods):
             of, compressor = champion(job, rows), chosen(method, compressors(), noun="A method of compress")
