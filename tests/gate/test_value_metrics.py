@@ -103,3 +103,25 @@ def test_r2_loses_no_digit_far_from_zero() -> None:
         outcomes={"value": evidence("a", 4.0).outcomes["value"] + 1e9},
     )
     assert score(far, "r2").value == pytest.approx(score(evidence("a", 4.0), "r2").value, abs=1e-6)
+
+
+def test_the_unit_of_the_targets_does_not_matter() -> None:
+    """Nor what is assumed of the spread between seeds, where training draws lots."""
+    found = []
+    for unit in (1.0, 1e6):
+        sides = [
+            Evidence(
+                name=name,
+                rows=np.arange(N),
+                targets={"value": TRUE * unit},
+                outcomes={"value": evidence(name, spread).outcomes["value"] * unit},
+                fold=np.arange(N) % 5,
+                chance=True,
+            )
+            for name, spread in (("good", 4.0), ("the poor one", 4.5))
+        ]
+        found.append(compare(sides[0], sides[1], ["mae"]).findings[0])
+    assert found[1].estimate == pytest.approx(found[0].estimate * 1e6)
+    assert found[1].variance == pytest.approx(found[0].variance)
+    assert found[1].p == pytest.approx(found[0].p)
+    assert found[1].low == pytest.approx(found[0].low * 1e6, rel=1e-3)
