@@ -21,6 +21,7 @@ from ratchet.gate.ledger import Record
 from ratchet.gate.metrics import METRICS, Evidence, score
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Verdict, compare
+from ratchet.models.linear import Answers
 from ratchet.recipe.sections import Recipe
 from ratchet.report import (
     BundleFacts,
@@ -59,9 +60,9 @@ class Recorded:
     """Predictions recorded at training time, in the shape of a model, so that an export is compared with them."""
 
     labels: tuple[str, ...]
-    probability: npt.NDArray[np.float32]
+    probability: Answers
 
-    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def predict(self, texts: Sequence[str]) -> Answers:
         """The recorded probabilities of the texts they were recorded for, all of them in their order."""
         assert len(texts) == len(self.probability)
         return self.probability

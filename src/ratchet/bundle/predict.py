@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.errors import BundleError, ExtraMissing
+from ratchet.models.inputs import Inputs
+from ratchet.models.linear import Answers
 from ratchet.recipe.sections import ExportConfig, TextFix
 
 TIE = 2e-5
@@ -27,7 +29,7 @@ class Predictor(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Label names in the order of the columns."""
 
-    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+    def predict(self, texts: Sequence[str], /) -> Answers:
         """Probabilities, shape (n texts, k labels)."""
 
 
@@ -66,9 +68,10 @@ class Mending:
         """Label names in the order of the columns."""
         return self._model.labels
 
-    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+    def predict(self, texts: Sequence[str], /) -> Answers:
         """Probabilities, shape (n texts, k labels)."""
-        return self._model.predict([self._mended(text, self._fixes)[0] for text in texts])
+        rows = Inputs.of(texts)
+        return self._model.predict(rows.with_texts([self._mended(text, self._fixes)[0] for text in rows.texts]))
 
 
 def _load(bundle: Bundle, *, threads: int) -> Predictor:

@@ -19,7 +19,7 @@ from ratchet.bundle.predict import Predictor
 from ratchet.errors import WorkspaceError
 from ratchet.gate.ledger import ContenderRef
 from ratchet.gate.metrics import Evidence
-from ratchet.models.linear import LinearModel
+from ratchet.models.linear import Answers, LinearModel
 from ratchet.models.linear_fit import Corpus
 from ratchet.prepare.parts import Parts
 from ratchet.prepare.saved import load_dataset, load_parts
@@ -27,7 +27,7 @@ from ratchet.recipe.sections import BlendSpec, EmbeddingSpec, EncoderSpec, Linea
 from ratchet.tables.dataset import Dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
-Floats = npt.NDArray[np.float32]
+Floats = Answers
 Ints = npt.NDArray[np.int64]
 Runtime = Literal["linear", "onnx"]
 Language = Literal["zh", "en", "mixed"]

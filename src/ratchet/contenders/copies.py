@@ -74,13 +74,15 @@ def fold_model(of: Contender, number: int, fold: int) -> Path:
 def _shrink_encoder(folder: Path, rows: PartedRows, *, of: Contender, threads: int) -> tuple[Ints, Floats]:
     from ratchet.compress.quantise import quantise_onnx
 
-    predicted, probability = [], []
+    predicted: list[Ints] = []
+    probability: list[npt.NDArray[np.float32]] = []
     for number, fold in enumerate(of.folds):
         target = folder / MODEL if number == 0 else folder / FOLDS / str(fold)
         quantise_onnx(fold_model(of, number, fold), target)
         _, out = held(rows, fold)
         predicted.append(out)
-        probability.append(load_model_folder(target, "onnx", threads=threads).predict(rows.texts(out)))
+        answers = load_model_folder(target, "onnx", threads=threads).predict(rows.texts(out))
+        probability.append(answers.astype(np.float32, copy=False))
     return np.concatenate(predicted), np.concatenate(probability)
 
 

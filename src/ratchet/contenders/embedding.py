@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ratchet.contenders.base import HEADS, MODEL, Floats, Ints, PartedRows, finish
 from ratchet.contenders.material import Source, held, plain
@@ -42,7 +43,7 @@ def train_embedding(
     begun = time.perf_counter()
     encoder = embedder(spec, language=rows.language, cache=store, threads=threads)
 
-    def vectors(texts: Sequence[str]) -> Floats:
+    def vectors(texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return encoder.vectors(texts, progress=lambda done, total: advance(done, total, f"{done:,} vectors"))
 
     folds = (0,) if rows.parts.order == "time" else tuple(range(rows.parts.folds))

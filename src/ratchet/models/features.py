@@ -111,9 +111,7 @@ class FeatureEncoder:
     columns: tuple[NumberColumn | CategoryColumn, ...]
 
     @classmethod
-    def learn(
-        cls, inputs: Inputs, kinds: Mapping[str, FeatureKind], *, min_count: int = MIN_COUNT
-    ) -> FeatureEncoder:
+    def learn(cls, inputs: Inputs, kinds: Mapping[str, FeatureKind], *, min_count: int = MIN_COUNT) -> FeatureEncoder:
         """What there is to know of the training rows.
 
         Args:

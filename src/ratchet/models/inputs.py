@@ -30,7 +30,9 @@ class Inputs(Sequence[str]):
         self.features: Mapping[str, Cells] = {name: tuple(cells) for name, cells in (features or {}).items()}
         for name, cells in self.features.items():
             if len(cells) != len(texts):
-                raise DataError(f"The column {name!r} must have {len(texts):,} cells, as the texts, but has {len(cells):,}.")
+                raise DataError(
+                    f"The column {name!r} must have {len(texts):,} cells, as the texts, but has {len(cells):,}."
+                )
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Inputs:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ratchet.models.ngrams import SPACELESS
+from ratchet.models.targets import Kind
 from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 Language = Literal["zh", "en", "mixed"]
@@ -39,12 +40,17 @@ def guess_language(texts: Sequence[str]) -> Language:
     return "zh" if share > 0.8 else "en" if share < 0.2 else "mixed"
 
 
-def default_specs(language: Language, *, n_rows: int, n_labels: int) -> dict[str, LinearSpec | BlendSpec]:
-    """The baseline ``tfidf-lr`` and its challengers by name, in the order in which they are tried.
+def default_specs(
+    language: Language, *, n_rows: int, n_labels: int, kind: Kind = "classes"
+) -> dict[str, LinearSpec | BlendSpec]:
+    """The baseline and its challengers by name, in the order in which they are tried.
 
-    Settings are those with the best out-of-fold accuracy on Chinese reviews, and on English bank questions and SMS.
+    The baseline is ``tfidf-lr``, for a value ``tfidf-ridge``. Settings are those with the best out-of-fold accuracy on
+    Chinese reviews, and on English bank questions and SMS.
     """
     rare = 2 if n_rows >= _FEW_ROWS else 1
+    if kind == "value":
+        return _for_a_value(language, min_df=rare)
     baseline = LinearSpec(name="tfidf-lr", features=_baseline_features(language), C=10)
     wide = LinearSpec(
         name="linear-wide", features=_wide_features(language, min_df=rare), C=10 if language == "zh" else 30
@@ -59,10 +65,18 @@ def default_specs(language: Language, *, n_rows: int, n_labels: int) -> dict[str
     return specs
 
 
-def resolve(spec: LinearSpec | BlendSpec, *, language: Language, n_rows: int, n_labels: int) -> LinearSpec | BlendSpec:
+def _for_a_value(language: Language, *, min_df: int) -> dict[str, LinearSpec | BlendSpec]:
+    ridge = LinearSpec(name="tfidf-ridge", features=_baseline_features(language), C=1)
+    wide = LinearSpec(name="linear-wide", features=_wide_features(language, min_df=min_df), C=2)
+    return {spec.name: spec for spec in (ridge, wide, BlendSpec(name="blend", members=(ridge, wide)))}
+
+
+def resolve(
+    spec: LinearSpec | BlendSpec, *, language: Language, n_rows: int, n_labels: int, kind: Kind = "classes"
+) -> LinearSpec | BlendSpec:
     """The spec with what it leaves open filled in: features, members, and the penalty where it was not given."""
-    specs = default_specs(language, n_rows=n_rows, n_labels=n_labels)
-    baseline = specs["tfidf-lr"]
+    specs = default_specs(language, n_rows=n_rows, n_labels=n_labels, kind=kind)
+    baseline = next(iter(specs.values()))
     assert isinstance(baseline, LinearSpec)
     if isinstance(spec, LinearSpec):
         return _filled(spec, baseline)
