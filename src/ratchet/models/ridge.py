@@ -18,10 +18,13 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ridge:
-    """Weights (width,) and bias of a value."""
+    """Weights (width,) and bias of a value, in its unit, and the mean and standard deviation of the training rows."""
 
     weights: Doubles
     bias: float
+    mean: float
+    spread: float
+    """1 where all values are equal."""
     converged: bool
 
 
@@ -46,12 +49,14 @@ def fit_ridge(rows: csr_matrix | Doubles, values: Doubles, *, C: float, weights:
     mean = float((weight * values).sum() / total) if total > 0 else 0.0
     spread = float(np.sqrt((weight * (values - mean) ** 2).sum() / total)) if total > 0 else 0.0
     if not spread > 0 or not rows.shape[1]:
-        return Ridge(weights=np.zeros(rows.shape[1]), bias=mean, converged=True)
+        return Ridge(weights=np.zeros(rows.shape[1]), bias=mean, mean=mean, spread=spread or 1.0, converged=True)
     solver: Any = Solver(alpha=1 / C, solver="lsqr", tol=_TOLERANCE, max_iter=_ITERATIONS)
     with threadpool_limits(1, user_api="blas"):
         solver.fit(rows, (values - mean) / spread, sample_weight=weight)
     return Ridge(
         weights=solver.coef_ * spread,
         bias=float(solver.intercept_) * spread + mean,
+        mean=mean,
+        spread=spread,
         converged=bool(np.max(solver.n_iter_) < _ITERATIONS),
     )
