@@ -48,7 +48,7 @@ def test_a_vector_does_not_depend_on_its_neighbours(
 
 def test_a_text_is_computed_once(encoder: Embedder, valid_rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     first = encoder.vectors(valid_rows[0])
-    monkeypatch.setattr(OnnxModel, "logits", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("ratchet.train.embedding._run", lambda *_: pytest.fail("computed again"))
     again = encoder.vectors([*valid_rows[0][::-1], valid_rows[0][0]])
     np.testing.assert_array_equal(again[:-1][::-1], first)
     next((encoder.folder / "vectors").rglob("values.npy")).write_bytes(b"broken")

@@ -6,18 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import BundleError
-from ratchet.models.batching import Link, sigmoid, softmax
+from ratchet.models.batching import sigmoid, softmax
 from ratchet.models.features import FeatureEncoder, add_features
 from ratchet.models.linear import Answers
 
 FEATURES, WEIGHTS = "features.json", "features.safetensors"
+Link = Literal["softmax", "independent", "identity"]
+"""From logits to an answer: one of several labels, any of several, or a value."""
 _AGAIN = "Export the model again, or copy the whole folder again."
 
 

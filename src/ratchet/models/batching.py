@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -56,10 +55,6 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     chances: npt.NDArray[np.float32] = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32, copy=False)
     return chances
-
-
-Link = Literal["softmax", "independent", "identity"]
-"""From logits to an answer: one of several labels, any of several, or a value."""
 
 
 def sigmoid(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import BundleError, ExtraMissing
-from ratchet.models.batching import Link, by_length, padded
+from ratchet.models.answering import SOFTMAX, Answering, Link
+from ratchet.models.batching import by_length, padded
 from ratchet.models.features import require_features
-from ratchet.models.answering import SOFTMAX, Answering
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear import Answers
 from ratchet.models.quiet import switch_off_telemetry

@@ -50,7 +50,7 @@ class Embedder:
         for start in range(0, len(todo), BLOCK):
             assert model is not None
             part = todo[start : start + BLOCK]
-            values = model.logits([text for _, text in part])
+            values = _run(model, [text for _, text in part])
             self._keep([key for key, _ in part], values)
             known.update(zip((key for key, _ in part), values, strict=True))
             if progress is not None:
@@ -78,6 +78,11 @@ class Embedder:
         with atomic_folder(self.folder / VECTORS / name) as folder:
             np.save(folder / "keys.npy", np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16), allow_pickle=False)
             np.save(folder / "values.npy", values, allow_pickle=False)
+
+
+def _run(model: OnnxModel, texts: Sequence[str]) -> Floats:
+    """The graph's plain output; the other texts of a call move it by rounding only, and not at all in int8."""
+    return model.logits(texts)
 
 
 def embedder(spec: EmbeddingSpec, *, language: str, cache: Path, threads: int = 0) -> Embedder:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import DataError, RatchetError
+from ratchet.models.answering import SOFTMAX, Answering
 from ratchet.models.batching import sigmoid
 from ratchet.models.features import FeatureEncoder, FeatureKind, fair_scale
-from ratchet.models.answering import SOFTMAX, Answering
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear import Answers
 from ratchet.models.ridge import fit_ridge
