@@ -17,6 +17,8 @@ from ratchet.models.batching import sigmoid, softmax
 from ratchet.models.features import FeatureEncoder, add_features
 from ratchet.models.linear import Answers
 
+FORMAT = 2
+"""Of a model that answers otherwise than by a softmax of the text alone: an older version refuses it by this number."""
 FEATURES, WEIGHTS = "features.json", "features.safetensors"
 Link = Literal["softmax", "independent", "identity"]
 """From logits to an answer: one of several labels, any of several, or a value."""
@@ -61,7 +63,8 @@ class Answering:
         """What it adds to ``meta.json``: nothing where the answer is a softmax of the logits alone."""
         unit = {"mean": self.mean, "spread": self.spread} if self.link == "identity" else {}
         link = {} if self.link == "softmax" else {"link": self.link}
-        return link | unit | ({} if self.encoder is None else {"features": list(self.encoder.names)})
+        features = {} if self.encoder is None else {"features": list(self.encoder.names)}
+        return {"format": FORMAT, **link, **unit, **features} if link or features else {}
 
     def write(self, folder: Path) -> None:
         """Write the files of the features, where there are any."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import BundleError, ExtraMissing
+from ratchet.models import answering
 from ratchet.models.answering import SOFTMAX, Answering, Link
 from ratchet.models.batching import by_length, padded
 from ratchet.models.features import require_features
@@ -60,9 +61,9 @@ class OnnxModel:
             ExtraMissing: onnxruntime or tokenizers is not installed.
         """
         meta, labels = read_part(folder / META, kind=dict), read_part(folder / LABELS, kind=list)
-        if meta.get("format") != FORMAT:
+        if meta.get("format") not in (FORMAT, answering.FORMAT):
             raise BundleError(
-                f"{folder / META} must have the format {FORMAT} but got {meta.get('format')!r}.",
+                f"{folder / META} must have the format {FORMAT} or {answering.FORMAT} but got {meta.get('format')!r}.",
                 next_step="Export the model again, or install the version of Ratchet that exported it.",
             )
         session = open_session(folder / GRAPH, threads=threads)

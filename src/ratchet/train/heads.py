@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _NEVER = -1e4  # the bias of a label without a row
 _STEPS = 1_000
+_LBFGS = {"maxiter": _STEPS, "gtol": 1e-5, "ftol": 1e-14, "maxls": 50}
+_AT_ONCE = 20  # labels of one L-BFGS: fewer waste the cores, and more take as many steps as the slowest of them
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,49 +137,59 @@ def _multinomial(
 def _independent(
     rows: Doubles, members: npt.NDArray[np.bool_], *, C: float, weights: Doubles | None
 ) -> tuple[Doubles, Doubles, bool]:
-    """The same of a logistic regression for each label, as the sum of their losses."""
+    """The same of a logistic regression for each label, some labels at once."""
     from scipy.optimize import minimize
 
     row_weight = np.ones(len(rows)) if weights is None else weights
     total, shares = float(row_weight.sum()), (row_weight[:, None] * members).sum(axis=0)
     weight, bias = np.zeros((members.shape[1], rows.shape[1])), np.log((shares + 0.5) / (total - shares + 0.5))
     fitted = np.flatnonzero(members.any(axis=0) & ~members.all(axis=0))
-    if not len(fitted):
-        return weight, bias, True
-    loss = _Loss(rows, members[:, fitted], row_weight / total, penalty=1 / (C * total))
-    start = np.concatenate([weight[fitted], bias[fitted, None]], axis=1)
-    found = minimize(
-        loss,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": _STEPS, "gtol": 1e-4, "ftol": 1e-14, "maxls": 50},
-    )
-    solved = found.x.reshape(len(fitted), -1)
-    weight[fitted], bias[fitted] = solved[:, :-1], solved[:, -1]
-    return weight, bias, bool(found.nit < _STEPS)
+    white, ended = _White(rows, row_weight / total, penalty=1 / (C * total)), True
+    for first in range(0, len(fitted), _AT_ONCE):
+        labels = fitted[first : first + _AT_ONCE]
+        start = np.concatenate([np.zeros((len(labels), rows.shape[1])), bias[labels, None]], axis=1)
+        loss = partial(white.loss, members=members[:, labels].astype(np.float64))
+        found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=_LBFGS)
+        weight[labels], bias[labels] = white.back(found.x.reshape(start.shape))
+        ended &= bool(found.nit < _STEPS)
+    return weight, bias, ended
 
 
-class _Loss:
-    """Mean logistic loss of all labels together, with an L2 penalty on all but the biases, and its gradient."""
+class _White:
+    """Rows in the coordinates in which the loss of any label curves about equally in all directions.
 
-    def __init__(self, rows: Doubles, members: npt.NDArray[np.bool_], weights: Doubles, *, penalty: float) -> None:
-        self.rows, self.members, self.weights, self.penalty = (
-            rows,
-            members.astype(np.float64),
-            weights[:, None],
-            penalty,
-        )
+    The Hessian of a logistic loss is at most ``X'X / 4`` (Boehning and Lindsay 1988), the same for all labels; with its
+    Cholesky factor, L-BFGS takes a sixth of the time on 4,000 vectors of 384 with a decaying spectrum, and ends nearer.
+    """
 
-    def __call__(self, flat: Doubles) -> tuple[float, Doubles]:
-        """At the weights and the bias of each label, flat."""
-        both = flat.reshape(self.members.shape[1], -1)
+    def __init__(self, rows: Doubles, weights: Doubles, *, penalty: float) -> None:
+        width = rows.shape[1]
+        self.weights, self.centre = weights[:, None], weights @ rows
+        centred = rows - self.centre
+        curve = np.linalg.cholesky((centred.T * weights) @ centred / 4 + penalty * np.eye(width))
+        self._map = np.linalg.solve(curve, np.eye(width))
+        self._rows = centred @ self._map.T
+        self._penalty = penalty * (self._map @ self._map.T)
+
+    def loss(self, flat: Doubles, *, members: Doubles) -> tuple[float, Doubles]:
+        """Mean logistic loss of some labels (n, k) together, with the penalty, and its gradient.
+
+        Args:
+            flat: (k * (width + 1),) the weights and the bias of each label.
+            members: (n, k) 1 where the row has the label.
+        """
+        both = flat.reshape(members.shape[1], -1)
         weight = both[:, :-1]
-        score = self.rows @ weight.T + both[:, -1]
-        loss = (self.weights * (np.logaddexp(0.0, score) - self.members * score)).sum()
-        off = self.weights * (sigmoid(score) - self.members)
-        slope = np.concatenate([off.T @ self.rows + self.penalty * weight, off.sum(axis=0)[:, None]], axis=1)
-        return float(loss + self.penalty / 2 * (weight**2).sum()), slope.ravel()
+        score = self._rows @ weight.T + both[:, -1]
+        loss = (self.weights * (np.logaddexp(0.0, score) - members * score)).sum()
+        off, pull = self.weights * (sigmoid(score) - members), weight @ self._penalty
+        slope = np.concatenate([off.T @ self._rows + pull, off.sum(axis=0)[:, None]], axis=1)
+        return float(loss + (pull * weight).sum() / 2), slope.ravel()
+
+    def back(self, both: Doubles) -> tuple[Doubles, Doubles]:
+        """The weights (k, width) and biases (k,) for the rows as they were."""
+        weight = both[:, :-1] @ self._map
+        return weight, both[:, -1] - weight @ self.centre
 
 
 def save_heads(path: Path, heads: Sequence[Head]) -> None:
