@@ -65,13 +65,8 @@ def main() -> None:
             lines.append(f"| {title} | {share:.1%} | {error:.1%} | {'above 5 %' if share - 2 * error > 0.05 else ''} |")
     lines.append(f"\n{time.time() - started:.0f} s.")
     print("\n".join(lines))
-<<<<<<< HEAD
-    date = f"{datetime.now(UTC):%Y-%m-%d}"
-    head = f"# Several answers to one item\n\n{date}, `python benchmarks/gate_epochs.py`, {machine()}.\n\n"
-=======
     head = f"# Several answers to one item\n\n{datetime.now(UTC):%Y-%m-%d}, "
     head += f"`python benchmarks/gate_epochs.py`, {machine()}.\n\n"
->>>>>>> wt-gate
     if repeats == 4_000:
         (RESULTS / "gate_epochs.md").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
 

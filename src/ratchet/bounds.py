@@ -26,6 +26,8 @@ YAML_CHARACTERS, YAML_VALUES, YAML_DEPTH = 1_000_000, 20_000, 40
 """A document, its values once aliases are written out, and how deep they lie."""
 MANIFEST_BYTES = 16 << 20
 """The manifest of a bundle."""
+NUMBER = 1e30
+"""A number that a model learns or learns from, on either side of 0: its square can be summed over any table."""
 
 
 def unpacks_too_far(unpacked: int, packed: int, *, book: bool = False) -> bool:

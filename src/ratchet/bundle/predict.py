@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.errors import BundleError
-from ratchet.models.model import Predictor
+from ratchet.models.inputs import Inputs
+from ratchet.models.model import Answers, Predictor
 from ratchet.models.runtimes import load_model_folder
 from ratchet.recipe.sections import ExportConfig, TextFix
 
@@ -25,9 +25,9 @@ class Recorded:
     """Predictions recorded at training time, in the shape of a model, so that an export is compared with them."""
 
     labels: tuple[str, ...]
-    probability: npt.NDArray[np.float32]
+    probability: Answers
 
-    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+    def predict(self, texts: Sequence[str], /) -> Answers:
         """The recorded probabilities of the texts they were recorded for, all of them in their order."""
         assert len(texts) == len(self.probability)
         return self.probability
@@ -68,18 +68,19 @@ class Mending:
         """Label names in the order of the columns."""
         return self._model.labels
 
-    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+    def predict(self, texts: Sequence[str], /) -> Answers:
         """Probabilities, shape (n texts, k labels)."""
-        return self._model.predict([self._mended(text, self._fixes)[0] for text in texts])
+        rows = Inputs.of(texts)
+        return self._model.predict(rows.with_texts([self._mended(text, self._fixes)[0] for text in rows.texts]))
 
 
-def checked(model: Predictor, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+def checked(model: Predictor, texts: Sequence[str]) -> Answers:
     """Probabilities (n, k) of the texts, after a look at their shape and values.
 
     Raises:
         BundleError: the model's answer has another shape, or is not finite.
     """
-    found = np.asarray(model.predict(texts), dtype=np.float32)
+    found = np.asarray(model.predict(texts))
     wanted = (len(texts), len(model.labels))
     if found.shape != wanted:
         raise BundleError(f"The model must answer with shape {wanted} but got {found.shape}.")

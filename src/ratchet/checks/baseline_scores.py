@@ -105,7 +105,8 @@ class Bench:
         """Probabilities of each pair by a model that saw nothing of its cluster: shape (pairs, labels)."""
         from ratchet.models.baseline import fit_folds
 
-        return fit_folds(self.corpus, self.labels, self.fold, spec=self.spec, seed=self.seed).probability
+        found = fit_folds(self.corpus, self.labels, self.fold, spec=self.spec, seed=self.seed)
+        return found.probability.astype(np.float32, copy=False)
 
     def fitted(self, pairs: Rows, *, asked: Rows) -> Rows:
         """The labels (as columns) of the ``asked`` pairs by the baseline fitted on ``pairs``, repeats included."""

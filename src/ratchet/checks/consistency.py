@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
+from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching
 from ratchet.errors import RecipeError
 from ratchet.near.copies import normalise
 from ratchet.recipe.sections import ColumnRule, Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
+from ratchet.text.numbers import numbers
 from ratchet.text.personal import hidden
 
 GIVES = (

@@ -18,12 +18,11 @@ from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
-from ratchet.models.model import Predictor
+from ratchet.models.model import Answers, Predictor
 from ratchet.models.runtimes import load_model_folder
 from ratchet.prepare.saved import load_dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
-Floats = npt.NDArray[np.float32]
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
 _CARD: dict[str, type | UnionType] = {
     "name": str,
@@ -102,9 +101,9 @@ class Contender:
         return rows
 
     @cached_property
-    def probability(self) -> Floats:
+    def probability(self) -> Answers:
         """(len(rows), labels) predictions of the trained model."""
-        probability: Floats = self._array("probability.npy")
+        probability: Answers = self._array("probability.npy")
         return probability
 
     def _array(self, name: str) -> npt.NDArray[Any]:
@@ -179,7 +178,7 @@ class Contender:
             places.append(alike.pop())
         return np.array(places, dtype=np.int64)
 
-    def predictions(self, rows: PartedRows, wanted: Ints) -> tuple[Ints, Floats]:
+    def predictions(self, rows: PartedRows, wanted: Ints) -> tuple[Ints, Answers]:
         """Those of the wanted rows that it predicted, ascending, and its predictions of them, shape (m, labels)."""
         places = self.placed(rows)
         shared, _, own = np.intersect1d(wanted, places, return_indices=True)
@@ -196,7 +195,7 @@ class Trained:
 
     predicted: Ints
     """(n,) the rows that were predicted, as positions in the prepared rows; no model had seen its own."""
-    probability: Floats
+    probability: Answers
     """(n, labels)"""
     seconds: float
     facts: Mapping[str, object] = field(default_factory=dict)
@@ -217,7 +216,7 @@ class Identity:
 def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained: Trained) -> None:
     """Write the predictions and the card; ``folder/model`` is there already."""
     save_array(folder / "rows.npy", trained.predicted)
-    save_array(folder / "probability.npy", trained.probability.astype(np.float32))
+    save_array(folder / "probability.npy", trained.probability)
     card = {
         "name": identity.name,
         "kind": identity.kind,

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ratchet.compress.compressor import Compressor
-from ratchet.contenders.base import HEADS, MODEL, Contender, Floats, Trained, write_contender
+from ratchet.contenders.base import HEADS, MODEL, Contender, Trained, write_contender
 from ratchet.contenders.kind import NONE, Kind, Training, compressed
 from ratchet.contenders.material import Material, held, judged_folds, summed
 from ratchet.models.batching import softmax
@@ -18,7 +19,7 @@ from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.embedding import Embedder, Head, attach_head, embedder, fit_head, load_heads, save_heads
 from ratchet.workspace.workspace import writing
 
-Vectors = Callable[[Sequence[str]], Floats]
+Vectors = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 
 class Embedding(Kind[EmbeddingSpec]):

@@ -269,7 +269,7 @@ def _as_word(name: str) -> str:
 def _number_in(text: str) -> Parsed[float]:
     import pyarrow as pa
 
-    from ratchet.checks.validators import numbers
+    from ratchet.text.numbers import numbers
 
     plain = _PERCENT.sub(r"\1%", _unprefixed(normalise(text)[:_LONGEST]))
     if chinese := _CHINESE.fullmatch(plain.strip(_AROUND)):

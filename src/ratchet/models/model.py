@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+Answers = npt.NDArray[np.floating[Any]]
+"""(n, k) floats: probabilities of k labels in float32, or one value in float64."""
 
 
 class Predictor(Protocol):
@@ -17,8 +20,8 @@ class Predictor(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Label names in the order of the columns."""
 
-    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
-        """Probabilities, shape (n texts, k labels)."""
+    def predict(self, texts: Sequence[str], /) -> Answers:
+        """Answers, shape (n texts, k columns): probabilities of the labels, or a value."""
 
 
 class Model(Predictor, Protocol):
