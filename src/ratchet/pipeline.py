@@ -19,7 +19,7 @@ from ratchet.stages.finish import finish
 from ratchet.stages.job import Job, Json
 from ratchet.stages.names import Stage, last_stage
 from ratchet.stages.prepare import prepare
-from ratchet.stages.read import Source, read, start
+from ratchet.stages.read import Source, read, settled, start
 from ratchet.stages.sealed_test import open_test
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.workspace import Workspace
@@ -52,6 +52,7 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
     )
     source = read(job)
     with workspace.lock(wait=wait, on_wait=lambda holder: screen.say("wait", f"another run is at work ({holder})")):
+        job = settled(job, source)
         start(job, source)
         try:
             return road(job, source, last=last)

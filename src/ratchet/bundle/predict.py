@@ -14,10 +14,7 @@ from ratchet.models.inputs import Inputs
 from ratchet.models.model import Answers, Predictor
 from ratchet.models.runtimes import load_model_folder
 from ratchet.recipe.sections import ExportConfig, TextFix
-
-TIE = 2e-5
-"""Two labels closer than this in probability are a tie: rounding in float32, which moves each by up to 1e-5 with the
-other texts of a batch, may break it either way."""
+from ratchet.tasks.task import Parity, Task
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,29 +81,13 @@ def checked(model: Predictor, texts: Sequence[str]) -> Answers:
     wanted = (len(texts), len(model.labels))
     if found.shape != wanted:
         raise BundleError(f"The model must answer with shape {wanted} but got {found.shape}.")
-    if not np.isfinite(found).all():
+    if found.dtype != object and not np.isfinite(found).all():
         row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
         raise BundleError(f"The model must answer with finite probabilities but text {row + 1} of a block got none.")
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parity:
-    """How far an exported model is from the trained one, on the same texts."""
-
-    max_difference: float
-    """Largest absolute difference of a probability."""
-    disagreements: int
-    """Texts with another most probable label, ties apart."""
-    n: int
-
-    @property
-    def disagreement(self) -> float:
-        """Share of the texts with another most probable label."""
-        return self.disagreements / self.n if self.n else 0.0
-
-
-def parity(trained: Predictor, exported: Predictor, texts: Sequence[str]) -> Parity:
+def parity(trained: Predictor, exported: Predictor, texts: Sequence[str], *, task: Task) -> Parity:
     """Compare two forms of one model text by text.
 
     Raises:
@@ -118,14 +99,7 @@ def parity(trained: Predictor, exported: Predictor, texts: Sequence[str]) -> Par
         )
     if not texts:
         return Parity(max_difference=0.0, disagreements=0, n=0)
-    before, after = checked(trained, texts), checked(exported, texts)
-    rows = np.arange(len(texts))
-    lost = before.max(axis=1) - before[rows, after.argmax(axis=1)]
-    return Parity(
-        max_difference=float(np.abs(before - after).max()),
-        disagreements=int((lost > TIE).sum()),
-        n=len(texts),
-    )
+    return task.parity(checked(trained, texts), checked(exported, texts))
 
 
 def require_parity(found: Parity, *, config: ExportConfig) -> None:

@@ -24,6 +24,7 @@ from ratchet.prepare.saved import load_dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
+TEXTS = "answers.json"
 _CARD: dict[str, type | UnionType] = {
     "name": str,
     "kind": str,
@@ -101,10 +102,14 @@ class Contender:
         return rows
 
     @cached_property
-    def probability(self) -> Answers:
-        """(len(rows), labels) predictions of the trained model."""
-        probability: Answers = self._array("probability.npy")
-        return probability
+    def answers(self) -> Answers:
+        """(len(rows), labels) answers of the trained model."""
+        if (self.folder / TEXTS).is_file():
+            self._require_unchanged(TEXTS)
+            texts = [[text] for text in load_json(self.folder / TEXTS)["answers"]]
+            return np.array([*texts, [""]], dtype=object)[:-1]
+        answers: Answers = self._array("probability.npy")
+        return answers
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         """An array of its evidence, as it was written.
@@ -112,14 +117,17 @@ class Contender:
         Raises:
             WorkspaceError: its bytes are others than those whose sha256 the card holds.
         """
+        array = load_array(self.folder / name)
+        self._require_unchanged(name)
+        return array
+
+    def _require_unchanged(self, name: str) -> None:
         path = self.folder / name
-        array = load_array(path)
         if file_sha256(path) != self.card.get("sha256", {}).get(name):
             raise WorkspaceError(
                 f"{path} must be as it was written but was changed: a verdict on it would not be one.",
                 next_step=f"Remove {self.folder} and run again.",
             )
-        return array
 
     def evidence(
         self,
@@ -129,16 +137,16 @@ class Contender:
         seeds: bool = False,
     ) -> Evidence:
         """Its predictions as evidence for a verdict; with ``seeds`` those of all seeds that it was trained with."""
-        probability, further = self.probability, self.folder / SEEDS
-        if seeds and further.is_file():
-            probability = np.concatenate([probability[None], self._array(SEEDS)])
+        further = self._array(SEEDS) if seeds and (self.folder / SEEDS).is_file() else ()
         places = self.placed(rows)
-        return Evidence.of_classes(
+        columns = rows.columns(places, self.answers)
+        return Evidence(
             name=self.name,
             rows=places,
-            truth=rows.truth[places],
-            probability=probability,
-            fold=rows.parts.fold[places],
+            targets=columns.targets,
+            outcomes=columns.outcomes,
+            seeds=tuple(rows.columns(places, answers).outcomes for answers in further),
+            fold=None if self.facts.get("fixed") else rows.parts.fold[places],
             unit=None if rows.parts.unit is None else rows.parts.unit[places],
             chance=bool(self.facts.get("chance")),
             measures={"bytes": np.array([float(self.card["bytes"])]), **(measures or {})},
@@ -182,7 +190,7 @@ class Contender:
         """Those of the wanted rows that it predicted, ascending, and its predictions of them, shape (m, labels)."""
         places = self.placed(rows)
         shared, _, own = np.intersect1d(wanted, places, return_indices=True)
-        return shared, self.probability[own]
+        return shared, self.answers[own]
 
     def forget_folds(self) -> None:
         """Remove the models of the other folds: only the current champion may need them."""
@@ -195,7 +203,7 @@ class Trained:
 
     predicted: Ints
     """(n,) the rows that were predicted, as positions in the prepared rows; no model had seen its own."""
-    probability: Answers
+    answers: Answers
     """(n, labels)"""
     seconds: float
     facts: Mapping[str, object] = field(default_factory=dict)
@@ -216,7 +224,10 @@ class Identity:
 def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained: Trained) -> None:
     """Write the predictions and the card; ``folder/model`` is there already."""
     save_array(folder / "rows.npy", trained.predicted)
-    save_array(folder / "probability.npy", trained.probability)
+    if trained.answers.dtype == object:
+        save_json(folder / TEXTS, {"answers": trained.answers[:, 0].tolist()})
+    else:
+        save_array(folder / "probability.npy", trained.answers)
     card = {
         "name": identity.name,
         "kind": identity.kind,
@@ -229,7 +240,7 @@ def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained:
         "facts": dict(trained.facts),
         "sha256": {
             name: file_sha256(folder / name)
-            for name in ("rows.npy", "probability.npy", SEEDS)
+            for name in ("rows.npy", "probability.npy", TEXTS, SEEDS)
             if (folder / name).is_file()
         },
     }

@@ -23,6 +23,9 @@ class Change(ABC, Generic[S]):
     spec: ClassVar[type[Section]]
     """Its section in the recipe."""
 
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    """The tasks whose rows it can change."""
+
     def weights(self, spec: S) -> bool:
         """Whether it weights rows, which not every kind of model takes."""
         del spec

@@ -12,6 +12,7 @@ class Eda(Change[EdaSpec]):
     """Variants of the training texts; none is near a held-out or a test text."""
 
     name, spec = "eda", EdaSpec
+    tasks = ("classification", "multilabel", "regression")
 
     def material(self, spec: EdaSpec, rows: PartedRows, seen: Ints, *, held_out: Ints, seed: int) -> Material:
         """As `Change.material`."""

@@ -14,7 +14,6 @@ from ratchet.compress.compressor import Compressor
 from ratchet.contenders.base import HEADS, MODEL, Contender, Trained, write_contender
 from ratchet.contenders.kind import NONE, Kind, Training, compressed
 from ratchet.contenders.material import Material, held, judged_folds, summed
-from ratchet.models.batching import softmax
 from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.embedding import Embedder, Head, attach_head, embedder, fit_head, load_heads, save_heads
 from ratchet.workspace.workspace import writing
@@ -29,6 +28,7 @@ class Embedding(Kind[EmbeddingSpec]):
     """
 
     name, spec, runtime = "embedding", EmbeddingSpec, "onnx"
+    tasks = ("classification", "multilabel", "regression")
     packages = ("torch", "transformers", "onnx")
     threaded = True
 
@@ -37,7 +37,7 @@ class Embedding(Kind[EmbeddingSpec]):
         begun, rows = time.perf_counter(), training.rows
         encoder = self._encoder(spec, training)
         vectors = _shown(encoder, training)
-        heads, predicted, logits, counts, converged = [], [], [], [], True
+        heads, predicted, answers, counts, converged = [], [], [], [], True
         folds = judged_folds(rows)
         for fold in folds:
             seen, out = held(rows, fold)
@@ -46,7 +46,7 @@ class Embedding(Kind[EmbeddingSpec]):
             heads.append(head)
             counts.append(material.counts)
             predicted.append(out)
-            logits.append(head.logits(vectors(rows.texts(out))))
+            answers.append(head.answers(vectors(rows.texts(out)), rows.texts(out)))
             converged &= ended
         _save(folder, encoder, heads, rows.labels)
         facts = {
@@ -60,7 +60,7 @@ class Embedding(Kind[EmbeddingSpec]):
         }
         trained = Trained(
             predicted=np.concatenate(predicted),
-            probability=softmax(np.concatenate(logits)),
+            answers=np.concatenate(answers),
             seconds=time.perf_counter() - begun,
             facts=facts,
         )
@@ -73,9 +73,10 @@ class Embedding(Kind[EmbeddingSpec]):
         vectors = _shown(encoder, training)
         head, _ = _head(training.change(rows.parts.dev, held_out=NONE), spec, training, vectors)
         _save(folder, encoder, [head], rows.labels)
+        valid = rows.texts(rows.parts.valid)
         trained = Trained(
             predicted=rows.parts.valid,
-            probability=softmax(head.logits(vectors(rows.texts(rows.parts.valid)))),
+            answers=head.answers(vectors(valid), valid),
             seconds=time.perf_counter() - begun,
             facts={"embedder": encoder.folder.name, "folds": [0], **training.facts},
         )
@@ -90,14 +91,14 @@ class Embedding(Kind[EmbeddingSpec]):
             compressor.apply(store / origin, small)
         encoder, heads = Embedder(folder=small, threads=training.threads), load_heads(of.folder / HEADS)
         _save(folder, encoder, heads, rows.labels)
-        predicted, logits = [], []
+        predicted, answers = [], []
         for fold, head in zip(of.folds, heads, strict=True):
             _, out = held(rows, fold)
             predicted.append(out)
-            logits.append(head.logits(encoder.vectors(rows.texts(out))))
+            answers.append(head.answers(encoder.vectors(rows.texts(out)), rows.texts(out)))
         trained = Trained(
             predicted=np.concatenate(predicted),
-            probability=softmax(np.concatenate(logits)),
+            answers=np.concatenate(answers),
             seconds=time.perf_counter() - begun,
             facts={"embedder": small.name, "folds": list(of.folds), **training.facts},
         )
@@ -116,15 +117,14 @@ def _shown(encoder: Embedder, training: Training) -> Vectors:
 def _head(material: Material, spec: EmbeddingSpec, training: Training, vectors: Vectors) -> tuple[Head, bool]:
     """The head fitted on what may be seen, and whether its solver converged."""
     rows = training.rows
-    place = {label: column for column, label in enumerate(rows.labels)}
-    targets = np.concatenate(
-        [rows.truth[material.rows], np.array([place[label] for label in material.labels], np.int64)]
-    )
+    targets = rows.targets.take(material.rows)
+    if len(material.labels):
+        targets = targets.followed_by(rows.made(material.labels))
     weights = None
     if material.weights is not None:
         weights = np.concatenate([material.weights, np.ones(len(material.texts))])
     values = vectors([*rows.texts(material.rows), *material.texts])
-    return fit_head(values, targets, labels=len(rows.labels), C=spec.C, weights=weights)
+    return fit_head(values, targets, C=spec.C, weights=weights)
 
 
 def _save(folder: Path, encoder: Embedder, heads: Sequence[Head], labels: Sequence[str]) -> None:

@@ -91,7 +91,7 @@ class Encoder(Kind[EncoderSpec]):
         export_onnx(fitted, folder / MODEL)
         trained = Trained(
             predicted=rows.parts.valid,
-            probability=fitted.predict(rows.texts(rows.parts.valid)).astype(np.float32),
+            answers=fitted.predict(rows.texts(rows.parts.valid)).astype(np.float32),
             seconds=time.perf_counter() - begun,
             facts={"folds": [0], "chance": self.chance, **training.facts},
         )
@@ -217,7 +217,7 @@ def _assembled(folder: Path, places: Sequence[Sequence[Path]], facts: Mapping[st
     counts = summed(record.get("counts", {}) for record in records[: len(first)])
     return Trained(
         predicted=np.concatenate([load_array(place / "rows.npy") for place in first]),
-        probability=np.concatenate([load_array(place / "probability.npy") for place in first]),
+        answers=np.concatenate([load_array(place / "probability.npy") for place in first]),
         seconds=sum(record["seconds"] for record in records),
         facts={**records[0]["facts"], **facts, **counts},
     )

@@ -62,6 +62,8 @@ class Kind(ABC, Generic[S]):
     """Its section in the recipe."""
     runtime: ClassVar[str]
     """What its models run on; see `models.runtimes`."""
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    """The tasks whose answers it can give."""
     packages: ClassVar[tuple[str, ...]] = ()
     """What must be installed to train it."""
     extra: ClassVar[str] = "train"
@@ -113,7 +115,7 @@ class Kind(ABC, Generic[S]):
             answers.append(model.predict(rows.texts(out)))
         trained = Trained(
             predicted=np.concatenate(predicted),
-            probability=np.concatenate(answers),
+            answers=np.concatenate(answers),
             seconds=time.perf_counter() - begun,
             facts={"folds": list(of.folds), "chance": self.chance, **training.facts},
         )
@@ -154,7 +156,7 @@ class FoldKind(Kind[S]):
         facts = {"folds": list(folds), "chance": self.chance, **noted, **training.facts, **summed(counts)}
         trained = Trained(
             predicted=np.concatenate(predicted),
-            probability=np.concatenate(answers),
+            answers=np.concatenate(answers),
             seconds=time.perf_counter() - begun,
             facts=facts,
         )
@@ -167,7 +169,7 @@ class FoldKind(Kind[S]):
         save_model(model, folder / MODEL)
         trained = Trained(
             predicted=rows.parts.valid,
-            probability=model.predict(rows.texts(rows.parts.valid)),
+            answers=model.predict(rows.texts(rows.parts.valid)),
             seconds=time.perf_counter() - begun,
             facts={"folds": [0], "chance": self.chance, **training.facts},
         )

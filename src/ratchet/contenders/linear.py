@@ -13,7 +13,7 @@ from ratchet.contenders.material import Material
 from ratchet.contenders.rows import PartedRows
 from ratchet.models.linear import LinearModel
 from ratchet.models.linear_defaults import resolve
-from ratchet.models.linear_fit import fit_majority, fit_rows
+from ratchet.models.linear_fit import fit_rows
 from ratchet.models.model import Model
 from ratchet.recipe.sections import BlendSpec, LinearSpec, Section
 
@@ -24,10 +24,13 @@ class _Linear(FoldKind[S]):
     """What one linear model and a blend of several have in common."""
 
     runtime = "linear"
+    tasks = ("classification", "multilabel", "regression")
 
     def resolve(self, spec: S, rows: PartedRows) -> S:
         """Features by language, members by the number of labels."""
-        found = resolve(spec, language=rows.language, n_rows=len(rows.parts.dev), n_labels=len(rows.labels))
+        size = len(rows.parts.dev)
+        kind = rows.targets.kind
+        found = resolve(spec, language=rows.language, n_rows=size, n_labels=len(rows.labels), kind=kind)
         assert isinstance(found, type(spec))
         return found
 
@@ -41,13 +44,12 @@ class _Linear(FoldKind[S]):
             weights[place] = material.weights
         return fit_rows(
             rows.corpus,
-            rows.names(dev),
-            names=rows.labels,
+            rows.targets.take(dev),
             rows=place,
             spec=spec,
             seed=training.seed,
             weights=None if weights is None else weights.tolist(),
-            extra=(material.texts, material.labels) if len(material.texts) else None,
+            extra=(material.texts, rows.made(material.labels)) if len(material.texts) else None,
         )
 
     def noted(self, model: Model) -> Mapping[str, object]:
@@ -69,14 +71,14 @@ class Blend(_Linear[BlendSpec]):
 
 
 class Majority(FoldKind[Section]):
-    """The first champion: every text gets the shares of the labels. It learns nothing from texts, and is in no recipe."""
+    """The first champion: every text gets the same answer. It learns nothing from texts, and is in no recipe."""
 
     name, spec, runtime = "majority", Section, "linear"
 
-    def fit(self, spec: Section, material: Material, training: Training) -> LinearModel:
+    def fit(self, spec: Section, material: Material, training: Training) -> Model:
         """As `FoldKind.fit`."""
         del spec
-        return fit_majority(training.rows.names(material.rows), names=training.rows.labels)
+        return training.rows.task.first_champion(training.rows.targets.take(material.rows))
 
     def noted(self, model: Model) -> Mapping[str, object]:
         """It has no features."""
@@ -86,4 +88,4 @@ class Majority(FoldKind[Section]):
     def identity(self, spec: Section, training: Training) -> Identity:
         """Without settings."""
         del spec
-        return Identity(name=training.name, kind=self.name, runtime=self.runtime, spec=None)
+        return Identity(name=training.name, kind=self.name, runtime=training.rows.task.runtime, spec=None)

@@ -13,11 +13,12 @@ from ratchet.contenders.embedding import Embedding
 from ratchet.contenders.encoder import Encoder
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Blend, Linear
+from ratchet.contenders.nearest import Nearest
 from ratchet.plugins import chosen, registered
 from ratchet.recipe.sections import Section
 
 KINDS_GROUP, CHANGES_GROUP = "ratchet.contenders", "ratchet.changes"
-KINDS: tuple[Kind[Any], ...] = (Linear(), Blend(), Embedding(), Encoder())
+KINDS: tuple[Kind[Any], ...] = (Linear(), Blend(), Embedding(), Encoder(), Nearest())
 CHANGES: tuple[Change[Any], ...] = (Eda(), Balance())
 
 
@@ -42,6 +43,16 @@ def changes() -> dict[str, Change[Any]]:
 def sections() -> tuple[type[Section], ...]:
     """The recipe's sections of everything that may challenge."""
     return (*(kind.spec for kind in kinds().values()), *(change.spec for change in changes().values()))
+
+
+def tasks_of(name: str) -> tuple[str, ...]:
+    """The tasks that a challenger of this kind is for.
+
+    Raises:
+        RatchetError: no such kind is installed.
+    """
+    known: dict[str, Kind[Any] | Change[Any]] = {**kinds(), **changes()}
+    return chosen(name, known, noun="The kind of a challenger").tasks
 
 
 def kind_of(of: Contender) -> tuple[Kind[Any], Section]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.gate.metrics import named
 from ratchet.models.linear_fit import Corpus
+from ratchet.models.model import Answers
+from ratchet.models.targets import Targets
 from ratchet.prepare.parts import Parts
 from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.registry import task_of
+from ratchet.tasks.task import Columns, Task
 from ratchet.workspace.finished import load_json
 
 Ints = npt.NDArray[np.int64]
@@ -42,13 +47,16 @@ class PartedRows:
     language: Language
     seal: str
     key: str
+    task: Task
+    metrics: tuple[str, ...] = ()
+    """What the gate judges by; empty: the task's first metric."""
     removed: Mapping[str, int] = field(default_factory=dict)
     """Rows taken out, by reason."""
     changed: Mapping[str, int] = field(default_factory=dict)
     """Texts and labels changed, by reason; a text may have several."""
 
     @classmethod
-    def load(cls, folder: Path) -> PartedRows:
+    def load(cls, folder: Path, *, metrics: Sequence[str] = ()) -> PartedRows:
         """Read the folder ``rows-KEY`` that prepare finished.
 
         Raises:
@@ -61,20 +69,27 @@ class PartedRows:
             language=facts["language"],
             seal=facts["seal"],
             key=folder.name.removeprefix("rows-"),
+            task=task_of(facts.get("task", "classification")),
+            metrics=tuple(metrics),
             removed=facts["removed"],
             changed=facts["changed"],
         )
 
     @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """Sorted names of all labels."""
-        return tuple(sorted(set(self.dataset.labels)))
+    def targets(self) -> Targets:
+        """The right answers of all rows, as models learn them."""
+        return self.task.targets(self.dataset.labels)
 
-    @cached_property
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns of a model's answer: the sorted names of all labels, or one name for a value or a text."""
+        return self.targets.names
+
+    @property
     def truth(self) -> Ints:
-        """(n,) class of each row."""
-        place = {label: index for index, label in enumerate(self.labels)}
-        return np.array([place[label] for label in self.dataset.labels], dtype=np.int64)
+        """(n,) class of each row, where every row has one label."""
+        classes: Ints = self.targets.values
+        return classes
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -85,6 +100,23 @@ class PartedRows:
         """Texts of some rows."""
         texts = self.dataset.texts
         return [texts[row] for row in rows.tolist()]
+
+    def made(self, answers: Sequence[str]) -> Targets:
+        """The right answers of rows that were made, from their cells."""
+        return self.task.targets(answers, names=self.labels)
+
+    def columns(self, rows: Ints, answers: Answers) -> Columns:
+        """What the gate reads of the answers to some rows."""
+        return self.task.columns(self.targets.take(rows), answers, metrics=self.judged_by)
+
+    @property
+    def judged_by(self) -> tuple[str, ...]:
+        """The metrics of the gate."""
+        return self.metrics or self.task.metrics[:1]
+
+    def margin_of(self, metric: str) -> float:
+        """What a margin of 1 is in the metric's own unit: 1 for shares, the spread of the values for an error."""
+        return 1.0 if named(metric)[0].bounded else self.task.margin(self.targets.take(self.parts.dev))
 
     def names(self, rows: Ints) -> list[str]:
         """Labels of some rows."""

@@ -38,9 +38,26 @@ class Score:
             return self.value, self.low, self.high
         return -self.value, -self.high, -self.low
 
+    @property
+    def line(self) -> str:
+        """The score for people: "accuracy 81.2% [79.0%, 83.1%]"."""
+        metric, (value, low, high) = named(self.metric)[0], self.shown
+        return f"{self.metric} {_shown(metric, value)} [{_shown(metric, low)}, {_shown(metric, high)}]"
+
+    def beside(self, other: Score) -> str:
+        """The difference to another score, and that score, for people: "+0.4 points beside 80.8%"."""
+        metric = named(self.metric)[0]
+        change = self.shown[0] - other.shown[0]
+        gap = f"{change * metric.scale:+.1f} points" if metric.unit == "points" else f"{change:+.3g}"
+        return f"{gap} beside {_shown(metric, other.shown[0])}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "metric": self.metric}
+
+
+def _shown(metric: Metric, value: float) -> str:
+    return f"{value:.1%}" if metric.unit == "points" else f"{value:.4g}"
 
 
 def named(name: str) -> tuple[Metric, ...]:

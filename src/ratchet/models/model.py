@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
-Answers = npt.NDArray[np.floating[Any]]
-"""(n, k) floats: probabilities of k labels in float32, or one value in float64."""
+Answers = npt.NDArray[Any]
+"""(n, k): probabilities of k labels in float32, one value in float64, or one text as an object (``None``: no answer)."""
 
 
 class Predictor(Protocol):

@@ -44,7 +44,21 @@ def _onnx(folder: Path, threads: int) -> Predictor:
     return OnnxModel.load(folder, threads=threads)
 
 
+def _constant(folder: Path, threads: int) -> Predictor:
+    from ratchet.models.constant import ConstantModel
+
+    return ConstantModel.load(folder, threads)
+
+
+def _nearest(folder: Path, threads: int) -> Predictor:
+    from ratchet.models.nearest import NearestModel
+
+    return NearestModel.load(folder, threads)
+
+
 RUNTIMES = (
+    Runtime(name="nearest", load=_nearest),
+    Runtime(name="constant", load=_constant),
     Runtime(name="linear", load=_linear),
     Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers")),
 )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ratchet.bounds import NUMBER
 from ratchet.errors import DataError
 
-Kind = Literal["classes", "labels", "value"]
+Kind = Literal["classes", "labels", "value", "texts"]
 Rows = npt.NDArray[np.int64]
 
 
@@ -21,9 +21,11 @@ class Targets:
     """The right answers of n rows.
 
     Args:
-        kind: ``classes``: one label a row; ``labels``: any number of labels a row, none included; ``value``: a number.
+        kind: ``classes``: one label a row; ``labels``: any number of labels a row, none included; ``value``: a number;
+            ``texts``: a text.
         names: the columns of a model's answer: the labels, sorted, or one name for a value.
-        values: classes: (n,) int64, the column of the row's label; labels: (n, k) bool; value: (n,) float64.
+        values: classes: (n,) int64, the column of the row's label; labels: (n, k) bool; value: (n,) float64;
+            texts: (n,) str.
 
     Raises:
         DataError: a value is not a number of at most ``bounds.NUMBER``, which leaves room for squares and sums.
@@ -34,7 +36,7 @@ class Targets:
     values: npt.NDArray[Any]
 
     def __post_init__(self) -> None:
-        wanted = {"classes": np.int64, "labels": np.bool_, "value": np.float64}[self.kind]
+        wanted = {"classes": np.int64, "labels": np.bool_, "value": np.float64, "texts": np.object_}[self.kind]
         assert self.values.dtype == wanted, f"{self.kind} must be of the type {wanted} but are {self.values.dtype}"
         assert self.values.shape[1:] == ((len(self.names),) if self.kind == "labels" else ())
         if self.kind == "value":

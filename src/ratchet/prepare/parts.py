@@ -80,9 +80,10 @@ def parts_of(
     notes: Sequence[str] = (),
     order: Literal["random", "time"] = "random",
     unit: Rows | None = None,
+    labelled: bool = True,
 ) -> Parts:
-    """The parts of a table, with a note on every part that lacks labels."""
-    every = (*notes, *_label_notes(dataset, fold=fold))
+    """The parts of a table, with a note on every part that lacks labels where it is ``labelled``."""
+    every = (*notes, *(_label_notes(dataset, fold=fold) if labelled else ()))
     return Parts(fold=fold, hash=_hash(row_digests(dataset), fold), notes=every, order=order, unit=unit)
 
 

@@ -20,7 +20,14 @@ from ratchet.text.columns import Rows
 _BIG_UNIT = 0.1
 
 
-def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | None = None) -> Parts:
+def split(
+    dataset: Dataset,
+    *,
+    config: SplitConfig,
+    seed: int,
+    test: Dataset | None = None,
+    strata: Sequence[str] | None = None,
+) -> Parts:
     """Divide the rows so that no part can learn another's answers.
 
     Rows that belong together (:func:`ratchet.prepare.together.units`) stay in one part; within that, every label has its share
@@ -33,6 +40,8 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
         config: shares and similarity; :func:`ratchet.prepare.split_by_time.split_by_time` divides where ``order`` is ``time``.
         seed: another seed, other parts.
         test: rows that are the test part as they are; the parts are then those of ``concat(dataset, test)``.
+        strata: (n,) the group of each row, of which every part gets its share; ``None``: the labels, each of which must
+            then be in train and in another part.
 
     Raises:
         DataError: ``config.order`` is not ``random``, a row without text or label, a label whose rows all belong together
@@ -43,8 +52,10 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
     for table in (dataset,) if test is None else (dataset, test):
         require_complete(table)
     tied = units(dataset, config=config)
-    label = _numbered(dataset.labels)
-    _require_units(dataset, tied=tied, label=label, parts=config.folds + (test is None))
+    label = _numbered(dataset.labels if strata is None else strata)
+    _require_units(dataset, tied=tied, parts=config.folds + (test is None))
+    if strata is None:
+        _require_two_units(dataset, tied=tied, label=label)
     rest = 1.0 if test is not None else 1 - config.test
     shares = np.array(([] if test is not None else [config.test]) + [rest / config.folds] * config.folds)
     offset = VALID if test is not None else TEST
@@ -59,21 +70,27 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
     notes += _size_notes(fold, wanted={i + offset: share for i, share in enumerate(shares.tolist())})
     whole, unit = dataset, tied.unit
     if test is not None:
-        _require_known_labels(dataset, test)
+        if strata is None:
+            _require_known_labels(dataset, test)
         whole = concat(dataset, test)
         fold = np.concatenate([fold, np.full(len(test), TEST)])
         unit = np.concatenate([unit, unit.max(initial=-1) + 1 + np.arange(len(test))])
-    return parts_of(whole, fold, notes=notes, unit=unit)
+    return parts_of(whole, fold, notes=notes, unit=unit, labelled=strata is None)
 
 
-def _require_units(dataset: Dataset, *, tied: Units, label: Rows, parts: int) -> None:
-    """Every label in two units at least, and more units than parts."""
+def _require_units(dataset: Dataset, *, tied: Units, parts: int) -> None:
+    """More units than parts."""
     count = int(tied.unit.max(initial=-1)) + 1
     if count <= parts:
         raise DataError(
             f"{len(dataset):,} rows must form more than {parts} groups of their own to be divided but form {count}.",
             next_step="Add rows, or set split.folds lower, or split.near to false if the texts only look alike.",
         )
+
+
+def _require_two_units(dataset: Dataset, *, tied: Units, label: Rows) -> None:
+    """Every label in two units at least."""
+    count = int(tied.unit.max(initial=-1)) + 1
     pairs = np.unique(label * count + tied.unit)
     alone = np.flatnonzero(np.bincount(pairs // count) < 2)
     if not len(alone):

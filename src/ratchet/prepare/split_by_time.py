@@ -36,7 +36,9 @@ class Ordered:
     quarantine: Quarantine
 
 
-def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None = None) -> Ordered:
+def split_by_time(
+    dataset: Dataset, *, config: SplitConfig, test: Dataset | None = None, labelled: bool = True
+) -> Ordered:
     """Cut the rows in the order of their times: test is the latest share, valid the latest of the rest.
 
     Rows of one time are never divided, so the parts have their sizes as nearly as times allow. Of rows that belong together
@@ -66,8 +68,9 @@ def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None
     out, stay = np.flatnonzero(stands >= 0), np.flatnonzero(stands < 0)
     quarantine = quarantine.plus(removed(present, out, reasons=[LEAK] * len(out), kept=stands[out]))
     _require_rows(fold, stay=stay, given=test is not None)
-    _require_labels(present, test=test, fold=fold, stay=stay, seconds=seconds)
-    _require_two_labels(present.take(stay), fold=fold[stay])
+    if labelled:
+        _require_labels(present, test=test, fold=fold, stay=stay, seconds=seconds)
+        _require_two_labels(present.take(stay), fold=fold[stay])
     notes = [
         _order_note(present, fold=fold, seconds=seconds),
         *_size_notes(fold, config=config, given=test is not None),
@@ -78,7 +81,7 @@ def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None
     if test is not None:
         unit = np.append(unit, unit.max(initial=-1) + 1 + np.arange(len(test)))
         whole, fold = concat(whole, test), np.append(fold, np.full(len(test), TEST))
-    parts = parts_of(whole, fold, notes=[*notes, *tied.notes], order="time", unit=unit)
+    parts = parts_of(whole, fold, notes=[*notes, *tied.notes], order="time", unit=unit, labelled=labelled)
     return Ordered(dataset=whole, parts=parts, quarantine=quarantine)
 
 

@@ -46,7 +46,7 @@ class DataConfig(Section):
     text: str = "text"
     """Column with the text."""
     label: str = "label"
-    """Column with the label."""
+    """Column with the answer: a label, several labels, a number or a text; empty where conversations hold it."""
     group: str | None = None
     """Column whose equal values must stay in one part (a customer, a document)."""
     time: str | None = None
@@ -154,8 +154,10 @@ class SplitConfig(Section):
 class GateConfig(Section):
     """What a challenger must prove."""
 
-    metrics: tuple[Literal["accuracy", "macro_f1", "auc"], ...] = Field(default=("accuracy",), min_length=1)
-    """Every one of these must be better."""
+    metrics: tuple[str, ...] = ()
+    """Every one of these must be better; empty: the task's own. accuracy, macro_f1, auc, log_loss; for several labels
+    micro_f1, subset_accuracy, macro_f1; for numbers rmse, mae, r2, spearman; for texts exact_match, token_f1, contains,
+    numeric_match, json_valid, json_fields, chrf, bleu, or ``module:function`` of yours."""
     alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
@@ -313,6 +315,25 @@ class EmbeddingSpec(Section):
     """Inverse strength of the L2 penalty."""
 
 
+class NearestSpec(Section):
+    """The answer of the most alike training prompt, by TF-IDF over character n-grams; for generation."""
+
+    kind: Literal["nearest"] = "nearest"
+    """Which kind of model this is."""
+    name: Name = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
+    low: int = Field(default=2, ge=1, le=8)
+    """Shortest n-gram."""
+    high: int = Field(default=4, ge=1, le=8)
+    """Longest n-gram."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.high < self.low:
+            raise ValueError(f"high must be at least low ({self.low}) but got {self.high}.")
+        return self
+
+
 class CompressConfig(Section):
     """Which smaller forms of the champion are tried."""
 
@@ -377,6 +398,8 @@ class Recipe(Section):
     """Folder of the ledger, the models and the bundles; relative to the recipe."""
     seed: int = Field(default=7, ge=0)
     """Seed of everything random."""
+    task: str = "auto"
+    """classification, multilabel, regression, generation; auto: what the answers look like, which is said."""
     threads: int = Field(default=0, ge=0, le=1024)
     """Threads for training and ONNX Runtime; 0: all cores."""
     engine: EngineConfig = EngineConfig()

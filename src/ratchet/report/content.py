@@ -216,7 +216,7 @@ class Mistake:
     text: str
     true: str
     predicted: str
-    probability: Figure
+    probability: Figure | None
     row: int | None = None
     file: str = ""
 

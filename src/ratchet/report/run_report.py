@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from ratchet.bundle.bundle import Bundle
 from ratchet.checks import Health
 from ratchet.contenders.base import Contender
@@ -57,8 +55,10 @@ def report_of(ended: Ended) -> ReportData:
         curves=()
         if tried is None
         else tuple(_curve(one) for one in tried.contenders if one.card["facts"].get("epochs")),
-        confusion=None if rows is None or evidence is None else _confusion(rows, evidence),
-        mistakes=None if rows is None or evidence is None else _mistakes(rows, evidence),
+        confusion=_confusion(rows, evidence)
+        if rows is not None and evidence is not None and "truth" in evidence.targets
+        else None,
+        mistakes=None if rows is None or best is None or evidence is None else _mistakes(rows, best),
         compression=None if tried is None or not tried.forms else _compression(ended, tried),
         bundle=None if ended.bundle is None else _bundle(ended.bundle),
         environment=_environment(ended),
@@ -130,27 +130,29 @@ def _curve(contender: Contender) -> Curve:
     return Curve(name=contender.name, note=note, epochs=tuple(Epoch(**epoch) for epoch in facts["epochs"]))
 
 
-def _confusion(rows: PartedRows, evidence: Evidence) -> Confusion:
+def _confusion(rows: PartedRows, evidence: Evidence) -> Confusion | None:
+    """Which label was taken for which; only where each row has one."""
+    if "truth" not in evidence.targets:
+        return None
     part = "valid part" if len(evidence.rows) == len(rows.parts.valid) else "dev rows, out of fold"
     return Confusion.of(evidence, rows.labels, part=part)
 
 
-def _mistakes(rows: PartedRows, evidence: Evidence) -> tuple[Mistake, ...]:
-    """The wrong predictions that the champion was surest of, on rows it was not trained on."""
-    sure = evidence.probability.max(axis=1)
-    wrong = np.flatnonzero(evidence.predicted != evidence.truth)
-    worst = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
-    data = rows.dataset
+def _mistakes(rows: PartedRows, best: Contender) -> tuple[Mistake, ...]:
+    """The rows that the champion answered worst, among those it was not trained on."""
+    places, data = best.placed(rows), rows.dataset
+    worst = rows.task.worst(rows.targets.take(places), best.answers, most=MISTAKES)
     return tuple(
         Mistake(
             text=data.texts[row][:SHOWN],
-            true=rows.labels[evidence.truth[place]],
-            predicted=rows.labels[evidence.predicted[place]],
-            probability=float(sure[place]),
+            true=wrong.right[:SHOWN],
+            predicted=wrong.given[:SHOWN],
+            probability=wrong.certainty,
             row=int(data.origin[row]),
             file=data.files[data.file_index[row]],
         )
-        for place, row in zip(worst.tolist(), evidence.rows[worst].tolist(), strict=True)
+        for wrong in worst
+        for row in (int(places[wrong.place]),)
     )
 
 

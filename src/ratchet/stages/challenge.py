@@ -17,14 +17,14 @@ from ratchet.contenders.incumbent import defend, trained_in
 from ratchet.contenders.kind import Kind, Training
 from ratchet.contenders.linear import Majority
 from ratchet.contenders.refit import changed
-from ratchet.contenders.registry import changes, kind_of, kinds
+from ratchet.contenders.registry import changes, kind_of, kinds, tasks_of
 from ratchet.contenders.rows import PartedRows
-from ratchet.errors import DataError, ExtraMissing
+from ratchet.errors import DataError, ExtraMissing, RecipeError
 from ratchet.models.checkpoints import ENGLISH_PACKAGE
 from ratchet.models.linear_defaults import default_specs
 from ratchet.plugins import chosen
 from ratchet.prepare.saved import load_dataset, load_parts
-from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, Section
+from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, Recipe, Section
 from ratchet.screen import Advance
 from ratchet.stages.contest import contest
 from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of
@@ -52,10 +52,28 @@ def baseline(job: Job, rows: PartedRows, beside: Sequence[Section], *, later: in
         first = Contender.load(train_once(job, key, train, skipped))
         if job.ledger.champion(family) is None:
             job.ledger.root(family, first.ref, run=job.run, key=f"root:{family}")
-        spec = job.recipe.baseline
-        spec = spec.model_copy(update={"name": spec.name or "tfidf-lr"})
-        entrants = [entrant for other in (spec, *beside) if (entrant := _entrant(job, rows, other)) is not None]
+        entrants = [
+            entrant for other in (_baseline(job, rows), *beside) if (entrant := _entrant(job, rows, other)) is not None
+        ]
         contest(job, rows, entrants, skipped, later=later, weight=PLAIN, required=True)
+
+
+def _baseline(job: Job, rows: PartedRows) -> Section:
+    """The recipe's baseline, or, where that cannot answer the task, the first kind that can and costs seconds."""
+    spec = job.recipe.baseline
+    if rows.task.name in tasks_of(spec.kind):
+        return spec.model_copy(update={"name": baseline_name(job.recipe)})
+    kind = next((kind for kind in kinds().values() if kind.cheap and rows.task.name in kind.tasks), None)
+    if kind is None:
+        raise RecipeError(
+            f"No kind of contender that is installed can answer {rows.task.name}.", next_step="Set task in the recipe."
+        )
+    return kind.spec.model_validate({"kind": kind.name, "name": kind.name})
+
+
+def baseline_name(recipe: Recipe) -> str:
+    """What the recipe's baseline is called."""
+    return recipe.baseline.name or "tfidf-lr"
 
 
 def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
@@ -87,14 +105,16 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Section, ...]:
     """What the recipe says, or what is known to be worth a try for this language and with what is installed."""
     if job.recipe.challengers is not None:
         return job.recipe.challengers
-    usual = default_specs(rows.language, n_rows=len(rows.parts.dev), n_labels=len(rows.labels))
+    size, kind = len(rows.parts.dev), rows.targets.kind
+    usual = default_specs(rows.language, n_rows=size, n_labels=len(rows.labels), kind=kind)
     linear = [spec for name, spec in usual.items() if name in ("linear-wide", "blend")]
-    counts = np.bincount(rows.truth[rows.parts.dev])
     spec = BalanceSpec(name="balance")
-    uneven = set(job.recipe.gate.metrics) != {"accuracy"} and counts.max() > spec.ratio * counts.min()
-    balance = (spec,) if uneven else ()  # by accuracy alone the largest class would always be right
+    uneven = rows.task.imbalance(rows.targets.take(rows.parts.dev)) > spec.ratio
+    # By accuracy alone the largest class would always be right.
+    balance = (spec,) if uneven and set(job.recipe.gate.metrics) != {"accuracy"} else ()
     frozen = (EmbeddingSpec(name="embedding", source=job.recipe.train.source),) if _pretrained(job, rows) else ()
-    return (*linear, *balance, EdaSpec(name="eda"), *frozen, job.recipe.train)
+    plan = (*linear, *balance, EdaSpec(name="eda"), *frozen, job.recipe.train)
+    return tuple(spec for spec in plan if rows.task.name in tasks_of(spec.kind))
 
 
 def _pretrained(job: Job, rows: PartedRows) -> bool:
@@ -136,6 +156,14 @@ def challenge(job: Job, rows: PartedRows, specs: Sequence[Section], *, later: in
 def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
     """How a challenger is trained; ``None``, with the reason said, where it cannot be."""
     name = str(getattr(spec, "name", "") or _name(spec))
+    able = tasks_of(_name(spec))
+    if rows.task.name not in able:
+        skip(job, name, f"It is for {' and '.join(able)}, and this is {rows.task.name}.")
+        return None
+    able = tasks_of(_name(spec))
+    if rows.task.name not in able:
+        skip(job, name, f"It is for {' and '.join(able)}, and this is {rows.task.name}.")
+        return None
     if _name(spec) in changes():
         return _made(job, rows, spec, name=name)
     kind = chosen(_name(spec), kinds(), noun="The kind of a challenger")

@@ -58,7 +58,8 @@ def contest(
     if trained:
         account: Literal["improvements", "copies"] = "copies" if copies else "improvements"
         claims = [
-            Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin) for m in gate.metrics
+            Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin * rows.margin_of(m))
+            for m in gate.metrics
         ]
         paid = job.ledger.family(family, alpha=gate.alpha, account=account)
         own = 1.0 if root.learns else weight

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ratchet.bundle.bundle import Bundle, write_bundle
-from ratchet.bundle.predict import Parity, Recorded, parity, require_parity
+from ratchet.bundle.predict import Recorded, parity, require_parity
 from ratchet.contenders.base import MODEL, Contender
 from ratchet.contenders.kind import Training
 from ratchet.contenders.refit import refit
@@ -18,6 +18,7 @@ from ratchet.recipe.recipe import dump_recipe
 from ratchet.stages.entrants import champion, family_of
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
+from ratchet.tasks.task import Parity
 from ratchet.workspace.finished import key_of
 
 
@@ -78,13 +79,14 @@ def _proven(job: Job, rows: PartedRows, served: Contender) -> Parity:
             next_step=f"Remove {served.folder} and run again.",
         )
     trained = Recorded(labels=rows.labels, probability=probability)
-    found = parity(trained, served.model(threads=job.recipe.threads), rows.texts(shared))
+    found = parity(trained, served.model(threads=job.recipe.threads), rows.texts(shared), task=rows.task)
     require_parity(found, config=job.recipe.export)
     return found
 
 
 def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found: Parity, *, target: Path) -> None:
     """Write the bundle of ``best``, with the model of ``served``."""
+    places = best.placed(rows)
     judged = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()
     write_bundle(
         target,
@@ -96,7 +98,9 @@ def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found
         language=rows.language,
         text_column=job.recipe.data.text,
         fixes=job.recipe.prepare.text,
+        task=rows.task.name,
         model={
+            **rows.task.facts(rows.targets.take(places), best.answers),
             "kind": best.ref.kind,
             "bytes": served.ref.bytes,
             "judged": best.folder.name,

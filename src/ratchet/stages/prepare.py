@@ -44,7 +44,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed, job.code)
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
-        facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder)
+        facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder, metrics=recipe.gate.metrics)
     parts = rows.parts
     for line in _changes(facts):
         job.screen.say("prepare", line)
@@ -88,10 +88,11 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
         dataset, leaking = remove_leaks(dataset, test, **near)
         quarantine = replace(quarantine.plus(leaking), changes=pa.concat_tables([quarantine.changes, fixed.changes]))
     if recipe.split.order == "time":
-        ordered = split_by_time(dataset, config=recipe.split, test=test)
+        ordered = split_by_time(dataset, config=recipe.split, test=test, labelled=source.task.strata([]) is None)
         whole, parts, quarantine = ordered.dataset, ordered.parts, quarantine.plus(ordered.quarantine)
     else:
-        parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test)
+        strata = source.task.strata(dataset.labels)
+        parts = split(dataset, config=recipe.split, seed=recipe.seed, test=test, strata=strata)
         whole = dataset if test is None else concat(dataset, test)
     language = recipe.data.language
     save_dataset(target, whole)
@@ -102,6 +103,7 @@ def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None
     sealed = parts.fold == TEST
     facts = {
         "hash": parts.hash,
+        "task": source.task.name,
         "crossing": leaks(whole.take(np.flatnonzero(~sealed)), whole.take(np.flatnonzero(sealed)), **near).counts,
         "notes": list(parts.notes),
         "order": parts.order,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ratchet.errors import DataError
 from ratchet.prepare.fixes import fix, require_labels
-from ratchet.prepare.labels import require_trainable
 from ratchet.prepare.review import Answers, read_answers
 from ratchet.prepare.split_by_time import times
 from ratchet.recipe.recipe import dump_recipe
@@ -18,6 +17,8 @@ from ratchet.stages.names import Stage
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.read import RawTable, read_dataset, require_apart
 from ratchet.tables.sources import source_bytes_hash
+from ratchet.tasks.registry import AUTO, guess_task, task_of
+from ratchet.tasks.task import Task, require_metrics
 from ratchet.versions.log import Version, is_local, record_inputs, version_label
 from ratchet.workspace.environment import environment
 from ratchet.workspace.finished import key_of
@@ -28,6 +29,7 @@ from ratchet.workspace.workspace import write_atomic
 class Source:
     """The rows as they came, the key of everything that depends on them, and the sha256 of each source's bytes."""
 
+    task: Task
     train: Dataset
     test: Dataset | None
     answers: Answers | None
@@ -57,15 +59,38 @@ def read(job: Job) -> Source:
         prepare = job.recipe.prepare
         require_labels(prepare, [train] if test is None else [train, test])
         answers = read_answers(Path(prepare.review), train, labels=prepare.labels) if prepare.review else None
+        task = _task(job, train)
+        train, test = task.read(train), None if test is None else task.read(test)
         renamed = prepare.model_copy(update={"text": ()})
-        require_trainable(fix(train, config=renamed, answers=answers).dataset)
+        task.require_trainable(fix(train, config=renamed, answers=answers).dataset)
         if job.recipe.split.order == "time":
             times(*((train,) if test is None else (train, test)))
         hashes = {path: source_bytes_hash(path) for path in [*files, *test_files]}
         skipped.append(False)
     columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
     key = key_of([*hashes.values()], len(files), columns, job.code)
-    return Source(train=train, test=test, answers=answers, key=key, hashes=hashes)
+    return Source(task=task, train=train, test=test, answers=answers, key=key, hashes=hashes)
+
+
+def _task(job: Job, train: Dataset) -> Task:
+    """The task of the recipe, or the one that the answers look like, which is said."""
+    if job.recipe.task != AUTO:
+        return task_of(job.recipe.task)
+    task = guess_task(train)
+    if task.name != "classification":
+        job.screen.say("read", f"the answers look like {task.name}; wrong guess? Set task in the recipe.")
+    return task
+
+
+def settled(job: Job, source: Source) -> Job:
+    """The run with what the recipe leaves to the task: the metrics of the gate, and whether contradictions are mistakes."""
+    recipe, task = job.recipe, source.task
+    gate = recipe.gate if recipe.gate.metrics else recipe.gate.model_copy(update={"metrics": task.metrics[:1]})
+    require_metrics(gate.metrics, task)
+    prepare = recipe.prepare
+    if not task.contradictions and "conflicts" not in prepare.model_fields_set:
+        prepare = prepare.model_copy(update={"conflicts": "keep"})
+    return replace(job, recipe=recipe.model_copy(update={"task": task.name, "gate": gate, "prepare": prepare}))
 
 
 def start(job: Job, source: Source) -> None:

@@ -19,8 +19,9 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
         best, test = champion(job, rows), rows.parts.test
         body = {"run": job.run, "seal": rows.seal, "champion": best.name, "bundle": bundle.sha256}
         job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{bundle.sha256}")
-        probability = load_model(bundle, threads=job.recipe.threads).predict(rows.texts(test))
-        evidence = Evidence.of_classes(name=best.name, rows=test, truth=rows.truth[test], probability=probability)
+        answers = load_model(bundle, threads=job.recipe.threads).predict(rows.texts(test))
+        columns = rows.columns(test, answers)
+        evidence = Evidence(name=best.name, rows=test, targets=columns.targets, outcomes=columns.outcomes)
         metrics, records = job.recipe.gate.metrics, job.ledger.records()
         opened = Opened(
             scores=tuple(score(evidence, metric) for metric in metrics),
@@ -39,6 +40,5 @@ def _line(opened: Opened) -> str:
     times = "once" if openings == 1 else f"{openings} times, so it flatters"
     times += "; earlier openings are not known, since the ledger was lost" if opened.lost else ""
     return (
-        f"{first.metric} {first.value:.1%} [{first.low:.1%}, {first.high:.1%}] on {first.n:,} sealed rows (opened {times}); "
-        f"{(first.value - judged.value) * 100:+.1f} points beside {judged.value:.1%} on the rows of the verdicts"
+        f"{first.line} on {first.n:,} sealed rows (opened {times}); {first.beside(judged)} on the rows of the verdicts"
     )

@@ -229,7 +229,7 @@ def read_dataset(
         _require_columns(raw, config=config)
         if each is not None:
             each(raw)
-    roles = Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id)
+    roles = Roles(text=config.text, label=config.label or None, group=config.group, time=config.time, id=config.id)
     dataset = dataset_of(raws, roles=roles)
     del raws
     return replace(
@@ -338,7 +338,7 @@ def _require_columns(raw: RawTable, *, config: DataConfig) -> None:
         )
     for role in ("text", "label", "group", "time", "id"):
         column = getattr(config, role)
-        if column is None or column in names:
+        if not column or column in names:
             continue
         folded = {name.casefold(): name for name in names}
         near = difflib.get_close_matches(column.casefold(), folded, n=1, cutoff=0.5)

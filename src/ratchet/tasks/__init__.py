@@ -1,0 +1,1 @@
+"""Tasks: what is asked of a row, what an answer is, and how answers are judged; one file each."""

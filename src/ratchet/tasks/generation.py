@@ -1,0 +1,151 @@
+"""Generation: a text for each row, judged by how it compares with the right one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ratchet.errors import RatchetError
+from ratchet.models.constant import ConstantModel
+from ratchet.models.model import Answers, Model
+from ratchet.models.targets import Targets
+from ratchet.scores.bleu import bleu_counts
+from ratchet.scores.chrf import chrf_counts
+from ratchet.scores.exact import contains, exact_match, token_f1
+from ratchet.scores.json_answers import json_fields, json_valid
+from ratchet.scores.numbers import numeric_match
+from ratchet.scores.user_score import user_score
+from ratchet.scores.words import one_form
+from ratchet.tables.conversations import Turn, recognised
+from ratchet.tables.conversations import rows as turns_of
+from ratchet.tables.dataset import Dataset
+from ratchet.tasks.task import Columns, Parity, Task, Wrong, require_columns
+
+Score = Callable[[Sequence[str | None], Sequence[str]], npt.NDArray[np.float64]]
+SCORES: dict[str, Score] = {
+    "exact_match": exact_match,
+    "token_f1": token_f1,
+    "contains": contains,
+    "numeric_match": numeric_match,
+    "json_valid": lambda answers, _: json_valid(answers),
+    "json_fields": json_fields,
+    "chrf": chrf_counts,
+    "bleu": bleu_counts,
+}
+"""What is computed of each answer and its reference: one number a row, or the counts of a corpus metric."""
+
+
+PROMPT, ANSWER = "ratchet_prompt", "ratchet_answer"
+"""Columns that conversations are turned into."""
+
+
+class Generation(Task):
+    """A text for each row: prompts and answers, or conversations whose last turn is the answer."""
+
+    name = "generation"
+    answer = "answer"
+    metrics = (*SCORES,)
+    contradictions = False
+    runtime = "constant"
+
+    def read(self, dataset: Dataset) -> Dataset:
+        """Conversations as prompts and answers: the answer is the last turn of the assistant."""
+        chat = recognised(dataset)
+        if chat is None or chat.form == "pairs":
+            return dataset
+        prompts: list[str | None] = []
+        answers: list[str | None] = []
+        for spoken in turns_of(dataset, chat):
+            prompt, answer = divided(spoken or [])
+            prompts.append(prompt)
+            answers.append(answer)
+        table = dataset.table
+        for name, cells in ((PROMPT, prompts), (ANSWER, answers)):
+            table = table.append_column(name, pa.array(cells, pa.string()))
+        return replace(dataset, table=table, roles=replace(dataset.roles, text=PROMPT, label=ANSWER))
+
+    def require_trainable(self, dataset: Dataset) -> None:
+        """Texts and answers."""
+        require_columns(dataset, answer=self.answer)
+
+    def targets(self, answers: Sequence[str], *, names: tuple[str, ...] | None = None) -> Targets:
+        """(n,) the right answers."""
+        return Targets(kind="texts", names=names or ("answer",), values=np.array([*answers, ""], dtype=object)[:-1])
+
+    def strata(self, answers: Sequence[str]) -> list[str] | None:
+        """One group: there is nothing to balance."""
+        return [""] * len(answers)
+
+    def first_champion(self, targets: Targets) -> Model:
+        """The most frequent answer, by `exact_match`'s normalisation."""
+        keys = [one_form(answer) for answer in targets.values.tolist()]
+        most = Counter(keys).most_common(1)[0][0]
+        return ConstantModel(answer=str(targets.values[keys.index(most)]))
+
+    def columns(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> Columns:
+        """A column for each metric; a row without an answer scores nothing."""
+        references: list[str] = targets.values.tolist()
+        given: list[str | None] = answers[:, 0].tolist()
+        return Columns(
+            targets={"reference": np.array([_fingerprint(one) for one in references], dtype=np.int64)},
+            outcomes={name: score_of(name)(given, references) for name in metrics if name not in ("cost", "latency")},
+        )
+
+    def parity(self, before: Answers, after: Answers) -> Parity:
+        """Answers that are not the same text."""
+        other = int((before != after).any(axis=1).sum())
+        return Parity(max_difference=0.0, disagreements=other, n=len(before))
+
+    def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
+        """The rows whose answer shares the fewest words with the right one."""
+        given, right = answers[:, 0].tolist(), targets.values.tolist()
+        shared = token_f1(given, right)
+        first = [place for place in np.argsort(shared, kind="stable")[:most].tolist() if shared[place] < 1]
+        return [Wrong(place=place, right=right[place], given=given[place] or "", certainty=None) for place in first]
+
+    def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The text, or null where there is none."""
+        del names, facts
+        return [{"text": answer} for answer in answers[:, 0].tolist()]
+
+
+def _fingerprint(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=7).digest())
+
+
+def divided(spoken: Sequence[Turn]) -> tuple[str | None, str | None]:
+    """The prompt and the answer of a conversation: the answer is the last turn where that is the assistant's.
+
+    A prompt of one turn of the user is its text; a longer one is a JSON list of messages.
+    """
+    if not spoken or spoken[-1].role != "assistant" or not spoken[-1].text.strip():
+        return None, None
+    asked = spoken[:-1]
+    if len(asked) == 1 and asked[0].role == "user":
+        return asked[0].text, spoken[-1].text
+    messages = [{"role": turn.role, "content": turn.text} for turn in asked]
+    return json.dumps(messages, ensure_ascii=False) if messages else None, spoken[-1].text
+
+
+def score_of(name: str) -> Score:
+    """The score of a name; ``module:function`` is one of the user's.
+
+    Raises:
+        RatchetError: there is no such score.
+    """
+    if name in SCORES:
+        return SCORES[name]
+    if ":" in name:
+        return user_score(name)
+    raise RatchetError(
+        f"The metric must be one of {', '.join(SCORES)} or module:function but got {name!r}.",
+        next_step="Correct the name of the metric.",
+    )

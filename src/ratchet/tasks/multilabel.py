@@ -1,0 +1,126 @@
+"""Multilabel: any number of labels for each row, none included."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ratchet.errors import DataError
+from ratchet.models.model import Answers
+from ratchet.models.targets import Targets
+from ratchet.tables.dataset import Dataset
+from ratchet.tasks.classification import ROUNDING, TIE
+from ratchet.tasks.label_lists import cut, listed, mark_of
+from ratchet.tasks.task import NAMED, Columns, Parity, Task, Wrong, filled, require_columns
+
+GIVEN = 0.5
+"""A label is given from this probability on."""
+FEWEST = 2
+"""Rows that a label must have, so that it is learned in one part and measured in another."""
+_STRATUM = 20
+"""Rows of a stratum at least: smaller ones cannot be divided over the parts."""
+
+
+class Multilabel(Task):
+    """Any number of labels for each row; the cell is a JSON list, a list as Python writes it, or names with a mark between."""
+
+    name = "multilabel"
+    answer = "list of labels"
+    metrics = ("micro_f1", "subset_accuracy", "macro_f1")
+
+    def read(self, dataset: Dataset) -> Dataset:
+        """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
+        if dataset.roles.label is None:
+            return dataset
+        values = dict.fromkeys(label for label in dataset.labels if label)
+        mark = mark_of([*values])
+        spelled: dict[str, str] = {}
+        for label in values:
+            names = listed(label)
+            names = cut(label, mark) if names is None else names
+            spelled[label] = json.dumps(sorted({name.strip() for name in names if name.strip()}), ensure_ascii=False)
+        cells = pa.array([spelled[label] if label else None for label in dataset.labels], pa.string())
+        place = dataset.table.column_names.index(dataset.roles.label)
+        return replace(dataset, table=dataset.table.set_column(place, dataset.roles.label, cells))
+
+    def require_trainable(self, dataset: Dataset) -> None:
+        """A label at least, and two rows for each."""
+        require_columns(dataset, answer=self.answer)
+        rows = filled(dataset)
+        counts = Counter(name for row in rows.tolist() for name in names_of(dataset.labels[row]))
+        if not counts:
+            raise DataError(
+                f"Column {dataset.roles.label!r} must hold lists of labels but every list is empty.",
+                next_step="Set data.label to another column.",
+            )
+        rare = sorted(name for name, count in counts.items() if count < FEWEST)
+        if rare:
+            shown = ", ".join(map(repr, rare[:NAMED])) + (" and others" if len(rare) > NAMED else "")
+            step = "Add rows to it, merge it with another label, or take it out."
+            if 2 * len(rare) > len(counts):
+                step = f"Is {dataset.roles.label!r} a list of labels? It looks like free text."
+            raise DataError(
+                f"Every label must have at least {FEWEST} rows but {len(rare):,} of {len(counts):,} have fewer: {shown}.",
+                next_step=step,
+            )
+
+    def targets(self, answers: Sequence[str], *, names: tuple[str, ...] | None = None) -> Targets:
+        """(n, k) which labels each row has."""
+        return Targets.of_sets([names_of(answer) for answer in answers], names=names)
+
+    def strata(self, answers: Sequence[str]) -> list[str] | None:
+        """The rarest label of each row, where enough rows share it (after Sechidis et al. 2011)."""
+        sets = [names_of(answer) for answer in answers]
+        uses = Counter(name for labels in sets for name in labels)
+        rarest = [min(labels, key=lambda name: (uses[name], name), default="") for labels in sets]
+        sizes = Counter(rarest)
+        return [name if sizes[name] >= _STRATUM else "" for name in rarest]
+
+    def columns(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> Columns:
+        """True labels (n, k) and the probability of each."""
+        del metrics
+        return Columns(targets={"labels": targets.values}, outcomes={"membership": answers})
+
+    def parity(self, before: Answers, after: Answers) -> Parity:
+        """Probabilities, and the labels that are given, ties apart."""
+        other = ((before >= GIVEN) != (after >= GIVEN)) & (np.abs(before - GIVEN) > TIE)
+        difference = float(np.abs(before - after).max())
+        return Parity(max_difference=difference, disagreements=int(other.any(axis=1).sum()), n=len(before))
+
+    def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
+        """The rows with the most labels too many or too few."""
+        given, names = answers >= GIVEN, targets.names
+        missed = (given != targets.values).sum(axis=1)
+        first = [place for place in np.argsort(-missed, kind="stable")[:most].tolist() if missed[place]]
+
+        def written(row: npt.NDArray[np.bool_]) -> str:
+            return ", ".join(name for name, there in zip(names, row.tolist(), strict=True) if there) or "none"
+
+        return [
+            Wrong(place=place, right=written(targets.values[place]), given=written(given[place]), certainty=None)
+            for place in first
+        ]
+
+    def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The labels that are given, and the probability of each label."""
+        del facts
+        rows = np.round(answers.astype(np.float64), ROUNDING).tolist()
+        return [
+            {
+                "labels": [name for name, share in zip(names, row, strict=True) if share >= GIVEN],
+                "probabilities": dict(zip(names, row, strict=True)),
+            }
+            for row in rows
+        ]
+
+
+def names_of(cell: str) -> list[str]:
+    """The labels of a cell that `Multilabel.read` has written."""
+    return [str(name) for name in json.loads(cell)] if cell else []

@@ -1,0 +1,64 @@
+"""All tasks, one line each, and which one a table is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ratchet.plugins import chosen, registered
+from ratchet.tables.conversations import recognised
+from ratchet.tables.dataset import Dataset
+from ratchet.tasks.classification import Classification
+from ratchet.tasks.generation import Generation
+from ratchet.tasks.label_lists import listed, mark_of
+from ratchet.tasks.multilabel import Multilabel
+from ratchet.tasks.regression import Regression, values_of
+from ratchet.tasks.task import Task
+
+GROUP = "ratchet.tasks"
+TASKS: tuple[Task, ...] = (Classification(), Multilabel(), Regression(), Generation())
+AUTO = "auto"
+MANY = 20
+"""Different numbers from which a column of numbers may be values, and no names of classes."""
+LONG = 40
+"""Characters of an answer from which it may be a text of its own."""
+
+
+def task_of(name: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        RatchetError: no such task is installed.
+    """
+    return chosen(name, registered(TASKS, group=GROUP, base=Task), noun="The task")
+
+
+def guess_task(dataset: Dataset) -> Task:
+    """The task that a table's answers look like: lists are labels, many different numbers are values, long texts answers."""
+    labels = [label for label in dataset.labels if label]
+    values = [*dict.fromkeys(labels)]
+    chat = recognised(dataset)
+    if chat is not None and (chat.form != "pairs" or dataset.roles.label == chat.columns[-1]):
+        return task_of("generation")
+    if not values:
+        return task_of("classification")
+    if sum(listed(value) is not None for value in values) * 2 > len(values) or mark_of(values):
+        return task_of("multilabel")
+    if _are_values(values, rows=len(labels)):
+        return task_of("regression")
+    return task_of("generation" if _are_texts(values, rows=len(labels)) else "classification")
+
+
+def _are_values(values: Sequence[str], *, rows: int) -> bool:
+    """More different numbers than classes would have: with fractions, or nearly one for each row."""
+    numbers = values_of(values)
+    if len(values) < MANY or not np.isfinite(numbers).all():
+        return False
+    whole = float((numbers == np.floor(numbers)).mean())
+    return whole < 0.9 or len(values) * 2 > rows
+
+
+def _are_texts(values: Sequence[str], *, rows: int) -> bool:
+    """Answers that are long, and mostly different."""
+    return len(values) * 2 > rows and sum(len(value) >= LONG for value in values) * 2 > len(values)

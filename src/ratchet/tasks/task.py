@@ -1,0 +1,189 @@
+"""What every task must say: what an answer is and how it is kept, who the first champion is, and by what it is judged."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.errors import DataError, RecipeError
+from ratchet.models.linear_fit import fit_majority
+from ratchet.models.model import Answers, Model
+from ratchet.models.targets import Targets
+from ratchet.tables.dataset import Dataset
+
+Array = npt.NDArray[Any]
+NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Columns:
+    """The columns of a contender's evidence: what is true of each row, and what was answered."""
+
+    targets: Mapping[str, Array]
+    outcomes: Mapping[str, Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """A row that was answered wrong, as people read it."""
+
+    place: int
+    """Among the rows that were answered."""
+    right: str
+    given: str
+    certainty: float | None
+    """The probability of the answer; ``None`` where the task has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How far an exported model is from the trained one, on the same texts."""
+
+    max_difference: float
+    """Largest difference of a probability; of a value, as a share of the spread of all values."""
+    disagreements: int
+    """Texts with another answer, ties apart."""
+    n: int
+
+    @property
+    def disagreement(self) -> float:
+        """Share of the texts with another answer."""
+        return self.disagreements / self.n if self.n else 0.0
+
+
+class Task(ABC):
+    """One task. Nothing outside this folder asks which task it is: whoever needs to know asks the task.
+
+    Register an instance in `tasks.registry.TASKS`, or in the entry point group ``ratchet.tasks``.
+    """
+
+    name: ClassVar[str]
+    """As the recipe names it."""
+    answer: ClassVar[str] = "label"
+    """What a row's answer is called in messages."""
+    metrics: ClassVar[tuple[str, ...]]
+    """What may decide in the gate; the first does where the recipe names none."""
+    runtime: ClassVar[str] = "linear"
+    """What the first champion runs on."""
+    contradictions: ClassVar[bool] = True
+    """Whether one text with two answers is a mistake; where it is not, such rows stay unless the recipe says otherwise."""
+
+    @abstractmethod
+    def require_trainable(self, dataset: Dataset) -> None:
+        """Refuse a table from which no model can be both trained and measured.
+
+        Raises:
+            DataError: it names the column and, where there is one, the row.
+        """
+
+    @abstractmethod
+    def targets(self, answers: Sequence[str], *, names: tuple[str, ...] | None = None) -> Targets:
+        """The right answers of rows, as models learn them.
+
+        Args:
+            answers: the cells of the answer column, as `read` leaves them.
+            names: the columns of a model's answer; absent: made from the answers.
+        """
+
+    @abstractmethod
+    def strata(self, answers: Sequence[str]) -> list[str] | None:
+        """The group of each row, of which every part gets its share; ``None``: the answers themselves, and every answer
+        must be in train and in another part."""
+
+    @abstractmethod
+    def columns(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> Columns:
+        """What the gate reads: the columns that these metrics need."""
+
+    @abstractmethod
+    def parity(self, before: Answers, after: Answers) -> Parity:
+        """How far the answers of an exported model are from those of the trained one, on the same rows."""
+
+    def first_champion(self, targets: Targets) -> Model:
+        """The model that learns nothing from texts, which every challenger must beat."""
+        return fit_majority(targets)
+
+    @abstractmethod
+    def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The answers of a served model, one JSON object for each row.
+
+        Args:
+            answers: (n, k) of a model.
+            names: the columns of its answer.
+            facts: what the bundle's manifest holds of the model.
+        """
+
+    @abstractmethod
+    def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
+        """The rows that were answered worst, the worst first."""
+
+    def read(self, dataset: Dataset) -> Dataset:
+        """The table with its answers in one spelling.
+
+        Raises:
+            DataError: a cell is not an answer; the message names the row.
+        """
+        return dataset
+
+    def facts(self, targets: Targets, answers: Answers) -> dict[str, Any]:
+        """What the bundle says of the champion, from its predictions of rows that it had not seen."""
+        del targets, answers
+        return {}
+
+    def imbalance(self, targets: Targets) -> float:
+        """The largest class over the smallest; 1 where there are no classes."""
+        del targets
+        return 1.0
+
+    def margin(self, targets: Targets) -> float:
+        """What a margin of 1 is in the unit of the answers: 1 for shares."""
+        del targets
+        return 1.0
+
+
+def require_metrics(names: Sequence[str], task: Task) -> None:
+    """Refuse a metric that the task does not have.
+
+    Raises:
+        RecipeError: it names those that the task has.
+    """
+    for name in names:
+        if name in task.metrics or ":" in name:
+            continue
+        close = difflib.get_close_matches(name, task.metrics, n=1)
+        raise RecipeError(
+            f"gate.metrics must be of {', '.join(task.metrics)} for {task.name} but got {name!r}.",
+            next_step=f"Did you mean {close[0]}?" if close else "Or set task in the recipe.",
+        )
+
+
+def require_columns(dataset: Dataset, *, answer: str) -> None:
+    """Refuse a table without a text or an answer.
+
+    Raises:
+        DataError: no such column, or an empty one.
+    """
+    roles = dataset.roles
+    if roles.label is None or roles.label == roles.text:
+        raise DataError(
+            f"The {answer} must be a column of its own but is {roles.label!r}.",
+            next_step="Set data.label to that column.",
+        )
+    for role, column, cells in (("text", roles.text, dataset.texts), ("label", roles.label, dataset.labels)):
+        if not any(cells):
+            noun = "text" if role == "text" else answer
+            raise DataError(
+                f"Column {column!r} must hold the {noun}s but is empty in all {len(dataset):,} rows.",
+                next_step=f"Set data.{role} to another column, or see data.missing for what counts as missing.",
+            )
+
+
+def filled(dataset: Dataset) -> npt.NDArray[np.int64]:
+    """Positions of the rows that have a text and an answer."""
+    pairs = zip(dataset.texts, dataset.labels, strict=True)
+    return np.flatnonzero([bool(text) and bool(label) for text, label in pairs])
