@@ -13,7 +13,7 @@ from ratchet.gate.evidence import Evidence
 from ratchet.gate.metric import Setting
 from ratchet.gate.overlap import out_of_fold
 from ratchet.gate.paired_tests import DRAWS
-from ratchet.gate.tested import correlated, tested
+from ratchet.gate.trial import correlated, trial_of
 
 __all__ = ["Claim", "Finding", "Kind", "Outcome", "Round", "Verdict", "compare", "judge"]
 
@@ -263,7 +263,7 @@ def judge(
     setting, anchor = Setting(seed=seed, draws=draws), anchor or champion
     sides = [
         [
-            tested(claim, challenger, champion if claim.kind == "superior" else anchor, setting, copy=copy)
+            trial_of(claim, challenger, champion if claim.kind == "superior" else anchor, setting, copy=copy)
             for claim in claims
         ]
         for challenger in challengers
