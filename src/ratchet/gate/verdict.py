@@ -182,7 +182,7 @@ def compare(
     """Judge one challenger against the champion on the rows that both were scored on.
 
     Args:
-        challenger: predictions on held-out rows; `Evidence.fold`, `Evidence.unit` and several seeds are taken into account.
+        challenger: what it did on held-out rows; `Evidence.fold`, `Evidence.unit` and several seeds are taken into account.
         champion: likewise; only rows in both count.
         metrics: claims, or names of metrics (then "superior"). All must hold: an intersection-union test, which needs no
             correction for the number of metrics (Berger 1982, Technometrics 24).
@@ -193,11 +193,13 @@ def compare(
         seed: of the resampling; ``draws``: how many permutations.
 
     Raises:
-        RatchetError: no shared rows, different true classes or folds, an unknown metric.
+        RatchetError: no shared rows, other targets or folds, a metric that the evidence has no columns for.
 
     A challenger is ``better`` when "not better" is rejected at the challenge's level, ``worse`` when "not worse" is
     rejected at ``alpha``, ``not_worse`` when "worse by ``margin``" is rejected at the level; else ``undecided``.
 
+    >>> import numpy as np
+    >>> from ratchet.gate.evidence import Evidence
     >>> rows = np.arange(200)
     >>> truth = rows % 2
     >>> sure = np.stack([1 - truth, truth], axis=1).astype(float)
