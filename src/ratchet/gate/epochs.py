@@ -26,6 +26,7 @@ def mean_of_epochs(item: Ints, columns: Mapping[str, Array]) -> tuple[Ints, dict
     Raises:
         RatchetError: a column has another number of rows than ``item``.
 
+    >>> import numpy as np
     >>> mean_of_epochs(np.array([7, 7, 9]), {"exact_match": np.array([1.0, 0.0, 1.0])})
     (array([7, 9]), {'exact_match': array([0.5, 1. ])})
     """

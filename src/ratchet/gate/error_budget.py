@@ -79,7 +79,7 @@ def joint_levels(weights: tuple[float, ...], correlation: Correlation | None, le
     Simes, or parametric tests", section 4; Dunnett 1955 for equal weights).
 
     >>> [round(found, 4) for found in joint_levels((1.0, 1.0), ((1.0, 0.5), (0.5, 1.0)), 0.05)]
-    [0.0276, 0.0276]
+    [0.0277, 0.0277]
     """
     total = sum(weights)
     shares = [weight / total for weight in weights]

@@ -17,7 +17,7 @@ pairs of equally good procedures with disjoint features (benchmarks/gate_power.p
 SEED_SD, SEED_ROWS = 0.003, 1.0
 """What is assumed of the spread between seeds of a trained network before it is seen, and the weight of that in folds."""
 SEED_SHARE = 0.01
-"""The same spread, over that of the difference between rows: a .3 of a point, where models differ on a tenth of the rows."""
+"""The same spread over that of the difference between rows: .3 of a point where two models differ on a tenth of the rows."""
 
 
 def out_of_fold(a: Evidence, b: Evidence) -> bool:

@@ -13,7 +13,7 @@ from ratchet.gate.evidence import Evidence
 from ratchet.gate.metric import Setting
 from ratchet.gate.overlap import out_of_fold
 from ratchet.gate.paired_tests import DRAWS
-from ratchet.gate.tested import correlated, tested
+from ratchet.gate.trial import correlated, trial_of
 
 __all__ = ["Claim", "Finding", "Kind", "Outcome", "Round", "Verdict", "compare", "judge"]
 
@@ -182,7 +182,7 @@ def compare(
     """Judge one challenger against the champion on the rows that both were scored on.
 
     Args:
-        challenger: predictions on held-out rows; `Evidence.fold`, `Evidence.unit` and several seeds are taken into account.
+        challenger: what it did on held-out rows; `Evidence.fold`, `Evidence.unit` and several seeds are taken into account.
         champion: likewise; only rows in both count.
         metrics: claims, or names of metrics (then "superior"). All must hold: an intersection-union test, which needs no
             correction for the number of metrics (Berger 1982, Technometrics 24).
@@ -193,11 +193,13 @@ def compare(
         seed: of the resampling; ``draws``: how many permutations.
 
     Raises:
-        RatchetError: no shared rows, different true classes or folds, an unknown metric.
+        RatchetError: no shared rows, other targets or folds, a metric that the evidence has no columns for.
 
     A challenger is ``better`` when "not better" is rejected at the challenge's level, ``worse`` when "not worse" is
     rejected at ``alpha``, ``not_worse`` when "worse by ``margin``" is rejected at the level; else ``undecided``.
 
+    >>> import numpy as np
+    >>> from ratchet.gate.evidence import Evidence
     >>> rows = np.arange(200)
     >>> truth = rows % 2
     >>> sure = np.stack([1 - truth, truth], axis=1).astype(float)
@@ -263,7 +265,7 @@ def judge(
     setting, anchor = Setting(seed=seed, draws=draws), anchor or champion
     sides = [
         [
-            tested(claim, challenger, champion if claim.kind == "superior" else anchor, setting, copy=copy)
+            trial_of(claim, challenger, champion if claim.kind == "superior" else anchor, setting, copy=copy)
             for claim in claims
         ]
         for challenger in challengers

@@ -22,7 +22,7 @@ POWER = 0.8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Tested:
+class Trial:
     """One claim about one challenger, tested; the level comes later."""
 
     claim: Claim
@@ -61,13 +61,13 @@ class Tested:
         return Finding(**{**fields, "rows_needed": needed}, outcome=outcome, holds=holds)
 
 
-def tested(claim: Claim, challenger: Evidence, champion: Evidence, setting: Setting, *, copy: bool) -> Tested:
+def trial_of(claim: Claim, challenger: Evidence, champion: Evidence, setting: Setting, *, copy: bool) -> Trial:
     """The paired test of one claim, with everything that the rows alone do not show."""
     setting = replace(setting, factor=claim.factor)
     if is_measure(claim.metric, challenger):
         paired = replace(compare_measure(claim.metric, challenger, champion), null=1 - 1 / claim.factor)
         rounds = np.arange(len(challenger.measures[claim.metric]))
-        return Tested(claim=claim, paired=paired, rows=rounds, unit=None, units=len(rounds), seed_sd=None)
+        return Trial(claim=claim, paired=paired, rows=rounds, unit=None, units=len(rounds), seed_sd=None)
     a, b = _on_shared_rows(challenger, champion)
     metric = _able(claim, a, b)
     paired = metric.compare(a, b, setting)
@@ -85,7 +85,7 @@ def tested(claim: Claim, challenger: Evidence, champion: Evidence, setting: Sett
         seeds = min(len(e.runs) for e in (a, b) if e.seeds)
         shown = float((paired.influence**2).sum()) / len(a.rows) ** 2 * paired.variance
         paired = paired.widened(1 + (seed_sd**2 / seeds / shown if shown else 0.0))
-    return Tested(claim=claim, paired=paired, rows=a.rows, unit=unit, units=units, seed_sd=seed_sd)
+    return Trial(claim=claim, paired=paired, rows=a.rows, unit=unit, units=units, seed_sd=seed_sd)
 
 
 def _on_shared_rows(challenger: Evidence, champion: Evidence) -> tuple[Evidence, Evidence]:
@@ -127,7 +127,7 @@ def _able(claim: Claim, a: Evidence, b: Evidence) -> Metric:
     return metric
 
 
-def correlated(sides: Sequence[Sequence[Tested]]) -> Correlation | None:
+def correlated(sides: Sequence[Sequence[Trial]]) -> Correlation | None:
     """How the challengers' tests hang together; ``None`` where more than one metric is judged, or nothing is known."""
     tested = [[side for side in row if len(side.paired.influence)] for row in sides]
     if len(sides) == 1 or any(len(row) != 1 for row in tested):
