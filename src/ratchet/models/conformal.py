@@ -4,9 +4,9 @@ Three things with three guarantees, all for rows that are exchangeable with thos
 (no guarantee for a given text, and none when the world has moved):
 
 * :func:`half_width` of residuals of one model on rows that it was not trained on (the valid part, for the model of fold 0):
-  split conformal prediction. The truth lies within with probability at least ``1 - alpha``, and at most ``1 - alpha + 1/(n + 1)``
-  where no two residuals are equal (Vovk, Gammerman and Shafer 2005; Lei et al. 2018, "Distribution-free predictive inference
-  for regression").
+  split conformal prediction. The truth lies within with probability at least ``1 - alpha``, and at most
+  ``1 - alpha + 1/(n + 1)`` where no two residuals are equal (Vovk, Gammerman and Shafer 2005; Lei et al. 2018,
+  "Distribution-free predictive inference for regression").
 * :func:`cv_plus` of the models of all folds: at least ``1 - 2 alpha - sqrt(2/n)`` whatever the model, and in practice about
   ``1 - alpha`` (Barber, Candes, Ramdas and Tibshirani 2021, "Predictive inference with the jackknife+", theorem 4).
 * :func:`half_width` of residuals out of fold, around a model trained once more on all rows: no guarantee without an assumption.
