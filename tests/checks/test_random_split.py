@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.checks import Context, naive_split
-from ratchet.checks.baseline_scores import Bench, Score, folds
+from ratchet.checks.baseline_scores import Bench, accuracy, folds
 from ratchet.checks.random_split import check
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import CheckConfig, Recipe
@@ -135,11 +135,11 @@ def test_folds_keep_units_whole_and_labels_even(rows: list[tuple[int, int]], cou
 
 
 def test_scores_have_wilson_intervals() -> None:
-    score = Score.of(np.array([True] * 8 + [False] * 2))
+    score = accuracy(np.array([True] * 8 + [False] * 2))
     assert score is not None
     assert (score.value, score.n) == (0.8, 10)
     assert (round(score.low, 3), round(score.high, 3)) == (0.49, 0.943)
-    assert Score.of(np.zeros(0, bool)) is None
+    assert accuracy(np.zeros(0, bool)) is None
 
 
 def test_in_time_order_it_tells_what_the_latest_rows_would_score(table: Any) -> None:

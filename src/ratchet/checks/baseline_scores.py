@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.checks.context import Context
-from ratchet.gate.paired_tests import wilson
+from ratchet.gate.metrics import Score
+from ratchet.gate.proportions import wilson
 from ratchet.prepare.stratify import assign
 from ratchet.text.columns import Rows
 
@@ -22,25 +23,6 @@ FOLDS = 5
 LEAST_TEXTS = 50
 MOST_LABELS = 300
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """Accuracy with Wilson's 95 % interval on ``n`` rows."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    metric: str = "accuracy"
-
-    @classmethod
-    def of(cls, right: Mask) -> Score | None:
-        """The share of rows that are right; ``None`` when there is no row."""
-        if not len(right):
-            return None
-        low, high = wilson(int(right.sum()), len(right))
-        return cls(value=float(right.mean()), low=low, high=high, n=len(right))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,6 +115,19 @@ class Bench:
         model = fit_rows(self.corpus, self.labels, names=self.names, rows=pairs, spec=self.spec, seed=self.seed)
         columns: Rows = model.predict([self.texts[pair] for pair in asked]).argmax(axis=1)
         return columns
+
+
+def accuracy(right: Mask) -> Score | None:
+    """The share of rows that are right, with Wilson's 95 % interval; ``None`` when there is no row."""
+    return share(int(right.sum()), len(right), name="accuracy")
+
+
+def share(hits: int, n: int, *, name: str) -> Score | None:
+    """``hits`` of ``n`` as a score of this name, with Wilson's 95 % interval; ``None`` when ``n`` is zero."""
+    if not n:
+        return None
+    low, high = wilson(hits, n)
+    return Score(value=hits / n, low=low, high=high, n=n, metric=name)
 
 
 def unfit(context: Context) -> str:

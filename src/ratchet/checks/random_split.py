@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ratchet.checks.baseline_scores import Bench, Score, unfit
+from ratchet.checks.baseline_scores import Bench, accuracy, unfit
 from ratchet.checks.context import Context, Mask, percent
 from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
+from ratchet.gate.metrics import Score
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
@@ -153,10 +154,10 @@ def _scored(context: Context, bench: Bench, plain: NaiveSplit) -> NaiveSplit:
     return replace(
         plain,
         model=bench.spec.name,
-        naive=Score.of(right),
-        leaked=Score.of(right[copied]),
-        clean=Score.of(right[~near]),
-        honest=Score.of(bench.out_of_fold.argmax(axis=1) == bench.truth),
+        naive=accuracy(right),
+        leaked=accuracy(right[copied]),
+        clean=accuracy(right[~near]),
+        honest=accuracy(bench.out_of_fold.argmax(axis=1) == bench.truth),
         ordered=_in_order(context, bench) if context.recipe.split.order == "time" else None,
     )
 
@@ -175,4 +176,4 @@ def _in_order(context: Context, bench: Bench) -> Score | None:
     earlier = earlier[~np.isin(bench.unit[earlier], bench.unit[latest])]
     if not len(latest) or len(np.unique(bench.truth[earlier])) < 2:
         return None
-    return Score.of(bench.fitted(earlier, asked=latest) == bench.truth[latest])
+    return accuracy(bench.fitted(earlier, asked=latest) == bench.truth[latest])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +31,17 @@ columns = click.option(
 def listed(names: str | None) -> tuple[str, ...]:
     """The names of ``--columns``."""
     return tuple(name.strip() for name in names.split(",")) if names else ()
+
+
+def gathered(name: str, kind: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Hand a command those of its options that are fields of the dataclass ``kind`` as one value called ``name``."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def call(**given: Any) -> Any:
+            options = {field.name: given.pop(field.name) for field in fields(kind)}
+            return command(**given, **{name: kind(**options)})
+
+        return call
+
+    return decorate

@@ -15,7 +15,7 @@ from ratchet.bounds import json_value
 from ratchet.errors import BundleError
 from ratchet.models.batching import sigmoid, softmax
 from ratchet.models.features import FeatureEncoder, add_features
-from ratchet.models.linear import Answers
+from ratchet.models.model import Answers
 
 FORMAT = 2
 """Of a model that answers otherwise than by a softmax of the text alone: an older version refuses it by this number."""

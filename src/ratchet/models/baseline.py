@@ -11,9 +11,10 @@ import numpy as np
 
 from ratchet.errors import DataError
 from ratchet.models.inputs import Inputs
-from ratchet.models.linear import Answers, LinearModel, answers
+from ratchet.models.linear import LinearModel, answers
 from ratchet.models.linear_defaults import Language, default_specs, guess_language, resolve
 from ratchet.models.linear_fit import Corpus, fit_majority, fit_rows
+from ratchet.models.model import Answers
 from ratchet.models.ngrams import Ints
 from ratchet.models.targets import Targets
 from ratchet.recipe.sections import BlendSpec, LinearSpec

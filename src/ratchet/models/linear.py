@@ -14,12 +14,12 @@ import numpy.typing as npt
 from ratchet.models.batching import sigmoid
 from ratchet.models.features import FeatureEncoder, add_features, require_features
 from ratchet.models.inputs import Inputs
+from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Vocabulary, normalise
 from ratchet.models.targets import Kind
 
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
-Answers = Floats | Scores
 """Probabilities in float32, or values in float64: in float32 a value of a billion would be off by up to 32."""
 Weights = npt.NDArray[np.float32] | npt.NDArray[np.int8]
 Index = npt.NDArray[np.unsignedinteger]

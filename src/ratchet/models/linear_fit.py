@@ -13,9 +13,10 @@ import numpy.typing as npt
 from ratchet.errors import DataError
 from ratchet.models.features import FeatureEncoder, FeatureKind, fair_scale, require_features, require_finite
 from ratchet.models.inputs import Inputs
-from ratchet.models.linear import Answers, Block, LinearModel, Link, Member, Occurrence
+from ratchet.models.linear import Block, LinearModel, Link, Member, Occurrence
 from ratchet.models.linear_defaults import guess_language, resolve
 from ratchet.models.linear_files import smallest
+from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Ints, Unit, Vocabulary, learn, normalise
 from ratchet.models.ridge import fit_ridge
 from ratchet.models.targets import Kind, Targets

@@ -17,7 +17,7 @@ from ratchet.models.answering import SOFTMAX, Answering, Link
 from ratchet.models.batching import by_length, padded
 from ratchet.models.features import require_features
 from ratchet.models.inputs import Inputs
-from ratchet.models.linear import Answers
+from ratchet.models.model import Answers
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.models.targets import Kind
 from ratchet.models.tokens import TextEncoder

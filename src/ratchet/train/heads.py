@@ -19,7 +19,7 @@ from ratchet.models.answering import SOFTMAX, Answering
 from ratchet.models.batching import sigmoid
 from ratchet.models.features import FeatureEncoder, FeatureKind, fair_scale
 from ratchet.models.inputs import Inputs
-from ratchet.models.linear import Answers
+from ratchet.models.model import Answers
 from ratchet.models.ridge import fit_ridge
 from ratchet.models.targets import Targets
 
