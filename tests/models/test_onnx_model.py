@@ -68,7 +68,7 @@ def damaged(folder: Path, name: str, contents: bytes | None) -> None:
         ("labels.json", b'["a", "b"]', "must name 3 labels, as the graph has, but has 2"),
         ("meta.json", None, r"readable meta\.json"),
         ("meta.json", b"[]", "must hold a dict"),
-        ("meta.json", b'{"format": 7}', "format 1 but got 7"),
+        ("meta.json", b'{"format": 7}', "format 1 or 2 but got 7"),
         ("meta.json", b'{"format": 1, "max_tokens": "x", "pad_id": 0}', "whole number 'max_tokens' but got 'x'"),
         ("meta.json", b'{"format": 1, "max_tokens": 9, "pad_id": -1}', "whole number 'pad_id' but got -1"),
     ],
