@@ -11,7 +11,7 @@ import pytest
 from ratchet.checks import Context
 from ratchet.checks.diversity import check, coverage, measure
 from ratchet.checks.giveaway import check as giveaway
-from ratchet.checks.terms import Terms
+from ratchet.checks.terms import LabelledTerms
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
 
@@ -24,7 +24,7 @@ def context(dataset: Dataset) -> Context:
 
 def test_words_and_their_labels(table: Any) -> None:
     data = table({"text": ["red car", "Red bus", "red CAR", "blue car!", None], "label": ["a", "a", "b", "b", "b"]})
-    terms = Terms.of(context(data))
+    terms = LabelledTerms.of(context(data))
     assert terms.unit == "word"
     assert terms.rows.tolist() == [0, 1, 3]  # "red CAR" is a copy
     by_name = dict(zip(terms.names, terms.frequency.tolist(), strict=True))
@@ -38,7 +38,7 @@ def test_words_and_their_labels(table: Any) -> None:
 
 
 def test_chinese_terms_are_pairs_that_cross_no_punctuation(table: Any) -> None:
-    terms = Terms.of(context(table({"text": ["很好，很好", "不错"], "label": ["a", "b"]})))
+    terms = LabelledTerms.of(context(table({"text": ["很好，很好", "不错"], "label": ["a", "b"]})))
     assert terms.unit == "pair"
     assert dict(zip(terms.names, terms.frequency.tolist(), strict=True)) == {"很好": 1, "不错": 1}
     assert terms.of_label(0)[2].tolist() == [2]
@@ -48,18 +48,18 @@ def test_batches_change_nothing(table: Any, monkeypatch: pytest.MonkeyPatch) -> 
     rng = random.Random(0)
     data = table({"text": ["".join(rng.choices(HAN[:40], k=12)) for _ in range(50)], "label": ["a", "b"] * 25})
     whole = measure(context(data))
-    monkeypatch.setattr("ratchet.checks.terms._BATCH", 7)
+    monkeypatch.setattr("ratchet.text.terms._BATCH", 7)
     assert measure(context(data)) == whole
 
 
 def test_a_sample_is_drawn_from_large_tables(table: Any) -> None:
     data = table({"text": [f"word{i} x" for i in range(100)], "label": ["a", "b"] * 50})
-    assert len(Terms.of(context(data), most=30).rows) == 30
+    assert len(LabelledTerms.of(context(data), most=30).rows) == 30
 
 
 def test_coverage_is_good_and_turings(table: Any) -> None:
     data = table({"text": ["a b c d", "a b x y"], "label": ["l", "l"]})
-    assert coverage(Terms.of(context(data))).tolist() == [0.5]  # 4 of 8 occurrences are of words seen once
+    assert coverage(LabelledTerms.of(context(data))).tolist() == [0.5]  # 4 of 8 occurrences are of words seen once
 
 
 def test_the_measures(table: Any) -> None:

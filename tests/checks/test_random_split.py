@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.checks import Context, naive_split
-from ratchet.checks.baseline_scores import Bench, Score, folds
-from ratchet.checks.random_split import check
+from ratchet.checks.baseline_scores import BaselineScores, Score
+from ratchet.checks.random_split import check, naive_split_of
+from ratchet.prepare.stratify import folds
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import CheckConfig, Recipe
 
@@ -93,7 +94,7 @@ def test_where_nothing_can_be_fitted_there_is_no_score(table: Any, columns: Any,
 def test_large_tables_are_sampled_by_whole_clusters(table: Any) -> None:
     data = hopeless(table, copies=3)
     recipe = Recipe(check=CheckConfig(model_rows=210))
-    bench = Bench.of(Context(dataset=data, recipe=recipe, seed=1))
+    bench = BaselineScores.of(Context(dataset=data, recipe=recipe, seed=1))
     assert bench is not None
     assert 150 <= len(bench.rows) <= 210
     assert set(np.bincount(bench.pair).tolist()) == {3}
@@ -106,7 +107,7 @@ def test_large_tables_are_sampled_by_whole_clusters(table: Any) -> None:
 def test_conflicting_labels_are_two_pairs_in_one_fold(table: Any) -> None:
     texts = [f"{i * 7919} {i * 104729} of many" for i in range(60)]
     data = table({"text": [*texts, texts[0]], "label": ["x", "y"] * 30 + ["y"]})
-    bench = Bench.of(Context(dataset=data, recipe=Recipe(), seed=1))
+    bench = BaselineScores.of(Context(dataset=data, recipe=Recipe(), seed=1))
     assert bench is not None
     assert len(bench.first) == 61
     same = [i for i, text in enumerate(bench.texts) if text == texts[0]]
@@ -172,7 +173,7 @@ def test_a_table_made_from_one_template_is_looked_at_without_a_score(table: Any)
     base = "房间干净服务热情早餐丰富位置方便价廉物美值得推荐质量很好喜欢孩子满意下次还会再来"
     texts = [base[:i] + new + base[i + 1 :] for i in range(len(base)) for new in "改换"]
     dataset = table({"text": texts, "label": ["x", "y"] * (len(texts) // 2)})
-    result = Context(dataset=dataset, recipe=Recipe(), seed=3).naive
+    result = naive_split_of(Context(dataset=dataset, recipe=Recipe(), seed=3))
     assert (result.naive, result.unscored) == (None, "all texts are near-duplicates of each other")
 
 
@@ -182,6 +183,6 @@ def test_of_a_huge_cluster_and_others_both_are_sampled(table: Any) -> None:
     rows = table({"text": [*texts, "外面下雨了"], "label": [*["x"] * len(texts), "y"]})
     recipe = Recipe(check=CheckConfig(model_rows=100))
     for seed in range(4):
-        bench = Bench.of(Context(dataset=rows, recipe=recipe, seed=seed))
+        bench = BaselineScores.of(Context(dataset=rows, recipe=recipe, seed=seed))
         assert bench is not None
         assert len(np.unique(bench.unit)) == 2

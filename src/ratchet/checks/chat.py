@@ -11,7 +11,7 @@ from math import ceil
 
 from ratchet.checks.context import Context, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.forms import HAN, HANGUL, KANA, characters
+from ratchet.forms import SYLLABLES, characters
 from ratchet.near.copies import normalise
 from ratchet.tables.conversations import Chat, Turn, rows
 from ratchet.text.personal import brief
@@ -23,7 +23,7 @@ GIVES = (
 MANY = 0.01
 _LISTED = 4
 _COPIED, _COPIED_DENSE = 20, 10
-_SPACELESS = characters(KANA, HAN, HANGUL)
+_SPACELESS = characters(SYLLABLES)
 _DENSE = re.compile(f"[{_SPACELESS}]")
 _WORD = re.compile(rf"[^\W{_SPACELESS}]+")
 _TEMPLATE = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +25,9 @@ from ratchet.tables.workers import LOCAL, Engine, Work, engine_of
 from ratchet.text.characters import Characters
 from ratchet.text.columns import Rows, coded, picked
 from ratchet.text.personal import brief
-from ratchet.workspace.lazy import once
+from ratchet.workspace.lazy import computed_once, once
 
-if TYPE_CHECKING:
-    from ratchet.checks.baseline_scores import Bench
-    from ratchet.checks.label_noise import Suspect
-    from ratchet.checks.random_split import NaiveSplit
-    from ratchet.checks.terms import Terms
-
+T = TypeVar("T")
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
 SHOWN = 80
@@ -260,33 +255,9 @@ class Context:
         """Groups of copies that carry two labels or more."""
         return several(self.group_labels[0])
 
-    @once
-    def terms(self) -> Terms:
-        """Words or pairs of characters, and the labels that have them."""
-        from ratchet.checks.terms import Terms
-
-        return Terms.of(self)
-
-    @once
-    def bench(self) -> Bench | None:
-        """The baseline's fits; ``None`` where they are not wanted, or there is too little to fit."""
-        from ratchet.checks.baseline_scores import Bench
-
-        return Bench.of(self) if self.scored else None
-
-    @once
-    def suspects(self) -> tuple[Suspect, ...]:
-        """Rows whose label the baseline doubts, the most doubted first."""
-        from ratchet.checks.label_noise import suspects
-
-        return suspects(self)
-
-    @once
-    def naive(self) -> NaiveSplit:
-        """What a random split of the raw rows would claim."""
-        from ratchet.checks.random_split import of_context
-
-        return of_context(self, scored=self.scored)
+    def kept(self, compute: Callable[[Context], T]) -> T:
+        """What ``compute`` makes of this table, computed once; other threads that ask meanwhile wait for it."""
+        return computed_once(self.__dict__, f"{compute.__module__}.{compute.__qualname__}", lambda: compute(self))
 
     def finding(
         self,

@@ -12,9 +12,9 @@ from ratchet.checks.balance import class_texts
 from ratchet.checks.completeness import missing_map
 from ratchet.checks.context import Context
 from ratchet.checks.diversity import Diversity, measure
-from ratchet.checks.random_split import NaiveSplit
-from ratchet.models.baseline import guess_language
+from ratchet.checks.random_split import NaiveSplit, naive_split_of
 from ratchet.text.columns import Rows
+from ratchet.text.language import guess_language
 
 CLASSES = 10_000
 _BINS = 24
@@ -118,7 +118,7 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
         else "",
         missing=missing_map(context),
         near_clusters=_near_clusters(context) if pairs else None,
-        naive=context.naive if naive else None,
+        naive=naive_split_of(context) if naive else None,
         diversity=measure(context) if terms else None,
     )
 

@@ -123,7 +123,9 @@ def run_checks(
     return Health(
         findings=tuple(sorted(findings, key=lambda f: (order[f.severity], -f.rows, f.id, f.column))),
         facts=facts,
-        suspects=context.suspects if any(finding.id in label_noise.GIVES for finding in findings) else (),
+        suspects=label_noise.suspects_of(context)
+        if any(finding.id in label_noise.GIVES for finding in findings)
+        else (),
     )
 
 

@@ -22,7 +22,7 @@ from ratchet.drift.permutation import (
     kolmogorov,
     stability_index,
 )
-from ratchet.drift.vocabulary import Terms, count_terms
+from ratchet.drift.vocabulary import TermCounts, count_terms
 from ratchet.near.copies import exact_groups, renumbered, united
 from ratchet.tables.dataset import Dataset, concat, row_digests
 from ratchet.text.columns import Rows
@@ -216,7 +216,7 @@ def _vocabulary(pool: Pool, deal: Deal) -> tuple[Shift, tuple[Share, ...]]:
     return _shift(pool, "vocabulary", pool.rows.roles.text, "JS", distance, p, words), shares
 
 
-def _telling(terms: Terms, is_new: Mask) -> tuple[Share, ...]:
+def _telling(terms: TermCounts, is_new: Mask) -> tuple[Share, ...]:
     """The terms whose shares of the texts differ most, in standard errors of the difference."""
     sides = [terms.counts[np.flatnonzero(side)][:, :-1] for side in (~is_new, is_new)]
     texts = [max(side.shape[0], 1) for side in sides]

@@ -11,12 +11,12 @@ import numpy as np
 
 from ratchet.errors import DataError
 from ratchet.models.linear import Floats, LinearModel
-from ratchet.models.linear_defaults import Language, default_specs, guess_language, resolve
+from ratchet.models.linear_defaults import default_specs, resolve
 from ratchet.models.linear_fit import Corpus, fit_majority, fit_rows
 from ratchet.models.ngrams import Ints
 from ratchet.recipe.sections import BlendSpec, LinearSpec
 
-__all__ = ["Augment", "FoldFit", "Language", "Sample", "default_specs", "fit_folds", "guess_language", "resolve"]
+__all__ = ["Augment", "FoldFit", "Sample", "default_specs", "fit_folds", "resolve"]
 
 
 class Augment(Protocol):

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from ratchet.errors import DataError
 from ratchet.models.linear import Block, LinearModel, Link, Member, Occurrence
-from ratchet.models.linear_defaults import guess_language, resolve
+from ratchet.models.linear_defaults import resolve
 from ratchet.models.linear_files import smallest
 from ratchet.models.ngrams import Counts, Ints, Unit, Vocabulary, learn, normalise
 from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
+from ratchet.text.language import guess_language
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
