@@ -70,12 +70,14 @@ def test_what_is_in_the_text_column_is_text() -> None:
         ("방이 깨끗해요", "Korean"),
         ("хорошо", "Cyrillic"),
         ("جيد", "Arabic"),
-        ("ดีมาก", "other script"),
+        ("ดีมาก", "Thai and its neighbours"),
+        ("καλό", "Greek"),
+        ("კარგი", "other script"),
         ("123 !?", "no letters"),
     ],
 )
 def test_scripts(text: str, script: str) -> None:
-    found = of(dataset(text=[text, "Ω" if script != "other script" else "a"]))["script", "text"]
+    found = of(dataset(text=[text, "Ω" if script != "Greek" else "a"]))["script", "text"]
     assert SCRIPTS[found.cells[0]] == script
 
 

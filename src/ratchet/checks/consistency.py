@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Mask, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching, numbers
+from ratchet.checks.validators import KINDS, CellKind, matching, numbers
 from ratchet.errors import RecipeError
 from ratchet.near.copies import normalise
 from ratchet.recipe.sections import ColumnRule, Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
+from ratchet.text.date_forms import DATES, date_forms, is_date_column
 from ratchet.text.personal import hidden
 
 GIVES = (
@@ -35,6 +36,7 @@ HINTED = 0.5
 MIXED = 0.05
 CATEGORIES = 100
 _SAMPLE = 400
+_LIKELY = 0.8
 _LONGEST = 64
 
 
@@ -200,10 +202,11 @@ def _kind(column: _Column) -> tuple[CellKind | None, Mask]:
     for kind in KINDS:
         hinted = any(hint in lower for hint in kind.hints)
         needed = HINTED if hinted else column.context.recipe.check.guess
-        if not (kind.guessed or hinted) or not _likely(kind, some, weights, least=0.8 * needed):
+        if not (kind.guessed or hinted) or not _likely(kind, some, weights, least=0.8 * min(needed, _LIKELY)):
             continue
         sound = column.cells.each(kind.judge)
-        if column.cells.shares(sound) >= needed:
+        share = column.cells.shares(sound)
+        if is_date_column(column.name, share) if kind.name == "date" else share >= needed:
             return kind, sound
     return None, np.zeros(total, bool)
 

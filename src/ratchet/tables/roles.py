@@ -17,6 +17,7 @@ from ratchet.errors import DataError
 from ratchet.forms import HAN, characters
 from ratchet.tables.dataset import Roles
 from ratchet.text.columns import picked
+from ratchet.text.date_forms import is_date_column
 from ratchet.text.dates import is_moment
 
 ROLES = ("text", "label", "group", "time", "id")
@@ -227,7 +228,7 @@ class _Column:
     @cached_property
     def is_date(self) -> bool:
         """Whether most cells are dates."""
-        return bool(self.cells) and fmean(map(is_moment, self.cells)) > 0.8
+        return bool(self.cells) and is_date_column(self.name, fmean(map(is_moment, self.cells)))
 
     @cached_property
     def says_something(self) -> bool:
