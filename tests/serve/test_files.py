@@ -209,7 +209,11 @@ BAD: dict[str, tuple[str, bytes, str]] = {
         "评论s,b\n1,2\n".encode(),
         "text column '评论' but has '评论s', 'b'. Did you mean '评论s'",
     ),
-    "nothing near": ("x.csv", b"a,b\n1,2\n", "must have the text column '评论' but has 'a', 'b'. Name"),
+    "nothing near": (
+        "x.csv",
+        b"a,b\n1,2\n",
+        "must have the column '评论' (the text; see --text) but has 'a', 'b'. Name",
+    ),
     "twice": ("x.csv", "评论,评论\n1,2\n".encode(), "one column '评论' but has several"),
     "taken": ("x.csv", "评论,prediction\n1,2\n".encode(), "must not have a column 'prediction'"),
     "too wide": ("x.csv", "评论\nok\n1,2\n".encode(), "Row 2 of .* must have 1 cells like the header but has 2"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import itertools
 import json
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, TypeVar
 from ratchet.bounds import LINE_CHARACTERS, require_columns
 from ratchet.errors import DataError
 from ratchet.forms import HEAD_BYTES, plain_name
+from ratchet.tables.dataset import no_such_column
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -68,12 +68,8 @@ class Pass:
             return plain.index(self.text)
         if self.text in plain:
             raise DataError(f"{self.name} must have one column {self.text!r} but has several.")
-        folded = {name.casefold(): name for name in plain}
-        near = difflib.get_close_matches(self.text.casefold(), folded, n=1, cutoff=0.5)
-        have = ", ".join(map(repr, plain[:8])) + (" ..." if len(plain) > 8 else "")
-        raise DataError(
-            f"{self.name} must have the text column {self.text!r} but has {have}.",
-            next_step=(f"Did you mean {folded[near[0]]!r}? " if near else "") + "Name the column with --text.",
+        raise no_such_column(
+            self.text, plain, table=self.name, role="the text; see --text", otherwise="Name one of them with --text."
         )
 
 

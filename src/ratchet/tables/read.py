@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import io
 import os
@@ -21,7 +20,7 @@ from ratchet.forms import FORMATS
 from ratchet.recipe.sections import DataConfig
 from ratchet.spill import shelved
 from ratchet.tables.arrow import from_arrow, read_saved, with_names
-from ratchet.tables.dataset import Dataset, Roles
+from ratchet.tables.dataset import Dataset, Roles, no_such_column
 from ratchet.tables.delimited import headless_kind, layout_notes
 from ratchet.tables.folders import read_texts
 from ratchet.tables.parse import (
@@ -340,12 +339,8 @@ def _require_columns(raw: RawTable, *, config: DataConfig) -> None:
         column = getattr(config, role)
         if column is None or column in names:
             continue
-        folded = {name.casefold(): name for name in names}
-        near = difflib.get_close_matches(column.casefold(), folded, n=1, cutoff=0.5)
-        have = ", ".join(map(repr, names[:8])) + (" ..." if len(names) > 8 else "")
-        raise DataError(
-            f"{raw.name} must have the column {column!r} (data.{role}) but has {have}.",
-            next_step=f"Did you mean {folded[near[0]]!r}?" if near else f"Set data.{role} to one of them.",
+        raise no_such_column(
+            column, names, table=raw.name, role=f"data.{role}", otherwise=f"Set data.{role} to one of them."
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 
 from ratchet.errors import DataError
 from ratchet.forms import HAN, characters
-from ratchet.tables.dataset import Roles
+from ratchet.tables.dataset import Roles, no_such_column
 from ratchet.text.columns import picked
 from ratchet.text.date_forms import is_date_column
 from ratchet.text.dates import is_moment
@@ -144,12 +143,8 @@ def texts_beside(table: pa.Table, *, roles: Roles) -> list[tuple[str, float, flo
 def _require(named: Mapping[str, str], names: Sequence[str], *, name: str) -> None:
     for role, column in named.items():
         if column and column not in names:
-            folded = {known.casefold(): known for known in names}
-            near = difflib.get_close_matches(column.casefold(), folded, n=1, cutoff=0.5)
-            have = ", ".join(map(repr, names[:8])) + (" ..." if len(names) > 8 else "")
-            raise DataError(
-                f"{name} must have the column {column!r} (the {role}) but has {have}.",
-                next_step=f"Did you mean {folded[near[0]]!r}?" if near else f"Name one of them as the {role}.",
+            raise no_such_column(
+                column, names, table=name, role=f"the {role}", otherwise=f"Name one of them as the {role}."
             )
     if named.get("text") == "":
         raise DataError(
