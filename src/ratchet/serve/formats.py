@@ -13,9 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, TypeVar
 
 from ratchet.bounds import LINE_CHARACTERS, require_columns
-from ratchet.errors import DataError
+from ratchet.errors import DataError, no_such_column
 from ratchet.forms import HEAD_BYTES, plain_name
-from ratchet.tables.dataset import no_such_column
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch

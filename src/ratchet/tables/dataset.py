@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from ratchet.errors import DataError
 from ratchet.text.columns import Rows
 from ratchet.text.columns import taken as cells_of
 
@@ -129,14 +127,3 @@ def row_digests(dataset: Dataset) -> list[bytes]:
                 digest.update(len(data).to_bytes(8, "little") + data)
             digests.append(digest.digest())
     return digests
-
-
-def no_such_column(column: str, names: Sequence[str], *, table: str, role: str, otherwise: str) -> DataError:
-    """The error of a column that is named but not there; the next step is the nearest name, or ``otherwise``."""
-    folded = {name.casefold(): name for name in names}
-    near = difflib.get_close_matches(column.casefold(), folded, n=1, cutoff=0.5)
-    have = ", ".join(map(repr, names[:8])) + (" ..." if len(names) > 8 else "")
-    return DataError(
-        f"{table} must have the column {column!r} ({role}) but has {have}.",
-        next_step=f"Did you mean {folded[near[0]]!r}?" if near else otherwise,
-    )

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, unpacks_too_far
-from ratchet.errors import DataError
+from ratchet.errors import DataError, no_such_column
 from ratchet.forms import FORMATS
 from ratchet.recipe.sections import DataConfig
 from ratchet.spill import shelved
 from ratchet.tables.arrow import from_arrow, read_saved, with_names
-from ratchet.tables.dataset import Dataset, Roles, no_such_column
+from ratchet.tables.dataset import Dataset, Roles
 from ratchet.tables.delimited import headless_kind, layout_notes
 from ratchet.tables.folders import read_texts
 from ratchet.tables.parse import (

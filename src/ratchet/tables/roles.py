@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.errors import DataError
+from ratchet.errors import DataError, no_such_column
 from ratchet.forms import HAN, characters
-from ratchet.tables.dataset import Roles, no_such_column
+from ratchet.tables.dataset import Roles
 from ratchet.text.columns import picked
 from ratchet.text.date_forms import is_date_column
 from ratchet.text.dates import is_moment
