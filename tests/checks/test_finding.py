@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from ratchet.checks import Context, merged
-from ratchet.checks.context import Distinct, counted, percent, shown
+from ratchet.checks.context import Distinct, Samples, counted, percent, shown
 from ratchet.checks.finding import Example, Finding, patch
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
@@ -31,7 +31,12 @@ def test_a_finding_names_rows_of_each_file(table: Any) -> None:
     data = table({"text": list("abcdef")}, files=("a.csv", "b.csv"), per_file=3)
     context = Context(dataset=data, recipe=Recipe(), seed=0)
     finding = context.finding(
-        "a.b", severity="note", message="M.", why="W.", positions=[5, 1, 3], shown=[3], notes={3: "here"}
+        "a.b",
+        severity="note",
+        message="M.",
+        why="W.",
+        positions=[5, 1, 3],
+        samples=Samples(at=[3], notes={3: "here"}),
     )
     assert {file: rows.tolist() for file, rows in finding.row_numbers.items()} == {"a.csv": [2], "b.csv": [1, 3]}
     assert (finding.rows, finding.share) == (3, 0.5)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity
 from ratchet.forms import SYLLABLES, characters
 from ratchet.near.copies import normalise
@@ -163,9 +163,9 @@ def _told(context: Context, chat: Chat, seen: _Seen) -> Finding:
         message=f"The table is taken for {chat.title}: {counted(total, 'row')}, {counted(seen.turns, 'turn')}, the longest "
         f"about {seen.longest:,} tokens.",
         why="Conversations have rules of their own, which were checked; if the table is something else, leave the check out.",
-        rows=total,
+        positions=total,
         column=chat.column,
-        shown=[0],
+        samples=Samples(at=[0]),
     )
 
 
@@ -275,8 +275,7 @@ def _of(
         why=why,
         positions=positions,
         column=chat.column,
-        shown=examples,
-        notes={row: where[row] for row in examples},
+        samples=Samples(at=examples, notes={row: where[row] for row in examples}),
     )
 
 

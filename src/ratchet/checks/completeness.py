@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, Mask, counted, percent
+from ratchet.checks.context import Context, Mask, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity, patch
 from ratchet.text.columns import Rows, first_bytes
 from ratchet.text.personal import brief
@@ -76,10 +76,10 @@ def check(context: Context) -> Iterator[Finding]:
                 severity="note",
                 message=f"Every cell of the column {name!r} is {brief(column[0].as_py(), most=80)!r}.",
                 why="A column that never changes tells a model nothing.",
-                rows=len(table),
+                positions=len(table),
                 column=name,
                 fix=_drop(context, name),
-                shown=[0],
+                samples=Samples(at=[0]),
             )
         yield from _looks_missing(context, name)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, Mask, counted, percent
+from ratchet.checks.context import Context, Mask, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity
 from ratchet.checks.validators import KINDS, CellKind, matching, numbers
 from ratchet.errors import RecipeError
@@ -100,11 +100,9 @@ class _Column:
             message=message,
             why=why,
             positions=rows,
-            of=self.filled,
             column=self.name,
-            shown=shown,
-            show=hidden if private else None,
-        )
+            samples=Samples(at=shown, show=hidden if private else None),
+        ).among(self.filled)
 
 
 def _ruled(column: _Column, rule: ColumnRule) -> Iterator[Finding]:

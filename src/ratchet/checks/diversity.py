@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.checks.terms import LabelledTerms
 from ratchet.text.columns import Rows
@@ -83,7 +83,7 @@ def check(context: Context) -> Iterator[Finding]:
             f"new text so many never occurred with the label: {listed}{' ...' if len(thin) > _NAMED else ''}.",
             why="A model meets these as unknown words, and has only the other labels to go by.",
             positions=np.flatnonzero(np.isin(context.labels.member, thin)),
-            shown=[int(terms.rows[np.flatnonzero(terms.label == i)[0]]) for i in order[:3]],
+            samples=Samples(at=[int(terms.rows[np.flatnonzero(terms.label == i)[0]]) for i in order[:3]]),
         )
     yield from _repetitive(context, terms)
 
@@ -147,7 +147,7 @@ def _repetitive(context: Context, terms: LabelledTerms) -> Iterator[Finding]:
         f"{_PAIRS:,} pairs of neighbouring tokens so many are different: {listed}; the median label has {percent(usual)}.",
         why="Texts made from a few templates teach the template; real requests will not follow it.",
         positions=np.flatnonzero(np.isin(context.labels.member, few)),
-        shown=[int(terms.rows[np.flatnonzero(terms.label == i)[0]]) for i in few[:3].tolist()],
+        samples=Samples(at=[int(terms.rows[np.flatnonzero(terms.label == i)[0]]) for i in few[:3].tolist()]),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.checks.terms import LabelledTerms
 from ratchet.near.copies import normalise
@@ -46,8 +46,7 @@ def check(context: Context) -> Iterator[Finding]:
         message=f"{counted(len(found), 'label')} can be read off the text: {listed}{' ...' if len(found) > _NAMED else ''}.",
         why="If the mark comes from how the rows were collected, new texts will not have it and the score means nothing.",
         positions=np.flatnonzero(np.isin(context.labels.member, order)),
-        shown=rows,
-        notes={row: f"{found[label][0]!r}" for row, label in zip(rows, order, strict=False)},
+        samples=Samples(at=rows, notes={row: f"{found[label][0]!r}" for row, label in zip(rows, order, strict=False)}),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.checks.baseline_scores import baseline_scores
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.prepare.review import guarded
@@ -117,13 +117,14 @@ def check(context: Context) -> Iterator[Finding]:
         f"{'is' if len(suspects) == 1 else 'are'} doubted by a model that did not see the row: {listed}.",
         why="Some of these labels are wrong and some texts are merely hard: look through the queue, change nothing blindly.",
         positions=rows,
-        of=len(scores.first),
-        shown=rows[:3],
-        notes={
-            row: f"labelled {suspect.label!r}, looks like {suspect.suggested!r} ({percent(suspect.suggested_probability)})"
-            for row, suspect in zip(rows[:3], suspects, strict=False)
-        },
-    )
+        samples=Samples(
+            at=rows[:3],
+            notes={
+                row: f"labelled {suspect.label!r}, looks like {suspect.suggested!r} ({percent(suspect.suggested_probability)})"
+                for row, suspect in zip(rows[:3], suspects, strict=False)
+            },
+        ),
+    ).among(len(scores.first))
 
 
 def suspects_of(context: Context) -> tuple[Suspect, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ratchet.checks.baseline_scores import BaselineScores, Score, baseline_scores, why_not_fittable
-from ratchet.checks.context import Context, Mask, percent
+from ratchet.checks.context import Context, Mask, Samples, percent
 from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
 from ratchet.recipe.sections import Recipe
@@ -124,11 +124,10 @@ def check(context: Context) -> Iterator[Finding]:
         f"{percent(found.near_share)} with near-duplicates.{claim}",
         why="Such a split overstates what a model can do on new texts"
         + (f", here by {100 * overstated:.1f} points." if overstated is not None and overstated > 0 else "."),
-        rows=found.leaked_rows + found.near_rows,
-        of=found.test_rows,
+        positions=found.leaked_rows + found.near_rows,
         fix=patch({"prepare": {"duplicates": "drop"}, "split": {"near": True}}),
-        shown=(),
-    )
+        samples=Samples(at=()),
+    ).among(found.test_rows)
 
 
 def _figure(score: Score) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity, mending, patch
 from ratchet.prepare.cleaning import CONTROLS, HTML, INVISIBLE, plain
 from ratchet.text.characters import SCRIPTS
@@ -69,8 +69,7 @@ def _mojibake(context: Context) -> Iterator[Finding]:
             why="To a model these are other words than those of the texts that it will be asked about.",
             positions=rows,
             fix=_encoding(context, ways.most_common(1)[0][0], share=share),
-            shown=shown,
-            notes={row: _meant(odd[value], repairs[value].text) for row, value in values},
+            samples=Samples(at=shown, notes={row: _meant(odd[value], repairs[value].text) for row, value in values}),
         )
     lost = characters.having("replacement") | context.texts.matching(LOST, among=maybe)
     rows = context.texts.rows(lost)
@@ -209,9 +208,8 @@ def _language(context: Context) -> Iterator[Finding]:
         f"{'is' if len(where) == 1 else 'are'} in {listed}.",
         why="A language with few rows is hardly learned, and if its rows lean to one label the model learns the language.",
         positions=where,
-        of=known,
-        shown=shown,
-    )
+        samples=Samples(at=shown),
+    ).among(known)
 
 
 _TITLES = {
@@ -250,11 +248,12 @@ def _of_rows(
         message=f"{counted(len(rows), 'text')} ({percent(share)}) {what}.",
         why=why,
         positions=rows,
-        of=int((context.texts.member >= 0).sum()),
         fix=fix,
-        shown=shown,
-        notes={row: note(context.texts.some([context.texts.member[row]])[0]) for row in shown} if note else None,
-    )
+        samples=Samples(
+            at=shown,
+            notes={row: note(context.texts.some([context.texts.member[row]])[0]) for row in shown} if note else {},
+        ),
+    ).among(int((context.texts.member >= 0).sum()))
 
 
 def _one_a_value(context: Context, rows: Rows) -> list[int]:
