@@ -218,19 +218,7 @@ def _doubtful(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             why="What does not fit is cut off, and the answer, which is what is learned, stands at the end.",
             severity="warning",
         )
-    several = {prompt: found for prompt, found in seen.prompts.items() if len({seen.answers[row] for row in found}) > 1}
-    if several:
-        where = {row: f"{len(found):,} rows have this prompt" for found in several.values() for row in found}
-        yield _of(
-            context,
-            chat,
-            "chat.duplicate_prompt",
-            where,
-            what=f"share {counted(len(several), 'prompt')} with rows that answer differently",
-            why="A model cannot learn two answers to one question; if one of them is better, keep that one.",
-            severity="warning",
-            shown=[found[0] for found in several.values()][:3],
-        )
+    yield from _two_answers(context, chat, seen)
     if seen.copied:
         yield _of(
             context,
@@ -250,6 +238,22 @@ def _doubtful(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             what=f"{_has(seen.refused)} an answer that begins like a refusal",
             why="A model learns to refuse from few examples; keep those that are meant.",
             severity="note",
+        )
+
+
+def _two_answers(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
+    several = {prompt: rows for prompt, rows in seen.prompts.items() if len({seen.answers[row] for row in rows}) > 1}
+    if several:
+        where = {row: f"{len(rows):,} rows have this prompt" for rows in several.values() for row in rows}
+        yield _of(
+            context,
+            chat,
+            "chat.duplicate_prompt",
+            where,
+            what=f"share {counted(len(several), 'prompt')} with rows that answer differently",
+            why="A model cannot learn two answers to one question; if one of them is better, keep that one.",
+            severity="warning",
+            shown=[rows[0] for rows in several.values()][:3],
         )
 
 

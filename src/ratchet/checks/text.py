@@ -96,34 +96,8 @@ def _encoding(context: Context, way: str, *, share: float) -> str:
 
 
 def _unseen(context: Context) -> Iterator[Finding]:
-    characters = context.texts.characters
-    for id, kind, pattern, severity, what, why in (
-        (
-            "text.control",
-            "control",
-            CONTROLS,
-            "warning",
-            "hold control characters, which no one can see",
-            "They are left by broken exports; they split words, and some programs stop reading at them.",
-        ),
-        (
-            "text.invisible",
-            "invisible",
-            INVISIBLE,
-            "note",
-            "hold characters without width, such as zero-width spaces or direction marks",
-            "Two texts look alike and are different; they are also used to hide words from filters.",
-        ),
-        (
-            "text.fullwidth",
-            "fullwidth",
-            _WIDE,
-            "note",
-            "hold full-width letters or digits (ＡＢＣ１２３)",
-            "Models see other characters than in ABC123; the linear ones here make them equal, an encoder may not.",
-        ),
-    ):
-        rows = context.texts.rows(characters.having(kind))
+    for id, (kind, pattern, severity, what, why) in _UNSEEN.items():
+        rows = context.texts.rows(context.texts.characters.having(kind))
         if len(rows):
             yield _of_rows(
                 context,
@@ -135,6 +109,32 @@ def _unseen(context: Context) -> Iterator[Finding]:
                 fix="" if kind == "fullwidth" else mending("invisible", already=context.recipe.prepare.text),
                 note=partial(_first, pattern),
             )
+
+
+_UNSEEN = {
+    "text.control": (
+        "control",
+        CONTROLS,
+        "warning",
+        "hold control characters, which no one can see",
+        "They are left by broken exports; they split words, and some programs stop reading at them.",
+    ),
+    "text.invisible": (
+        "invisible",
+        INVISIBLE,
+        "note",
+        "hold characters without width, such as zero-width spaces or direction marks",
+        "Two texts look alike and are different; they are also used to hide words from filters.",
+    ),
+    "text.fullwidth": (
+        "fullwidth",
+        _WIDE,
+        "note",
+        "hold full-width letters or digits (ＡＢＣ１２３)",
+        "Models see other characters than in ABC123; the linear ones here make them equal, an encoder may not.",
+    ),
+}
+"""By finding: the kind of character, its pattern, the severity, what the texts hold, and why it matters."""
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:

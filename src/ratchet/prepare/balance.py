@@ -66,14 +66,18 @@ def rebalance(
         return Balanced(
             rows=np.arange(len(labels)), weights=weights, counts=dict(zip(names, want.tolist(), strict=True))
         )
-    order = _order(len(labels), seed=seed, keys=keys)
+    rows = _taken(member, want, order=_order(len(labels), seed=seed, keys=keys))
+    counts = np.bincount(member[rows], minlength=len(names)).astype(float)
+    return Balanced(rows=rows, weights=np.ones(len(rows)), counts=dict(zip(names, counts.tolist(), strict=True)))
+
+
+def _taken(member: Rows, want: npt.NDArray[np.float64], *, order: Rows) -> Rows:
+    """As many rows of each label as wanted, in ``order``, each about equally often."""
     taken = []
     for index, count in enumerate(want.round().astype(int).tolist()):
         own = order[member[order] == index]
         taken.append(np.concatenate([np.tile(own, count // len(own)), own[: count % len(own)]]))
-    rows = np.sort(np.concatenate(taken))
-    counts = np.bincount(member[rows], minlength=len(names)).astype(float)
-    return Balanced(rows=rows, weights=np.ones(len(rows)), counts=dict(zip(names, counts.tolist(), strict=True)))
+    return np.sort(np.concatenate(taken))
 
 
 def _wanted(

@@ -12,7 +12,7 @@ from ratchet.errors import DataError
 from ratchet.near.copies import normalise
 from ratchet.prepare.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.prepare.stratify import assign
-from ratchet.prepare.together import CHAIN_TEXTS, Units, units
+from ratchet.prepare.together import CHAIN_TEXTS, Units, units, with_units_of_their_own
 from ratchet.recipe.sections import SplitConfig
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.text.columns import Rows
@@ -57,13 +57,11 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
         )
     notes = [*tied.notes, *_unit_notes(dataset, tied=tied, fold=fold)]
     notes += _size_notes(fold, wanted={i + offset: share for i, share in enumerate(shares.tolist())})
-    whole, unit = dataset, tied.unit
-    if test is not None:
-        _require_known_labels(dataset, test)
-        whole = concat(dataset, test)
-        fold = np.concatenate([fold, np.full(len(test), TEST)])
-        unit = np.concatenate([unit, unit.max(initial=-1) + 1 + np.arange(len(test))])
-    return parts_of(whole, fold, notes=notes, unit=unit)
+    if test is None:
+        return parts_of(dataset, fold, notes=notes, unit=tied.unit)
+    _require_known_labels(dataset, test)
+    unit = with_units_of_their_own(tied.unit, len(test))
+    return parts_of(concat(dataset, test), np.append(fold, np.full(len(test), TEST)), notes=notes, unit=unit)
 
 
 def _require_units(dataset: Dataset, *, tied: Units, label: Rows, parts: int) -> None:

@@ -11,7 +11,7 @@ from ratchet.errors import DataError
 from ratchet.prepare.leaks import LEAK
 from ratchet.prepare.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.prepare.quarantine import Quarantine, removed
-from ratchet.prepare.together import units
+from ratchet.prepare.together import units, with_units_of_their_own
 from ratchet.recipe.sections import SplitConfig
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.text.columns import Rows
@@ -53,11 +53,11 @@ def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None
         DataError: a row without text or label, a time that cannot be read, fewer different times than parts, a part from
             which everything was purged or in which one label is left, or a label that is not in train.
     """
-    for table in (dataset,) if test is None else (dataset, test):
+    tables = (dataset,) if test is None else (dataset, test)
+    for table in tables:
         require_complete(table)
-    seconds, *asked = times(*((dataset,) if test is None else (dataset, test)))
-    known = np.flatnonzero(~np.isnan(seconds))
-    timeless = np.flatnonzero(np.isnan(seconds))
+    seconds, *asked = times(*tables)
+    known, timeless = np.flatnonzero(~np.isnan(seconds)), np.flatnonzero(np.isnan(seconds))
     quarantine = removed(dataset, timeless, reasons=[NO_TIME] * len(timeless), kept=np.full(len(timeless), -1))
     present, seconds = dataset.take(known), seconds[known]
     fold = _cut(seconds, config=config, given=test is not None)
@@ -76,7 +76,7 @@ def split_by_time(dataset: Dataset, *, config: SplitConfig, test: Dataset | None
         notes += _late_notes(present, test, seconds=seconds, asked=asked[0])
     whole, fold, unit = present.take(stay), fold[stay], tied.unit[stay]
     if test is not None:
-        unit = np.append(unit, unit.max(initial=-1) + 1 + np.arange(len(test)))
+        unit = with_units_of_their_own(unit, len(test))
         whole, fold = concat(whole, test), np.append(fold, np.full(len(test), TEST))
     parts = parts_of(whole, fold, notes=[*notes, *tied.notes], order="time", unit=unit)
     return Ordered(dataset=whole, parts=parts, quarantine=quarantine)
