@@ -93,15 +93,27 @@ def tell(summary: Json, *, screen: Screen) -> None:
         screen.say(
             "data", f"{data['naive_leak_share']:.1%} of the test rows of a random split have a copy in its train rows"
         )
-    words = {
-        "naive": "a random split would promise",
-        "honest": "the same model without leaks",
-        "champion": f"the champion {summary['champion']}",
-        "test": "the champion on the sealed test part",
-    }
-    for name, description in words.items():
+    for name, description in _SCORES.items():
         if scores[name]:
-            screen.say("score", f"{description}: {figures(scores[name])}")
+            screen.say("score", f"{description.format(champion=summary['champion'])}: {figures(scores[name])}")
+    _tell_verdicts(summary["verdicts"], screen=screen)
+    if summary.get("gate"):
+        _tell_gate(summary["gate"], alpha=summary["alpha"], screen=screen)
+    if summary["bundle"]:
+        bundle = summary["bundle"]
+        screen.say("bundle", f"{bundle['path']}  {bundle['bytes']:,} bytes  sha256 {bundle['sha256'][:16]}…")
+        screen.say("serve", f"ratchet serve {bundle['path']}")
+
+
+_SCORES = {
+    "naive": "a random split would promise",
+    "honest": "the same model without leaks",
+    "champion": "the champion {champion}",
+    "test": "the champion on the sealed test part",
+}
+
+
+def _tell_verdicts(verdicts: Sequence[Json], *, screen: Screen) -> None:
     rows = [
         (
             verdict["name"],
@@ -112,33 +124,30 @@ def tell(summary: Json, *, screen: Screen) -> None:
             f"{verdict['n']:,}",
             verdict["test"],
         )
-        for verdict in summary["verdicts"]
+        for verdict in verdicts
     ]
     columns = ("challenger", "verdict", "against", "difference, points", "p of allowed", "rows", "test")
     screen.table("Verdicts (↑ became champion)", columns, rows)
-    gate = summary.get("gate")
-    if gate:
-        screen.say(
-            "gate",
-            f"{gate['looks']} challengers were judged on these rows; {gate['level_left']:.2g} of the error level "
-            f"{summary['alpha']:g} is left for others. The best of so many estimates is expected to be up to "
-            f"{gate['optimism'] * 100:.1f} points too high",
-        )
-        screen.say(
-            "gate",
-            f"{gate['margin_used'] * 100:.2f} of the margin of {gate['margin'] * 100:g} points is used since "
-            f"{gate['anchor']} was proven better",
-        )
-    if summary["bundle"]:
-        bundle = summary["bundle"]
-        screen.say("bundle", f"{bundle['path']}  {bundle['bytes']:,} bytes  sha256 {bundle['sha256'][:16]}…")
-        screen.say("serve", f"ratchet serve {bundle['path']}")
 
 
-def figures(found: Json) -> str:
+def _tell_gate(gate: Json, *, alpha: float, screen: Screen) -> None:
+    screen.say(
+        "gate",
+        f"{gate['looks']} challengers were judged on these rows; {gate['level_left']:.2g} of the error level "
+        f"{alpha:g} is left for others. The best of so many estimates is expected to be up to "
+        f"{gate['optimism'] * 100:.1f} points too high",
+    )
+    screen.say(
+        "gate",
+        f"{gate['margin_used'] * 100:.2f} of the margin of {gate['margin'] * 100:g} points is used since "
+        f"{gate['anchor']} was proven better",
+    )
+
+
+def figures(score: Json) -> str:
     """A score with its interval: "accuracy 85.7 % [85.1, 86.2], 14,759 rows"."""
-    low, high = found["low"] * 100, found["high"] * 100
-    return f"{found['metric']} {found['value'] * 100:.1f} % [{low:.1f}, {high:.1f}], {found['n']:,} rows"
+    low, high = score["low"] * 100, score["high"] * 100
+    return f"{score['metric']} {score['value'] * 100:.1f} % [{low:.1f}, {high:.1f}], {score['n']:,} rows"
 
 
 def list_records(root: Path) -> list[Json]:

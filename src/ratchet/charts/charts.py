@@ -74,7 +74,6 @@ def histogram(
     unit: str,
     above: int = 0,
     marks: Sequence[Mark] = (),
-    desc: str = "",
     width: float = WIDE,
 ) -> str:
     """Counts between edges; ``above`` is drawn as a last bar of its own for everything beyond the last edge."""
@@ -101,18 +100,24 @@ def histogram(
         tip = tooltip(f"longer: {figures.count(above)} texts")
         body.append(tag("rect", tip, x=x, y=floor - tall, width=max(each - 1, 1), height=tall, class_="fill-open"))
         body.append(write(width - right, floor + 32, "longer", class_="t3", anchor="end"))
-    span = Scale(edges[0], edges[-1], left, left + len(counts) * each)
-    for value in ticks(edges[0], edges[-1], most=8 if width > 500 else 4):
+    body.append(write(left, floor + 32, unit, class_="t3"))
+    body += _marked(marks, Scale(edges[0], edges[-1], left, left + len(counts) * each), floor=floor, width=width)
+    desc = f"{figures.count(sum(counts) + above)} texts. " + "; ".join(mark.label for mark in marks)
+    return chart(body, width=width, height=height, title=title, desc=desc, key=key)
+
+
+def _marked(marks: Sequence[Mark], span: Scale, *, floor: float, width: float) -> list[str]:
+    """The ticks of a histogram's axis, and its marks above each other."""
+    body: list[str] = []
+    for value in ticks(span.lo, span.hi, most=8 if width > 500 else 4):
         body.append(line(span(value), floor, span(value), floor + 4, "axis"))
         body.append(write(span(value), floor + 17, figures.count(value), class_="t3 num", anchor="middle"))
-    body.append(write(left, floor + 32, unit, class_="t3"))
     for index, mark in enumerate(marks):
         x, y = span(mark.at), 12.0 + 15 * index
         body.append(line(x, y - 8, x, floor, "mark"))
         fits = x + width_of(mark.label) + 8 < width
         body.append(write(x + 5 if fits else x - 5, y, mark.label, class_="t2 halo", anchor="start" if fits else "end"))
-    said = desc or f"{figures.count(sum(counts) + above)} texts. " + "; ".join(mark.label for mark in marks)
-    return chart(body, width=width, height=height, title=title, desc=said, key=key)
+    return body
 
 
 @dataclass(frozen=True, kw_only=True)

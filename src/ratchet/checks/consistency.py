@@ -132,8 +132,13 @@ def _ruled(column: _Column, rule: ColumnRule) -> Iterator[Finding]:
         low, high = -np.inf if rule.low is None else rule.low, np.inf if rule.high is None else rule.high
         outside = ~((number >= low) & (number <= high))
         yield from _broken(column, "range", outside, f"be a number from {low:g} to {high:g}")
+    if rule.required:
+        yield from _required(column)
+
+
+def _required(column: _Column) -> Iterator[Finding]:
     missing = np.flatnonzero(column.cells.member < 0).astype(np.int64)
-    if rule.required and len(missing):
+    if len(missing):
         yield column.context.finding(
             "consistency.required",
             severity="error",
