@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -19,7 +18,6 @@ from ratchet.recipe.sections import CheckConfig, ColumnRule, Recipe
 from ratchet.tables.dataset import Dataset
 
 EVERY = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
-Add = Callable[[Dataset, dict[str, list[str | None]]], Dataset]
 
 
 def run(check: Check, dataset: Dataset, **extra: Any) -> list[Finding]:
@@ -102,15 +100,6 @@ def test_tables_that_hold_nothing_usual(check: Check, columns: dict[str, list[st
 
 
 @EVERY
-def test_an_empty_column_and_two_hundred_others(check: Check, english: Dataset, with_columns: Add) -> None:
-    rows = len(english)
-    more: dict[str, list[str | None]] = {"empty": [None] * rows}
-    more |= {f"c{i}": [f"{(i * row) % 97}" if row % 9 else None for row in range(rows)] for i in range(200)}
-    wide = with_columns(english, more)
-    keeps_the_contract(check, wide, run(check, wide))
-
-
-@EVERY
 def test_rows_of_the_test_files(check: Check, english: Dataset) -> None:
     test = english.take(range(30))
     keeps_the_contract(check, english, run(check, english, test=test))
@@ -130,20 +119,6 @@ def test_findings_come_by_severity_and_then_by_rows(chinese: Dataset) -> None:
     assert health.worst == "error"
     ids = {finding.id for finding in health.findings}
     assert {"duplicates.exact", "labels.conflict", "leaks.naive_split"} <= ids
-
-
-def test_the_facts(chinese: Dataset) -> None:
-    facts = run_checks(chinese).facts
-    assert (facts.rows, facts.unique_rows, facts.distinct_texts, facts.conflicting_texts) == (240, 120, 120, 3)
-    assert [(c.name, c.rows, c.texts) for c in facts.classes] == [("neg", 123, 63), ("pos", 117, 60)]
-    assert facts.language == "zh"
-    assert facts.lengths is not None
-    assert sum(facts.lengths.counts) + facts.lengths.above == 240
-    assert facts.naive is not None
-    assert facts.naive.naive is not None
-    assert facts.diversity is not None
-    assert facts.diversity.unit == "pair"
-    json.dumps(facts.to_dict(), allow_nan=False)
 
 
 def test_threads_change_nothing(chinese: Dataset, english: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
