@@ -137,7 +137,7 @@ def test_false_alarms_are_rare(way: str) -> None:
     assert hits <= stats.binom(24, 0.05).ppf(0.999)
 
 
-def test_copies_are_dealt_together_and_so_are_groups() -> None:
+def test_copies_stay_together_and_so_do_groups() -> None:
     old, new = rows(30, seed=1), rows(20, seed=2)
     pool = Pool.of(dataset(old * 3), dataset(new), between="all")
     assert len(np.unique(pool.unit[:90])) == 30

@@ -190,7 +190,7 @@ def _broken(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             "chat.empty_turn",
             seen.empty,
             what=f"{_has(seen.empty)} a turn without text{silent}",
-            why="A model learns to answer with nothing, or to answer nobody.",
+            why="A model learns to answer with nothing, or without a question.",
             severity="error" if seen.silent >= MANY * len(context.dataset) and seen.silent else "warning",
         )
     if seen.template:

@@ -104,7 +104,7 @@ def _missing(context: Context, name: str) -> Finding:
     roles, parts = context.dataset.roles, _parts(context)
     much = share >= limit and name not in parts
     needed = name in (roles.group, roles.time, roles.id)
-    why = "A model learns from what is filled in: where a third is missing, mostly from who filled it in."
+    why = "A model learns from what is filled in: where a third is missing, mostly from the rows where it is filled in."
     if needed:
         why = f"Rows without {name!r} cannot be kept together or in order when the parts are cut."
     elif name in parts:

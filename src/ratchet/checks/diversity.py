@@ -110,7 +110,7 @@ def measure(context: Context) -> Diversity | None:
 
 
 def coverage(terms: LabelledTerms) -> npt.NDArray[np.float64]:
-    """Of each label the chance that the next term of a new text has occurred with it before, shape (labels,).
+    """For each label, the chance that the next term of a new text has occurred with it before, shape (labels,).
 
     Good and Turing's estimate: 1 minus the share of occurrences that are the only one of their term (Good 1953, "The
     population frequencies of species and the estimation of population parameters").

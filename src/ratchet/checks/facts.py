@@ -101,7 +101,7 @@ class Facts:
 
 
 def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
-    """The facts; ``pairs``, ``naive`` and ``terms`` say which of the dear ones are wanted."""
+    """The facts; ``pairs``, ``naive`` and ``terms`` say which of the expensive ones to compute."""
     texts = context.texts
     return Facts(
         rows=len(context.dataset),

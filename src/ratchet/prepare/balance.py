@@ -48,7 +48,7 @@ def rebalance(
         ratio: largest allowed quotient of two labels' rows; at least 1.
         target: share of each label; the shares add up to 1.
         seed: decides which rows are taken out or repeated once more.
-        keys: of each row what the draw depends on (its content), so that the order of the rows does not matter.
+        keys: for each row what the draw depends on (its content), so that the order of the rows does not matter.
 
     Raises:
         DataError: ``target`` does not name exactly the labels, or its shares do not add up.

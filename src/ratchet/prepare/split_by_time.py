@@ -171,7 +171,7 @@ def _require_labels(present: Dataset, *, test: Dataset | None, fold: Rows, stay:
 
 
 def _require_two_labels(dataset: Dataset, *, fold: Rows) -> None:
-    """No part of one label: whoever always answers it would be perfect there."""
+    """No part of one label only: a model that always answers it would be perfect there."""
     labels = np.array(dataset.labels, dtype=object)
     for part in sorted(set(fold.tolist()), reverse=True):
         rows = np.flatnonzero(fold == part)

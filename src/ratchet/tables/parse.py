@@ -376,7 +376,7 @@ def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str, before: in
     if pa.types.is_nested(kind):
         return _nested_as_text(column, column_name=column_name, name=name, before=before)
     try:
-        column.validate(full=True)  # bytes that are no UTF-8 would only be met by whoever looks at the cell
+        column.validate(full=True)  # bytes that are no UTF-8 would only show where the cell is read
         text = pc.cast(column, pa.string())
         # Arrow writes every digit that the unit of a time has: 01:02:03.000000000.
         return pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1") if pa.types.is_temporal(kind) else text
