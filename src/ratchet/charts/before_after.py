@@ -123,7 +123,7 @@ def _bars_and_steps(
 def moves(
     rows: Sequence[Move], *, names: tuple[str, str], title: str, key: str, desc: str = "", width: float = WIDE
 ) -> str:
-    """A line a row from the old share (a ring) to the new one (a dot)."""
+    """One line per row, from the old share (a ring) to the new one (a dot)."""
     step, crown = 27.0, 34.0
     shown = [row for row in rows if row.old is not None]
     labels = min(width * 0.3, max((width_of(row.label) for row in shown), default=0) + 16)

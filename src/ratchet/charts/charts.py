@@ -36,7 +36,7 @@ class Bar:
 
 
 def bars(rows: Sequence[Bar], *, title: str, key: str, desc: str = "", width: float = WIDE) -> str:
-    """Horizontal bars from zero, one a row, in the order given."""
+    """Horizontal bars from zero, one per row, in the order given."""
     step, thick = 28.0, 16.0
     labels = min(width * 0.36, max((width_of(row.label) for row in rows if row.value is not None), default=0) + 12)
     tail = max((width_of(row.shown) for row in rows), default=0) + 14
@@ -144,7 +144,7 @@ class Gap:
 def dots(
     rows: Sequence[Dot], *, title: str, key: str, gap: Gap | None = None, desc: str = "", width: float = WIDE
 ) -> str:
-    """Values with their intervals on one percent axis, one a row; in a narrow chart the label stands above its row."""
+    """Values with their intervals on one percent axis, one per row; in a narrow chart the label stands above its row."""
     stacked = width < 500
     left = 6.0 if stacked else min(width * 0.36, max((width_of(r.label, size=13) for r in rows), default=0) + 18)
     step, crown, tail = (58.0 if stacked else 46.0), (30.0 if gap else 8.0), 64.0

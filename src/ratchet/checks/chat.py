@@ -55,7 +55,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a text has: one a Chinese, Japanese or Korean character, 1.3 a word of other scripts.
+    """About how many tokens a text has: one per Chinese, Japanese or Korean character, 1.3 per word of other scripts.
 
     >>> tokens("你好 hello world")
     5
@@ -214,7 +214,7 @@ def _doubtful(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             "chat.too_long",
             seen.long,
             what=f"{'is' if len(seen.long) == 1 else 'are'} longer than {seen.limit:,} tokens (check.context_tokens), by the "
-            "estimate of 1 token a Chinese, Japanese or Korean character and 1.3 a word",
+            "estimate of 1 token per Chinese, Japanese or Korean character and 1.3 per word",
             why="What does not fit is cut off, and the answer, which is what is learned, stands at the end.",
             severity="warning",
         )

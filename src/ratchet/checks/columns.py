@@ -22,7 +22,7 @@ def check(context: Context) -> Iterator[Finding]:
             severity="warning",
             message=f"{column!r} holds texts too ({length:.0f} characters each, {roles.text!r} has {own:.0f}), and no model "
             "reads them.",
-            why="What decides the label may stand there. Name the column that matters most as data.text, or write both into "
+            why="What decides the label may be there. Name the column that matters most as data.text, or write both into "
             "one.",
             positions=len(context.dataset),
             column=column,

@@ -164,7 +164,7 @@ def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
         severity="warning" if role else "note",
         message=f"{counted(len(where), 'cell')} of the column {name!r} look{'s' if len(where) == 1 else ''} missing but "
         f"count{'s' if len(where) == 1 else ''} as filled: {', '.join(f'{v!r} ({n:,})' for n, v in counts[:5])}."
-        + (" If they are no classes, list them in data.no_label." if is_label else ""),
+        + (" If they are not classes, list them in data.no_label." if is_label else ""),
         why="A placeholder that counts as a value hides gaps and becomes a word or a class of its own.",
         positions=where,
         column=name,

@@ -184,7 +184,8 @@ def _guessed(column: _Column) -> Iterator[Finding]:
             f"consistency.{kind.name}",
             wrong=wrong,
             severity="warning",
-            message=f"{counted(rows, 'cell')} of the column {column.name!r} {'is' if rows == 1 else 'are'} no {kind.noun}, "
+            message=f"{counted(rows, 'cell')} of the column {column.name!r} {'does' if rows == 1 else 'do'} not hold "
+            f"{_article(kind.noun)} {kind.noun}, "
             f"unlike {percent(1 - column.cells.shares(wrong))} of it.",
             why="A cell that breaks the rule of its column is a slip of typing or export: its value is missing or wrong.",
             private=kind.private,

@@ -101,6 +101,6 @@ def _wording(context: Context) -> Iterator[Finding]:
         severity="note",
         message=f"{counted(len(extra), 'more text')} {'differs' if len(extra) == 1 else 'differ'} from another in punctuation "
         f"only: with these, {len(further(rows)):,} of {known:,} rows say what another row says.",
-        why="They are no copies to prepare, but the split keeps them in one part: a model scored on one has seen the other.",
+        why="Prepare does not take them for copies, but the split keeps them in one part: a model scored on one saw the other.",
         positions=extra,
     ).among(known)

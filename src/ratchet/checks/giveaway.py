@@ -27,7 +27,7 @@ Mark = tuple[str, float, float]
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A name or a term that most of a label's texts have, and of the other texts one in a hundred at most."""
+    """A name or a term in most of a label's texts, and in at most one in a hundred of the others."""
     terms = context.kept(LabelledTerms.of)
     if not 2 <= len(terms.labels) <= LABELS:
         return

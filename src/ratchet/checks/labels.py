@@ -109,7 +109,7 @@ def _lists(context: Context) -> Iterator[Finding]:
         severity="error" if written else "warning",
         message=f"{counted(len(rows), 'label')} {'is a list' if len(rows) == 1 else 'are lists'} of {len(names):,} names: "
         f"{several:,} rows have several labels, {empty:,} none. Each different list would be a class of its own.",
-        why="A model for one label a row learns combinations, and is scored as wrong when it finds one of two labels.",
+        why="A model for one label per row learns combinations, and is scored as wrong when it finds one of two labels.",
         positions=rows,
         column=context.dataset.roles.label,
     )

@@ -40,7 +40,7 @@ def check(context: Context) -> Iterator[Finding]:
                 severity="warning",
                 message=f"{counted(len(rows), where, plural=plural)} ({percent(share)}) "
                 f"{'holds' if len(rows) == 1 else 'hold'} {kind.title}.",
-                why="A model can repeat what it was trained on, and anyone who gets the data, a bundle's examples or a log gets "
+                why="A model can repeat what it was trained on, and anyone who gets the data, a bundle or a log gets "
                 "these too.",
                 positions=rows,
                 column=name,

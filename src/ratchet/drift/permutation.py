@@ -1,9 +1,9 @@
 """Permutation tests: could rows divided at random into two samples differ as much as these two do?
 
-What is permuted are units: rows that belong together (copies, rows of one group) go to one sample together. If both samples come
-from one population, every permutation is as likely as the one that was seen, so the p-values are right at any size, whatever the
-statistic; p = (1 + permutations at least as far apart) / (1 + permutations), which is never 0 (Phipson, Smyth 2010, "Permutation p-values
-should never be zero", Statistical Applications in Genetics and Molecular Biology 9).
+What is permuted are units: rows that belong together (copies, rows of one group) go to one sample together. If both samples
+come from one population, every permutation is as likely as the one that was seen, so the p-values are right at any size, whatever
+the statistic. p = (1 + permutations at least as far apart) / (1 + permutations), which is never 0 (Phipson, Smyth 2010,
+"Permutation p-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Statistic = Callable[[Floats, Floats], Floats]
-"""From the rows in each cell of the old and of the new sample, shape (permutations, cells) each, to one distance per permutation."""
+"""From the counts of the old and of the new sample, shape (permutations, cells) each, to one distance per permutation."""
 
 STAGE = 1_999
 """Permutations after which a statistic that many of them reach is decided."""
@@ -77,8 +77,8 @@ class Permutation:
     def p_values(self, table: csr_array, statistics: Sequence[Statistic]) -> list[tuple[float, float]]:
         """The distance of the two samples by each statistic, and its p-value.
 
-        A statistic that 20 of the first 1,999 permutations reach is decided by these: its p-value stays valid, as further permutations only
-        serve to tell small p-values apart (after Besag, Clifford 1991, "Sequential Monte Carlo p-values", Biometrika 78).
+        A statistic that 20 of the first 1,999 permutations reach is decided by these: its p-value stays valid, as further ones
+        only serve to tell small p-values apart (after Besag, Clifford 1991, "Sequential Monte Carlo p-values", Biometrika 78).
 
         Args:
             table: counts of each unit in each cell, shape (units, cells).

@@ -12,9 +12,9 @@ import numpy as np
 from ratchet.drift.compared_by import Trait, traits
 from ratchet.drift.permutation import (
     STAGE,
-    Permutation,
     Floats,
     Mask,
+    Permutation,
     Statistic,
     chi_square,
     holm,
@@ -145,8 +145,8 @@ def compare_pools(
 ) -> tuple[tuple[Shift, ...], tuple[Sample, ...], int]:
     """Run every test on every pool; the tests, what pictures show, and the number of permutations.
 
-    The permutations are a hundred times as many as the tests (of very many tests 25 times, at least 20,000), so that the smallest
-    p-value survives its adjustment.
+    There are a hundred times as many permutations as tests (with very many tests 25 times, at least 20,000), so that the
+    smallest p-value survives its adjustment.
     """
     found = [traits(pool.rows) for pool in pools]
     tests = sum(2 if trait.values is not None else 1 for listed in found for trait in listed) + len(pools)

@@ -70,7 +70,7 @@ def open_sides(
     Args:
         a: a file, a tag, an id or ``latest``; ``b`` likewise.
         test: a table with the rows that models are measured on; else those of a version that has some.
-        given: roles that somebody named; see :func:`ratchet.tables.roles.guess_roles`.
+        given: roles that were named; see :func:`ratchet.tables.roles.guess_roles`.
         encoding: of files whose encoding cannot be told.
 
     Raises:

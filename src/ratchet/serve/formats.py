@@ -239,7 +239,7 @@ def _cells(cells: dict[str, Cell], columns: Sequence[str]) -> list[str]:
 
 
 def lines(work: Pass) -> None:
-    """One text a line; the result is TSV with the columns text, prediction and so on."""
+    """One text per line; the result is TSV with the columns text, prediction and so on."""
     with _opened(work, newline=None) as (reader, writer):
         out = csv.writer(_Rows(writer), delimiter="\t")
         out.writerow(["text", *work.columns])
@@ -250,7 +250,7 @@ def lines(work: Pass) -> None:
 
 
 def jsonl(work: Pass) -> None:
-    """One JSON object a line; what was there is copied byte for byte, the new fields follow at the end."""
+    """One JSON object per line; what was there is copied byte for byte, the new fields follow at the end."""
     with _opened(work, newline=None) as (reader, writer):
         for block in _blocks(_objects(reader, work), size=lambda pair: len(pair[0])):
             added = work.annotate([text for _, text in block])

@@ -93,7 +93,7 @@ def from_fasttext(data: bytes) -> pa.Table:
 
 
 def from_jsonl(data: bytes, *, name: str) -> pa.Table:
-    """One JSON object a line; an absent key is null, a blank line no row."""
+    """One JSON object per line; an absent key is null, a blank line is not a row."""
     rows: list[dict[str, str | None]] = []
     tables: list[pa.Table] = []
     names: dict[str, None] = {}
@@ -113,7 +113,7 @@ def from_json(data: bytes, *, name: str) -> pa.Table:
     """A JSON document: a list of objects, an object that holds such a list, or a table as pandas writes it.
 
     Args:
-        data: bytes in UTF-8; one object a line is taken too.
+        data: bytes in UTF-8; one object per line is taken too.
         name: what messages call the file.
 
     Raises:
@@ -295,7 +295,7 @@ def json_row(line: bytes | str, *, number: int, name: str) -> dict[str, str | No
     except ValueError as problem:
         raise DataError(
             f"Line {number} of {name} must be one JSON object but is not: {problem}.",
-            next_step="Write one object a line, without commas between the lines.",
+            next_step="Write one object per line, without commas between the lines.",
         ) from None
     if not isinstance(row, dict):
         raise DataError(

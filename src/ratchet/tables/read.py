@@ -243,7 +243,7 @@ def require_apart(train: Sequence[Path], test: Sequence[Path], *, base: Path) ->
 
 def _opened(source: Source, *, headless: bool, format: str) -> tuple[str, bytes]:
     """The format of the file (empty: to be told by its first row) and its bytes, unpacked; none of a Parquet file on disk,
-    which is read a part at a time.
+    which is read in parts.
     """
     path, name = source.path, source.name
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -358,7 +358,7 @@ def _require_sound_cells(table: pa.Table, *, name: str) -> None:
         if (pc.max(lengths).as_py() or 0) > CELL_BYTES:
             row = pc.index(pc.greater(lengths, CELL_BYTES), True).as_py()
             raise DataError(
-                f"Row {row + 1} of {name} must have at most {CELL_BYTES:,} bytes a cell but "
+                f"Row {row + 1} of {name} must have at most {CELL_BYTES:,} bytes per cell but "
                 f"{column!r} has {lengths[row].as_py():,}.",
                 next_step="Cut the cell or leave the row out; a quote that is never closed also looks like this.",
             )

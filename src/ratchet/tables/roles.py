@@ -69,7 +69,7 @@ _MOST_NUMBERS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """The roles of a table's columns; ``why`` holds, by role, what spoke for a column that nobody named.
+    """The roles of a table's columns; ``why`` holds, by role, the reason for a column that was not named.
 
     ``notes`` name columns that could have had a role too.
     """
@@ -89,7 +89,7 @@ def guess_roles(table: pa.Table, *, name: str, given: Mapping[str, str | None] |
     Args:
         table: strings, null where a cell is missing.
         name: what messages call the table.
-        given: roles that somebody named: a column, or the empty text for "no such column"; absent or ``None``: guess.
+        given: roles that were named: a column, or the empty text for "no such column"; absent or ``None``: guess.
 
     Raises:
         DataError: a given column is not there, or text and label are one.
@@ -148,7 +148,7 @@ def _require(named: Mapping[str, str], names: Sequence[str], *, name: str) -> No
             )
     if named.get("text") == "":
         raise DataError(
-            f"{name} must have a text column but none was named.", next_step="Name the column, or let it be."
+            f"{name} must have a text column but none was named.", next_step="Name the column, or leave the option out."
         )
     taken: dict[str, str] = {}
     for role in ("text", "label", "group"):
