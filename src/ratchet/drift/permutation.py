@@ -1,9 +1,9 @@
 """Permutation tests: could rows divided at random into two samples differ as much as these two do?
 
 What is permuted are units: rows that belong together (copies, rows of one group) go to one sample together. If both samples
-come from one population, every permutation is as likely as the one that was seen, so the p-values are right at any size, whatever
-the statistic. p = (1 + permutations at least as far apart) / (1 + permutations), which is never 0 (Phipson, Smyth 2010,
-"Permutation p-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9).
+come from one population, every permutation is as likely as the one that was seen, so the p-values are right at any size,
+whatever the statistic. p = (1 + permutations at least as far apart) / (1 + permutations), which is never 0 (Phipson, Smyth
+2010, "Permutation p-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9).
 """
 
 from __future__ import annotations
