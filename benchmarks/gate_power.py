@@ -30,7 +30,7 @@ import numpy as np
 from run_all import machine
 
 from ratchet.gate.error_budget import Family, optimism
-from ratchet.gate.metrics import Evidence
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Claim, compare, judge
 
@@ -40,7 +40,7 @@ DRAWS = 499
 
 
 def evidence(name: str, truth: np.ndarray, probability: np.ndarray, **more: object) -> Evidence:
-    return Evidence(name=name, rows=np.arange(len(truth)), truth=truth, probability=probability, **more)  # type: ignore[arg-type]
+    return Evidence.of_classes(name=name, rows=np.arange(len(truth)), truth=truth, probability=probability, **more)  # type: ignore[arg-type]
 
 
 def hits(name: str, right: np.ndarray, **more: object) -> Evidence:

@@ -37,9 +37,12 @@ from run_all import machine
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
-from ratchet.contenders import Contender, PartedRows, refit
+from ratchet.contenders.base import Contender
+from ratchet.contenders.kind import Training
+from ratchet.contenders.refit import refit
+from ratchet.contenders.rows import PartedRows
 from ratchet.gate.ledger import Ledger
-from ratchet.gate.paired_tests import mcnemar
+from ratchet.gate.proportions import mcnemar
 from ratchet.models.checkpoints import ENGLISH_PACKAGE, locate
 from ratchet.models.linear_defaults import default_specs
 from ratchet.pipeline import run
@@ -181,14 +184,17 @@ def _scored(recipe: Any, summary: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Contender] = {}
     for challenge in judged:
         contender = Contender.load(workspace.models / challenge.challenger.key)
-        whole, why = refit(
-            contender,
-            rows,
+        training = Training(
+            rows=rows,
+            name=contender.name,
+            kind=contender.ref.kind,
+            key=contender.folder.name,
             seed=recipe.seed,
             threads=recipe.threads,
             store=workspace.models,
             advance=lambda *_: None,
         )
+        whole, why = refit(contender, training)
         if whole is None:
             raise SystemExit(f"{contender.name}: {why}")
         scores = []

@@ -8,7 +8,7 @@ import numpy as np
 
 from ratchet.charts.svg import Scale, chart, line, path, percent_ticks, tag, ticks, write
 from ratchet.gate.error_budget import Family, joint_levels, looks
-from ratchet.gate.metrics import Evidence
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Claim, Verdict, compare
 
@@ -117,7 +117,7 @@ def _verdict(wins: int, losses: int, kind: str) -> Verdict:
     right[0, :wins], right[1, wins : wins + losses] = True, True
     truth = np.zeros(2_000, dtype=np.int64)
     sides = [
-        Evidence(name=name, rows=np.arange(2_000), truth=truth, probability=np.eye(2)[np.where(hit, 0, 1)])
+        Evidence.of_classes(name=name, rows=np.arange(2_000), truth=truth, probability=np.eye(2)[np.where(hit, 0, 1)])
         for name, hit in zip(("challenger", "champion"), right, strict=True)
     ]
     return compare(sides[0], sides[1], [Claim(metric="accuracy", kind=kind)])  # type: ignore[arg-type]

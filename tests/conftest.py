@@ -13,6 +13,8 @@ import pyarrow as pa
 import pytest
 
 from ratchet.checks import Context, Finding
+from ratchet.gate.ledger import Challenge, ContenderRef, Record
+from ratchet.gate.verdict import Outcome, Verdict
 from ratchet.models.encoder import FittedEncoder
 from ratchet.recipe.sections import EncoderSpec, Recipe
 from ratchet.tables.dataset import Dataset, Roles
@@ -213,3 +215,93 @@ def with_columns() -> Callable[[Dataset, Columns], Dataset]:
         return replace(dataset, table=wide)
 
     return add
+
+
+Judged = Callable[..., Challenge]
+P: Mapping[Outcome, dict[str, float]] = {
+    "better": {"p": 1e-4, "p_worse": 0.99, "p_margin": 1e-6},
+    "worse": {"p": 0.99, "p_worse": 1e-4, "p_margin": 0.5},
+    "not_worse": {"p": 0.6, "p_worse": 0.4, "p_margin": 1e-4},
+    "undecided": {"p": 0.4, "p_worse": 0.6, "p_margin": 0.2},
+}
+
+
+@pytest.fixture(scope="session")
+def judged() -> Judged:
+    """Makes a challenge as a ledger has it, its record without a body; the figures must say what the outcome says.
+
+    A copy (``saved``: the share of the bytes that it saves) claims "not worse"; ``others`` are further findings.
+    """
+
+    def make(
+        name: str,
+        estimate: float,
+        *,
+        outcome: Outcome = "undecided",
+        half: float = 0.005,
+        against: str = "champion",
+        promoted: bool = False,
+        kind: str = "linear",
+        saved: float | None = None,
+        others: Sequence[Mapping[str, Any]] = (),
+        level: float = 0.0125,
+        **finding: Any,
+    ) -> Challenge:
+        first = {
+            **_FINDING,
+            **P[outcome],
+            "claim": "superior" if saved is None else "noninferior",
+            "outcome": outcome,
+            "holds": outcome == ("better" if saved is None else "not_worse"),
+            "estimate": estimate,
+            "low": estimate - half,
+            "high": estimate + half,
+            **finding,
+        }
+        exact = {**_FINDING, **P["better"], "metric": "bytes", "test": "exact", "n": 1, "units": 1}
+        more = [first | dict(other) for other in others]
+        if saved is not None:
+            more.append(exact | {"estimate": saved, "low": saved, "high": saved, "outcome": "better", "holds": True})
+        findings = [first, *more]
+        holds = all(one["holds"] for one in findings)
+        verdict = Verdict.from_dict(
+            {
+                "challenger": name,
+                "champion": against,
+                "anchor": against,
+                "outcome": outcome,
+                "promotes": holds and any(one["claim"] == "superior" for one in findings),
+                "findings": findings,
+                "alpha": 0.05,
+                "level": level,
+                "family": "gate-0",
+                "about": "procedures",
+            }
+        )
+        return Challenge(
+            record=Record(
+                seq=2, time="2026-11-24T04:12:05Z", kind="round", key=name, body={}, prev="0" * 64, hash="1" * 64
+            ),
+            run="20261124-041205-7f3a",
+            key=name,
+            challenger=ContenderRef(name=name, kind=kind, key=f"key-{name}", bytes=1_000, seconds=1.5),
+            verdict=verdict,
+            promoted=promoted,
+            account="improvements" if saved is None else "copies",
+        )
+
+    return make
+
+
+_FINDING = {
+    "metric": "accuracy",
+    "claim": "superior",
+    "margin": 0.01,
+    "p_excess": 0.99,
+    "n": 2_000,
+    "units": 2_000,
+    "test": "mid-p McNemar",
+    "variance": 1.0,
+    "seed_sd": None,
+    "rows_needed": None,
+}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratchet.gate.metrics import METRICS, Evidence, Metric, Setting, score
-from ratchet.gate.paired_tests import Floats, Paired, mean_difference, mean_interval
+from ratchet.gate import metrics
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.means import mean_difference, mean_interval
+from ratchet.gate.metric import Metric, Setting
+from ratchet.gate.metrics import METRICS, score
+from ratchet.gate.paired_tests import Floats, Paired
 from ratchet.gate.verdict import Claim, compare
 
 
@@ -23,6 +27,7 @@ def paired(a: Evidence, b: Evidence, setting: Setting) -> Paired:
 
 BRIER = Metric(
     name="brier",
+    needs=("truth", "probability"),
     value=lambda evidence: -float(losses(evidence).mean()),
     compare=paired,
     interval=lambda evidence, alpha, seed: mean_interval(
@@ -30,12 +35,13 @@ BRIER = Metric(
     ),
     unit="squared",
     scale=1.0,
+    sign=-1,
 )
 
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METRICS, "brier", BRIER)
+    monkeypatch.setattr(metrics, "METRICS", (*METRICS, BRIER))
 
 
 def model(name: str, sureness: float, *, n: int = 400) -> Evidence:
@@ -44,7 +50,7 @@ def model(name: str, sureness: float, *, n: int = 400) -> Evidence:
     said = np.where(np.arange(n) % 10 == 0, 1 - truth, truth)
     probability = np.full((n, 2), 1 - sureness)
     probability[np.arange(n), said] = sureness
-    return Evidence(name=name, rows=np.arange(n), truth=truth, probability=probability)
+    return Evidence.of_classes(name=name, rows=np.arange(n), truth=truth, probability=probability)
 
 
 @pytest.mark.parametrize("sureness", [0.6, 0.9, 0.99])

@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from ratchet.errors import DataError
-from ratchet.gate.metrics import METRICS
+from ratchet.gate.metrics import score
 from ratchet.gate.verdict import compare
 from ratchet.predictions import pair_files
 
@@ -138,7 +138,7 @@ def test_auc_uses_the_probabilities(write: Write, columns: str) -> None:
             )
         paths.append(write(name, head, table))
     one, other, notes = pair_files(*paths, label="label", metrics=["auc"])
-    assert [METRICS["auc"].value(evidence) for evidence in (one, other)] == pytest.approx(scores, abs=1e-6)
+    assert [score(evidence, "auc").value for evidence in (one, other)] == pytest.approx(scores, abs=1e-6)
     assert compare(one, other, ["auc"]).outcome == "better"
     assert notes == ["There is no id and no text: rows are taken in their order."]
 

@@ -20,10 +20,14 @@ UNPACKED_BYTES, PACKED_RATIO = 1 << 30, 200
 """What is packed may become more bytes than the first only if it shrank them by less than the second."""
 BOOK_BYTES, BOOK_RATIO = 1 << 27, 100
 """The same of the parts of a workbook, each element of which costs far more than its bytes."""
+LOG_MEMBERS, LOG_MEMBER_BYTES = 1_000_000, 1 << 28
+"""Members of a packed log of answers, and the bytes of one, which is a sample with all that happened in it."""
 YAML_CHARACTERS, YAML_VALUES, YAML_DEPTH = 1_000_000, 20_000, 40
 """A document, its values once aliases are written out, and how deep they lie."""
 MANIFEST_BYTES = 16 << 20
 """The manifest of a bundle."""
+NUMBER = 1e30
+"""A number that a model learns or learns from, on either side of 0: its square can be summed over any table."""
 
 
 def unpacks_too_far(unpacked: int, packed: int, *, book: bool = False) -> bool:

@@ -17,6 +17,7 @@ from ratchet.stages.check import check
 from ratchet.stages.export import export
 from ratchet.stages.finish import finish
 from ratchet.stages.job import Job, Json
+from ratchet.stages.names import Stage, last_stage
 from ratchet.stages.prepare import prepare
 from ratchet.stages.read import Source, read, start
 from ratchet.stages.sealed_test import open_test
@@ -31,19 +32,15 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
         recipe: what to do.
         screen: where to print progress; None prints nothing.
         wait: wait for another run in the workspace, instead of refusing.
-        until: stop after this stage: ``check``, ``prepare`` or ``train``.
+        until: where to stop (`stages.names.UNTIL`); go the whole road when absent.
 
     Raises:
         RatchetError: a user's mistake, in one sentence.
     """
     switch_off_telemetry()
+    last = None if until is None else last_stage(until)
     screen = screen or Screen()
-    for path in (recipe.workspace, *recipe.data.files, *recipe.data.test_files):
-        if is_broken(path):
-            raise RecipeError(
-                f"The path {path} must be text in UTF-8 but has other bytes.",
-                next_step="Rename the folder or file: what a run records must be readable everywhere.",
-            )
+    _require_readable(recipe)
     workspace = Workspace(recipe.workspace)
     job = Job(
         recipe=recipe,
@@ -57,20 +54,30 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
     with workspace.lock(wait=wait, on_wait=lambda holder: screen.say("wait", f"another run is at work ({holder})")):
         start(job, source)
         try:
-            return road(job, source, until=until)
+            return road(job, source, last=last)
         except RatchetError as error:
             with suppress(WorkspaceError):  # the workspace itself may be what failed
                 job.ledger.note("run-failed", {"run": job.run, "reason": str(error)})
             raise
 
 
-def road(job: Job, source: Source, *, until: str | None = None) -> Json:
-    """The stages, in order."""
+def _require_readable(recipe: Recipe) -> None:
+    """Refuse paths that cannot be recorded as text."""
+    for path in (recipe.workspace, *recipe.data.files, *recipe.data.test_files):
+        if is_broken(path):
+            raise RecipeError(
+                f"The path {path} must be text in UTF-8 but has other bytes.",
+                next_step="Rename the folder or file: what a run records must be readable everywhere.",
+            )
+
+
+def road(job: Job, source: Source, *, last: Stage | None = None) -> Json:
+    """The stages, in order, up to the last one."""
     health = check(job, source)
-    if until == "check":
-        return finish(job, health=health, rows=None)
+    if last == Stage.CHECK:
+        return finish(job, health=health)
     rows = prepare(job, source)
-    if until == "prepare":
+    if last == Stage.PREPARE:
         return finish(job, health=health, rows=rows)
     beside, first, second = waves(challengers(job, rows), rows)
     later = len(first) + len(second)
@@ -79,7 +86,7 @@ def road(job: Job, source: Source, *, until: str | None = None) -> Json:
     challenge(job, rows, first, later=len(second))
     challenge(job, rows, second)
     compress(job, rows)
-    if until == "train":
+    if last == Stage.COMPRESS:
         return finish(job, health=health, rows=rows)
     bundle = export(job, rows)
     test = open_test(job, rows, bundle)

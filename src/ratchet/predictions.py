@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import DataError
-from ratchet.gate.metrics import METRICS, Evidence
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.metrics import named
 from ratchet.prepare.labels import one_spelling
 from ratchet.tables.read import read_table
 from ratchet.tables.roles import IDS
@@ -84,7 +85,7 @@ def pair_files(
         classes = _classes(file, rows, place, notes)
         probability = _probability(file, rows, classes, names, metrics, notes)
         found.append(
-            Evidence(
+            Evidence.of_classes(
                 name=str(file.path) if first.path.name == second.path.name else file.path.name,
                 rows=np.arange(len(rows)),
                 truth=np.array([place[str(name)] for name in truth], dtype=np.int64),
@@ -222,7 +223,7 @@ def _probability(
     notes: list[str],
 ) -> npt.NDArray[np.float64]:
     """Probabilities where the file has them, and else one for the class that was said; shape (n, labels)."""
-    wanted = [metric for metric in metrics if metric in METRICS and METRICS[metric].needs_probability]
+    wanted = [metric for metric in metrics if any(found.needs_probability for found in named(metric))]
     hard = np.zeros((len(rows), len(names) + 1))
     hard[np.arange(len(rows)), classes] = 1.0  # no answer is the last column, which is nobody's class
     unanswered = bool((classes < 0).any())

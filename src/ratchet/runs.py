@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from ratchet.contenders import Contender, PartedRows
+from ratchet.contenders.base import Contender
+from ratchet.contenders.rows import PartedRows
 from ratchet.errors import WorkspaceError
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
 from ratchet.gate.legacy import words as words_before
-from ratchet.gate.metrics import Evidence
 from ratchet.gate.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.predictions import pair_files
 from ratchet.prepare.saved import ROWS
 from ratchet.report import ReportData, save
-from ratchet.screen import Screen
-from ratchet.summary import SHORT, bet_lines, told
+from ratchet.report.summary import Json
 from ratchet.versions.log import log
 from ratchet.workspace.finished import load_json
 from ratchet.workspace.workspace import Workspace
-
-Json = dict[str, Any]
 
 
 def list_runs(root: Path) -> list[Json]:
@@ -75,79 +72,6 @@ def draw_report(root: Path, run: str, *, out: Path | None) -> Path:
     target = out or folder / "report.html"
     save(ReportData.from_dict(load_json(folder / "report.json")), path=target)
     return target
-
-
-def tell(summary: Json, *, screen: Screen) -> None:
-    """A run for people: the figures, then the staircase."""
-    data, scores = summary["data"], summary["scores"]
-    for line in bet_lines(summary):
-        screen.say("best bet", line)
-    screen.say("run", f"{summary['run']}  {summary['name']}  {summary['seconds']:.0f} s")
-    if data.get("version"):
-        screen.say("data", f"version {told(data)}; `ratchet data restore {data['version'][:SHORT]}` brings it back")
-    screen.say(
-        "data",
-        f"{data['rows']:,} rows, {data['unique_rows']:,} different texts, {data['conflicting_texts']:,} with two labels",
-    )
-    if data["naive_leak_share"] is not None:
-        screen.say(
-            "data", f"{data['naive_leak_share']:.1%} of the test rows of a random split have a copy in its train rows"
-        )
-    for name, description in _SCORES.items():
-        if scores[name]:
-            screen.say("score", f"{description.format(champion=summary['champion'])}: {figures(scores[name])}")
-    _tell_verdicts(summary["verdicts"], screen=screen)
-    if summary.get("gate"):
-        _tell_gate(summary["gate"], alpha=summary["alpha"], screen=screen)
-    if summary["bundle"]:
-        bundle = summary["bundle"]
-        screen.say("bundle", f"{bundle['path']}  {bundle['bytes']:,} bytes  sha256 {bundle['sha256'][:16]}…")
-        screen.say("serve", f"ratchet serve {bundle['path']}")
-
-
-_SCORES = {
-    "naive": "a random split would promise",
-    "honest": "the same model without leaks",
-    "champion": "the champion {champion}",
-    "test": "the champion on the sealed test part",
-}
-
-
-def _tell_verdicts(verdicts: Sequence[Json], *, screen: Screen) -> None:
-    rows = [
-        (
-            verdict["name"],
-            verdict["outcome"].replace("_", " ") + (" ↑" if verdict["promoted"] else ""),
-            verdict["against"],
-            f"{verdict['estimate'] * 100:+.2f} [{verdict['low'] * 100:+.2f}, {verdict['high'] * 100:+.2f}]",
-            f"{verdict['p']:.2g} of {verdict['level']:.2g}" if verdict["p"] > 1e-99 else "<1e-99",
-            f"{verdict['n']:,}",
-            verdict["test"],
-        )
-        for verdict in verdicts
-    ]
-    columns = ("challenger", "verdict", "against", "difference, points", "p of allowed", "rows", "test")
-    screen.table("Verdicts (↑ became champion)", columns, rows)
-
-
-def _tell_gate(gate: Json, *, alpha: float, screen: Screen) -> None:
-    screen.say(
-        "gate",
-        f"{gate['looks']} challengers were judged on these rows; {gate['level_left']:.2g} of the error level "
-        f"{alpha:g} is left for others. The best of so many estimates is expected to be up to "
-        f"{gate['optimism'] * 100:.1f} points too high",
-    )
-    screen.say(
-        "gate",
-        f"{gate['margin_used'] * 100:.2f} of the margin of {gate['margin'] * 100:g} points is used since "
-        f"{gate['anchor']} was proven better",
-    )
-
-
-def figures(score: Json) -> str:
-    """A score with its interval: "accuracy 85.7 % [85.1, 86.2], 14,759 rows"."""
-    low, high = score["low"] * 100, score["high"] * 100
-    return f"{score['metric']} {score['value'] * 100:.1f} % [{low:.1f}, {high:.1f}], {score['n']:,} rows"
 
 
 def list_records(root: Path) -> list[Json]:
@@ -256,9 +180,7 @@ def _run_folder(root: Path, run: str) -> Path:
 __all__ = [
     "compare_named",
     "draw_report",
-    "figures",
     "list_records",
     "list_runs",
     "load_summary",
-    "tell",
 ]

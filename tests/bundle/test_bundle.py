@@ -128,7 +128,6 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "boolean": (lambda b: _manifest(b / "manifest.json", lambda m: m.update(format=True)), "must have format 1 but"),
     "no labels": (lambda b: _manifest(b / "manifest.json", lambda m: m.pop("labels")), "not usable at 'labels'"),
     "strange key": (lambda b: _manifest(b / "manifest.json", lambda m: m.update(run="rm")), "not usable at 'run'"),
-    "strange kind": (lambda b: _manifest(b / "manifest.json", lambda m: m.update(kind="pickle")), "at 'kind'"),
     "half a pair": (lambda b: _manifest(b / "manifest.json", lambda m: m.update(name="\ud800")), "not usable"),
     "twice": (lambda b: _manifest(b / "manifest.json", lambda m: m["files"].append(m["files"][0])), "a file twice"),
     **{

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ratchet.bundle import predict
 from ratchet.bundle.bundle import Bundle
-from ratchet.bundle.predict import Parity, checked, load_model, parity, require_parity
-from ratchet.errors import BundleError, ExtraMissing
+from ratchet.bundle.predict import Parity, Recorded, checked, load_model, parity, require_parity
+from ratchet.errors import BundleError, ExtraMissing, RatchetError
+from ratchet.models import runtimes
 from ratchet.recipe.sections import ExportConfig
 
 
@@ -123,8 +123,22 @@ def test_a_model_with_other_labels_than_its_manifest_is_refused(
         load_model(bundle)
 
 
+def test_a_bundle_of_an_unknown_runtime_is_refused(bundle: Bundle) -> None:
+    manifest = bundle.manifest.model_copy(update={"kind": "pickle"})
+    with pytest.raises(RatchetError, match="must be one of linear, onnx but got 'pickle'"):
+        load_model(Bundle(path=bundle.path, manifest=manifest))
+
+
 def test_a_missing_runtime_names_the_command(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "find_spec", lambda name: None)
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
     manifest = bundle.manifest.model_copy(update={"kind": "onnx"})
     with pytest.raises(ExtraMissing, match=r"pip install 'ratchetml\[serve\]'"):
         load_model(Bundle(path=bundle.path, manifest=manifest))
+
+
+def test_recorded_predictions_stand_for_the_model_that_made_them() -> None:
+    probability = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
+    recorded = Recorded(labels=("a", "b"), probability=probability)
+    assert parity(recorded, recorded, ["x", "y"]) == Parity(max_difference=0.0, disagreements=0, n=2)
+    with pytest.raises(AssertionError):
+        recorded.predict(["x"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ratchet.charts import figures
-from ratchet.report import Score
+from ratchet.gate.metrics import Score
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,6 @@ def test_figures_are_written(write: object, arguments: tuple[object, ...], shown
     assert write(*arguments) == shown
 
 
-def test_a_score_without_an_interval_shows_none() -> None:
-    assert figures.score(Score(value=0.5)) == "50.0 %"
-    assert figures.score(Score(value=0.5, low=0.4, high=0.6)) == "50.0 % [40.0, 60.0]"
+def test_a_score_has_its_interval() -> None:
+    assert figures.score(Score(value=0.5, low=0.4, high=0.6, n=9, metric="accuracy")) == "50.0 % [40.0, 60.0]"
     assert figures.score(None) == "–"

@@ -2,27 +2,25 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 
 import pytest
 
-from ratchet.charts.figures import Outcome
-from ratchet.charts.staircase import Step, levels, look, staircase, window
+from ratchet.charts.staircase import levels, look, staircase, told, window
+from ratchet.gate.ledger import Challenge
+from ratchet.gate.verdict import Outcome
+
+Judged = Callable[..., Challenge]
 
 
-def step(
-    estimate: float | None,
-    *,
-    outcome: Outcome = "undecided",
-    promoted: bool = False,
-    half: float = 0.005,
-    name: str = "s",
-) -> Step:
-    low, high = (None, None) if estimate is None else (estimate - half, estimate + half)
-    return Step(name=name, estimate=estimate, low=low, high=high, outcome=outcome, promoted=promoted)
+@pytest.fixture
+def win(judged: Judged) -> Challenge:
+    return judged("s", 0.01, outcome="better", promoted=True)
 
 
-WIN = step(0.01, outcome="better", promoted=True)
-LOSS = step(-0.02, outcome="worse")
+@pytest.fixture
+def loss(judged: Judged) -> Challenge:
+    return judged("s", -0.02, outcome="worse")
 
 
 def line(svg: str) -> list[tuple[float, float]]:
@@ -39,22 +37,24 @@ def line(svg: str) -> list[tuple[float, float]]:
     return points
 
 
-def test_the_level_rises_only_by_promotions() -> None:
-    assert levels(0.8, [LOSS, WIN, step(0.03), WIN]) == pytest.approx([0.8, 0.8, 0.81, 0.81, 0.82])
+def test_the_level_rises_only_by_promotions(judged: Judged, win: Challenge, loss: Challenge) -> None:
+    assert levels(0.8, [loss, win, judged("s", 0.03, half=0.05), win]) == pytest.approx([0.8, 0.8, 0.81, 0.81, 0.82])
 
 
-def test_the_line_steps_up_at_the_win_and_nowhere_else() -> None:
-    heights = [y for _, y in line(staircase("base", 0.8, [LOSS, WIN, LOSS], metric="accuracy", key="k"))]
+def test_the_line_steps_up_at_the_win_and_nowhere_else(win: Challenge, loss: Challenge) -> None:
+    heights = [y for _, y in line(staircase("base", 0.8, [loss, win, loss], metric="accuracy", key="k"))]
     assert len(set(heights)) == 2
     assert heights[0] > heights[-1]  # pixels run downwards
 
 
-def test_the_line_is_flat_without_a_win() -> None:
-    assert len({y for _, y in line(staircase("base", 0.8, [LOSS, step(0.001)], metric="accuracy", key="k"))}) == 1
+def test_the_line_is_flat_without_a_win(judged: Judged, loss: Challenge) -> None:
+    assert (
+        len({y for _, y in line(staircase("base", 0.8, [loss, judged("s", 0.001)], metric="accuracy", key="k"))}) == 1
+    )
 
 
-def test_a_challenger_stands_at_the_champions_height_plus_its_difference() -> None:
-    svg = staircase("base", 0.8, [WIN, step(-0.01, outcome="worse")], metric="accuracy", key="k")
+def test_a_challenger_stands_at_the_champions_height_plus_its_difference(judged: Judged, win: Challenge) -> None:
+    svg = staircase("base", 0.8, [win, judged("s", -0.01, outcome="worse")], metric="accuracy", key="k")
     marks = {
         n.get("class"): float(n.get("cy", 0)) for n in ET.fromstring(svg).iter("circle") if float(n.get("cy", 0)) > 30
     }
@@ -76,8 +76,8 @@ def test_each_outcome_has_its_own_look(outcome: Outcome, promoted: bool, shape: 
     assert look(outcome, promoted)[1:] == (shape, tone)
 
 
-def test_a_challenger_far_below_is_an_arrow_and_does_not_flatten_the_others() -> None:
-    steps = [WIN, step(-0.6, outcome="worse", name="majority"), WIN]
+def test_a_challenger_far_below_is_an_arrow_and_does_not_flatten_the_others(judged: Judged, win: Challenge) -> None:
+    steps = [win, judged("majority", -0.6, outcome="worse"), win]
     low, high = window(0.8, steps)
     assert high - low < 0.2
     svg = staircase("base", 0.8, steps, metric="accuracy", key="k")
@@ -86,47 +86,47 @@ def test_a_challenger_far_below_is_an_arrow_and_does_not_flatten_the_others() ->
 
 
 @pytest.mark.parametrize("estimate", [-0.02, -0.03, -0.035, -0.04, -0.05, -0.06, -0.08])
-def test_no_mark_stands_where_its_value_is_not(estimate: float) -> None:
-    lost = step(estimate, outcome="worse", half=0.01)
-    steps = [WIN, lost]
+def test_no_mark_stands_where_its_value_is_not(estimate: float, judged: Judged, win: Challenge) -> None:
+    lost = judged("s", estimate, outcome="worse", half=0.01)
+    steps = [win, lost]
     low, _ = window(0.8, steps)
     svg = staircase("base", 0.8, steps, metric="accuracy", key="k")
     marks = [n for n in ET.fromstring(svg).iter("circle") if n.get("class") == "edge-loss fill-paper"]
     assert len(marks) == (2 if 0.81 + estimate >= low else 1)  # the legend has one
 
 
-def test_a_first_champion_far_below_is_an_arrow_too() -> None:
-    svg = staircase("majority", 0.02, [step(0.85, outcome="better", promoted=True), WIN], metric="accuracy", key="k")
+def test_a_first_champion_far_below_is_an_arrow_too(judged: Judged, win: Challenge) -> None:
+    steps = [judged("s", 0.85, outcome="better", promoted=True), win]
+    svg = staircase("majority", 0.02, steps, metric="accuracy", key="k")
     assert "2.0 %" in svg
     assert "88.0 %" in svg
     assert "fill-champion ring" not in svg
 
 
-def test_wide_intervals_are_shown_whole() -> None:
-    low, high = window(0.8, [step(-0.05, half=0.1), step(0.02, half=0.12)])
+def test_wide_intervals_are_shown_whole(judged: Judged) -> None:
+    low, high = window(0.8, [judged("a", -0.05, half=0.1), judged("b", 0.02, half=0.12)])
     assert low <= 0.65
     assert high >= 0.94
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 50, 200])
 @pytest.mark.parametrize("width", [760.0, 340.0])
-def test_any_number_of_challengers_fits(count: int, width: float) -> None:
-    svg = staircase(
-        "base", 0.8, [WIN if i % 7 == 3 else LOSS for i in range(count)], metric="auc", key="k", width=width
-    )
+def test_any_number_of_challengers_fits(count: int, width: float, win: Challenge, loss: Challenge) -> None:
+    steps = [win if i % 7 == 3 else loss for i in range(count)]
+    svg = staircase("base", 0.8, steps, metric="auc", key="k", width=width)
     for node in ET.fromstring(svg).iter("circle"):
         assert 0 <= float(node.get("cx", 0)) <= width
 
 
-def test_an_unmeasured_challenger_is_a_question_mark() -> None:
-    assert ">?<" in staircase("base", 0.8, [step(None), WIN], metric="auc", key="k").replace("?</text>", "?<")
-
-
-def test_the_description_tells_the_whole_story() -> None:
-    svg = staircase(
-        "base", 0.8, [step(0.01, outcome="better", promoted=True, name="char-1-4"), LOSS], metric="macro_f1", key="k"
-    )
+def test_the_description_tells_the_whole_story(judged: Judged, loss: Challenge) -> None:
+    steps = [judged("char-1-4", 0.01, outcome="better", promoted=True), loss]
+    svg = staircase("base", 0.8, steps, metric="macro_f1", key="k")
     desc = next(n.text or "" for n in ET.fromstring(svg) if n.tag == "desc")
     assert desc.startswith("The first champion base has macro-F1 80.0 %.")
     assert "1. char-1-4: better, +1.0 [+0.5, +1.5] points, takes over." in desc
     assert "2. s: worse, −2.0 [−2.5, −1.5] points." in desc
+
+
+def test_a_copy_that_took_over_is_told_as_smaller(judged: Judged) -> None:
+    copy = judged("blend-int8", -0.001, outcome="not_worse", promoted=True, saved=0.74)
+    assert told(copy) == "blend-int8: not worse and smaller, −0.1 [−0.6, +0.4] points"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ratchet.checks import Context, naive_split
-from ratchet.checks.baseline_scores import BaselineScores, Score
+from ratchet.checks.baseline_scores import BaselineScores, accuracy
 from ratchet.recipe.sections import CheckConfig, Recipe
 
 HAN = [chr(0x4E00 + 11 * i) for i in range(400)]
@@ -47,11 +47,11 @@ def test_conflicting_labels_are_two_pairs_in_one_fold(table: Any) -> None:
 
 
 def test_scores_have_wilson_intervals() -> None:
-    score = Score.of(np.array([True] * 8 + [False] * 2))
+    score = accuracy(np.array([True] * 8 + [False] * 2))
     assert score is not None
     assert (score.value, score.n) == (0.8, 10)
     assert (round(score.low, 3), round(score.high, 3)) == (0.49, 0.943)
-    assert Score.of(np.zeros(0, bool)) is None
+    assert accuracy(np.zeros(0, bool)) is None
 
 
 def test_of_a_huge_cluster_and_others_both_are_sampled(table: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
 
-from ratchet.checks import CHECKS, Check, Context, Finding, run_checks
+from ratchet.checks import CHECKS, Check, Context, Finding, Health, Suspect, run_checks
 from ratchet.checks import registry as registry_module
 from ratchet.checks.finding import SEVERITIES
 from ratchet.errors import DataError, RatchetError
@@ -132,3 +134,22 @@ def test_wrong_rules_are_refused_before_anything_runs(chinese: Dataset) -> None:
         RatchetError, match=r"check.columns.text.pattern must be a regular expression of RE2 .*look-around"
     ):
         run_checks(chinese, config=recipe(text=ColumnRule(pattern="(?=a)")))
+
+
+def test_health_survives_json_with_the_row_numbers_that_were_written(chinese: Dataset) -> None:
+    doubted = Suspect(
+        file="a.csv",
+        row=3,
+        text="x",
+        label="pos",
+        suggested="neg",
+        probability=0.1,
+        suggested_probability=0.9,
+        copies=2,
+    )
+    health = replace(run_checks(chinese), suspects=(doubted,))
+    assert health.findings
+    again = Health.from_dict(json.loads(json.dumps(health.to_dict())))
+    assert again.to_dict() == health.to_dict()
+    assert again.facts == health.facts
+    assert again.suspects == health.suspects

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from ratchet.checks.validators import KINDS, matching, numbers
+from ratchet.checks.validators import KINDS, matching
 from ratchet.errors import RecipeError
 
 JUDGE = {kind.name: kind.judge for kind in KINDS}
@@ -42,28 +42,6 @@ def test_every_kind(name: str) -> None:
     assert JUDGE[name](pa.array(good, pa.large_string())).tolist() == [True] * len(good)
     assert JUDGE[name](pa.array(bad, pa.large_string())).tolist() == [False] * len(bad)
     assert JUDGE[name](pa.array([], pa.large_string())).tolist() == []
-
-
-@pytest.mark.parametrize(
-    ("cell", "value"),
-    [
-        ("1.5万", 15_000),
-        ("３.２亿", 320_000_000),
-        ("2千万", 20_000_000),
-        ("1万亿", 1e12),
-        ("5k", 5_000),
-        ("12%", 0.12),
-        ("$5", 5),
-        ("-¥1,200.50", -1200.5),
-        ("3万元", 30_000),
-    ],
-)
-def test_numbers_have_their_unit(cell: str, value: float) -> None:
-    assert numbers(pa.array([cell], pa.large_string()))[0][0] == pytest.approx(value)
-
-
-def test_which_numbers_have_a_unit() -> None:
-    assert numbers(pa.array(["5", "5万", "x"], pa.large_string()))[1].tolist() == [False, True, False]
 
 
 def test_a_pattern_must_match_the_whole_cell() -> None:

@@ -71,7 +71,7 @@ def test_a_small_table_has_all_folds_at_once(recipe: Callable[..., Recipe]) -> N
 def test_folds_are_bought_until_the_budget_or_the_verdict(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratchet.stages.challenge.folds_at_first", lambda rows: (0,))
+    monkeypatch.setattr(module.Encoder, "folds_at_first", lambda self, rows: (0,))
     made, said = recipe(ENCODER), io.StringIO()
     interrupted = {"left": 1}
     build = module._fold
@@ -109,7 +109,7 @@ def test_folds_are_bought_until_the_budget_or_the_verdict(
 def test_no_budget_buys_nothing_and_the_first_look_has_the_whole_level(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratchet.stages.challenge.folds_at_first", lambda rows: (0,))
+    monkeypatch.setattr(module.Encoder, "folds_at_first", lambda self, rows: (0,))
     made = recipe(ENCODER, "gate.budget=0")
     run(made)
     (look,) = looks(made)
@@ -198,40 +198,6 @@ def test_an_embedding_is_judged_out_of_fold_refitted_and_served(
     assert bundle.manifest.model["refit_rows"] == verdict["n"]
     assert bundle.manifest.model["judged"] != bundle.manifest.model["served"]
     assert summary["scores"]["champion"]["n"] == verdict["n"]
-
-
-@pytest.mark.parametrize("kind", ["encoder", "embedding"])
-def test_a_deep_champion_is_shrunk_refitted_and_augmented_on_all_folds(
-    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    """The linear baseline is blinded, so that the deep model stands when the later challengers come."""
-    deep = (
-        ENCODER.replace("epochs: 2", "epochs: 8")
-        if kind == "encoder"
-        else f"{{kind: embedding, name: enc, source: {checkpoint()}, max_tokens: 16}}"
-    )
-    if kind == "embedding":
-        monkeypatch.setattr("ratchet.train.embedding._run", _told)
-    blind = "baseline={features: [{unit: char, low: 8, high: 8}], C: 0.0001}"
-    made = recipe(f"{deep}, {{kind: eda, name: eda}}, {{kind: balance, name: bal}}", blind, "gate.margin=0.2")
-    summary = run(made)
-    outcome = {verdict["name"]: verdict for verdict in summary["verdicts"]}
-    assert outcome["enc"]["promoted"]
-    n = summary["verdicts"][0]["n"]
-    assert {outcome[name]["n"] for name in ("enc", "eda", "bal")} == {n}
-    small = next(verdict for name, verdict in outcome.items() if name.endswith("-int8"))
-    assert small["n"] == n
-    assert Bundle.open(summary["bundle"]["path"]).manifest.model["refit_rows"] == n
-
-
-def _told(model: Any, texts: list[str]) -> Any:
-    """Vectors in which the label can be seen."""
-    width = len(model.labels)
-    found = np.random.default_rng(0).normal(scale=0.01, size=(len(texts), width)).astype(np.float32)
-    for row, text in enumerate(texts):
-        found[row, 0] = any(word in text for word in ("card", "arrive", "delivery", "post", "late"))
-        found[row, 1] = any(word in text for word in ("rate", "exchange", "currency", "price", "fee"))
-    return found
 
 
 def test_rows_that_are_judged_never_choose_the_epoch(

@@ -13,9 +13,9 @@ import pytest
 
 from ratchet.errors import LedgerError
 from ratchet.gate.error_budget import Family
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.hash_chain import Chain
 from ratchet.gate.ledger import CHALLENGE, NOTES, ROOT, ROUND, ContenderRef, Ledger
-from ratchet.gate.metrics import Evidence
 from ratchet.gate.verdict import Claim, Round, judge
 
 ROWS = np.arange(200)
@@ -39,7 +39,7 @@ def contender(name: str) -> ContenderRef:
 def evidence(name: str, *, wrong: int, size: float = 1_000.0) -> Evidence:
     """A model that has every ``wrong``-th row wrong."""
     right = np.stack([1 - TRUTH, TRUTH], axis=1).astype(np.float64)
-    return Evidence(
+    return Evidence.of_classes(
         name=name,
         rows=ROWS,
         truth=TRUTH,

@@ -9,8 +9,10 @@ import pytest
 
 from ratchet.errors import RatchetError
 from ratchet.gate.error_budget import Family
-from ratchet.gate.metrics import Evidence, score
-from ratchet.gate.verdict import OVERLAP, Claim, Round, Verdict, compare, judge
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.metrics import score
+from ratchet.gate.overlap import OVERLAP
+from ratchet.gate.verdict import Claim, Round, Verdict, compare, judge
 
 
 def evidence(name: str, wrong: Any, *, n: int = 1_000, fold: Any = None, measures: Any = None) -> Evidence:
@@ -19,7 +21,7 @@ def evidence(name: str, wrong: Any, *, n: int = 1_000, fold: Any = None, measure
     predicted = truth.copy()
     predicted[list(wrong)] ^= 1
     probability = np.eye(2)[predicted] * 0.8 + 0.1
-    return Evidence(
+    return Evidence.of_classes(
         name=name, rows=np.arange(n), truth=truth, probability=probability, fold=fold, measures=measures or {}
     )
 
@@ -164,7 +166,7 @@ def test_seed_noise_is_reported_and_counted() -> None:
     runs = np.stack(
         [evidence("b", generator.choice(1_000, size=size, replace=False)).probability for size in (40, 70, 100)]
     )
-    challenger = replace(champion, name="b", probability=runs)
+    challenger = Evidence.of_classes(name="b", rows=champion.rows, truth=champion.truth, probability=runs)
     finding = compare(challenger, champion).findings[0]
     assert finding.seed_sd == pytest.approx(0.03)
     assert finding.variance > 1
@@ -225,14 +227,14 @@ def test_nobody_else_can_make_one() -> None:
     ("make", "message"),
     [
         (lambda a: compare(a, replace(a, rows=a.rows + 5_000)), "must have rows in common"),
-        (lambda a: compare(a, replace(a, truth=1 - a.truth)), "must agree on the true classes"),
+        (lambda a: compare(a, replace(a, targets={"truth": 1 - a.truth})), "must agree on truth of the rows"),
         (lambda a: compare(a, a, ["acuracy"]), "must be one of accuracy"),
         (lambda a: compare(a, a, []), "at least one metric"),
         (lambda a: replace(a, rows=a.rows * 0), "each row once"),
-        (lambda a: replace(a, probability=a.probability * np.nan), "finite"),
-        (lambda a: replace(a, truth=a.truth[:-1]), "as many"),
+        (lambda a: replace(a, outcomes={"probability": a.probability * np.nan}), "finite"),
+        (lambda a: replace(a, targets={"truth": a.truth[:-1]}), "as many"),
         (lambda a: Claim(metric="accuracy", margin=0), "above 0"),
-        (lambda a: compare(replace(a, truth=a.truth * 0), replace(a, truth=a.truth * 0), ["auc"]), "both classes"),
+        (lambda a: score(replace(a, targets={"truth": a.truth * 0}), "auc"), "both classes"),
         (
             lambda a: compare(replace(a, fold=a.rows % 5), replace(a, fold=a.rows % 4)),
             "must have the same folds",
@@ -245,7 +247,9 @@ def test_bad_evidence_is_refused(make: Any, message: str) -> None:
 
 
 def test_auc_wants_two_classes() -> None:
-    three = Evidence(name="a", rows=np.arange(9), truth=np.arange(9) % 3, probability=np.eye(3)[np.arange(9) % 3])
+    three = Evidence.of_classes(
+        name="a", rows=np.arange(9), truth=np.arange(9) % 3, probability=np.eye(3)[np.arange(9) % 3]
+    )
     with pytest.raises(RatchetError, match="two classes but got 3"):
         compare(three, three, ["auc"])
 
@@ -265,7 +269,7 @@ def test_the_hundredth_round_is_still_told() -> None:
 
     def model(name: str) -> Evidence:
         said = np.where(rng.random(300) < 0.8, truth, 1 - truth)
-        return Evidence(name=name, rows=np.arange(300), truth=truth, probability=np.eye(2)[said])
+        return Evidence.of_classes(name=name, rows=np.arange(300), truth=truth, probability=np.eye(2)[said])
 
     champion = model("champion")
     for number in range(100):
@@ -279,7 +283,7 @@ def test_all_looks_are_paid() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 300)
     sides = [
-        Evidence(
+        Evidence.of_classes(
             name=name,
             rows=np.arange(300),
             truth=truth,

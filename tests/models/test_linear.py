@@ -140,8 +140,8 @@ def wrong_member(folder: Path) -> None:
     [
         (damage_digest, "weights.safetensors must have the sha256"),
         (drop_a_file, "vocabulary.json must exist"),
-        (other_format, "must be of the format ratchet-linear-1 but got ratchet-linear-99"),
-        (not_json, "must be of the format ratchet-linear-1 but got None"),
+        (other_format, "must be of the format ratchet-linear-1 or ratchet-linear-2 but got ratchet-linear-99"),
+        (not_json, "must be of the format ratchet-linear-1 or ratchet-linear-2 but got None"),
         (wrong_member, "do not fit together"),
     ],
 )

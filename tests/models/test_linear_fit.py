@@ -6,6 +6,7 @@ import pytest
 from ratchet.errors import DataError
 from ratchet.models import linear_fit as logistic
 from ratchet.models.linear_fit import Corpus, fit_linear, fit_majority, fit_rows
+from ratchet.models.targets import Targets
 from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]
@@ -37,7 +38,7 @@ def test_nb_weights_are_log_count_ratios() -> None:
     corpus = Corpus(["aab", "ab", "b", "c"])
     spec = LinearFeatures(high=1, weighting="nb")
     fit = logistic._Fit(
-        corpus, (), rows=np.arange(4), target=np.array([0, 0, 1, 1]), weight=np.ones(4), labels=2, seed=1
+        corpus, (), rows=np.arange(4), targets=Targets.of_labels(["a", "a", "b", "b"]), weight=np.ones(4), seed=1
     )
     ratio = logistic._Side(fit._table(spec), spec).ratio(np.array([False, False, True, True]), np.ones(4))
     y, x = np.array([1, 2, 2]), np.array([3, 3, 1])  # rows with a, b, c of either label, plus one

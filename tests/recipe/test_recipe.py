@@ -140,7 +140,7 @@ def test_a_whole_recipe() -> None:
         ),
         (
             "challengers:\n- C: 1",
-            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, eda, balance, embedding, encoder but is",
+            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, eda, balance but is",
             "",
         ),
         (
@@ -434,10 +434,10 @@ def test_the_commented_recipe_loads_with_every_key_uncommented() -> None:
     assert recipe.challengers == (
         LinearSpec(),
         BlendSpec(),
-        EdaSpec(),
-        BalanceSpec(),
         EmbeddingSpec(),
         EncoderSpec(),
+        EdaSpec(),
+        BalanceSpec(),
     )
     assert recipe.model_copy(update={"challengers": None}) == parse(commented_recipe(ANSWERS))
 

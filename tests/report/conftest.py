@@ -2,135 +2,87 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from ratchet.checks import Lengths, run_checks
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.ledger import Challenge, Record
+from ratchet.gate.metrics import Score
+from ratchet.recipe.sections import Recipe
 from ratchet.report import (
     BundleFacts,
     BundleFile,
-    Challenge,
     Challenges,
     Compression,
     Confusion,
     Count,
     Curve,
     DataHealth,
-    Difference,
     Environment,
     Epoch,
     Finding,
     Form,
     Leak,
-    Lengths,
     Mistake,
     ReportData,
-    Score,
     SealedTest,
     Stage,
 )
+from ratchet.report.ended import Ended
+from ratchet.tables.dataset import Dataset
+from ratchet.workspace.environment import environment
 
+Judged = Callable[..., Challenge]
 GOOD, BAD = "正面", "负面"
 LONG = "这本书我是在网上看到别人推荐才买的，收到以后翻了几页就放下了，" * 40
 
-VERDICTS = (
-    Challenge(
-        name="char-1-4",
-        kind="linear",
-        against="tfidf-lr",
-        outcome="better",
-        promoted=True,
-        metric="accuracy",
-        estimate=0.0061,
-        low=0.0029,
-        high=0.0093,
-        p=0.0002,
-        alpha=0.0125,
-        n=14863,
-        test="mid-p McNemar",
-        sentence="336 rows won, 246 lost.",
-    ),
-    Challenge(
-        name="blend",
-        kind="blend",
-        against="char-1-4",
-        outcome="better",
-        promoted=True,
-        metric="accuracy",
-        estimate=0.0042,
-        low=0.0016,
-        high=0.0068,
-        p=0.0016,
-        alpha=0.0125,
-        n=14863,
-        test="mid-p McNemar",
-        sentence="The average of two linear models wins on 208 rows and loses on 146.",
-        also=(Difference(metric="macro_f1", estimate=0.0041, low=0.0014, high=0.0067, p=0.0031),),
-    ),
-    Challenge(
-        name="eda-x1",
-        kind="eda",
-        against="blend",
-        outcome="undecided",
-        promoted=False,
-        metric="accuracy",
-        estimate=-0.0013,
-        low=-0.0071,
-        high=0.0045,
-        p=0.66,
-        alpha=0.006,
-        n=2973,
-        test="mid-p McNemar",
-        rows_needed=41200,
-    ),
-    Challenge(
-        name="encoder-scratch-2x128",
-        kind="encoder",
-        against="blend",
-        outcome="worse",
-        promoted=False,
-        metric="accuracy",
-        estimate=-0.0585,
-        low=-0.0702,
-        high=-0.0468,
-        p=1e-12,
-        alpha=0.006,
-        n=2973,
-        test="mid-p McNemar",
-        sentence="A small encoder from scratch needs more rows than these.",
-    ),
-    Challenge(
-        name="词向量平均",
-        kind="linear",
-        against="blend",
-        outcome="worse",
-        promoted=False,
-        metric="accuracy",
-        estimate=-0.0112,
-        low=-0.0151,
-        high=-0.0073,
-        p=3e-8,
-        alpha=0.0031,
-        n=14863,
-        test="mid-p McNemar",
-    ),
-    Challenge(
-        name="blend-int8",
-        kind="int8",
-        against="blend",
-        outcome="not_worse",
-        promoted=True,
-        metric="accuracy",
-        estimate=-0.0003,
-        low=-0.0012,
-        high=0.0006,
-        p=0.0004,
-        alpha=0.0125,
-        n=14863,
-        test="non-inferiority by 1 point",
-        sentence="3.9 times smaller.",
-    ),
-)
+
+def score(value: float, low: float, high: float, n: int, metric: str = "accuracy") -> Score:
+    return Score(value=value, low=low, high=high, n=n, metric=metric)
+
+
+def verdicts(judged: Judged) -> tuple[Challenge, ...]:
+    common: dict[str, Any] = {"n": 14_863, "units": 14_863}
+    macro = {"metric": "macro_f1", "estimate": 0.0041, "low": 0.0014, "high": 0.0067, "p": 0.0031}
+    return (
+        judged(
+            "char-1-4", 0.0061, half=0.0032, outcome="better", promoted=True, against="tfidf-lr", p=0.0002, **common
+        ),
+        judged(
+            "blend",
+            0.0042,
+            half=0.0026,
+            outcome="better",
+            promoted=True,
+            against="char-1-4",
+            kind="blend",
+            p=0.0016,
+            others=[macro],
+            **common,
+        ),
+        judged("eda-x1", -0.0013, half=0.0058, against="blend", kind="eda", p=0.66, rows_needed=41_200, level=0.006),
+        judged("encoder-scratch-2x128", -0.0585, half=0.0117, outcome="worse", against="blend", kind="encoder"),
+        judged("词向量平均", -0.0112, half=0.0039, outcome="worse", against="blend", **common),
+        judged(
+            "blend-int8",
+            -0.0003,
+            half=0.0009,
+            outcome="not_worse",
+            promoted=True,
+            against="blend",
+            kind="int8",
+            saved=0.74,
+            **common,
+        ),
+    )
+
 
 FINDINGS = (
     Finding(
@@ -166,13 +118,13 @@ FINDINGS = (
 )
 
 
-def _lengths() -> Lengths:
+def _lengths() -> Lengths | None:
     random.seed(7)
-    return Lengths.of([int(random.lognormvariate(3.6, 0.9)) + 2 for _ in range(17363)])
+    return Lengths.of(np.array([int(random.lognormvariate(3.6, 0.9)) + 2 for _ in range(17363)]))
 
 
 @pytest.fixture(scope="session")
-def reviews() -> ReportData:
+def reviews(judged: Judged) -> ReportData:
     """Every section filled, Chinese texts, one long and one hostile mistake."""
     return ReportData(
         name="Chinese reviews",
@@ -198,15 +150,15 @@ def reviews() -> ReportData:
             model="tfidf-lr",
             test_rows=7025,
             leaked_rows=5402,
-            naive=Score(value=0.942, low=0.9365, high=0.9474, n=7025),
-            leaked=Score(value=0.979, low=0.9749, high=0.9826, n=5402),
-            clean=Score(value=0.823, low=0.8037, high=0.8409, n=1623),
-            honest=Score(value=0.846, low=0.8401, high=0.8518, n=14863),
+            naive=score(0.942, 0.9365, 0.9474, 7025),
+            leaked=score(0.979, 0.9749, 0.9826, 5402),
+            clean=score(0.823, 0.8037, 0.8409, 1623),
+            honest=score(0.846, 0.8401, 0.8518, 14863),
         ),
         challenges=Challenges(
             baseline="tfidf-lr",
-            baseline_score=Score(value=0.846, low=0.8401, high=0.8518, n=14863),
-            verdicts=VERDICTS,
+            baseline_score=score(0.846, 0.8401, 0.8518, 14863),
+            verdicts=verdicts(judged),
             alpha=0.05,
         ),
         sealed=SealedTest(
@@ -214,8 +166,8 @@ def reviews() -> ReportData:
             rows=2500,
             opened=("2026-11-24T04:17:40Z",),
             scores=(
-                Score(value=0.857, low=0.8427, high=0.8702, n=2500),
-                Score(value=0.8561, low=0.842, high=0.8696, n=2500, metric="macro_f1"),
+                score(0.857, 0.8427, 0.8702, 2500),
+                score(0.8561, 0.842, 0.8696, 2500, "macro_f1"),
             ),
         ),
         curves=(
@@ -270,14 +222,14 @@ def reviews() -> ReportData:
                     bytes=12_582_912,
                     p50_ms=0.31,
                     p95_ms=0.52,
-                    score=Score(value=0.8566, low=0.851, high=0.862),
+                    score=score(0.8566, 0.851, 0.862, 3080),
                 ),
                 Form(
                     name="blend-int8",
                     bytes=3_250_000,
                     p50_ms=0.28,
                     p95_ms=0.5,
-                    score=Score(value=0.8563, low=0.8507, high=0.8618),
+                    score=score(0.8563, 0.8507, 0.8618, 3080),
                     outcome="not_worse",
                 ),
             ),
@@ -331,6 +283,16 @@ def reviews() -> ReportData:
     )
 
 
+def confused(name: str, true: Sequence[int], predicted: Sequence[int], names: Sequence[str]) -> Confusion:
+    evidence = Evidence.of_classes(
+        name=name,
+        rows=np.arange(len(true)),
+        truth=np.array(true),
+        probability=np.eye(len(names))[np.array(predicted)],
+    )
+    return Confusion.of(evidence, names, part="valid part")
+
+
 def intent_names() -> list[str]:
     verbs = (
         "card",
@@ -358,16 +320,16 @@ def intent_names() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def intents() -> ReportData:
+def intents(judged: Judged) -> ReportData:
     """Seventy-seven classes, an encoder that wins, no duplicates worth speaking of, some sections not run."""
     random.seed(11)
     names = intent_names()
     true, predicted = [], []
-    for index, name in enumerate(names):
+    for index in range(len(names)):
         for _ in range(random.randint(18, 42)):
-            true.append(name)
+            true.append(index)
             slip = random.random()
-            predicted.append(name if slip < 0.86 else names[(index + 1) % 77] if slip < 0.93 else random.choice(names))
+            predicted.append(index if slip < 0.86 else (index + 1) % 77 if slip < 0.93 else random.randrange(77))
     return ReportData(
         name="banking intents",
         run_id="20261124-051133-02be",
@@ -379,89 +341,60 @@ def intents() -> ReportData:
             conflicting_texts=0,
             language="English",
             classes=tuple(Count(name=name, rows=60 + 2 * i) for i, name in enumerate(names)),
-            lengths=Lengths.of([random.randint(8, 90) for _ in range(2000)]),
+            lengths=Lengths.of(np.array([random.randint(8, 90) for _ in range(2000)])),
         ),
         leak=Leak(
             model="tfidf-lr",
             test_rows=3080,
             leaked_rows=25,
-            naive=Score(value=0.871, low=0.859, high=0.883),
-            honest=Score(value=0.87, low=0.858, high=0.882),
+            naive=score(0.871, 0.859, 0.883, 3080),
+            honest=score(0.87, 0.858, 0.882, 3080),
         ),
         challenges=Challenges(
             baseline="majority",
-            baseline_score=Score(value=0.02),
+            baseline_score=score(0.02, 0.01, 0.03, 3080),
             verdicts=(
-                Challenge(
-                    name="tfidf-lr",
-                    against="majority",
-                    outcome="better",
-                    promoted=True,
-                    metric="accuracy",
-                    estimate=0.85,
-                    low=0.838,
-                    high=0.862,
-                    p=0.0,
-                    n=2000,
+                judged("tfidf-lr", 0.85, half=0.012, outcome="better", promoted=True, against="majority", p=0.0),
+                judged("char-1-4", 0.004, half=0.008, against="tfidf-lr", p=0.31, n=10_000, rows_needed=38_000),
+                judged(
+                    "minilm", 0.043, half=0.012, outcome="better", promoted=True, against="tfidf-lr", kind="encoder"
                 ),
-                Challenge(
-                    name="char-1-4",
-                    against="tfidf-lr",
-                    outcome="undecided",
-                    promoted=False,
-                    metric="accuracy",
-                    estimate=0.004,
-                    low=-0.004,
-                    high=0.012,
-                    p=0.31,
-                    n=10000,
-                    rows_needed=38000,
-                ),
-                Challenge(
-                    name="minilm",
-                    kind="encoder",
-                    against="tfidf-lr",
-                    outcome="better",
-                    promoted=True,
-                    metric="accuracy",
-                    estimate=0.043,
-                    low=0.031,
-                    high=0.055,
-                    p=1e-9,
-                    n=2000,
-                ),
-                Challenge(
-                    name="minilm-int8",
-                    kind="int8",
-                    against="minilm",
-                    outcome="worse",
-                    promoted=False,
-                    metric="accuracy",
-                    estimate=-0.021,
-                    low=-0.028,
-                    high=-0.014,
-                    p=1e-5,
-                    n=2000,
-                ),
-                Challenge(
-                    name="always-card-arrival",
-                    against="minilm",
-                    outcome="worse",
-                    promoted=False,
-                    metric="accuracy",
-                    estimate=-0.89,
-                    low=-0.9,
-                    high=-0.88,
-                    p=0.0,
-                    n=2000,
-                ),
+                judged("minilm-int8", -0.021, half=0.007, outcome="worse", against="minilm", kind="int8", saved=0.7),
+                judged("always-card-arrival", -0.89, half=0.01, outcome="worse", against="minilm"),
             ),
             alpha=0.05,
         ),
-        confusion=Confusion.of(true, predicted, model="minilm", part="valid part"),
+        confusion=confused("minilm", true, predicted, names),
         mistakes=(),
         not_run={
             "compression": "`compress.methods` is empty in the recipe.",
             "bundle": "The run was stopped before export.",
         },
+    )
+
+
+@pytest.fixture
+def checked(chinese: Dataset, tmp_path: Path) -> Ended:
+    """A run that ended after its check."""
+    record = environment(seeds={"run": 7}, folder=tmp_path) | {"data": {"version": None, "tags": [], "sources": {}}}
+    (tmp_path / "environment.json").write_text(json.dumps(record), encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text("name: shop\n", encoding="utf-8")
+    return Ended(
+        run="20261124-041205-7f3a",
+        finished="2026-11-24T04:12:05+00:00",
+        recipe=Recipe(name="shop"),
+        folder=tmp_path,
+        version="15f3f25fa6e3" + "0" * 8,
+        tags=("raw",),
+        health=run_checks(chinese),
+        ledger=Record(seq=3, time="", kind="run-started", key=None, body={}, prev="", hash="5d41"),
+        stages=(Stage(name="read", seconds=0.25, status="ran"), Stage(name="check", seconds=1.5, status="skipped")),
+        not_run={"bundle": "The run ended before the stage 'export'."},
+        rows=None,
+        judged=(),
+        champion=None,
+        gate=None,
+        tried=None,
+        bundle=None,
+        test=None,
     )

@@ -7,8 +7,14 @@ import math
 import numpy as np
 import pytest
 
+from ratchet.checks import Example, NaiveSplit
+from ratchet.checks import Finding as Found
 from ratchet.errors import RatchetError
-from ratchet.report import Confusion, Curve, Environment, Epoch, Lengths, ReportData, Score
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.metrics import Score
+from ratchet.report import Confusion, Curve, Environment, Epoch, Finding, Leak, ReportData
+
+SCORE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 7, "metric": "accuracy"}
 
 
 @pytest.mark.parametrize("which", ["reviews", "intents"])
@@ -35,6 +41,7 @@ def test_records_are_frozen(reviews: ReportData) -> None:
         ({"leak": {"model": "m"}}, "leak.test_rows"),
         ({"challenges": {"baseline": "b", "baseline_score": {"value": "high"}}}, "challenges.baseline_score.value"),
         ({"name": None}, "name"),
+        ({"sealed": {"model": "m", "scores": [SCORE | {"more": 1}]}}, "sealed.scores.0.more"),
     ],
 )
 def test_wrong_data_is_named_by_its_path(change: dict[str, object], named: str) -> None:
@@ -47,42 +54,60 @@ def test_numbers_that_are_not_finite_become_not_measured(bad: float) -> None:
     curve = Curve(name="c", epochs=(Epoch(epoch=1, train_loss=bad),))
     report = ReportData(name="r", run_id="1", date="d", curves=(curve,))
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["curves"][0]["epochs"][0]["train_loss"] is None
-    assert Score(value=bad).value is None
 
 
 def test_numpy_numbers_become_plain_ones() -> None:
-    score = Score(value=np.float32(0.5), n=np.int64(7))  # type: ignore[arg-type]
-    assert type(score.value) is float
-    assert type(score.n) is int
+    epoch = Epoch(epoch=np.int64(7), accuracy=np.float32(0.5))  # type: ignore[arg-type]
+    assert type(epoch.accuracy) is float
+    assert type(epoch.epoch) is int
 
 
 def test_lists_become_tuples() -> None:
     assert Environment(stages=[]).stages == ()  # type: ignore[arg-type]
 
 
-def test_confusion_counts_pairs() -> None:
-    confusion = Confusion.of(["b", "a", "a", "c"], ["b", "b", "b", "d"])
+def test_confusion_counts_pairs_and_leaves_out_classes_without_rows() -> None:
+    evidence = Evidence.of_classes(
+        name="m",
+        rows=np.arange(4),
+        truth=np.array([2, 0, 0, 3]),
+        probability=np.eye(5)[[2, 2, 2, 4]],
+    )
+    confusion = Confusion.of(evidence, ["a", "nobody", "b", "c", "d"], part="valid part")
     assert confusion.labels == ("a", "b", "c", "d")
     assert confusion.cells == ((0, 1, 2), (1, 1, 1), (2, 3, 1))
+    assert (confusion.model, confusion.part) == ("m", "valid part")
 
 
-@pytest.mark.parametrize(
-    "lengths", [[], [0], [5] * 100, list(range(1000)), [1, 2, 3] * 100 + [5_000_000], [3], [0, 1], list(range(25))]
-)
-def test_lengths_count_every_text_once(lengths: list[int]) -> None:
-    drawn = Lengths.of(lengths)
-    assert sum(drawn.counts) + drawn.above == len(lengths)
-    assert len(drawn.edges) == len(drawn.counts) + 1
-    assert list(drawn.edges) == sorted(set(drawn.edges))
-    for low, high, count in zip(drawn.edges, drawn.edges[1:], drawn.counts, strict=False):
-        if lengths:
-            assert count == sum(
-                low <= length < high for length in lengths if length <= sorted(lengths)[int(0.99 * len(lengths))]
-            )
+def test_verdicts_are_read_through_the_gate(reviews: ReportData) -> None:
+    plain = reviews.to_dict()
+    finding = plain["challenges"]["verdicts"][0]["verdict"]["findings"][0]
+    finding["p"] = 0.9
+    with pytest.raises(RatchetError, match=r"challenges\.verdicts\.0: .*must follow from its figures"):
+        ReportData.from_dict(plain)
 
 
-def test_one_giant_text_does_not_flatten_the_histogram() -> None:
-    drawn = Lengths.of([10, 20, 30] * 100 + [5_000_000])
-    assert drawn.edges[-1] < 40
-    assert drawn.above == 1
-    assert drawn.longest == 5_000_000
+@pytest.mark.parametrize("change", [{"verdict": None}, {"record": {"seq": 1}}, {"more": 1}, {"challenger": {}}])
+def test_a_challenge_that_is_none_is_refused(reviews: ReportData, change: dict[str, object]) -> None:
+    plain = reviews.to_dict()
+    plain["challenges"]["verdicts"][2] |= change
+    with pytest.raises(RatchetError, match=r"challenges\.verdicts\.2"):
+        ReportData.from_dict(plain)
+
+
+def test_a_finding_of_the_check_names_its_column_and_its_files() -> None:
+    example = Example(file="/long/a.csv", row=3, column="t", text="x", note="n")
+    found = Found(id="a.b", severity="note", message="M.", why="W.", rows=2, column="t", examples=(example,))
+    assert Finding.of(found).examples == ("row 3: x (n)",)
+    assert Finding.of(found).id == "a.b  t"
+    named = Finding.of(found, names={"/long/a.csv": "a.csv", "/long/b.csv": "b.csv"})
+    assert named.examples == ("a.csv, row 3: x (n)",)
+
+
+def test_a_leak_is_the_naive_split_where_a_model_was_scored() -> None:
+    score = Score(value=0.9, low=0.8, high=1.0, n=5, metric="accuracy")
+    split = NaiveSplit(test_rows=5, leaked_rows=2, near_rows=1, model="m", naive=score, clean=score)
+    leak = Leak.of(split)
+    assert leak is not None
+    assert (leak.test_rows, leak.leaked_rows, leak.naive, leak.honest) == (5, 2, score, None)
+    assert Leak.of(NaiveSplit(test_rows=5, leaked_rows=2, near_rows=1)) is None

@@ -15,6 +15,7 @@ import pytest
 
 from ratchet.charts.charts import waffle
 from ratchet.errors import WorkspaceError
+from ratchet.gate.metrics import Score
 from ratchet.report import (
     Compression,
     Confusion,
@@ -24,7 +25,6 @@ from ratchet.report import (
     Leak,
     Mistake,
     ReportData,
-    Score,
     SealedTest,
     render,
     save,
@@ -41,7 +41,8 @@ HOSTILE = (
     "]]><svg/onload=alert(1)>&lt;b&gt;\x00\x1b[31m\ud800\u202e",
     " onmouseover=alert(1) x=",
 )
-LITERALS = {"outcome", "severity"}
+LITERALS = {"outcome", "severity", "claim"}
+SCORE = Score(value=0.8, low=0.7, high=0.9, n=10, metric="accuracy")
 
 
 class Page(HTMLParser):
@@ -230,18 +231,21 @@ def test_a_repeated_opening_of_the_test_is_a_warning(reviews: ReportData) -> Non
     ("change", "said"),
     [
         (
-            {"leak": Leak(model="m", test_rows=10, leaked_rows=0, naive=Score(value=0.8))},
+            {"leak": Leak(model="m", test_rows=10, leaked_rows=0, naive=SCORE)},
             "none of this table's 10 test rows",
         ),
         (
-            {"leak": Leak(model="m", test_rows=0, leaked_rows=0, naive=Score(value=None))},
+            {"leak": Leak(model="m", test_rows=0, leaked_rows=0, naive=SCORE)},
             "none of this table's 0 test rows",
         ),
         ({"mistakes": ()}, "There was no mistake on these rows."),
         ({"data": DataHealth(rows=0)}, "The check found nothing to report."),
         ({"data": DataHealth(rows=1, classes=(Count(name="", rows=0),))}, "(empty)"),
         ({"confusion": Confusion(labels=(), cells=())}, "0 classes"),
-        ({"confusion": Confusion.of(list("abcde") * 50, [f"c{i}" for i in range(250)])}, "too many for a picture"),
+        (
+            {"confusion": Confusion(labels=tuple(map(str, range(250))), cells=tuple((i, i, 1) for i in range(250)))},
+            "too many for a picture",
+        ),
         ({"curves": (Curve(name="c", epochs=()),)}, "Nothing was recorded."),
         ({"compression": Compression(forms=())}, "Compression"),
         ({"sealed": SealedTest(model="m", scores=())}, "not recorded"),

@@ -4,8 +4,13 @@ import dataclasses
 
 import pytest
 
-from ratchet.report import Leak, ReportData, Score, Tile, story
-from ratchet.report.story import tiles, verdict_counts
+from ratchet.gate.metrics import Score
+from ratchet.report import Leak, ReportData, Tile, story
+from ratchet.report.story import p_of, remark, tiles, verdict_counts
+
+
+def score(value: float) -> Score:
+    return Score(value=value, low=value, high=value, n=10, metric="accuracy")
 
 
 def test_the_story_of_the_reviews(reviews: ReportData) -> None:
@@ -30,7 +35,7 @@ def test_an_empty_report_says_so() -> None:
 
 
 def test_a_leak_without_an_honest_score_promises_nothing() -> None:
-    leak = Leak(model="m", test_rows=10, leaked_rows=5, naive=Score(value=0.9))
+    leak = Leak(model="m", test_rows=10, leaked_rows=5, naive=score(0.9))
     assert "promised" not in story(ReportData(name="r", run_id="1", date="d", leak=leak, champion="c"))
 
 
@@ -52,8 +57,17 @@ def test_counts_leave_zeros_out(intents: ReportData) -> None:
     assert verdict_counts(intents.challenges) == "2 better, 1 undecided, 2 worse"
 
 
-@pytest.mark.parametrize("naive", [0.80, 0.849, None])
-def test_a_naive_split_that_promises_no_more_is_not_accused(reviews: ReportData, naive: float | None) -> None:
+@pytest.mark.parametrize("naive", [0.80, 0.849])
+def test_a_naive_split_that_promises_no_more_is_not_accused(reviews: ReportData, naive: float) -> None:
     assert reviews.leak is not None
-    leak = dataclasses.replace(reviews.leak, naive=Score(value=naive))
+    leak = dataclasses.replace(reviews.leak, naive=score(naive))
     assert "promised" not in story(dataclasses.replace(reviews, leak=leak))
+
+
+def test_a_remark_says_what_the_table_of_verdicts_has_no_column_for(reviews: ReportData) -> None:
+    assert reviews.challenges is not None
+    first, *_, last = (one.verdict for one in reviews.challenges.verdicts)
+    assert remark(first) == ""
+    assert remark(last) == "Margin: 1 points. 74.0 % of the bytes saved."
+    assert p_of(first.findings[0]) == first.findings[0].p
+    assert p_of(last.findings[0]) == last.findings[0].p_margin

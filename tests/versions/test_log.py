@@ -9,7 +9,7 @@ import pytest
 
 from ratchet.errors import DataError, LedgerError, WorkspaceError
 from ratchet.gate.ledger import Ledger
-from ratchet.versions.log import find, log, record, record_inputs, tag
+from ratchet.versions.log import find, log, record, record_inputs, tag, version_label
 from ratchet.versions.restore import restore, verify
 from ratchet.workspace.workspace import Workspace
 
@@ -278,3 +278,9 @@ def test_a_kill_at_any_moment_loses_no_version(tmp_path: Path, action: str, leas
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= least
+
+
+def test_a_version_is_labelled_by_its_first_digits_and_its_tags() -> None:
+    assert version_label("15f3f25fa6e3" + "0" * 8, ("raw", "v1")) == "15f3f25fa6e3 [raw] [v1]"
+    assert version_label("15f3f25fa6e3" + "0" * 8, ()) == "15f3f25fa6e3"
+    assert version_label(None, ()) == ""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -27,7 +27,6 @@ BLOCK = 1024 * 1024
 _IDENTITY = ("format", "name", "kind", "labels", "language", "text_column", "fixes", "scores", "data_version")
 LICENSE_NOTE = "The model carries the terms of its training data and of the pretrained model it was made from, if any."
 
-Kind = Literal["linear", "onnx"]
 Facts = Mapping[str, Any]
 
 
@@ -50,7 +49,7 @@ class Manifest(Section):
     ratchet: str
     """Version of Ratchet that wrote the bundle."""
     task: str
-    kind: Kind
+    kind: str
     labels: tuple[str, ...]
     """Label names in the order of the model's columns."""
     language: str
@@ -101,7 +100,7 @@ class Bundle:
         return self.manifest.name
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> str:
         """Which runtime the model needs."""
         return self.manifest.kind
 
@@ -137,7 +136,7 @@ def write_bundle(
     model_folder: Path,
     name: str,
     created: str,
-    kind: Kind,
+    kind: str,
     labels: Sequence[str],
     task: str = "classification",
     language: str = "mixed",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.errors import BundleError, ExtraMissing
+from ratchet.errors import BundleError
+from ratchet.models.inputs import Inputs
+from ratchet.models.model import Answers, Predictor
+from ratchet.models.runtimes import load_model_folder
 from ratchet.recipe.sections import ExportConfig, TextFix
 
 TIE = 2e-5
@@ -20,15 +20,17 @@ TIE = 2e-5
 other texts of a batch, may break it either way."""
 
 
-class Predictor(Protocol):
-    """Anything that predicts."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recorded:
+    """Predictions recorded at training time, in the shape of a model, so that an export is compared with them."""
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Label names in the order of the columns."""
+    labels: tuple[str, ...]
+    probability: Answers
 
-    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
-        """Probabilities, shape (n texts, k labels)."""
+    def predict(self, texts: Sequence[str], /) -> Answers:
+        """The recorded probabilities of the texts they were recorded for, all of them in their order."""
+        assert len(texts) == len(self.probability)
+        return self.probability
 
 
 def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
@@ -43,7 +45,7 @@ def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
         ExtraMissing: the runtime of this kind of model is not installed.
     """
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-    model = _load(opened, threads=threads)
+    model = load_model_folder(opened.model_folder, opened.kind, threads=threads)
     if tuple(model.labels) != opened.labels:
         raise BundleError(
             f"The labels of the bundle {opened.path} must be those of its model, {list(model.labels)}, "
@@ -66,31 +68,19 @@ class Mending:
         """Label names in the order of the columns."""
         return self._model.labels
 
-    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+    def predict(self, texts: Sequence[str], /) -> Answers:
         """Probabilities, shape (n texts, k labels)."""
-        return self._model.predict([self._mended(text, self._fixes)[0] for text in texts])
+        rows = Inputs.of(texts)
+        return self._model.predict(rows.with_texts([self._mended(text, self._fixes)[0] for text in rows.texts]))
 
 
-def _load(bundle: Bundle, *, threads: int) -> Predictor:
-    if bundle.kind == "linear":
-        from ratchet.models.linear import LinearModel
-
-        return LinearModel.load(bundle.model_folder)
-    for package in ("onnxruntime", "tokenizers"):
-        if find_spec(package) is None:
-            raise ExtraMissing(package, extra="serve", why="Serving an ONNX model")
-    from ratchet.models.onnx_model import OnnxModel
-
-    return OnnxModel.load(bundle.model_folder, threads=threads)
-
-
-def checked(model: Predictor, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+def checked(model: Predictor, texts: Sequence[str]) -> Answers:
     """Probabilities (n, k) of the texts, after a look at their shape and values.
 
     Raises:
         BundleError: the model's answer has another shape, or is not finite.
     """
-    found = np.asarray(model.predict(texts), dtype=np.float32)
+    found = np.asarray(model.predict(texts))
     wanted = (len(texts), len(model.labels))
     if found.shape != wanted:
         raise BundleError(f"The model must answer with shape {wanted} but got {found.shape}.")

@@ -2,36 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
-from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict
-from pydantic.dataclasses import dataclass
-
-Outcome = Literal["better", "not_worse", "worse", "undecided"]
-STRICT = ConfigDict(extra="forbid")
-"""A record of the report refuses keys that it does not know."""
-
-
-def _finite(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Figure = Annotated[float | None, BeforeValidator(_finite)]
-"""A measured number; one that is not finite (a loss that diverged) is kept as "not measured"."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Score:
-    """A metric with its 95 % interval; ``value``, ``low`` and ``high`` are fractions (0.857 is 85.7 %)."""
-
-    value: Figure
-    low: Figure = None
-    high: Figure = None
-    n: int | None = None
-    metric: str = "accuracy"
-
+from ratchet.gate.metrics import Score
 
 MINUS, ABSENT = "\u2212", "–"
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "auc": "AUC"}

@@ -9,8 +9,9 @@ from statistics import median
 
 from ratchet.charts import figures
 from ratchet.charts.charts import WIDE, symbol
-from ratchet.charts.figures import Outcome
 from ratchet.charts.svg import Scale, chart, line, number, path, percent_ticks, tag, ticks, tooltip, width_of, write
+from ratchet.gate.ledger import Challenge
+from ratchet.gate.verdict import Finding, Outcome
 
 LOOK: dict[Outcome, tuple[str, str, str]] = {
     # outcome: (words, shape, tone)
@@ -19,18 +20,6 @@ LOOK: dict[Outcome, tuple[str, str, str]] = {
     "undecided": ("undecided", "ring", "open"),
     "worse": ("worse", "ring", "loss"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One challenger: its difference to the champion of that moment, as a fraction, and whether it took over."""
-
-    name: str
-    estimate: float | None
-    low: float | None
-    high: float | None
-    outcome: Outcome
-    promoted: bool
 
 
 @dataclass(frozen=True)
@@ -58,33 +47,43 @@ def look(outcome: Outcome, promoted: bool) -> tuple[str, str, str]:
     return said, shape, tone
 
 
-def levels(base: float, steps: Sequence[Step]) -> list[float]:
+def told(one: Challenge) -> str:
+    """A challenge in a few words: who, the outcome, and the difference with its interval."""
+    return f"{one.verdict.challenger}: {look(one.verdict.outcome, one.promoted)[0]}, {_points(one)} points"
+
+
+def _first(one: Challenge) -> Finding:
+    """What was found on the first metric, which is the one that is drawn."""
+    return one.verdict.findings[0]
+
+
+def _points(one: Challenge) -> str:
+    found = _first(one)
+    return figures.points(found.estimate, found.low, found.high)
+
+
+def levels(base: float, steps: Sequence[Challenge]) -> list[float]:
     """The champion's height before each step, and after the last: ``base`` plus the differences that were promoted."""
     heights = [base]
     for step in steps:
-        heights.append(heights[-1] + (step.estimate or 0.0 if step.promoted else 0.0))
+        heights.append(heights[-1] + (_first(step).estimate if step.promoted else 0.0))
     return heights
 
 
-def window(base: float, steps: Sequence[Step]) -> tuple[float, float]:
+def window(base: float, steps: Sequence[Challenge]) -> tuple[float, float]:
     """The heights worth showing.
 
     A challenger thirty points below would flatten every other step to nothing, so the window reaches at most six
     typical intervals down from the best; what lies lower is drawn at the edge with an arrow and its figure.
     """
     heights = levels(base, steps)
-    reach = [
-        (h + v) for h, s in zip(heights, steps, strict=False) for v in (s.estimate, s.low, s.high) if v is not None
-    ]
-    widths = [s.high - s.low for s in steps if s.low is not None and s.high is not None]
+    found = [_first(step) for step in steps]
+    spans = [(height + one.low, height + one.high) for height, one in zip(heights[:-1], found, strict=True)]
+    widths = [one.high - one.low for one in found]
+    reach = [end for span in spans for end in span]
     top, lowest = max([*heights, *reach]), min([*heights, *reach])
     typical = median(widths) if widths else 0.02
     floor = max(heights) - max(6 * typical, 0.03)
-    spans = [
-        (h + s.low, h + s.high)
-        for h, s in zip(heights, steps, strict=False)
-        if s.low is not None and s.high is not None
-    ]
     seen = [*(height for height in heights if height >= floor), *(low for low, high in spans if high >= floor)]
     bottom = min([top, *seen]) if lowest < floor else lowest
     pad = max((top - bottom) * 0.12, 0.003)
@@ -95,7 +94,7 @@ def window(base: float, steps: Sequence[Step]) -> tuple[float, float]:
 def staircase(
     base: str,
     value: float,
-    steps: Sequence[Step],
+    steps: Sequence[Challenge],
     *,
     metric: str,
     key: str,
@@ -119,34 +118,31 @@ def staircase(
     plan = _Plan(Scale(0, len(steps) + 1, left, width - tail), Scale(lo, hi, floor, crown + 10), column, floor, width)
     body = [*legend, *_grid(plan, metric), *_champion(plan, heights, steps, key)]
     for index, step in enumerate(steps):
-        body += _challenger(plan, index, step, heights)
-    body += _names(plan, [base, *(step.name for step in steps)], named=named)
+        body.append(_challenger(plan, index, step, heights[index]))
+    body += _names(plan, [base, *(step.verdict.challenger for step in steps)], named=named)
     return chart(
         body,
         width=width,
         height=floor + (50 if named else 24),
         title=title or "Staircase of verdicts",
-        desc=desc or _told(base, value, steps, metric),
+        desc=desc or _story(base, value, steps, metric),
         key=key,
     )
 
 
-def _told(base: str, value: float, steps: Sequence[Step], metric: str) -> str:
+def _story(base: str, value: float, steps: Sequence[Challenge], metric: str) -> str:
     parts = [f"The first champion {base} has {figures.metric(metric)} {figures.percent(value)}."]
-    for index, s in enumerate(steps, start=1):
-        moved = ", takes over" if s.promoted else ""
-        parts.append(
-            f"{index}. {s.name}: {look(s.outcome, s.promoted)[0]}, {figures.points(s.estimate, s.low, s.high)} points{moved}."
-        )
+    for index, step in enumerate(steps, start=1):
+        parts.append(f"{index}. {told(step)}{', takes over' if step.promoted else ''}.")
     return " ".join(parts)
 
 
-def _legend(steps: Sequence[Step], width: float) -> tuple[list[str], float]:
+def _legend(steps: Sequence[Challenge], width: float) -> tuple[list[str], float]:
     """The shapes in use with their counts, wrapped to the width, and the height they take."""
     kinds: dict[tuple[str, str, str], int] = {}
     for outcome in LOOK:
         for step in steps:
-            if step.outcome == outcome:
+            if step.verdict.outcome == outcome:
                 kind = look(outcome, step.promoted)
                 kinds[kind] = kinds.get(kind, 0) + 1
     x, y = 8.0, 12.0
@@ -171,7 +167,7 @@ def _grid(plan: _Plan, metric: str) -> list[str]:
     return body
 
 
-def _champion(plan: _Plan, heights: list[float], steps: Sequence[Step], key: str) -> list[str]:
+def _champion(plan: _Plan, heights: list[float], steps: Sequence[Challenge], key: str) -> list[str]:
     """The line, the area below it, and the level that each promoted challenger had to beat."""
     runs = [(plan.x.a, heights[0])]
     beaten = []
@@ -219,39 +215,44 @@ def _fade(key: str) -> str:
     return tag("defs", tag("linearGradient", *stops, id=f"{key}-g", x1="0", y1="0", x2="0", y2="1"))
 
 
-def _challenger(plan: _Plan, index: int, step: Step, heights: list[float]) -> list[str]:
-    said, shape, tone = look(step.outcome, step.promoted)
-    x, before = plan.middle(index + 1), heights[index]
-    told = f"{index + 1}. {step.name}: {said}, {figures.points(step.estimate, step.low, step.high)} points"
-    tip = tooltip(told)
-    if step.estimate is None:
-        return [tag("g", tip, write(x, plan.y(before) - 10, "?", class_="t2", anchor="middle"))]
-    centre = before + step.estimate
-    size = min(6.0, max(2.5, plan.column * 0.3))
-    parts = [tip]
-    low = centre if step.low is None else before + step.low
-    high = centre if step.high is None else before + step.high
-    if centre < plan.y.lo:
-        y = plan.floor - 7
-        if high > plan.y.lo:
-            y = min(y, plan.y(high))
-            parts.append(path(f"M{number(x)} {number(plan.floor)}V{number(y)}", f"whisker line-{tone}"))
-        parts.append(path(f"M{number(x - 5)} {number(plan.floor - 11)}h10l-5 7z", f"fill-{tone}"))
-        below, y_text = True, min(y, plan.floor - 11) - 7
+def _challenger(plan: _Plan, index: int, step: Challenge, before: float) -> str:
+    """The mark of a challenger at the height of the champion ``before`` it plus its difference, with its figure."""
+    found, tone = _first(step), look(step.verdict.outcome, step.promoted)[2]
+    x = plan.middle(index + 1)
+    low, high = before + found.low, before + found.high
+    if before + found.estimate < plan.y.lo:
+        mark, y_text = _arrow(plan, x, high, tone)
     else:
-        parts.append(path(f"M{number(x)} {number(plan.y(low))}V{number(plan.y(high))}", f"whisker line-{tone}"))
-        if plan.column > 26:
-            for end in (low, high):
-                if plan.y.lo < end < plan.y.hi:
-                    parts.append(path(f"M{number(x - 4)} {number(plan.y(end))}h8", f"cap line-{tone}"))
-        parts.append(symbol(x, plan.y(centre), shape=shape, tone=tone, size=size))
-        below = step.estimate < 0 and not step.promoted
+        mark = _whisker(plan, x, (low, high), tone)
+        shape, size = look(step.verdict.outcome, step.promoted)[1], min(6.0, max(2.5, plan.column * 0.3))
+        mark.append(symbol(x, plan.y(before + found.estimate), shape=shape, tone=tone, size=size))
+        below = found.estimate < 0 and not step.promoted
         y_text = plan.y(low) + 15 if below else plan.y(high) - 7
         y_text = y_text if y_text < plan.floor - 2 else plan.y(high) - 7
-    shown = figures.signed(step.estimate)
+    shown = figures.signed(found.estimate)
     if plan.column > width_of(shown) + 3:
-        parts.append(write(x, y_text, shown, class_=f"t-{tone} num strong halo", anchor="middle"))
-    return [tag("g", *parts)]
+        mark.append(write(x, y_text, shown, class_=f"t-{tone} num strong halo", anchor="middle"))
+    return tag("g", tooltip(f"{index + 1}. {told(step)}"), *mark)
+
+
+def _arrow(plan: _Plan, x: float, high: float, tone: str) -> tuple[list[str], float]:
+    """What lies below the picture, with what of its interval reaches into it; and where its figure stands."""
+    y, parts = plan.floor - 7, []
+    if high > plan.y.lo:
+        y = min(y, plan.y(high))
+        parts.append(path(f"M{number(x)} {number(plan.floor)}V{number(y)}", f"whisker line-{tone}"))
+    parts.append(path(f"M{number(x - 5)} {number(plan.floor - 11)}h10l-5 7z", f"fill-{tone}"))
+    return parts, min(y, plan.floor - 11) - 7
+
+
+def _whisker(plan: _Plan, x: float, ends: tuple[float, float], tone: str) -> list[str]:
+    """The interval, with caps where there is room and they lie within the picture."""
+    low, high = ends
+    parts = [path(f"M{number(x)} {number(plan.y(low))}V{number(plan.y(high))}", f"whisker line-{tone}")]
+    if plan.column > 26:
+        inside = [end for end in ends if plan.y.lo < end < plan.y.hi]
+        parts += [path(f"M{number(x - 4)} {number(plan.y(end))}h8", f"cap line-{tone}") for end in inside]
+    return parts
 
 
 def _names(plan: _Plan, names: list[str], *, named: bool) -> list[str]:

@@ -1,6 +1,5 @@
 """The check of a table before anything is trained on it."""
 
-from ratchet.checks.baseline_scores import Score
 from ratchet.checks.context import Context
 from ratchet.checks.facts import Class, Facts, Lengths
 from ratchet.checks.finding import Example, Finding, merged
@@ -22,7 +21,6 @@ __all__ = [
     "Health",
     "Lengths",
     "NaiveSplit",
-    "Score",
     "Suspect",
     "checks",
     "doubts",

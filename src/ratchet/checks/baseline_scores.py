@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.checks.context import Context
-from ratchet.gate.paired_tests import wilson
+from ratchet.gate.metrics import Score
+from ratchet.gate.proportions import wilson
 from ratchet.prepare.stratify import folds
 from ratchet.text.columns import Rows
 from ratchet.text.language import guess_language
@@ -23,25 +24,6 @@ FOLDS = 5
 LEAST_TEXTS = 50
 MOST_LABELS = 300
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """Accuracy with Wilson's 95 % interval on ``n`` rows."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    metric: str = "accuracy"
-
-    @classmethod
-    def of(cls, right: Mask) -> Score | None:
-        """The share of rows that are right; ``None`` when there is no row."""
-        if not len(right):
-            return None
-        low, high = wilson(int(right.sum()), len(right))
-        return cls(value=float(right.mean()), low=low, high=high, n=len(right))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,7 +106,8 @@ class BaselineScores:
         """Probabilities of each pair by a model that saw nothing of its cluster: shape (pairs, labels)."""
         from ratchet.models.baseline import fit_folds
 
-        return fit_folds(self.corpus, self.labels, self.fold, spec=self.spec, seed=self.seed).probability
+        found = fit_folds(self.corpus, self.labels, self.fold, spec=self.spec, seed=self.seed)
+        return found.probability.astype(np.float32, copy=False)
 
     def fitted(self, pairs: Rows, *, asked: Rows) -> Rows:
         """The labels (as columns) of the ``asked`` pairs by the baseline fitted on ``pairs``, repeats included."""
@@ -138,6 +121,19 @@ class BaselineScores:
 def baseline_scores(context: Context) -> BaselineScores | None:
     """The baseline's fits on a table under check, computed once."""
     return context.kept(BaselineScores.of)
+
+
+def accuracy(right: Mask) -> Score | None:
+    """The share of rows that are right, with Wilson's 95 % interval; ``None`` when there is no row."""
+    return share(int(right.sum()), len(right), name="accuracy")
+
+
+def share(hits: int, n: int, *, name: str) -> Score | None:
+    """``hits`` of ``n`` as a score of this name, with Wilson's 95 % interval; ``None`` when ``n`` is zero."""
+    if not n:
+        return None
+    low, high = wilson(hits, n)
+    return Score(value=hits / n, low=low, high=high, n=n, metric=name)
 
 
 def why_not_fittable(context: Context) -> str:

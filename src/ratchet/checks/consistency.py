@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 
 from ratchet.checks.context import Context, Mask, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.checks.validators import KINDS, CellKind, matching, numbers
+from ratchet.checks.validators import KINDS, CellKind, matching
 from ratchet.errors import RecipeError
 from ratchet.near.copies import normalise
 from ratchet.recipe.sections import ColumnRule, Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
 from ratchet.text.date_forms import DATES, date_forms, is_date_column
+from ratchet.text.numbers import numbers
 from ratchet.text.personal import hidden
 
 GIVES = (

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from ratchet.checks.balance import class_texts
 from ratchet.checks.completeness import missing_map
@@ -98,6 +100,16 @@ class Facts:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Facts:
+        """The inverse of ``to_dict``."""
+        return _adapter().validate_python(plain)
+
+
+@cache
+def _adapter() -> TypeAdapter[Facts]:
+    return TypeAdapter(Facts)
 
 
 def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from ratchet.forms import legible
 from ratchet.recipe.yaml import read_yaml, write_yaml
 from ratchet.text.columns import Rows
@@ -90,6 +92,13 @@ class Finding:
             "examples": [asdict(example) for example in self.examples],
             "row_numbers": {file: rows[:listed].tolist() for file, rows in self.row_numbers.items()},
         }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Finding:
+        """The inverse of ``to_dict``, with as many row numbers as were listed."""
+        examples = tuple(Example(**example) for example in plain["examples"])
+        rows = {file: np.array(numbers, np.int64) for file, numbers in plain["row_numbers"].items()}
+        return cls(**{**plain, "examples": examples, "row_numbers": rows})
 
 
 def patch(values: Mapping[str, Any]) -> str:

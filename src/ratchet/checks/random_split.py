@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ratchet.checks.baseline_scores import BaselineScores, Score, baseline_scores, why_not_fittable
+from ratchet.checks.baseline_scores import BaselineScores, accuracy, baseline_scores, why_not_fittable
 from ratchet.checks.context import Context, Mask, Samples, percent
 from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
+from ratchet.gate.metrics import Score
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
@@ -156,10 +157,10 @@ def _scored(context: Context, scores: BaselineScores, plain: NaiveSplit) -> Naiv
     return replace(
         plain,
         model=scores.spec.name,
-        naive=Score.of(right),
-        leaked=Score.of(right[copied]),
-        clean=Score.of(right[~near]),
-        honest=Score.of(scores.out_of_fold.argmax(axis=1) == scores.truth),
+        naive=accuracy(right),
+        leaked=accuracy(right[copied]),
+        clean=accuracy(right[~near]),
+        honest=accuracy(scores.out_of_fold.argmax(axis=1) == scores.truth),
         ordered=_in_order(context, scores) if context.recipe.split.order == "time" else None,
     )
 
@@ -178,4 +179,4 @@ def _in_order(context: Context, scores: BaselineScores) -> Score | None:
     earlier = earlier[~np.isin(scores.unit[earlier], scores.unit[latest])]
     if not len(latest) or len(np.unique(scores.truth[earlier])) < 2:
         return None
-    return Score.of(scores.fitted(earlier, asked=latest) == scores.truth[latest])
+    return accuracy(scores.fitted(earlier, asked=latest) == scores.truth[latest])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -80,6 +80,15 @@ class Health:
             "facts": self.facts.to_dict(),
             "suspects": [asdict(suspect) for suspect in self.suspects],
         }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Health:
+        """The inverse of ``to_dict``; of a finding's row numbers those that were written."""
+        return cls(
+            findings=tuple(Finding.from_dict(finding) for finding in plain["findings"]),
+            facts=Facts.from_dict(plain["facts"]),
+            suspects=tuple(Suspect(**suspect) for suspect in plain["suspects"]),
+        )
 
 
 def run_checks(

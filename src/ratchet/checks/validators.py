@@ -11,34 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.checks.context import Mask
 from ratchet.errors import RecipeError
 from ratchet.text.date_forms import DATE_HINTS, TIME_OF_DAY, date_forms
+from ratchet.text.numbers import numbers
 from ratchet.text.personal import PHONE, id_card
 
-Floats = npt.NDArray[np.float64]
 Judge = Callable[[pa.Array], Mask]
-
-_UNITS = {
-    "%": 0.01,
-    "百": 1e2,
-    "千": 1e3,
-    "k": 1e3,
-    "万": 1e4,
-    "m": 1e6,
-    "百万": 1e6,
-    "千万": 1e7,
-    "亿": 1e8,
-    "万亿": 1e12,
-}
-_NUMBER = (
-    r"^[¥￥$€£]? ?(?P<value>[+-]?[¥￥$€£]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)"
-    r" ?(?P<unit>万亿|千万|百万|[%百千kKmM万亿])?(?:元|人|个|次|件|RMB|CNY|USD)?$"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,23 +55,6 @@ def matching(values: pa.Array, pattern: str, *, key: str = "") -> Mask:
             next_step="RE2 has no look-around and no back-references, so that no pattern can hang; write it without.",
         ) from None
     return _mask(found)
-
-
-def numbers(values: pa.Array) -> tuple[Floats, Mask]:
-    """The number of each value, NaN where it is none, and which have a unit (万, 亿, k, %).
-
-    Full-width digits, thousands separators, currency signs and Chinese units are understood: "１.２万" is 12,000.
-    """
-    plain = pc.utf8_trim_whitespace(pc.utf8_normalize(values, form="NFKC"))
-    parts = pc.extract_regex(plain, _NUMBER)
-    digits = pc.replace_substring_regex(pc.struct_field(parts, "value"), r"[,¥￥$€£]", "")
-    digits = pc.if_else(pc.match_substring_regex(digits, r"^[+-]?(?:\d|\.\d)"), digits, pa.scalar(None, digits.type))
-    unit = pc.struct_field(parts, "unit")
-    which = pc.index_in(pc.utf8_lower(unit), value_set=pa.array(_UNITS, unit.type)).fill_null(len(_UNITS))
-    factors = np.array([*_UNITS.values(), 1.0])[which.to_numpy(zero_copy_only=False)]
-    value = pc.cast(digits, pa.float64()).to_numpy(zero_copy_only=False) * factors
-    with_unit = (which.to_numpy(zero_copy_only=False) < len(_UNITS)) & ~np.isnan(value)
-    return value, with_unit
 
 
 def _mask(found: pa.Array) -> Mask:

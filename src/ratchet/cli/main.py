@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ratchet.cli.check import check, data
 from ratchet.errors import RatchetError
 from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo, survive_any_locale
+from ratchet.stages.names import UNTIL
 
 if TYPE_CHECKING:
     from ratchet.gate.verdict import Kind
@@ -31,6 +33,38 @@ _BROKEN_PIPE = 141
 
 _set_flag = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 _recipe = click.argument("recipe", type=arguments.PATH, default="ratchet.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """What ``init`` is told of the tables."""
+
+    files: tuple[str, ...]
+    test_files: tuple[str, ...]
+    text: str | None
+    label: str | None
+    columns: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """What ``compare`` is asked."""
+
+    metrics: tuple[str, ...]
+    claim: Kind
+    margin: float
+    label: str
+    labels: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """What ``predict`` is told of the file."""
+
+    text: str | None
+    encoding: str
+    kind: Format | None
+    columns: str | None
 
 
 class _Commands(click.Group):
@@ -57,7 +91,7 @@ def cli(debug: bool) -> None:
 @_recipe
 @_set_flag
 @click.option("--wait", is_flag=True, help="Wait for a run that uses the workspace, instead of refusing.")
-@click.option("--until", type=click.Choice(["check", "prepare", "train"]), help="Stop after this stage.")
+@click.option("--until", type=click.Choice([*UNTIL]), help="Stop after this stage.")
 @arguments.as_json
 def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None, as_json: bool) -> None:
     """Go the whole road: check, prepare, baseline, challengers, compress, export, test, report.
@@ -82,28 +116,19 @@ def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None,
 @click.option("--out", type=arguments.PATH, default="ratchet.yaml", show_default=True)
 @click.option("--yes", is_flag=True, help="Ask nothing; take what the flags and the table say.")
 @click.option("--force", is_flag=True, help="Replace a recipe that is there.")
-def init(
-    files: tuple[str, ...],
-    test_files: tuple[str, ...],
-    text: str | None,
-    label: str | None,
-    columns: str | None,
-    name: str | None,
-    out: Path,
-    yes: bool,
-    force: bool,
-) -> None:
+@arguments.gathered("table", _Table)
+def init(table: _Table, name: str | None, out: Path, yes: bool, force: bool) -> None:
     """Write a commented recipe; what no flag tells is asked."""
     from ratchet.init import write_recipe
 
     ask = None if yes else lambda question, default: click.prompt(question, default=default, err=True)
     written = write_recipe(
         out,
-        files=files,
-        test_files=test_files,
-        text=text,
-        label=label,
-        columns=arguments.listed(columns),
+        files=table.files,
+        test_files=table.test_files,
+        text=table.text,
+        label=table.label,
+        columns=arguments.listed(table.columns),
         name=name,
         force=force,
         ask=ask,
@@ -125,13 +150,14 @@ def schema() -> None:
 def runs(workspace: Path, as_json: bool) -> None:
     """List the runs of a workspace, the newest last."""
     from ratchet.runs import list_runs
-    from ratchet.summary import told
+    from ratchet.versions.log import version_label
 
     found = list_runs(workspace)
     if as_json:
         return _print_json(found)
     keys = ("run", "name", "data", "status", "champion", "test", "seconds")
-    rows = [tuple(str(run[key]) for key in keys) for run in (known | {"data": told(known)} for known in found)]
+    labelled = [run | {"data": version_label(run["version"], run["tags"])} for run in found]
+    rows = [tuple(str(run[key]) for key in keys) for run in labelled]
     Screen(sys.stdout).table("Runs", ("run", "recipe", "data", "status", "champion", "sealed test", "seconds"), rows)
     if not rows:
         echo("No run yet.")
@@ -144,7 +170,8 @@ def runs(workspace: Path, as_json: bool) -> None:
 @arguments.as_json
 def show(run_id: str, workspace: Path, as_json: bool) -> None:
     """Show one run: RUN is its id, the beginning of it, or `last`."""
-    from ratchet.runs import load_summary, tell
+    from ratchet.report.run_terminal import tell
+    from ratchet.runs import load_summary
 
     summary = load_summary(workspace, run_id)
     if as_json:
@@ -163,17 +190,8 @@ def show(run_id: str, workspace: Path, as_json: bool) -> None:
 @click.option("--labels", help="Labels that no row of the files has, separated by commas.")
 @arguments.workspace
 @arguments.as_json
-def compare(
-    challenger: str,
-    champion: str,
-    metrics: tuple[str, ...],
-    claim: Kind,
-    margin: float,
-    label: str,
-    labels: str | None,
-    workspace: Path,
-    as_json: bool,
-) -> None:
+@arguments.gathered("question", _Question)
+def compare(challenger: str, champion: str, question: _Question, workspace: Path, as_json: bool) -> None:
     """Is A better than B? Exit code 0: better, 10: not worse, 11: undecided, 12: worse.
 
     A and B are models of the workspace (a name, or the id of a run for its champion), or two tables of the same rows with
@@ -185,11 +203,11 @@ def compare(
         challenger,
         champion,
         workspace=workspace,
-        metrics=metrics,
-        kind=claim,
-        margin=margin,
-        label=label,
-        labels=[name.strip() for name in labels.split(",")] if labels else (),
+        metrics=question.metrics,
+        kind=question.claim,
+        margin=question.margin,
+        label=question.label,
+        labels=arguments.listed(question.labels),
     )
     for note in notes:
         echo(f"note: {note}", err=True)
@@ -241,17 +259,8 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
 )
 @arguments.columns
 @arguments.as_json
-def predict(
-    bundle: Path,
-    file: Path,
-    out: Path | None,
-    text: str | None,
-    encoding: str,
-    each_label: bool,
-    kind: Format | None,
-    columns: str | None,
-    as_json: bool,
-) -> None:
+@arguments.gathered("form", _Form)
+def predict(bundle: Path, file: Path, out: Path | None, form: _Form, each_label: bool, as_json: bool) -> None:
     """Add the columns `prediction` and `probability` to FILE (a table, plain lines, or `-`)."""
     from ratchet.serve import predict_file
 
@@ -261,10 +270,10 @@ def predict(
             bundle,
             file,
             out,
-            text=text,
-            format=kind,
-            encoding=encoding,
-            columns=arguments.listed(columns),
+            text=form.text,
+            format=form.kind,
+            encoding=form.encoding,
+            columns=arguments.listed(form.columns),
             each_label=each_label,
             progress=lambda rows, share: advance(int(1000 * (share or 0)), 1000, f"{rows:,} rows"),
         )

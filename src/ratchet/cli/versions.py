@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 FOUND = 1
 """Exit code of ``diff --fail-on-shift`` when something shifted, and of ``verify`` when something is damaged."""
-SHORT = 12
 """Hex digits of an id that are shown."""
 
 
@@ -194,7 +193,7 @@ def diff(a: str, b: str, roles: Mapping[str, str | None], how: Comparison, outpu
 @arguments.workspace
 def restore(version: str, target: Path | None, force: bool, workspace: Path) -> None:
     """Bring the files of VERSION back, byte for byte."""
-    from ratchet.versions.log import find
+    from ratchet.versions.log import SHORT, find
     from ratchet.versions.restore import restore as restore_it
 
     place = _open(workspace)
@@ -249,6 +248,8 @@ def _newest(id: str, workspace: Workspace) -> Version:
 
 def _line(version: Version) -> str:
     """A version in one line: id, time, rows, files, tags and message."""
+    from ratchet.versions.log import SHORT
+
     rows = f"{'no table':>14}  " if version.rows is None else f"{version.rows:>9,} rows  "
     files = list(dict.fromkeys(file.source for file in version.files))
     named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")

@@ -9,42 +9,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter
 
-from ratchet.bundle.predict import Predictor
+from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import WorkspaceError
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
-from ratchet.gate.metrics import Evidence
-from ratchet.models.linear import LinearModel
-from ratchet.models.linear_fit import Corpus
-from ratchet.prepare.parts import Parts
-from ratchet.prepare.saved import load_dataset, load_parts
-from ratchet.recipe.sections import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec
-from ratchet.tables.dataset import Dataset
+from ratchet.models.model import Answers, Predictor
+from ratchet.models.runtimes import load_model_folder
+from ratchet.prepare.saved import load_dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Runtime = Literal["linear", "onnx"]
-Language = Literal["zh", "en", "mixed"]
-Spec = LinearSpec | BlendSpec | EmbeddingSpec | EncoderSpec
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
-FACTS = {
-    "hash": str,
-    "seal": str,
-    "language": str,
-    "notes": list,
-    "read": int,
-    "removed": dict,
-    "crossing": dict,
-    "changed": dict,
-    "changed_texts": int,
-}
-"""What ``facts.json`` of prepared rows holds at least."""
 _CARD: dict[str, type | UnionType] = {
     "name": str,
     "kind": str,
@@ -57,66 +36,6 @@ _CARD: dict[str, type | UnionType] = {
     "facts": dict,
     "sha256": dict,
 }
-_SPEC: TypeAdapter[Spec] = TypeAdapter(Spec)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PartedRows:
-    """The prepared rows, their parts, and what every contender needs to know of them."""
-
-    dataset: Dataset
-    parts: Parts
-    language: Language
-    seal: str
-    key: str
-    removed: Mapping[str, int] = field(default_factory=dict)
-    """Rows taken out, by reason."""
-    changed: Mapping[str, int] = field(default_factory=dict)
-    """Texts and labels changed, by reason; a text may have several."""
-
-    @classmethod
-    def load(cls, folder: Path) -> PartedRows:
-        """Read the folder ``rows-KEY`` that prepare finished.
-
-        Raises:
-            WorkspaceError: it is missing or damaged.
-        """
-        facts = load_json(folder / "facts.json", keys=FACTS)
-        return cls(
-            dataset=load_dataset(folder),
-            parts=load_parts(folder),
-            language=facts["language"],
-            seal=facts["seal"],
-            key=folder.name.removeprefix("rows-"),
-            removed=facts["removed"],
-            changed=facts["changed"],
-        )
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """Sorted names of all labels."""
-        return tuple(sorted(set(self.dataset.labels)))
-
-    @cached_property
-    def truth(self) -> Ints:
-        """(n,) class of each row."""
-        place = {label: index for index, label in enumerate(self.labels)}
-        return np.array([place[label] for label in self.dataset.labels], dtype=np.int64)
-
-    @cached_property
-    def corpus(self) -> Corpus:
-        """The dev rows, whose n-grams are counted once for all linear contenders."""
-        return Corpus(self.texts(self.parts.dev))
-
-    def texts(self, rows: Ints) -> list[str]:
-        """Texts of some rows."""
-        texts = self.dataset.texts
-        return [texts[row] for row in rows.tolist()]
-
-    def names(self, rows: Ints) -> list[str]:
-        """Labels of some rows."""
-        labels = self.dataset.labels
-        return [labels[row] for row in rows.tolist()]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,8 +52,7 @@ class Contender:
         Raises:
             WorkspaceError: it is missing or damaged.
         """
-        card = load_json(folder / CARD, keys=_CARD)
-        return cls(folder=folder, card=card)
+        return cls(folder=folder, card=load_json(folder / CARD, keys=_CARD))
 
     @property
     def name(self) -> str:
@@ -142,10 +60,20 @@ class Contender:
         return str(self.card["name"])
 
     @property
-    def runtime(self) -> Runtime:
+    def runtime(self) -> str:
         """What its model runs on."""
-        runtime: Runtime = self.card["runtime"]
-        return runtime
+        return str(self.card["runtime"])
+
+    @property
+    def learns(self) -> bool:
+        """Whether other training rows would give another model; the first champion learns nothing."""
+        return self.card["spec"] is not None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What its training noted."""
+        facts: Mapping[str, Any] = self.card["facts"]
+        return facts
 
     @property
     def ref(self) -> ContenderRef:
@@ -158,13 +86,13 @@ class Contender:
             seconds=float(self.card["seconds"]),
         )
 
-    def spec(self) -> Spec | None:
-        """The settings it was trained with; ``None`` for the majority model."""
-        return None if self.card["spec"] is None else _SPEC.validate_python(self.card["spec"])
-
     def model(self, *, threads: int = 0) -> Predictor:
         """The model, as it will be served."""
         return load_model_folder(self.folder / MODEL, self.runtime, threads=threads)
+
+    def fold_model(self, fold: int) -> Path:
+        """Where the model of a fold lies: the first of its folds is the one to be served."""
+        return self.folder / MODEL if fold == self.folds[0] else self.folder / FOLDS / str(fold)
 
     @cached_property
     def rows(self) -> Ints:
@@ -173,9 +101,9 @@ class Contender:
         return rows
 
     @cached_property
-    def probability(self) -> Floats:
+    def probability(self) -> Answers:
         """(len(rows), labels) predictions of the trained model."""
-        probability: Floats = self._array("probability.npy")
+        probability: Answers = self._array("probability.npy")
         return probability
 
     def _array(self, name: str) -> npt.NDArray[Any]:
@@ -205,22 +133,22 @@ class Contender:
         if seeds and further.is_file():
             probability = np.concatenate([probability[None], self._array(SEEDS)])
         places = self.placed(rows)
-        return Evidence(
+        return Evidence.of_classes(
             name=self.name,
             rows=places,
             truth=rows.truth[places],
             probability=probability,
             fold=rows.parts.fold[places],
             unit=None if rows.parts.unit is None else rows.parts.unit[places],
-            chance=isinstance(self.spec(), EncoderSpec),
+            chance=bool(self.facts.get("chance")),
             measures={"bytes": np.array([float(self.card["bytes"])]), **(measures or {})},
         )
 
     @property
     def folds(self) -> tuple[int, ...]:
         """The folds that it was judged on; a contender of a single model has fold 0 alone."""
-        found = self.card["facts"].get("folds")
-        return tuple(found) if found else (0,)
+        folds = self.facts.get("folds")
+        return tuple(folds) if folds else (0,)
 
     def placed(self, rows: PartedRows) -> Ints:
         """Positions, in these rows, of the rows that it predicted; the same table may have come in another order.
@@ -242,60 +170,63 @@ class Contender:
             where[row].append(place)
         texts, labels, places = known.texts, known.labels, []
         for place in self.rows.tolist():
-            found = where.get((texts[place], labels[place]))
-            if not found:
+            alike = where.get((texts[place], labels[place]))
+            if not alike:
                 raise WorkspaceError(
                     f"A row that {self.name!r} was judged on is not in the table any more.", next_step=again
                 )
-            places.append(found.pop())
+            places.append(alike.pop())
         return np.array(places, dtype=np.int64)
 
-    def predictions(self, rows: PartedRows, wanted: Ints) -> tuple[Ints, Floats]:
+    def predictions(self, rows: PartedRows, wanted: Ints) -> tuple[Ints, Answers]:
         """Those of the wanted rows that it predicted, ascending, and its predictions of them, shape (m, labels)."""
         places = self.placed(rows)
         shared, _, own = np.intersect1d(wanted, places, return_indices=True)
         return shared, self.probability[own]
 
     def forget_folds(self) -> None:
-        """Remove the models of the other folds: only the standing champion may need them."""
+        """Remove the models of the other folds: only the current champion may need them."""
         shutil.rmtree(self.folder / FOLDS, ignore_errors=True)
 
 
-def load_model_folder(folder: Path, runtime: Runtime, *, threads: int = 0) -> Predictor:
-    """The model of a folder as it will be served; no torch is imported."""
-    if runtime == "linear":
-        return LinearModel.load(folder)
-    from ratchet.models.onnx_model import OnnxModel
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """What training a contender gave, beside the files of its model."""
 
-    return OnnxModel.load(folder, threads=threads)
+    predicted: Ints
+    """(n,) the rows that were predicted, as positions in the prepared rows; no model had seen its own."""
+    probability: Answers
+    """(n, labels)"""
+    seconds: float
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
-def finish(
-    folder: Path,
-    rows: PartedRows,
-    *,
-    name: str,
-    kind: str,
-    runtime: Runtime,
-    spec: Spec | None,
-    predicted: Ints,
-    probability: Floats,
-    seconds: float,
-    facts: Mapping[str, Any] | None = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a contender is called, and what its model is."""
+
+    name: str
+    kind: str
+    """As the ledger and the report name it: the kind of its model, or what made it from the champion."""
+    runtime: str
+    spec: Mapping[str, object] | None
+    """The settings of its model, with the key ``kind``; ``None`` for the first champion, which learns nothing."""
+
+
+def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained: Trained) -> None:
     """Write the predictions and the card; ``folder/model`` is there already."""
-    save_array(folder / "rows.npy", predicted)
-    save_array(folder / "probability.npy", probability.astype(np.float32))
+    save_array(folder / "rows.npy", trained.predicted)
+    save_array(folder / "probability.npy", trained.probability)
     card = {
-        "name": name,
-        "kind": kind,
-        "runtime": runtime,
-        "spec": None if spec is None else spec.model_dump(mode="json"),
+        "name": identity.name,
+        "kind": identity.kind,
+        "runtime": identity.runtime,
+        "spec": identity.spec,
         "labels": list(rows.labels),
         "rows": rows.key,
         "bytes": folder_bytes(folder / MODEL),
-        "seconds": round(seconds, 2),
-        "facts": dict(facts or {}),
+        "seconds": round(trained.seconds, 2),
+        "facts": dict(trained.facts),
         "sha256": {
             name: file_sha256(folder / name)
             for name in ("rows.npy", "probability.npy", SEEDS)

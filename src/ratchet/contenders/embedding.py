@@ -3,121 +3,133 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ratchet.contenders.base import HEADS, MODEL, Floats, Ints, PartedRows, finish
-from ratchet.contenders.material import Source, held, plain
+from ratchet.compress.compressor import Compressor
+from ratchet.contenders.base import HEADS, MODEL, Contender, Trained, write_contender
+from ratchet.contenders.kind import NONE, Kind, Training, compressed
+from ratchet.contenders.material import Material, held, judged_folds, summed
 from ratchet.models.batching import softmax
 from ratchet.recipe.sections import EmbeddingSpec
-from ratchet.screen import Advance
 from ratchet.train.embedding import Embedder, Head, attach_head, embedder, fit_head, load_heads, save_heads
 from ratchet.workspace.workspace import writing
 
+Vectors = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
-def train_embedding(
-    folder: Path,
-    rows: PartedRows,
-    *,
-    name: str,
-    spec: EmbeddingSpec,
-    threads: int,
-    store: Path,
-    advance: Advance,
-    kind: str = "embedding",
-    material: Source = plain,
-    more: Mapping[str, Any] | None = None,
-) -> None:
-    """Fit logistic regression on the vectors of every fold's complement; fold 0's head is to be served.
 
-    Args:
-        folder: the contender's folder, being built.
-        store: where the encoder's graph and the vectors are kept.
-        material: what a fold is trained on.
-        more: facts for the card.
+class Embedding(Kind[EmbeddingSpec]):
+    """Logistic regression on the vectors of a pretrained encoder.
+
+    The vectors of all folds are computed once, so the folds' heads are kept in one file instead of a model each.
     """
-    begun = time.perf_counter()
-    encoder = embedder(spec, language=rows.language, cache=store, threads=threads)
 
-    def vectors(texts: Sequence[str]) -> Floats:
-        return encoder.vectors(texts, progress=lambda done, total: advance(done, total, f"{done:,} vectors"))
+    name, spec, runtime = "embedding", EmbeddingSpec, "onnx"
+    packages = ("torch", "transformers", "onnx")
+    threaded = True
 
-    folds = (0,) if rows.parts.order == "time" else tuple(range(rows.parts.folds))
-    heads, predicted, logits, converged = [], [], [], True
-    for fold in folds:
-        seen, out = held(rows, fold)
-        head, ended = head_on(rows, material, seen, out, spec=spec, vectors=vectors)
-        heads.append(head)
-        predicted.append(out)
-        logits.append(head.logits(vectors(rows.texts(out))))
-        converged &= ended
-    with writing(folder):
-        save_heads(folder / HEADS, heads)
-    attach_head(encoder.folder, folder / MODEL, heads[0], labels=rows.labels, facts={"head": "logistic regression"})
-    facts = {
-        "source": spec.source,
-        "embedder": encoder.folder.name,
-        "folds": list(folds),
-        "features": heads[0].weight.shape[1],
-        "converged": converged,
-        **(more or {}),
-    }
-    finish(
-        folder,
-        rows,
-        name=name,
-        kind=kind,
-        runtime="onnx",
-        spec=spec,
-        predicted=np.concatenate(predicted),
-        probability=softmax(np.concatenate(logits)),
-        seconds=time.perf_counter() - begun,
-        facts=facts,
-    )
+    def train(self, folder: Path, spec: EmbeddingSpec, training: Training) -> None:
+        """As `Kind.train`."""
+        begun, rows = time.perf_counter(), training.rows
+        encoder = self._encoder(spec, training)
+        vectors = _shown(encoder, training)
+        heads, predicted, logits, counts, converged = [], [], [], [], True
+        folds = judged_folds(rows)
+        for fold in folds:
+            seen, out = held(rows, fold)
+            material = training.change(seen, held_out=out)
+            head, ended = _head(material, spec, training, vectors)
+            heads.append(head)
+            counts.append(material.counts)
+            predicted.append(out)
+            logits.append(head.logits(vectors(rows.texts(out))))
+            converged &= ended
+        _save(folder, encoder, heads, rows.labels)
+        facts = {
+            "source": spec.source,
+            "embedder": encoder.folder.name,
+            "folds": list(folds),
+            "features": heads[0].weight.shape[1],
+            "converged": converged,
+            **training.facts,
+            **summed(counts),
+        }
+        trained = Trained(
+            predicted=np.concatenate(predicted),
+            probability=softmax(np.concatenate(logits)),
+            seconds=time.perf_counter() - begun,
+            facts=facts,
+        )
+        write_contender(folder, rows, self.identity(spec, training), trained)
+
+    def refit(self, folder: Path, spec: EmbeddingSpec, training: Training) -> None:
+        """As `Kind.refit`."""
+        begun, rows = time.perf_counter(), training.rows
+        encoder = self._encoder(spec, training)
+        vectors = _shown(encoder, training)
+        head, _ = _head(training.change(rows.parts.dev, held_out=NONE), spec, training, vectors)
+        _save(folder, encoder, [head], rows.labels)
+        trained = Trained(
+            predicted=rows.parts.valid,
+            probability=softmax(head.logits(vectors(rows.texts(rows.parts.valid)))),
+            seconds=time.perf_counter() - begun,
+            facts={"embedder": encoder.folder.name, "folds": [0], **training.facts},
+        )
+        write_contender(folder, rows, self.identity(spec, training), trained)
+
+    def compress(self, folder: Path, compressor: Compressor, of: Contender, training: Training) -> None:
+        """The encoder's graph in a smaller form, once; each fold's head as it is."""
+        begun, rows, store = time.perf_counter(), training.rows, training.store
+        origin = str(of.facts["embedder"])
+        small = store / f"{origin}-{compressor.name}"
+        if not (small / "model.onnx").is_file():
+            compressor.apply(store / origin, small)
+        encoder, heads = Embedder(folder=small, threads=training.threads), load_heads(of.folder / HEADS)
+        _save(folder, encoder, heads, rows.labels)
+        predicted, logits = [], []
+        for fold, head in zip(of.folds, heads, strict=True):
+            _, out = held(rows, fold)
+            predicted.append(out)
+            logits.append(head.logits(encoder.vectors(rows.texts(out))))
+        trained = Trained(
+            predicted=np.concatenate(predicted),
+            probability=softmax(np.concatenate(logits)),
+            seconds=time.perf_counter() - begun,
+            facts={"embedder": small.name, "folds": list(of.folds), **training.facts},
+        )
+        write_contender(folder, rows, compressed(of, training), trained)
+
+    def _encoder(self, spec: EmbeddingSpec, training: Training) -> Embedder:
+        return embedder(spec, language=training.rows.language, cache=training.store, threads=training.threads)
 
 
-def head_on(
-    rows: PartedRows, material: Source, seen: Ints, out: Ints, *, spec: EmbeddingSpec, vectors: Any
-) -> tuple[Head, bool]:
+def _shown(encoder: Embedder, training: Training) -> Vectors:
+    """The vectors of texts, with a bar while new ones are computed."""
+    advance = training.advance
+    return partial(encoder.vectors, progress=lambda done, total: advance(done, total, f"{done:,} vectors"))
+
+
+def _head(material: Material, spec: EmbeddingSpec, training: Training, vectors: Vectors) -> tuple[Head, bool]:
     """The head fitted on what may be seen, and whether its solver converged."""
-    used = material(seen, held_out=out)
+    rows = training.rows
     place = {label: column for column, label in enumerate(rows.labels)}
-    targets = np.concatenate([rows.truth[used.rows], np.array([place[label] for label in used.labels], np.int64)])
+    targets = np.concatenate(
+        [rows.truth[material.rows], np.array([place[label] for label in material.labels], np.int64)]
+    )
     weights = None
-    if used.weights is not None:
-        weights = np.concatenate([used.weights, np.ones(len(used.texts))])
-    values = vectors([*rows.texts(used.rows), *used.texts])
+    if material.weights is not None:
+        weights = np.concatenate([material.weights, np.ones(len(material.texts))])
+    values = vectors([*rows.texts(material.rows), *material.texts])
     return fit_head(values, targets, labels=len(rows.labels), C=spec.C, weights=weights)
 
 
-def shrink_embedding(
-    folder: Path, rows: PartedRows, *, heads: Path, origin: str, facts: Mapping[str, Any], threads: int, store: Path
-) -> tuple[Ints, Floats]:
-    """An int8 form: the encoder's weights in int8, each fold's head as it is; the rows predicted, and their logits.
-
-    Args:
-        folder: the contender's folder, being built.
-        heads: the heads of all folds.
-        origin: folder name of the encoder's graph under ``store``.
-        facts: of the contender it is made from.
-        threads: cores; 0: all.
-        store: where the graphs and the vectors are kept.
-    """
-    from ratchet.compress.quantise import quantise_onnx
-
-    small = store / f"{origin}-int8"
-    if not (small / "model.onnx").is_file():
-        quantise_onnx(store / origin, small)
-    encoder, fitted = Embedder(folder=small, threads=threads), load_heads(heads)
-    attach_head(small, folder / MODEL, fitted[0], labels=rows.labels, facts={"head": "logistic regression"})
+def _save(folder: Path, encoder: Embedder, heads: Sequence[Head], labels: Sequence[str]) -> None:
+    """The first head behind the encoder as the model to be served, and all heads beside it."""
     with writing(folder):
-        save_heads(folder / HEADS, fitted)
-    predicted, logits = [], []
-    for fold, head in zip(facts["folds"], fitted, strict=True):
-        _, out = held(rows, fold)
-        predicted.append(out)
-        logits.append(head.logits(encoder.vectors(rows.texts(out))))
-    return np.concatenate(predicted), softmax(np.concatenate(logits))
+        save_heads(folder / HEADS, heads)
+    facts: Mapping[str, str] = {"head": "logistic regression"}
+    attach_head(encoder.folder, folder / MODEL, heads[0], labels=labels, facts=dict(facts))

@@ -1,61 +1,89 @@
-"""Linear contenders: fitted on every fold's complement, so that each dev row is predicted by a model that has not seen it."""
+"""Linear models as contenders: logistic regression on n-grams, alone or several of them averaged."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 
-from ratchet.contenders.base import FOLDS, MODEL, PartedRows, finish
-from ratchet.models.baseline import Augment, Sample, fit_folds
+from ratchet.contenders.base import Identity
+from ratchet.contenders.kind import FoldKind, Training
+from ratchet.contenders.material import Material
+from ratchet.contenders.rows import PartedRows
 from ratchet.models.linear import LinearModel
 from ratchet.models.linear_defaults import resolve
-from ratchet.recipe.sections import BlendSpec, LinearSpec
-from ratchet.workspace.workspace import writing
+from ratchet.models.linear_fit import fit_majority, fit_rows
+from ratchet.models.model import Model
+from ratchet.recipe.sections import BlendSpec, LinearSpec, Section
+
+S = TypeVar("S", LinearSpec, BlendSpec)
 
 
-def train_linear(
-    folder: Path,
-    rows: PartedRows,
-    *,
-    name: str,
-    spec: LinearSpec | BlendSpec | Literal["majority"],
-    seed: int,
-    kind: str = "",
-    augment: Augment | None = None,
-    sample: Sample | None = None,
-    facts: Callable[[], Mapping[str, Any]] | None = None,
-) -> None:
-    """Fit a linear contender on every fold's complement; fold 0's model is to be served, and in time order the only one."""
-    dev = rows.parts.dev
-    held = np.isin(dev, rows.parts.compared)
-    resolved = spec
-    if spec != "majority":
-        resolved = resolve(spec, language=rows.language, n_rows=len(dev), n_labels=len(rows.labels))
-    fold = np.where(held, rows.parts.fold[dev], -1)
-    fit = fit_folds(rows.corpus, rows.names(dev), fold, spec=resolved, seed=seed, augment=augment, sample=sample)
-    save_models(folder, fit.models)
-    plain = None if resolved == "majority" else resolved
-    finish(
-        folder,
-        rows,
-        name=name,
-        kind=kind or ("majority" if plain is None else plain.kind),
-        runtime="linear",
-        spec=plain,
-        predicted=dev[held],
-        probability=fit.probability[held],
-        seconds=fit.seconds,
-        facts={"features": fit.artefact.features, "converged": fit.artefact.converged, **(facts() if facts else {})},
-    )
+class _Linear(FoldKind[S]):
+    """What one linear model and a blend of several have in common."""
+
+    runtime = "linear"
+
+    def resolve(self, spec: S, rows: PartedRows) -> S:
+        """Features by language, members by the number of labels."""
+        found = resolve(spec, language=rows.language, n_rows=len(rows.parts.dev), n_labels=len(rows.labels))
+        assert isinstance(found, type(spec))
+        return found
+
+    def fit(self, spec: S, material: Material, training: Training) -> LinearModel:
+        """As `FoldKind.fit`; the n-grams of all rows are counted once for all folds and contenders."""
+        rows, weights = training.rows, None
+        dev = rows.parts.dev
+        place = np.searchsorted(dev, material.rows)
+        if material.weights is not None:
+            weights = np.ones(len(dev))
+            weights[place] = material.weights
+        return fit_rows(
+            rows.corpus,
+            rows.names(dev),
+            names=rows.labels,
+            rows=place,
+            spec=spec,
+            seed=training.seed,
+            weights=None if weights is None else weights.tolist(),
+            extra=(material.texts, material.labels) if len(material.texts) else None,
+        )
+
+    def noted(self, model: Model) -> Mapping[str, object]:
+        """Its size, and whether the solver converged."""
+        assert isinstance(model, LinearModel)
+        return {"features": model.features, "converged": model.converged}
 
 
-def save_models(folder: Path, models: Sequence[LinearModel]) -> None:
-    """Fold 0's model as ``model/``, the others under ``folds/``."""
-    for fold, model in enumerate(models):
-        target = folder / MODEL if fold == 0 else folder / FOLDS / str(fold)
-        with writing(target):
-            target.mkdir(parents=True)
-        model.save(target)
+class Linear(_Linear[LinearSpec]):
+    """Logistic regression on n-gram features."""
+
+    name, spec = "linear", LinearSpec
+
+
+class Blend(_Linear[BlendSpec]):
+    """The average of the probabilities of several linear models."""
+
+    name, spec = "blend", BlendSpec
+
+
+class Majority(FoldKind[Section]):
+    """The first champion: every text gets the shares of the labels. It learns nothing from texts, and is in no recipe."""
+
+    name, spec, runtime = "majority", Section, "linear"
+
+    def fit(self, spec: Section, material: Material, training: Training) -> LinearModel:
+        """As `FoldKind.fit`."""
+        del spec
+        return fit_majority(training.rows.names(material.rows), names=training.rows.labels)
+
+    def noted(self, model: Model) -> Mapping[str, object]:
+        """It has no features."""
+        del model
+        return {"features": 0, "converged": True}
+
+    def identity(self, spec: Section, training: Training) -> Identity:
+        """Without settings."""
+        del spec
+        return Identity(name=training.name, kind=self.name, runtime=self.runtime, spec=None)

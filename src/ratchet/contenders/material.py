@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.contenders.base import Ints, PartedRows
+from ratchet.contenders.rows import Ints, PartedRows
+
+Counts = Mapping[str, "float | Counts"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,9 +23,11 @@ class Material:
     """(len(rows),); ``None``: all 1."""
     texts: Sequence[str] = ()
     labels: Sequence[str] = ()
+    counts: Counts = field(default_factory=dict)
+    """How many rows were made, left out and rejected, for the contender's card."""
 
 
-class Source(Protocol):
+class RowChange(Protocol):
     """Makes the material out of the rows that a model may see."""
 
     def __call__(self, rows: Ints, *, held_out: Ints) -> Material:
@@ -45,3 +49,21 @@ def held(parted: PartedRows, fold: int) -> tuple[Ints, Ints]:
     dev = parts.dev
     inside = parts.fold[dev] == fold
     return dev[~inside], dev[inside]
+
+
+def judged_folds(parted: PartedRows) -> tuple[int, ...]:
+    """The folds that a contender is judged on: all of them, and in time order the valid part alone."""
+    return (0,) if parted.parts.order == "time" else tuple(range(parted.parts.folds))
+
+
+def summed(counts: Iterable[Counts]) -> dict[str, object]:
+    """The counts of several folds added up, those inside of them too."""
+    total: dict[str, object] = {}
+    for one in counts:
+        for name, value in one.items():
+            before = total.get(name)
+            if isinstance(value, Mapping):
+                total[name] = summed([before, value] if isinstance(before, Mapping) else [value])
+            else:
+                total[name] = value + (before if isinstance(before, int | float) else 0)
+    return total

@@ -2,80 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import InitVar, asdict, dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from ratchet.errors import RatchetError
-from ratchet.gate.error_budget import Correlation, Family, any_rejected, correlation_of, joint_levels
-from ratchet.gate.metrics import METRICS, Evidence, Setting, compare_measure
-from ratchet.gate.paired_tests import DRAWS, Floats, Ints, Paired, design_effect, normal_quantile, z_of
+from ratchet.gate.claim import Claim, Finding, Kind, Outcome, sentence, word_of
+from ratchet.gate.error_budget import Correlation, Family, any_rejected, joint_levels
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.metric import Setting
+from ratchet.gate.overlap import out_of_fold
+from ratchet.gate.paired_tests import DRAWS
+from ratchet.gate.tested import correlated, tested
 
-Outcome = Literal["better", "not_worse", "worse", "undecided"]
-Kind = Literal["superior", "noninferior", "equivalent"]
-POWER = 0.8
-OVERLAP = 8.0
-"""Two procedures compared out of fold: variance over what the rows show is ``1 + OVERLAP / sqrt(n)`` at most. Measured on
-pairs of equally good procedures with disjoint features (benchmarks/gate_power.py), which is the worst pair there is."""
-SEED_SD, SEED_ROWS = 0.003, 1.0
-"""What is assumed of the spread between seeds of a trained network before it is seen, and the weight of that in folds."""
+__all__ = ["Claim", "Finding", "Kind", "Outcome", "Round", "Verdict", "compare", "judge"]
+
 _SEAL = object()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """What is to be shown on one metric; ``margin`` is in the metric's own units (0.01: one point)."""
-
-    metric: str
-    kind: Kind = "superior"
-    margin: float = 0.01
-
-    def __post_init__(self) -> None:
-        if not 0 < self.margin < math.inf:
-            raise RatchetError(f"The margin of {self.metric!r} must be above 0 but got {self.margin}.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One claim judged: the difference "challenger minus champion" with its interval, and whether the claim holds.
-
-    All p-values are one-sided. ``low`` is above 0 only where ``p`` is within the level, ``high`` below 0 only where
-    ``p_worse`` is within ``alpha``: the interval and the word never contradict each other.
-    """
-
-    metric: str
-    claim: Kind
-    margin: float
-    outcome: Outcome
-    holds: bool
-    estimate: float
-    low: float
-    """Lower confidence bound at the challenge's level."""
-    high: float
-    """Upper confidence bound at ``alpha``."""
-    p: float
-    """Of "not better"."""
-    p_worse: float
-    """Of "not worse"."""
-    p_margin: float
-    """Of "worse by the margin or more"."""
-    p_excess: float
-    """Of "better by the margin or more"."""
-    n: int
-    units: int
-    """Rows that belong together are one unit; as many as rows where each stands alone."""
-    test: str
-    variance: float
-    """How many times larger the variance is than the rows alone show (units, folds, seeds); 1 for one fixed pair."""
-    seed_sd: float | None
-    """Standard deviation of the difference over seeds; ``None`` for a single seed."""
-    rows_needed: int | None
-    """Rows at which this difference would be decided with 80 % power; ``None`` when it is decided or cannot be."""
-    doubt: str = ""
-    """Why these rows cannot tell; empty where they can."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +48,7 @@ class Verdict:
     @property
     def line(self) -> str:
         """The verdict in one line for people."""
-        parts = "; ".join(_sentence(finding, self.level) for finding in self.findings)
+        parts = "; ".join(sentence(finding, self.level) for finding in self.findings)
         word = {"better": "better", "not_worse": "not worse", "worse": "worse", "undecided": "undecided"}[self.outcome]
         return f"{self.challenger} against {self.champion}: {word} ({parts})"
 
@@ -129,14 +71,14 @@ class Verdict:
         except (KeyError, TypeError) as error:
             raise RatchetError(f"A recorded verdict must have all its fields but got {error}.") from None
         for found in findings:
-            judged = _judge(found, alpha=verdict.alpha, level=verdict.level)
+            judged = word_of(found, alpha=verdict.alpha, level=verdict.level)
             if judged != (found.outcome, found.holds):
                 raise RatchetError(
                     f"The recorded verdict of {verdict.challenger!r} must follow from its figures but got "
                     f"{found.outcome!r} on {found.metric} where they say {judged[0]!r}."
                 )
             within = found.low <= found.estimate + 1e-9 and found.high >= found.estimate - 1e-9
-            if not within or (found.low > 0 and found.p > verdict.level):
+            if not within or (found.low > found.null and found.p > verdict.level):
                 raise RatchetError(f"The interval of {verdict.challenger!r} on {found.metric} must fit its p-value.")
         if (verdict.outcome, verdict.promotes) != _together(findings):
             raise RatchetError(f"The recorded verdict of {verdict.challenger!r} must follow from its findings.")
@@ -261,8 +203,8 @@ def compare(
     >>> sure = np.stack([1 - truth, truth], axis=1).astype(float)
     >>> poor = np.where((rows % 5 == 0)[:, None], 1 - sure, sure)
     >>> compare(
-    ...     Evidence(name="b", rows=rows, truth=truth, probability=sure),
-    ...     Evidence(name="a", rows=rows, truth=truth, probability=poor),
+    ...     Evidence.of_classes(name="b", rows=rows, truth=truth, probability=sure),
+    ...     Evidence.of_classes(name="a", rows=rows, truth=truth, probability=poor),
     ... ).outcome
     'better'
     """
@@ -321,21 +263,21 @@ def judge(
     setting, anchor = Setting(seed=seed, draws=draws), anchor or champion
     sides = [
         [
-            _paired(claim, challenger, champion if claim.kind == "superior" else anchor, setting, copy=copy)
+            tested(claim, challenger, champion if claim.kind == "superior" else anchor, setting, copy=copy)
             for claim in claims
         ]
         for challenger in challengers
     ]
     parts = tuple(1.0 for _ in challengers) if weights is None else tuple(float(weight) for weight in weights)
-    correlation = _correlation(sides)
+    correlation = correlated(sides)
     levels = joint_levels(parts, correlation, level)
     used = [own * part for own, part in zip(levels, spend or [1.0] * len(levels), strict=True)]
     verdicts = []
-    for challenger, tested, own in zip(challengers, sides, used, strict=True):
-        findings = tuple(side.finding(alpha=family.alpha, level=own) for side in tested)
+    for challenger, found, own in zip(challengers, sides, used, strict=True):
+        findings = tuple(side.finding(alpha=family.alpha, level=own) for side in found)
         outcome, promotes = _together(findings)
         about: Literal["procedures", "models"] = (
-            "procedures" if not copy and _out_of_fold(challenger, champion) else "models"
+            "procedures" if not copy and out_of_fold(challenger, champion) else "models"
         )
         verdicts.append(
             Verdict(
@@ -365,160 +307,6 @@ def judge(
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Side:
-    """One claim about one challenger, tested; the level comes later."""
-
-    claim: Claim
-    paired: Paired
-    rows: Ints
-    unit: Ints | None
-    units: int
-    seed_sd: float | None
-
-    def finding(self, *, alpha: float, level: float) -> Finding:
-        claim, paired = self.claim, self.paired
-        fields: dict[str, Any] = {
-            "metric": claim.metric,
-            "claim": claim.kind,
-            "margin": claim.margin,
-            "estimate": paired.estimate,
-            "low": paired.lower(level),
-            "high": paired.upper(alpha),
-            "p": paired.at_most(),
-            "p_worse": paired.at_least(),
-            "p_margin": paired.at_most(-claim.margin),
-            "p_excess": paired.at_least(claim.margin),
-            "n": len(self.rows),
-            "units": self.units,
-            "test": paired.test,
-            "variance": paired.variance,
-            "seed_sd": self.seed_sd,
-            "rows_needed": None,
-            "doubt": paired.doubt,
-        }
-        draft = Finding(**fields, outcome="undecided", holds=False)
-        outcome, holds = _judge(draft, alpha=alpha, level=level)
-        needed = None if holds or outcome == "worse" else _rows_needed(claim, paired, len(self.rows), level=level)
-        return Finding(**{**fields, "rows_needed": needed}, outcome=outcome, holds=holds)
-
-
-def _paired(claim: Claim, challenger: Evidence, champion: Evidence, setting: Setting, *, copy: bool) -> _Side:
-    """The paired test of one claim, with everything that the rows alone do not show."""
-    metric = METRICS.get(claim.metric)
-    if metric is None:
-        paired = compare_measure(claim.metric, challenger, champion)
-        rounds = np.arange(len(challenger.measures[claim.metric]))
-        return _Side(claim=claim, paired=paired, rows=rounds, unit=None, units=len(rounds), seed_sd=None)
-    shared = np.intersect1d(challenger.rows, champion.rows)
-    if not len(shared):
-        raise RatchetError(
-            f"{challenger.name!r} and {champion.name!r} must have rows in common but got none.",
-            next_step="Score both on the same part.",
-        )
-    a, b = challenger.on(shared), champion.on(shared)
-    if not np.array_equal(a.truth, b.truth):
-        raise RatchetError(
-            f"{challenger.name!r} and {champion.name!r} must agree on the true classes but got two tables."
-        )
-    if not metric.seeds and (a.probability.ndim == 3 or b.probability.ndim == 3):
-        able = ", ".join(sorted(name for name, other in METRICS.items() if other.seeds))
-        raise RatchetError(f"A metric over several seeds must be one of {able} but got {claim.metric!r}.")
-    paired = metric.compare(a, b, setting)
-    unit, units = a.unit if a.unit is not None else b.unit, len(shared)
-    if unit is not None:
-        effect, units = design_effect(paired.influence, unit)
-        if units < len(shared):
-            paired = paired.widened(effect, freedom=max(units - 1, 1))
-    if not copy:
-        factor, freedom = overlap(a, b, paired.influence)
-        paired = paired.widened(factor, freedom=freedom)
-    seed_sd = _seed_noise(a, b, claim.metric)
-    counted = _out_of_fold(a, b) and (a.chance or b.chance)  # the spread between folds has the seeds in it
-    if seed_sd is not None and not copy and not counted:
-        seeds = min(len(e.probability) for e in (a, b) if e.probability.ndim == 3)
-        shown = float((paired.influence**2).sum()) / len(shared) ** 2 * paired.variance
-        paired = paired.widened(1 + (seed_sd**2 / seeds / shown if shown else 0.0))
-    return _Side(claim=claim, paired=paired, rows=shared, unit=unit, units=units, seed_sd=seed_sd)
-
-
-def _out_of_fold(a: Evidence, b: Evidence) -> bool:
-    """Whether each row was predicted by a model of the other folds."""
-    return a.fold is not None and b.fold is not None and len(np.unique(a.fold)) > 1
-
-
-def overlap(a: Evidence, b: Evidence, influence: Floats) -> tuple[float, float]:
-    """By how much the variance of an out-of-fold difference exceeds what the rows show, for a claim about procedures.
-
-    Returns:
-        The factor, and the degrees of freedom of the standard error (infinite where nothing was estimated from folds).
-
-    The fold models share most of their training rows, and another table would have given others: on average over tables
-    the difference of two procedures varies more than the rows of one table tell (Nadeau, Bengio 2003; Bates, Hastie,
-    Tibshirani 2024). Their worst case is 1 + K/(K - 1) for K folds; what was measured shrinks with the rows (`OVERLAP`).
-    Where training draws lots, each fold is also a draw of its own: the spread between folds is estimated from the K folds
-    and from what is known of such models, as Smyth 2004 moderates a variance; the degrees of freedom are Satterthwaite's.
-    """
-    if not _out_of_fold(a, b):
-        return 1.0, math.inf
-    assert a.fold is not None
-    assert b.fold is not None
-    if not np.array_equal(a.fold, b.fold):
-        raise RatchetError(f"{a.name!r} and {b.name!r} must have the same folds but got different ones.")
-    folds, sizes = np.unique(a.fold, return_counts=True)
-    k, n = len(folds), len(influence)
-    factor = min(1 + k / (k - 1), 1 + OVERLAP / math.sqrt(n))
-    within = float((influence**2).mean())
-    if not (a.chance or b.chance) or within == 0:
-        return factor, math.inf
-    means = np.array([influence[a.fold == fold].mean() for fold in folds])
-    between = float((sizes * means**2).sum()) / (k - 1)
-    seeds = min(len(e.probability) if e.probability.ndim == 3 else 1 for e in (a, b) if e.chance)
-    assumed = within * factor + n / k * SEED_SD**2 / seeds
-    freedom = SEED_ROWS + k - 1
-    moderated = (SEED_ROWS * assumed + (k - 1) * between) / freedom
-    drawn = moderated - within * factor
-    if drawn <= 0:
-        return factor, math.inf
-    uncertain = min(drawn / moderated + math.sqrt(2 / freedom), 1.0)  # one standard error up, as it is estimated itself
-    return moderated / within, freedom / uncertain**2
-
-
-def _correlation(sides: Sequence[Sequence[_Side]]) -> Correlation | None:
-    """How the challengers' tests hang together; ``None`` where more than one metric is judged, or nothing is known."""
-    tested = [[side for side in row if len(side.paired.influence)] for row in sides]
-    if len(sides) == 1 or any(len(row) != 1 for row in tested):
-        return None
-    found = [row[0] for row in tested]
-    known = np.unique(np.concatenate([side.rows for side in found]))
-    aligned: list[Floats] = []
-    for side in found:
-        values = np.zeros(len(known))
-        values[np.searchsorted(known, side.rows)] = side.paired.influence
-        aligned.append(values)
-    unit = next((side.unit for side in found if side.unit is not None and len(side.rows) == len(known)), None)
-    if unit is not None:
-        number = np.unique(unit, return_inverse=True)[1]
-        aligned = [np.bincount(number, weights=values).astype(np.float64) for values in aligned]
-    return correlation_of(aligned)
-
-
-def _judge(found: Finding, *, alpha: float, level: float) -> tuple[Outcome, bool]:
-    """The outcome on one metric, and whether the claim holds; the only place where figures become words."""
-    better = found.estimate > 0 and found.p <= level
-    worse = found.estimate < 0 and found.p_worse <= alpha
-    not_worse = found.p_margin <= level
-    if found.claim == "equivalent":
-        equal = not_worse and found.p_excess <= level
-        order: list[tuple[bool, Outcome]] = [(equal, "not_worse"), (better, "better"), (worse, "worse")]
-        return next((word for true, word in order if true), "undecided"), equal
-    if found.claim == "noninferior":
-        order = [(better, "better"), (not_worse, "not_worse"), (worse, "worse")]
-        return next((word for true, word in order if true), "undecided"), better or not_worse
-    order = [(better, "better"), (worse, "worse"), (not_worse, "not_worse")]
-    return next((word for true, word in order if true), "undecided"), better
-
-
 def _together(findings: tuple[Finding, ...]) -> tuple[Outcome, bool]:
     """The outcome over all metrics, and whether the challenger is promoted."""
     promotes = all(finding.holds for finding in findings) and any(f.claim == "superior" for f in findings)
@@ -535,57 +323,3 @@ def _winner(verdicts: Sequence[Verdict]) -> str | None:
     """Of those that may take the place, the highest estimate on the first metric; the first named where equal."""
     able = [verdict for verdict in verdicts if verdict.promotes]
     return max(able, key=lambda verdict: verdict.findings[0].estimate).challenger if able else None
-
-
-def _seed_noise(a: Evidence, b: Evidence, metric: str) -> float | None:
-    """Standard deviation over seeds of the difference; of independent seeds when both sides have some."""
-    variance, found = 0.0, False
-    for evidence in (a, b):
-        if evidence.probability.ndim == 3 and len(evidence.probability) > 1:
-            values = [
-                METRICS[metric].value(
-                    Evidence(name=evidence.name, rows=evidence.rows, truth=evidence.truth, probability=probability)
-                )
-                for probability in evidence.probability
-            ]
-            variance, found = variance + float(np.var(values, ddof=1)), True
-    return math.sqrt(variance) if found else None
-
-
-def _rows_needed(claim: Claim, paired: Paired, n: int, *, level: float) -> int | None:
-    """Rows for 80 % power if the true difference is the one seen; the z-score grows with the root of the rows."""
-    if paired.doubt:
-        return None
-    p = paired.at_most(0.0 if claim.kind == "superior" else -claim.margin)
-    if claim.kind == "equivalent":
-        p = max(p, paired.at_least(claim.margin))
-    seen = z_of(p)
-    if seen <= 0 or math.isinf(seen):
-        return None
-    needed = n * ((normal_quantile(POWER) - normal_quantile(level)) / seen) ** 2
-    return max(n + 1, math.ceil(needed)) if needed < 1e9 else None
-
-
-def _p(p: float) -> str:
-    return f"p={p:.2g}" if p > 1e-99 else "p<1e-99"
-
-
-def _sentence(finding: Finding, level: float) -> str:
-    metric = METRICS.get(finding.metric)
-    unit, scale = (metric.unit, metric.scale) if metric else ("%", 100.0)
-    if finding.test == "exact":
-        return f"{finding.metric} {finding.estimate * scale:+.1f} {unit} saved"
-    if finding.doubt:
-        return f"{finding.metric} {finding.estimate * scale:+.2f} {unit}, cannot be told: {finding.doubt}"
-    figures = f"{finding.estimate * scale:+.2f} [{finding.low * scale:+.2f}, {finding.high * scale:+.2f}] {unit}"
-    words = f"{finding.metric} {figures}"
-    if finding.claim == "noninferior":
-        words += f", margin {finding.margin * scale:g}, {_p(finding.p_margin)} of {level:.2g}"
-    else:
-        words += f", {_p(finding.p)} of {level:.2g}"
-    words += f", n={finding.n:,}"
-    words += f" in {finding.units:,} groups" if finding.units < finding.n else ""
-    words += f", {finding.test}"
-    if finding.rows_needed:
-        words += f", about {finding.rows_needed:,} rows would decide"
-    return words

@@ -55,3 +55,9 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     chances: npt.NDArray[np.float32] = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32, copy=False)
     return chances
+
+
+def sigmoid(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The probability of each log-odds; it neither overflows nor loses a small probability."""
+    small = np.exp(-np.abs(score))
+    return np.where(score >= 0, 1.0, small) / (1.0 + small)

@@ -11,16 +11,29 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.models.batching import sigmoid
+from ratchet.models.features import FeatureEncoder, add_features, require_features
+from ratchet.models.inputs import Inputs
+from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Vocabulary, normalise
+from ratchet.models.targets import Kind
 
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
+"""Probabilities in float32, or values in float64: in float32 a value of a billion would be off by up to 32."""
 Weights = npt.NDArray[np.float32] | npt.NDArray[np.int8]
 Index = npt.NDArray[np.unsignedinteger]
 
 Occurrence = Literal["count", "log", "once"]
 """How often an n-gram occurs counts fully, as 1 + ln(count), or not at all."""
-Link = Literal["sigmoid", "softmax", "one_vs_rest"]
+Link = Literal["sigmoid", "softmax", "one_vs_rest", "independent", "identity"]
+"""From scores to an answer: one of two labels, one of several, any of several, or a value."""
+
+
+def answers(shape: tuple[int, int], *, kind: Kind) -> Answers:
+    """Zeros of the type that answers of this kind have."""
+    return np.zeros(shape, np.float64) if kind == "value" else np.zeros(shape, np.float32)
+
 
 # Texts of one pass; bounds the memory, not the result: every text is scored by itself.
 _BLOCK_CHARACTERS = 500_000
@@ -69,26 +82,42 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Member:
-    """One linear model: blocks of features side by side, and a bias; without blocks it always answers the same."""
+    """One linear model: blocks of n-grams side by side, and a bias; without blocks it always answers the same."""
 
     blocks: tuple[Block, ...]
-    bias: Floats
-    """(k,); k is 1 for a sigmoid, else the number of labels."""
+    bias: Answers
+    """(k,); k is 1 for a sigmoid, else the columns of the answer; float64 where they are values."""
     link: Link
+    features: Floats | None = None
+    """(width, k) weights of the encoded features beside the text."""
     converged: bool = True
     """Whether the fit reached its tolerance before its last iteration."""
 
-    def probabilities(self, counts: dict[int, Counts], *, rows: int) -> Scores:
-        """(n, labels); ``counts`` holds those of each vocabulary under its ``id``."""
-        score = np.repeat(self.bias.astype(np.float64)[None, :], rows, axis=0)
+    def answers(self, counts: dict[int, Counts], encoded: Scores) -> Scores:
+        """(n, k) probabilities or values.
+
+        Args:
+            counts: those of each vocabulary, under its ``id``.
+            encoded: (n, width) features beside the text.
+        """
+        score = np.repeat(self.bias.astype(np.float64)[None, :], len(encoded), axis=0)
         for block in self.blocks:
             score += block.scores(counts[id(block.vocabulary)])
+        if self.features is not None:
+            add_features(score, encoded, self.features)
+        return self._linked(score)
+
+    def _linked(self, score: Scores) -> Scores:
+        if self.link == "identity":
+            return score
         if self.link == "softmax":
             odds = np.exp(score - score.max(axis=1, keepdims=True))
             return np.asarray(odds / odds.sum(axis=1, keepdims=True))
-        positive = _sigmoid(score)
+        positive = sigmoid(score)
+        if self.link == "independent":
+            return positive
         if self.link == "sigmoid":
-            return np.concatenate([_sigmoid(-score), positive], axis=1)
+            return np.concatenate([sigmoid(-score), positive], axis=1)
         # The floor keeps a row whose every classifier says "not mine" from dividing by zero.
         positive = np.maximum(positive, 1e-12)
         return np.asarray(positive / positive.sum(axis=1, keepdims=True))
@@ -96,28 +125,47 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearModel:
-    """The average of the probabilities of its members; needs numpy alone to predict."""
+    """The average of the answers of its members; needs numpy alone to predict from text."""
 
     labels: tuple[str, ...]
+    """Names of the columns of its answer: labels, or the name of a value."""
     members: tuple[Member, ...]
+    encoder: FeatureEncoder | None = None
+    """Of the features beside the text."""
 
-    def predict(self, texts: Sequence[str]) -> Floats:
-        """Probabilities of the texts: shape (n, labels), columns in the order of ``labels``.
+    @property
+    def kind(self) -> Kind:
+        """What it answers: one label, any labels, each by itself, or a value."""
+        kinds: dict[Link, Kind] = {"independent": "labels", "identity": "value"}
+        return kinds.get(self.members[0].link, "classes")
 
-        A text's row does not depend on the texts beside it, and is the same to the last bit after ``save`` and ``load``.
+    def predict(self, texts: Sequence[str]) -> Answers:
+        """Answers for the texts: shape (n, labels), columns in the order of ``labels``.
+
+        Probabilities in float32, which sum to 1 where a row has one label; values in float64, shape (n, 1). A text's row does
+        not depend on the texts beside it, and is the same to the last bit after ``save`` and ``load``. A model with
+        features wants :class:`~ratchet.models.inputs.Inputs`.
+
+        Raises:
+            DataError: the texts come without the features that the model was trained with.
 
         >>> from ratchet.models.linear_fit import fit_majority
         >>> fit_majority(["a", "b", "a", "a"]).predict(["any text"]).tolist()
         [[0.75, 0.25]]
         """
+        if self.encoder is not None:
+            require_features(Inputs.of(texts), self.encoder.names)
         parts = [self._predict(block) for block in _in_blocks(texts)]
-        return np.concatenate([np.zeros((0, len(self.labels)), np.float32), *parts])
+        found = answers((len(texts), len(self.labels)), kind=self.kind)
+        np.concatenate([found[:0], *parts], out=found)
+        return found
 
-    def _predict(self, texts: Sequence[str]) -> Floats:
+    def _predict(self, texts: Sequence[str]) -> Answers:
         normal = [normalise(text) for text in texts]
         counts = {id(vocabulary): vocabulary.count(normal) for vocabulary in self.vocabularies}
-        total = sum(member.probabilities(counts, rows=len(texts)) for member in self.members)
-        return np.asarray(total / len(self.members), dtype=np.float32)
+        encoded = np.zeros((len(texts), 0)) if self.encoder is None else self.encoder.encode(texts)
+        mean = np.asarray(sum(member.answers(counts, encoded) for member in self.members) / len(self.members))
+        return mean if self.kind == "value" else mean.astype(np.float32)
 
     @cached_property
     def vocabularies(self) -> tuple[Vocabulary, ...]:
@@ -151,11 +199,6 @@ class LinearModel:
         from ratchet.models.linear_files import read
 
         return read(Path(folder))
-
-
-def _sigmoid(score: Scores) -> Scores:
-    small = np.exp(-np.abs(score))
-    return np.where(score >= 0, 1.0, small) / (1.0 + small)
 
 
 def _in_blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:

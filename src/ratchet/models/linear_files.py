@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import BundleError
-from ratchet.models.linear import Block, LinearModel, Member
+from ratchet.models.features import FeatureEncoder
+from ratchet.models.linear import Block, LinearModel, Link, Member
 from ratchet.models.ngrams import Codes, Ints, Vocabulary
 
-FORMAT = "ratchet-linear-1"
+FORMATS = ("ratchet-linear-1", "ratchet-linear-2")
+"""The second has more links, or features beside the text; what the first can hold is written as the first."""
 META, TOKENS, ARRAYS = "model.json", "vocabulary.json", "weights.safetensors"
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -67,13 +69,17 @@ def _assemble(meta: dict[str, Any], tokens: list[list[str]], arrays: Arrays) -> 
         for i, (entry, own) in enumerate(zip(meta["vocabularies"], tokens, strict=True))
     ]
     members = tuple(_member(entry, arrays, f"member.{m}", vocabularies) for m, entry in enumerate(meta["members"]))
-    return LinearModel(labels=tuple(meta["labels"]), members=members)
+    encoder = FeatureEncoder.read(meta["features"]) if "features" in meta else None
+    if any((None if m.features is None else len(m.features)) != (encoder and encoder.width) for m in members):
+        raise ValueError("a member's weights of the features are not as many as the features")
+    return LinearModel(labels=tuple(meta["labels"]), members=members, encoder=encoder)
 
 
 def _describe(model: LinearModel) -> dict[str, Any]:
     number = {id(vocabulary): i for i, vocabulary in enumerate(model.vocabularies)}
+    beside = {} if model.encoder is None else {"features": model.encoder.describe()}
     return {
-        "format": FORMAT,
+        "format": FORMATS[int(model.encoder is not None or model.kind != "classes")],
         "labels": model.labels,
         "vocabularies": [{"unit": v.unit, "ngrams": v.sizes} for v in model.vocabularies],
         "members": [
@@ -87,6 +93,7 @@ def _describe(model: LinearModel) -> dict[str, Any]:
             }
             for member in model.members
         ],
+        **beside,
     }
 
 
@@ -99,6 +106,8 @@ def _arrays(model: LinearModel) -> Arrays:
             arrays[f"vocabulary.{i}.{level}.last"] = _packed(last, bits=vocabulary.bits)
     for m, member in enumerate(model.members):
         arrays[f"member.{m}.bias"] = member.bias
+        if member.features is not None:
+            arrays[f"member.{m}.features"] = member.features
         for b, block in enumerate(member.blocks):
             for name in ("idf_values", "weights", "scale"):
                 arrays[f"member.{m}.{b}.{name}"] = getattr(block, name)
@@ -134,7 +143,15 @@ def _member(entry: dict[str, Any], arrays: Arrays, name: str, vocabularies: list
         _block(arrays, f"{name}.{b}", vocabularies[block["vocabulary"]], block["occurrence"])
         for b, block in enumerate(entry["blocks"])
     )
-    return Member(blocks=blocks, bias=arrays[f"{name}.bias"], link=entry["link"], converged=entry["converged"])
+    if entry["link"] not in get_args(Link):
+        raise ValueError(f"{name} has the link {entry['link']!r}")
+    return Member(
+        blocks=blocks,
+        bias=arrays[f"{name}.bias"],
+        link=entry["link"],
+        features=arrays.get(f"{name}.features"),
+        converged=entry["converged"],
+    )
 
 
 def _block(arrays: Arrays, name: str, vocabulary: Vocabulary, occurrence: Any) -> Block:
@@ -160,9 +177,9 @@ def _meta(folder: Path) -> dict[str, Any]:
     except ValueError:
         meta = None
     found = meta.get("format") if isinstance(meta, dict) else None
-    if found != FORMAT:
+    if found not in FORMATS:
         raise BundleError(
-            f"{folder / META} must be of the format {FORMAT} but got {found}.",
+            f"{folder / META} must be of the format {' or '.join(FORMATS)} but got {found}.",
             next_step="Export the model again with this version of ratchet.",
         )
     assert isinstance(meta, dict)

@@ -1,9 +1,9 @@
-"""Logistic regression on n-gram counts: fits the members of a linear model."""
+"""Logistic and ridge regression on n-gram counts: fits the members of a linear model."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import DataError
+from ratchet.models.features import FeatureEncoder, FeatureKind, fair_scale, require_features, require_finite
+from ratchet.models.inputs import Inputs
 from ratchet.models.linear import Block, LinearModel, Link, Member, Occurrence
 from ratchet.models.linear_defaults import resolve
 from ratchet.models.linear_files import smallest
+from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Ints, Unit, Vocabulary, learn, normalise
+from ratchet.models.ridge import fit_ridge
+from ratchet.models.targets import Kind, Targets
 from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 from ratchet.text.language import guess_language
 
@@ -27,14 +32,29 @@ _ITERATIONS = 1000
 # One-vs-rest fits one classifier a label, and each may be looser. On 77 intents a tolerance of .1 takes 13 s instead of 29,
 # moves a probability by at most .007 and the answer of 1 row in 2,000.
 _TOLERANCE = {1: 1e-3, 2: 0.1}
+_LINKS: dict[Kind, Link] = {"labels": "independent", "value": "identity"}
+_ENCODED_ROWS = 4096
 
 
 class Corpus:
-    """Texts whose n-grams are counted once, for any number of fits on any of their rows."""
+    """Rows whose n-grams are counted once, for any number of fits on any of them.
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self.texts = texts
-        self._normal = [normalise(text) for text in texts]
+    Args:
+        texts: n texts, with the features beside them where there are any.
+        kinds: the columns of features that every fit is to use.
+
+    Raises:
+        DataError: a column is missing, or one of its numbers is infinite.
+    """
+
+    def __init__(self, texts: Sequence[str], *, kinds: Mapping[str, FeatureKind] | None = None) -> None:
+        self.inputs, self.kinds = Inputs.of(texts), dict(kinds or {})
+        self.texts = self.inputs.texts
+        require_features(self.inputs, tuple(self.kinds))
+        for name, kind in self.kinds.items():
+            if kind == "number":
+                require_finite(name, self.inputs.features[name])
+        self._normal = [normalise(text) for text in self.texts]
         self._counted: dict[Unit, tuple[int, Vocabulary, Counts]] = {}
 
     def __len__(self) -> int:
@@ -55,7 +75,7 @@ class Corpus:
 
 def fit_linear(
     texts: Sequence[str] | Corpus,
-    labels: Sequence[str],
+    labels: Sequence[str] | Targets,
     *,
     spec: LinearSpec | BlendSpec,
     seed: int,
@@ -65,66 +85,98 @@ def fit_linear(
 
     TF-IDF as in scikit-learn: ``idf = ln((1 + n) / (1 + df)) + 1``, rows of length one. ``nb`` weighting: binary rows of
     length one times the log-count ratio of each n-gram (Wang and Manning 2012, "Baselines and bigrams"), one-vs-rest
-    where there are more than two labels.
+    where there are more than two labels. Several labels a row are a logistic regression each; a value is a ridge
+    regression.
 
     Args:
         texts: n texts, or a corpus of them.
-        labels: n labels, at least two distinct.
+        labels: n labels, at least two distinct, or what else is to be answered.
         spec: the features and the penalty; what it leaves open is chosen by the language of the texts.
         seed: order in which the solver visits the rows.
         weights: n weights of the rows; all 1 when absent.
 
     Raises:
-        DataError: the labels are not as many as the texts, or all the same.
+        DataError: the targets are not as many as the texts, or the labels are all the same.
     """
-    names = tuple(sorted(set(labels)))
     corpus = texts if isinstance(texts, Corpus) else Corpus(texts)
+    targets = labels if isinstance(labels, Targets) else Targets.of_labels(labels)
     if len(labels) != len(corpus):
         raise DataError(f"labels must be as many as the texts ({len(corpus)}) but got {len(labels)}.")
-    spec = resolve(spec, language=guess_language(corpus.texts), n_rows=len(corpus), n_labels=len(names))
-    return fit_rows(corpus, labels, names=names, rows=np.arange(len(corpus)), spec=spec, seed=seed, weights=weights)
+    language = guess_language(corpus.texts)
+    spec = resolve(spec, language=language, n_rows=len(corpus), n_labels=len(targets.names), kind=targets.kind)
+    return fit_rows(corpus, targets, rows=np.arange(len(corpus)), spec=spec, seed=seed, weights=weights)
 
 
 def fit_rows(
     corpus: Corpus,
-    labels: Sequence[str],
+    labels: Sequence[str] | Targets,
     *,
-    names: tuple[str, ...],
+    names: tuple[str, ...] | None = None,
     rows: Ints,
     spec: LinearSpec | BlendSpec,
     seed: int,
     weights: Sequence[float] | None = None,
-    extra: tuple[Sequence[str], Sequence[str]] | None = None,
+    extra: tuple[Sequence[str], Sequence[str] | Targets] | None = None,
 ) -> LinearModel:
     """The model of some rows of a corpus by a resolved spec; nothing of the other rows is in it.
 
-    ``names`` are the model's labels, sorted; one without a row among ``rows`` is never the answer. ``extra`` are further
-    training texts and their labels, of weight 1; n-grams that only they have are left out, as the random ones of
-    augmented texts teach nothing and would be most of the vocabulary.
+    Args:
+        corpus: n rows, with the features that the model is to use.
+        labels: n labels, or what else is to be answered.
+        names: the columns of the answer, sorted; absent: those of the targets, or all labels. One without a row among
+            ``rows`` is never the answer.
+        rows: those to be trained on; one may come several times.
+        spec: resolved settings.
+        seed: order in which the solver visits the rows.
+        weights: n weights of the rows.
+        extra: further training texts and their targets, of weight 1, with the features of the corpus. N-grams and
+            categories that only they have are left out, as the random ones of augmented texts teach nothing and would be
+            most of the vocabulary.
+
+    Raises:
+        DataError: there are fewer than two classes, or no label, or an extra text has not the features.
     """
-    if len(names) < 2:
+    targets = _taken(labels, rows, names=names)
+    if len(targets.names) < (2 if targets.kind == "classes" else 1):
+        wanted = "2 classes" if targets.kind == "classes" else "1 label"
         raise DataError(
-            f"The labels must be of at least 2 classes but got {len(names)}.",
+            f"The labels must be of at least {wanted} but got {len(targets.names)}.",
             next_step="Check that the label column is the right one.",
         )
-    number = {name: i for i, name in enumerate(names)}
-    target = np.array([number[labels[row]] for row in rows], dtype=np.int64)
     weight = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)[rows]
     more, more_labels = extra or ((), ())
-    target = np.concatenate([target, np.array([number[label] for label in more_labels], dtype=np.int64)])
-    weight = np.concatenate([weight, np.ones(len(more))])
-    fit = _Fit(corpus, more, rows=rows, target=target, weight=weight, labels=len(names), seed=seed)
+    if len(more):
+        further = (
+            more_labels if isinstance(more_labels, Targets) else Targets.of_labels(more_labels, names=targets.names)
+        )
+        targets, weight = targets.followed_by(further), np.concatenate([weight, np.ones(len(more))])
+    fit = _Fit(corpus, more, rows=rows, targets=targets, weight=weight, seed=seed)
     specs = spec.members if isinstance(spec, BlendSpec) else (spec,)
-    return LinearModel(labels=names, members=tuple(fit.member(one) for one in specs))
+    return LinearModel(labels=targets.names, members=tuple(map(fit.member, specs)), encoder=fit.encoder)
 
 
-def fit_majority(labels: Sequence[str], *, names: tuple[str, ...] | None = None) -> LinearModel:
-    """The model without features: every text gets the shares of the labels."""
-    names = names or tuple(sorted(set(labels)))
-    number = {name: i for i, name in enumerate(names)}
-    counts = np.bincount([number[label] for label in labels], minlength=len(names))
-    bias = np.log(np.maximum(counts, 1e-9) / max(len(labels), 1)).astype(np.float32)
-    return LinearModel(labels=names, members=(Member(blocks=(), bias=bias, link="softmax"),))
+def _taken(labels: Sequence[str] | Targets, rows: Ints, *, names: tuple[str, ...] | None) -> Targets:
+    if isinstance(labels, Targets):
+        return labels.take(rows)
+    return Targets.of_labels([labels[row] for row in rows.tolist()], names=names or tuple(sorted(set(labels))))
+
+
+def fit_majority(labels: Sequence[str] | Targets, *, names: tuple[str, ...] | None = None) -> LinearModel:
+    """The model without features: every text gets the shares of the labels, or the mean of the values."""
+    targets = labels if isinstance(labels, Targets) else Targets.of_labels(labels, names=names)
+    bias: Answers
+    if targets.kind == "value":
+        return _constant(targets, np.array([targets.values.mean() if len(targets) else 0.0]), link="identity")
+    if targets.kind == "labels":
+        share = np.clip(targets.values.mean(axis=0), 1e-9, 1 - 1e-9)
+        return _constant(targets, np.log(share / (1 - share)).astype(np.float32), link="independent")
+    counts = np.bincount(targets.values, minlength=len(targets.names))
+    bias = np.log(np.maximum(counts, 1e-9) / max(len(targets), 1)).astype(np.float32)
+    return _constant(targets, bias, link="softmax")
+
+
+def _constant(targets: Targets, bias: Answers, *, link: Link) -> LinearModel:
+    return LinearModel(labels=targets.names, members=(Member(blocks=(), bias=bias, link=link),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,53 +198,85 @@ class _Fit:
         extra: Sequence[str],
         *,
         rows: Ints,
-        target: Ints,
+        targets: Targets,
         weight: Doubles,
-        labels: int,
         seed: int,
     ) -> None:
         self.extra = [normalise(text) for text in extra]
-        self.corpus, self.rows, self.target, self.weight = corpus, rows, target, weight
-        self.labels, self.seed = labels, seed
+        self.corpus, self.rows, self.targets, self.weight, self.seed = corpus, rows, targets, weight, seed
         self._tables: dict[tuple[Unit, int, int, int], _Table] = {}
+        self.encoder: FeatureEncoder | None = None
+        self._beside: list[csr_matrix] = []
+        if corpus.kinds:
+            own = corpus.inputs.take(rows)
+            self.encoder = FeatureEncoder.learn(own, corpus.kinds)
+            self._scale = fair_scale(self.encoder)
+            self._beside = [_encoded(self.encoder, [own, Inputs.of(extra)] if len(extra) else [own], self._scale)]
 
     def member(self, spec: LinearSpec) -> Member:
         """Fit one linear model."""
         assert spec.features, "the features of the spec must be resolved first"
         sides = [_Side(self._table(features), features) for features in spec.features]
-        classes = range(1, 2) if self.labels == 2 else range(self.labels)
-        link: Link = "sigmoid" if self.labels == 2 else "one_vs_rest"
-        plain = None if any(side.naive for side in sides) else _beside([side.matrix for side in sides])
-        found = [self._classifier(spec, sides, plain, positive=self.target == label) for label in classes]
-        weights = np.stack([weight for weight, _, _ in found], axis=1).astype(np.float32)
-        edges = np.cumsum([len(side.table.vocabulary) for side in sides])[:-1]
+        weights, bias, converged = self._value(spec, sides) if self.targets.kind == "value" else self._any(spec, sides)
+        edges = np.cumsum([len(side.table.vocabulary) for side in sides])
+        *parts, beside = np.split(weights, edges)
         return Member(
-            blocks=tuple(side.block(part) for side, part in zip(sides, np.split(weights, edges), strict=True)),
-            bias=np.array([bias for _, bias, _ in found], dtype=np.float32),
-            link=link,
-            converged=all(converged for _, _, converged in found),
+            blocks=tuple(side.block(part) for side, part in zip(sides, parts, strict=True)),
+            bias=bias,
+            link=_LINKS.get(self.targets.kind, "sigmoid" if len(self.targets.names) == 2 else "one_vs_rest"),
+            features=np.ascontiguousarray(beside) * np.float32(self._scale) if self.encoder else None,
+            converged=converged,
         )
+
+    def _any(self, spec: LinearSpec, sides: list[_Side]) -> tuple[npt.NDArray[np.float32], Answers, bool]:
+        """(nodes and features, k) weights, (k,) biases, and whether all converged: a classifier for each label."""
+        labels = len(self.targets.names)
+        columns = range(1, 2) if self.targets.kind == "classes" and labels == 2 else range(labels)
+        plain = None if any(side.naive for side in sides) else _beside([side.matrix for side in sides] + self._beside)
+        weights, biases, converged = np.zeros((self._size(sides), len(columns)), np.float32), [], True
+        for place, label in enumerate(columns):
+            positive = self.targets.values[:, label] if self.targets.kind == "labels" else self.targets.values == label
+            weight, bias, ended = self._classifier(spec, sides, plain, positive=positive)
+            weights[:, place] = weight
+            biases.append(bias)
+            converged &= ended
+        return weights, np.array(biases, dtype=np.float32), converged
+
+    def _value(self, spec: LinearSpec, sides: list[_Side]) -> tuple[npt.NDArray[np.float32], Answers, bool]:
+        """The same of a single column, in the unit of the values."""
+        if any(side.naive for side in sides):
+            raise DataError(
+                "weighting must be tfidf where the answer is a value but got nb.",
+                next_step="Naive-Bayes weights are of classes: leave the weighting out.",
+            )
+        matrix = _beside([side.matrix for side in sides] + self._beside)
+        fitted = fit_ridge(matrix, self.targets.values, C=spec.C, weights=self.weight)
+        return fitted.weights[:, None].astype(np.float32), np.array([fitted.bias]), fitted.converged
+
+    def _size(self, sides: list[_Side]) -> int:
+        return sum(len(side.table.vocabulary) for side in sides) + (self.encoder.width if self.encoder else 0)
 
     def _classifier(
         self, spec: LinearSpec, sides: list[_Side], plain: csr_matrix | None, *, positive: npt.NDArray[np.bool_]
     ) -> tuple[Doubles, float, bool]:
-        """(weights of all nodes, bias, whether it converged) of one label against the others."""
+        """(weights of all nodes and features, bias, whether it converged) of one label against the others."""
         total, share = self.weight.sum(), self.weight[positive].sum()
-        size = sum(len(side.table.vocabulary) for side in sides)
+        size = self._size(sides)
         if not size or not 0 < positive.sum() < len(positive):
             return np.zeros(size), float(np.log((share + 0.5) / (total - share + 0.5))), True
         ratios = [side.ratio(positive, self.weight) for side in sides]
-        scaled = (
-            plain
-            if plain is not None
-            else _beside([_scale(side.matrix, r) for side, r in zip(sides, ratios, strict=True)])
-        )
-        solver = _solver(C=spec.C, seed=self.seed, tolerance=_TOLERANCE[min(self.labels - 1, 2)])
+        scaled = plain
+        if scaled is None:
+            own = [_scale(side.matrix, ratio) for side, ratio in zip(sides, ratios, strict=True)]
+            scaled = _beside(own + self._beside)
+        solver = _solver(C=spec.C, seed=self.seed, tolerance=_TOLERANCE[min(max(len(self.targets.names) - 1, 1), 2)])
         with warnings.catch_warnings():
             # Not swallowed: the member says that it did not converge, and the run prints it.
             warnings.filterwarnings("ignore", message="Liblinear failed to converge")
             solver.fit(scaled, positive.astype(np.int64), sample_weight=self.weight)
-        weights = solver.coef_[0] * np.concatenate(ratios)
+        weights = solver.coef_[0]
+        nodes = size - (self.encoder.width if self.encoder else 0)
+        weights[:nodes] *= np.concatenate(ratios)
         return weights, float(solver.intercept_[0]), bool(solver.n_iter_.max() < _ITERATIONS)
 
     def _table(self, features: LinearFeatures) -> _Table:
@@ -261,6 +345,14 @@ class _Side:
             weights=np.ascontiguousarray(weights),
             scale=np.ones(weights.shape[1], np.float32),
         )
+
+
+def _encoded(encoder: FeatureEncoder, parts: Sequence[Inputs], scale: float) -> csr_matrix:
+    """The features of all parts' rows, one below the other."""
+    from scipy.sparse import csr_matrix, vstack
+
+    blocks = [part[first : first + _ENCODED_ROWS] for part in parts for first in range(0, len(part), _ENCODED_ROWS)]
+    return vstack([csr_matrix(encoder.encode(block) * scale) for block in blocks], format="csr")
 
 
 def _beside(matrices: list[csr_matrix]) -> csr_matrix:

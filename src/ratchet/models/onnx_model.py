@@ -12,8 +12,14 @@ import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import BundleError, ExtraMissing
-from ratchet.models.batching import by_length, padded, softmax
+from ratchet.models import answering
+from ratchet.models.answering import SOFTMAX, Answering, Link
+from ratchet.models.batching import by_length, padded
+from ratchet.models.features import require_features
+from ratchet.models.inputs import Inputs
+from ratchet.models.model import Answers
 from ratchet.models.quiet import switch_off_telemetry
+from ratchet.models.targets import Kind
 from ratchet.models.tokens import TextEncoder
 
 if TYPE_CHECKING:
@@ -39,6 +45,8 @@ class OnnxModel:
     labels: tuple[str, ...]
     one_by_one: bool
     """Run one text at a time, because the graph's numbers depend on what is in the batch."""
+    answering: Answering = SOFTMAX
+    """From the graph's logits to answers, and the features beside the text."""
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 0) -> OnnxModel:
@@ -53,9 +61,9 @@ class OnnxModel:
             ExtraMissing: onnxruntime or tokenizers is not installed.
         """
         meta, labels = read_part(folder / META, kind=dict), read_part(folder / LABELS, kind=list)
-        if meta.get("format") != FORMAT:
+        if meta.get("format") not in (FORMAT, answering.FORMAT):
             raise BundleError(
-                f"{folder / META} must have the format {FORMAT} but got {meta.get('format')!r}.",
+                f"{folder / META} must have the format {FORMAT} or {answering.FORMAT} but got {meta.get('format')!r}.",
                 next_step="Export the model again, or install the version of Ratchet that exported it.",
             )
         session = open_session(folder / GRAPH, threads=threads)
@@ -67,21 +75,40 @@ class OnnxModel:
             tokens=_tokens(folder / TOKENIZER, meta=meta, of=folder / META),
             labels=tuple(labels),
             one_by_one=meta.get("rows") == "one",
+            answering=Answering.read(folder, meta, labels=len(labels)),
         )
 
-    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Probabilities (n texts, k labels), rows in the order of the texts, columns in the order of ``labels``.
+    @property
+    def kind(self) -> Kind:
+        """What it answers: one label, any labels, each by itself, or a value."""
+        kinds: dict[Link, Kind] = {"softmax": "classes", "independent": "labels", "identity": "value"}
+        return kinds[self.answering.link]
 
-        A text is cut to ``tokens.max_bytes`` bytes, then to ``tokens.max_tokens`` tokens. The other texts of the call
-        move a probability by at most ``TOLERANCE``, and not at all in an int8 graph.
+    def predict(self, texts: Sequence[str]) -> Answers:
+        """Answers (n texts, k labels), rows in the order of the texts, columns in the order of ``labels``.
+
+        Probabilities in float32, or values in float64. A text is cut to ``tokens.max_bytes`` bytes, then to
+        ``tokens.max_tokens`` tokens. The other texts of the call move a probability by at most ``TOLERANCE``, and not at
+        all in an int8 graph; a value by as much of its standard deviation. A model with features wants
+        :class:`~ratchet.models.inputs.Inputs`.
+
+        Raises:
+            DataError: the texts come without the features that the model was trained with.
         """
+        rows = Inputs.of(texts)
+        if self.answering.encoder is not None:
+            require_features(rows, self.answering.encoder.names)
+        return self.answering.answers(self.logits(rows.texts), rows)
+
+    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """(n, k) what the graph says of the texts alone."""
         ids = self.tokens.encode(texts)
         logits = np.zeros((len(ids), len(self.labels)), dtype=np.float32)
         lengths = np.array([len(row) for row in ids], dtype=np.int64)
         budget = 1 if self.one_by_one else BATCH_TOKENS
         for rows in by_length(lengths, budget=budget):
             logits[rows] = run(self.session, *padded(ids, rows, pad_id=self.tokens.pad_id))
-        return softmax(logits)
+        return logits
 
 
 def open_session(graph: Path | bytes, *, threads: int = 0) -> InferenceSession:

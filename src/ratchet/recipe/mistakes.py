@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
-from ratchet.recipe.sections import Recipe, Section
+from ratchet.recipe.registered import full_recipe
+from ratchet.recipe.sections import Section
 from ratchet.recipe.yaml import Path, Place, write_yaml
 
 _LIMITS = {
@@ -107,7 +108,7 @@ class Mistake:
             return self._one_of()
         if kind == "union_tag_not_found":
             self.path = (*self.path, "kind")
-            choices = [str(section.model_fields["kind"].default) for section in sections(Recipe, "challengers")]
+            choices = [str(section.model_fields["kind"].default) for section in sections(full_recipe(), "challengers")]
             return f"be one of {', '.join(choices)} but is missing"
         if kind in ("string_pattern_mismatch", "string_too_long"):
             rule = "a name of at most 60 characters without a slash, a control character or a dot at its beginning"
@@ -185,7 +186,7 @@ def shown(value: object) -> str:
 def elsewhere(*keys: str) -> str:
     """Where in the recipe the first of these keys that there is belongs, as a question; empty when nowhere."""
     for key in keys:
-        found = [f"{path}{of}" for path, of in _paths(Recipe) if path.rpartition(".")[2] == key]
+        found = [f"{path}{of}" for path, of in _paths(full_recipe()) if path.rpartition(".")[2] == key]
         found.sort(key=lambda path: path.count("."))
         if found:
             return f"Did you mean {' or '.join(found[:3])}?"
@@ -217,7 +218,7 @@ def sections(section: type[Section], name: str) -> list[type[Section]]:
 
 def _sections_at(location: tuple[int | str, ...]) -> list[type[Section]]:
     """The kinds of section at a location of pydantic's, which holds the kind of each challenger it goes through."""
-    found: list[type[Section]] = [Recipe]
+    found: list[type[Section]] = [full_recipe()]
     named = False  # the next step is a name of the user's, under which such a section is
     for step in location:
         if named:

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from ratchet.errors import RecipeError
 from ratchet.recipe.mistakes import Mistake, Places, dotted, elsewhere, sections, shown
-from ratchet.recipe.sections import EmbeddingSpec, EncoderSpec, Recipe, Section
+from ratchet.recipe.registered import full_recipe
+from ratchet.recipe.sections import Recipe, Section
 from ratchet.recipe.yaml import read_yaml, write_yaml
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
@@ -83,8 +84,8 @@ def dump_recipe(recipe: Recipe) -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a recipe."""
-    found = Recipe.model_json_schema()
-    for name, info in Recipe.model_fields.items():
+    found = full_recipe().model_json_schema()
+    for name, info in full_recipe().model_fields.items():
         if isinstance(info.default, Section):  # a section whose keys are all commented out
             entry = found["properties"][name]
             entry["anyOf"] = [{"$ref": entry.pop("$ref")}, {"type": "null"}]
@@ -115,7 +116,7 @@ def commented_recipe(answers: Mapping[str, object]) -> str:
         "# Ratchet's recipe: `ratchet run` does what it says. Paths are relative to this file.",
         "# A line with # and no space after it is a key with its default; remove the # to change it.",
     ]
-    for name, info in Recipe.model_fields.items():
+    for name, info in full_recipe().model_fields.items():
         default = info.default
         if isinstance(default, Section):
             lines += ["", f"# {_text(type(default).__doc__)}", f"{name}:"]
@@ -163,7 +164,7 @@ def _override(values: dict[str, Any], text: str, *, places: Places, flag: str = 
 
 def _default(path: tuple[str | int, ...]) -> list[Any] | None:
     """The list that stands at the path when the recipe says nothing."""
-    found: Any = Recipe().model_dump(mode="json")
+    found: Any = full_recipe()().model_dump(mode="json")
     for step in path:
         found = found.get(step) if isinstance(found, dict) else None
     return copy.deepcopy(found) if isinstance(found, list) else None
@@ -185,7 +186,8 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
         values["challengers"] = [_trained_alike(entry, values["train"]) for entry in values["challengers"]]
     try:
         # Strict checking takes a list for a tuple only in JSON.
-        return Recipe.model_validate_json(json.dumps(values), strict=True)
+        checked = full_recipe().model_validate_json(json.dumps(values), strict=True)
+        return Recipe.model_validate(checked.model_dump(exclude_unset=True))
     except ValidationError as error:
         mistakes = [Mistake(details, values=values, places=places) for details in error.errors()]
     # A list without its wrong items may be wrong too, but only because of them.
@@ -211,10 +213,11 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
         return os.path.normpath(folder.absolute() / Path(text).expanduser())
 
     def spec(challenger: Any) -> Any:
-        if not isinstance(challenger, EncoderSpec | EmbeddingSpec) or challenger.source in ("auto", "scratch"):
+        source = getattr(challenger, "source", "auto")
+        if source in ("auto", "scratch"):
             return challenger
-        found = path(challenger.source)
-        local = challenger.source.startswith((".", "~")) or Path(found).is_dir()
+        found = path(source)
+        local = source.startswith((".", "~")) or Path(found).is_dir()
         return challenger.model_copy(update={"source": found}) if local else challenger
 
     data = {"files": tuple(map(path, recipe.data.files)), "test_files": tuple(map(path, recipe.data.test_files))}
@@ -250,7 +253,7 @@ def _line(name: str, default: object, given: Mapping[str, Any]) -> str:
 def _examples() -> list[str]:
     """One challenger of each kind, commented out."""
     lines = ["#challengers:"]
-    for spec in sections(Recipe, "challengers"):
+    for spec in sections(full_recipe(), "challengers"):
         lines += [f"  # {_text(spec.__doc__)}", f"  #- kind: {spec.model_fields['kind'].default}"]
         lines += _keys(spec(), {}, indent="    ")
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 
 class Section(BaseModel):
@@ -313,15 +313,10 @@ class EmbeddingSpec(Section):
     """Inverse strength of the L2 penalty."""
 
 
-Challenger = Annotated[
-    LinearSpec | BlendSpec | EdaSpec | BalanceSpec | EmbeddingSpec | EncoderSpec, Field(discriminator="kind")
-]
-
-
 class CompressConfig(Section):
     """Which smaller forms of the champion are tried."""
 
-    methods: tuple[Literal["int8"], ...] = ("int8",)
+    methods: tuple[str, ...] = ("int8",)
     """The ways to make it smaller, tried in this order; empty: none."""
 
 
@@ -366,6 +361,13 @@ class ServeConfig(Section):
     """Seconds for one request, waiting included; later it gets status 504."""
 
 
+def _by_kind(value: object) -> object:
+    """The section of a challenger's values: which kinds there are is known to the registry."""
+    from ratchet.recipe.registered import challenger
+
+    return challenger(value)
+
+
 class Recipe(Section):
     """The whole run."""
 
@@ -386,7 +388,7 @@ class Recipe(Section):
     baseline: LinearSpec = LinearSpec(name="tfidf-lr")
     train: EncoderSpec = EncoderSpec(name="encoder")
     """How the encoder is trained; an encoder among the challengers takes from here what it does not say itself."""
-    challengers: tuple[Challenger, ...] | None = None
+    challengers: tuple[SerializeAsAny[Annotated[Section, BeforeValidator(_by_kind)]], ...] | None = None
     """What is tried after the baseline, in this order; absent: chosen by language and by what is installed."""
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
@@ -400,7 +402,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
-        names = [contender.name for contender in (self.baseline, *(self.challengers or ())) if contender.name]
+        names = [name for entry in (self.baseline, *(self.challengers or ())) if (name := getattr(entry, "name", ""))]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(

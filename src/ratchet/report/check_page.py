@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import ratchet
@@ -12,9 +12,10 @@ from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import counted
 from ratchet.checks.finding import Finding
 from ratchet.report import check_pictures as draw
-from ratchet.report import content, pictures
+from ratchet.report import pictures
 from ratchet.report.check_details import Details, details
 from ratchet.report.check_terminal import LANGUAGES, short_names
+from ratchet.report.content import Finding as Shown
 from ratchet.report.content import Leak, Tile
 from ratchet.report.frame import render_page
 from ratchet.report.story import NOTICEABLE, overstated
@@ -39,7 +40,7 @@ def render_check(found: Checkup) -> str:
         "test": found.target.test,
         "story": story(found, leak),
         "tiles": tiles(found),
-        "findings": [_finding(one, names=names) for one in found.findings],
+        "findings": [Shown.of(one, names=names) for one in found.findings],
         "naive": facts.naive,
         "leak": leak,
         "overstated": overstated(leak) if leak else None,
@@ -73,7 +74,7 @@ def story(found: Checkup, leak: Leak | None) -> str:
     gravest = [finding for finding in found.findings if finding.severity == "error"]
     if not found.findings:
         return f"Nothing was found in {counted(found.health.facts.rows, 'row')} that would make a model, or its score, lie."
-    if leak and leak.honest and leak.naive.value is not None and (overstated(leak) or 0) > NOTICEABLE:
+    if leak and leak.honest and (overstated(leak) or 0) > NOTICEABLE:
         said = (
             f"A random split of this table would claim {figures.percent(leak.naive.value)}; on texts that it has not "
         )
@@ -128,20 +129,3 @@ def tiles(found: Checkup) -> Sequence[Tile]:
 
 
 _SEVERITIES = "errors / warnings / notes"
-
-
-def _finding(one: Finding, *, names: Mapping[str, str]) -> content.Finding:
-    """A finding in the words of the report: its examples as lines."""
-    return content.Finding(
-        id=one.id if not one.column else f"{one.id}  {one.column}",
-        severity=one.severity,
-        rows=one.rows,
-        message=one.message,
-        share=one.share,
-        why=one.why,
-        fix=one.fix,
-        examples=tuple(
-            f"{names.get(example.file, example.file)}, {example}" if len(names) > 1 else str(example)
-            for example in one.examples
-        ),
-    )

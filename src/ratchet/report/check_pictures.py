@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from ratchet.charts import charts, figures
 from ratchet.charts.charts import Bar
-from ratchet.charts.figures import Score
 from ratchet.charts.leak_matrix import leak_matrix
 from ratchet.charts.missing_map import MOST, Strip, missing_map
 from ratchet.charts.plane import Shade, plane
 from ratchet.checks import Facts, NaiveSplit
-from ratchet.checks.baseline_scores import Score as Measured
 from ratchet.checks.context import counted
 from ratchet.checks.diversity import Diversity
 from ratchet.report import pictures
 from ratchet.report.check_details import Column
 from ratchet.report.clusters import Cluster, Clusters
-from ratchet.report.content import Count, Leak, Lengths
+from ratchet.report.content import Count, Leak
 from ratchet.report.leak_rows import LeakMatrix
 from ratchet.report.pictures import HALF, Picture, both
 
@@ -47,20 +46,7 @@ def classes(facts: Facts) -> Picture | None:
 
 def lengths(facts: Facts) -> Picture | None:
     """Histogram of text lengths."""
-    one = facts.lengths
-    if one is None:
-        return None
-    return pictures.lengths(
-        Lengths(
-            edges=one.edges,
-            counts=one.counts,
-            above=one.above,
-            median=one.median,
-            p95=one.p95,
-            longest=one.longest,
-            unit=one.unit,
-        )
-    )
+    return pictures.lengths(facts.lengths) if facts.lengths else None
 
 
 def copies(rows: int, found: Clusters) -> Picture | None:
@@ -155,19 +141,5 @@ def _growth(found: Diversity, unit: str, key: str, width: float) -> str:
 
 def leak(found: NaiveSplit) -> Leak | None:
     """The naive split in the words of the report; nothing where no model was scored."""
-    naive = _score(found.naive)
-    if naive is None:
-        return None
-    return Leak(
-        model=found.model,
-        test_rows=found.test_rows,
-        leaked_rows=found.leaked_rows,
-        naive=naive,
-        leaked=_score(found.leaked) if found.leaked_rows >= _FEW else None,
-        clean=_score(found.clean),
-        honest=_score(found.honest),
-    )
-
-
-def _score(one: Measured | None) -> Score | None:
-    return None if one is None else Score(value=one.value, low=one.low, high=one.high, n=one.n, metric=one.metric)
+    shown = Leak.of(found)
+    return replace(shown, leaked=None) if shown and found.leaked_rows < _FEW else shown

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
-from ratchet.gate.paired_tests import wilson
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.checks.baseline_scores import share
+from ratchet.gate.metrics import Score
 from ratchet.report.content import Confusion
 
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """``hits`` of ``n`` with its 95 % Wilson interval; all ``None`` when ``n`` is zero."""
-
-    hits: int
-    n: int
-    value: float | None
-    low: float | None
-    high: float | None
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassRow:
-    """One class: ``support`` true rows, ``predicted`` rows that were given this label."""
+    """One class: ``support`` true rows, ``predicted`` rows that were given this label; ``None`` for figures of no rows."""
 
     label: str
     support: int
     predicted: int
-    precision: Share
-    recall: Share
+    precision: Score | None
+    recall: Score | None
     f1: float | None
 
 
@@ -42,43 +36,48 @@ class Pair:
     share: float
 
 
-def share(hits: int, n: int) -> Share:
-    """A share with its 95 % interval (Wilson's); none of no rows."""
-    if n == 0:
-        return Share(hits=hits, n=n, value=None, low=None, high=None)
-    low, high = wilson(hits, n)
-    return Share(hits=hits, n=n, value=hits / n, low=low, high=high)
-
-
 def per_class(confusion: Confusion) -> tuple[ClassRow, ...]:
     """A row for each label, in the order of the labels."""
-    support: dict[int, int] = defaultdict(int)
-    predicted: dict[int, int] = defaultdict(int)
-    right: dict[int, int] = defaultdict(int)
-    for row, column, rows in confusion.cells:
-        support[row] += rows
-        predicted[column] += rows
-        right[row] += rows if row == column else 0
+    true, given, rows = _columns(confusion)
+    support, predicted = _by_class(confusion, true, rows), _by_class(confusion, given, rows)
+    right = _by_class(confusion, true, np.where(true == given, rows, 0))
+    counts = zip(confusion.labels, right.tolist(), support.tolist(), predicted.tolist(), strict=True)
     return tuple(
         ClassRow(
             label=label,
-            support=support[index],
-            predicted=predicted[index],
-            precision=share(right[index], predicted[index]),
-            recall=share(right[index], support[index]),
-            f1=2 * right[index] / both if (both := support[index] + predicted[index]) else None,
+            support=rows_of,
+            predicted=given_to,
+            precision=share(hits, given_to, name="precision"),
+            recall=share(hits, rows_of, name="recall"),
+            f1=2 * hits / (rows_of + given_to) if rows_of + given_to else None,
         )
-        for index, label in enumerate(confusion.labels)
+        for label, hits, rows_of, given_to in counts
     )
 
 
 def confused(confusion: Confusion, *, most: int = 15) -> tuple[Pair, ...]:
     """The most frequent kinds of mistake, commonest first."""
-    support: dict[int, int] = defaultdict(int)
-    for row, _, rows in confusion.cells:
-        support[row] += rows
+    true, _, rows = _columns(confusion)
+    support = _by_class(confusion, true, rows)
     wrong = sorted((c for c in confusion.cells if c[0] != c[1] and c[2] > 0), key=lambda c: (-c[2], c[0], c[1]))
     return tuple(
-        Pair(true=confusion.labels[row], predicted=confusion.labels[column], rows=rows, share=rows / support[row])
-        for row, column, rows in wrong[:most]
+        Pair(
+            true=confusion.labels[row],
+            predicted=confusion.labels[column],
+            rows=count,
+            share=count / int(support[row]),
+        )
+        for row, column, count in wrong[:most]
     )
+
+
+def _columns(confusion: Confusion) -> Counts:
+    """True class, predicted class and rows of each cell: shape (3, cells)."""
+    return np.array(confusion.cells, np.int64).reshape(-1, 3).T
+
+
+def _by_class(confusion: Confusion, member: Counts, rows: Counts) -> Counts:
+    """Rows of each class, when cell i belongs to ``member[i]`` and counts ``rows[i]``."""
+    total = np.zeros(len(confusion.labels), np.int64)
+    np.add.at(total, member, rows)
+    return total

@@ -1,20 +1,66 @@
-"""What a report shows: frozen records without behaviour, each section optional, JSON in and out."""
+"""What a report shows: frozen records, each section optional, JSON in and out; verdicts and scores are the gate's own."""
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import asdict, field
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+import numpy as np
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from ratchet.charts.figures import STRICT, Figure, Outcome, Score
+from ratchet.checks.facts import Lengths
+from ratchet.checks.finding import Finding as Found
+from ratchet.checks.finding import Severity
+from ratchet.checks.random_split import NaiveSplit
 from ratchet.errors import RatchetError
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.ledger import Challenge, ContenderRef, Record
+from ratchet.gate.metrics import Score
+from ratchet.gate.verdict import Outcome, Verdict
 
-Severity = Literal["error", "warning", "note"]
+STRICT = ConfigDict(extra="forbid")
+"""A record of the report refuses keys that it does not know."""
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Figure = Annotated[float | None, BeforeValidator(_finite)]
+"""A measured number; one that is not finite (a loss that diverged) is kept as "not measured"."""
+
+
+def _challenge_to_dict(challenge: Challenge) -> dict[str, Any]:
+    return {
+        "record": asdict(challenge.record),
+        "run": challenge.run,
+        "key": challenge.key,
+        "challenger": asdict(challenge.challenger),
+        "verdict": challenge.verdict.to_dict(),
+        "promoted": challenge.promoted,
+        "account": challenge.account,
+    }
+
+
+def _challenge_from_dict(plain: object) -> Challenge:
+    """The inverse; a verdict whose word does not follow from its figures is refused."""
+    if isinstance(plain, Challenge):
+        return plain
+    try:
+        fields: dict[str, Any] = dict(plain)  # type: ignore[call-overload]
+        record, challenger = Record(**fields["record"]), ContenderRef(**fields["challenger"])
+        verdict = Verdict.from_dict(fields["verdict"])
+        return Challenge(**{**fields, "record": record, "challenger": challenger, "verdict": verdict})
+    except (KeyError, TypeError, ValueError, RatchetError) as error:
+        raise ValueError(f"A challenge must be one of the ledger's but got {error}") from error
+
+
+Judged = Annotated[Challenge, PlainSerializer(_challenge_to_dict), PlainValidator(_challenge_from_dict)]
+"""A challenge as the ledger has it. The report's have records without their bodies, which the ledger keeps."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -39,6 +85,24 @@ class Finding:
     fix: str = ""
     examples: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, found: Found, *, names: Mapping[str, str] | None = None) -> Finding:
+        """A finding of the check; its examples say their file, by these names, where there are several."""
+        several = names or {}
+        return cls(
+            id=f"{found.id}  {found.column}" if found.column else found.id,
+            severity=found.severity,
+            rows=found.rows,
+            message=found.message,
+            share=found.share,
+            why=found.why,
+            fix=found.fix,
+            examples=tuple(
+                f"{several.get(example.file, example.file)}, {example}" if len(several) > 1 else str(example)
+                for example in found.examples
+            ),
+        )
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Count:
@@ -46,43 +110,6 @@ class Count:
 
     name: str
     rows: int
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Lengths:
-    """Distribution of text lengths: ``edges`` has one entry more than ``counts``; ``above`` texts exceed the last edge."""
-
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    above: int = 0
-    median: Figure = None
-    p95: Figure = None
-    longest: Figure = None
-    unit: str = "characters"
-
-    @classmethod
-    def of(cls, lengths: Sequence[int], *, bins: int = 24, unit: str = "characters") -> Lengths:
-        """Equal bins up to the 99th percentile; what is longer is only counted."""
-        if not lengths:
-            return cls(edges=(0, 1), counts=(0,), unit=unit)
-        ordered = sorted(int(length) for length in lengths)
-        top = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
-        bins = max(1, min(bins, top + 1))
-        step = -(-(top + 1) // bins)
-        bins = -(-(top + 1) // step)
-        counts = [0] * bins
-        for length in ordered:
-            if length <= top:
-                counts[length // step] += 1
-        return cls(
-            edges=tuple(step * edge for edge in range(bins + 1)),
-            counts=tuple(counts),
-            above=sum(length > top for length in ordered),
-            median=ordered[len(ordered) // 2],
-            p95=ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
-            longest=ordered[-1],
-            unit=unit,
-        )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -115,52 +142,33 @@ class Leak:
     clean: Score | None = None
     honest: Score | None = None
 
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Difference:
-    """Challenger minus champion on one metric, as a fraction (0.011 is +1.1 points)."""
-
-    metric: str
-    estimate: Figure
-    low: Figure = None
-    high: Figure = None
-    p: Figure = None
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Challenge:
-    """One challenger and what was decided; ``promoted`` says whether the champion moved to it."""
-
-    name: str
-    against: str
-    outcome: Outcome
-    promoted: bool
-    metric: str
-    estimate: Figure
-    low: Figure = None
-    high: Figure = None
-    p: Figure = None
-    alpha: Figure = None
-    n: int | None = None
-    test: str = ""
-    rows_needed: int | None = None
-    sentence: str = ""
-    kind: str = ""
-    also: tuple[Difference, ...] = ()
+    @classmethod
+    def of(cls, found: NaiveSplit) -> Leak | None:
+        """The naive split of the check; ``None`` where no model was scored."""
+        if found.naive is None:
+            return None
+        return cls(
+            model=found.model,
+            test_rows=found.test_rows,
+            leaked_rows=found.leaked_rows,
+            naive=found.naive,
+            leaked=found.leaked,
+            clean=found.clean,
+            honest=found.honest,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Challenges:
     """The staircase: the first champion, then every challenger in the order of the ledger.
 
-    ``alpha`` is the whole family's error rate, ``level`` that of the intervals.
+    ``alpha`` is the whole family's error rate.
     """
 
     baseline: str
     baseline_score: Score
-    verdicts: tuple[Challenge, ...] = ()
+    verdicts: tuple[Judged, ...] = ()
     alpha: Figure = None
-    level: float = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -192,13 +200,13 @@ class Confusion:
     part: str = ""
 
     @classmethod
-    def of(cls, true: Sequence[str], predicted: Sequence[str], *, model: str = "", part: str = "") -> Confusion:
-        """Count label pairs, row by row; both sequences have the same length."""
-        labels = tuple(sorted(set(true) | set(predicted)))
-        place = {label: index for index, label in enumerate(labels)}
-        pairs = Counter(zip(true, predicted, strict=True))
-        cells = tuple(sorted((place[t], place[p], rows) for (t, p), rows in pairs.items()))
-        return cls(labels=labels, cells=cells, model=model, part=part)
+    def of(cls, evidence: Evidence, labels: Sequence[str], *, part: str = "") -> Confusion:
+        """Of the rows of an evidence whose classes have these names; a class that no row has or was given is left out."""
+        pairs, rows = np.unique(np.stack([evidence.truth, evidence.predicted]), axis=1, return_counts=True)
+        used, place = np.unique(pairs, return_inverse=True)
+        true, given = place.reshape(pairs.shape)
+        cells = tuple(zip(true.tolist(), given.tolist(), rows.tolist(), strict=True))
+        return cls(labels=tuple(labels[index] for index in used), cells=cells, model=evidence.name, part=part)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -10,7 +10,7 @@ from ratchet.report import pictures
 from ratchet.report.classes import confused, per_class
 from ratchet.report.content import ReportData
 from ratchet.report.frame import render_page
-from ratchet.report.story import overstated, story, tiles, verdict_counts
+from ratchet.report.story import overstated, p_of, remark, story, tiles, verdict_counts
 from ratchet.workspace.workspace import write_named
 
 MARGIN = 18
@@ -20,7 +20,8 @@ CLASS_ROWS = 200
 
 def render(report: ReportData) -> str:
     """The whole page as one string; every text of the report is escaped, whatever it holds."""
-    shown = {"r": report, "story": story(report), "tiles": tiles(report), **_sections(report)}
+    figured = {"story": story(report), "tiles": tiles(report), "p_of": p_of, "remark": remark}
+    shown = {"r": report, **figured, **_sections(report)}
     return render_page("template.html", shown=shown)
 
 
@@ -63,9 +64,8 @@ def standalone(svg: str) -> str:
 
 
 def staircase_picture(report: ReportData) -> str | None:
-    """The staircase of verdicts as an SVG file, or nothing when the report has no score to start from."""
-    drawn = pictures.stairs(report.challenges) if report.challenges else None
-    return standalone(str(drawn.wide)) if drawn else None
+    """The staircase of verdicts as an SVG file, or nothing when nobody was challenged."""
+    return standalone(str(pictures.stairs(report.challenges).wide)) if report.challenges else None
 
 
 def save(report: ReportData, *, path: Path) -> int:

@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from ratchet.charts import charts, figures
 from ratchet.charts.charts import NARROW, WIDE, Bar, Dot, Gap, Line, Mark
-from ratchet.charts.figures import Score
 from ratchet.charts.heatmap import MOST, heatmap
-from ratchet.charts.staircase import Step, look, staircase
+from ratchet.charts.staircase import look, staircase, told
+from ratchet.checks.facts import Lengths
+from ratchet.gate.ledger import Challenge
+from ratchet.gate.metrics import Score
 from ratchet.report.content import (
-    Challenge,
     Challenges,
     Compression,
     Confusion,
@@ -23,7 +24,6 @@ from ratchet.report.content import (
     Curve,
     Environment,
     Leak,
-    Lengths,
     SealedTest,
 )
 from ratchet.report.story import NOTICEABLE, overstated
@@ -73,7 +73,6 @@ def lengths(one: Lengths) -> Picture:
     marks = [
         Mark(at=at, label=f"{said} {figures.count(at)}")
         for at, said in ((one.median, "median"), (one.p95, "95 % are shorter than"))
-        if at is not None
     ]
     return both(
         "lengths",
@@ -88,7 +87,7 @@ def leak(one: Leak, sealed: SealedTest | None, champion: str) -> Picture:
     rows: list[Dot] = []
 
     def add(label: str, score: Score | None, note: str, tone: str) -> None:
-        if score is not None and score.value is not None:
+        if score is not None:
             rows.append(Dot(label=label, value=score.value, low=score.low, high=score.high, note=note, tone=tone))
 
     clean_rows = one.test_rows - one.leaked_rows
@@ -122,33 +121,25 @@ def leak_share(one: Leak) -> Picture:
     return both("waffle", lambda k, w: charts.waffle(share, title=title, key=k, width=w))
 
 
-def stairs(one: Challenges) -> Picture | None:
-    """The staircase of verdicts, or nothing without a score to start from."""
-    value = one.baseline_score.value
-    if value is None:
-        return None
-    steps = [
-        Step(name=v.name, estimate=v.estimate, low=v.low, high=v.high, outcome=v.outcome, promoted=v.promoted)
-        for v in one.verdicts
-    ]
-    metric = one.baseline_score.metric
-    return both("stairs", lambda k, w: staircase(one.baseline, value, steps, metric=metric, key=k, width=w))
+def stairs(one: Challenges) -> Picture:
+    """The staircase of verdicts."""
+    value, metric = one.baseline_score.value, one.baseline_score.metric
+    return both("stairs", lambda k, w: staircase(one.baseline, value, one.verdicts, metric=metric, key=k, width=w))
 
 
 def verdict_marks(one: Challenges) -> list[Markup]:
     """For each verdict its interval around zero, all on one scale."""
-    ends = [max(abs(v.low), abs(v.high)) for v in one.verdicts if v.low is not None and v.high is not None]
+    first = [challenge.verdict.findings[0] for challenge in one.verdicts]
+    ends = [max(abs(found.low), abs(found.high)) for found in first]
     span = min(max(ends), 4 * median(ends)) if ends else 0.01
     return [_mark(index, v, span or 0.01) for index, v in enumerate(one.verdicts)]
 
 
-def _mark(index: int, v: Challenge, span: float) -> Markup:
-    if v.estimate is None:
-        return Markup("")
-    said, shape, tone = look(v.outcome, v.promoted)
-    title = f"{v.name}: {figures.points(v.estimate, v.low, v.high)} points, {said}"
+def _mark(index: int, one: Challenge, span: float) -> Markup:
+    _, shape, tone = look(one.verdict.outcome, one.promoted)
+    found, key = one.verdict.findings[0], f"verdict-{index}"
     drawn = charts.interval(
-        v.estimate, v.low, v.high, span=span, tone=tone, shape=shape, key=f"verdict-{index}", title=title
+        found.estimate, found.low, found.high, span=span, tone=tone, shape=shape, key=key, title=told(one)
     )
     return Markup(drawn)  # noqa: S704
 

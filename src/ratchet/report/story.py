@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ratchet.charts import figures
-from ratchet.charts.figures import Score
+from ratchet.gate.metrics import Score
+from ratchet.gate.verdict import Finding, Verdict
 from ratchet.report.content import Challenges, Leak, ReportData, Tile
 
 NOTICEABLE = 0.005
@@ -24,9 +25,7 @@ def sealed_score(report: ReportData) -> Score | None:
 
 def overstated(leak: Leak) -> float | None:
     """Naive minus honest score, as a fraction."""
-    if leak.naive.value is None or leak.honest is None or leak.honest.value is None:
-        return None
-    return leak.naive.value - leak.honest.value
+    return None if leak.honest is None else leak.naive.value - leak.honest.value
 
 
 def story(report: ReportData) -> str:
@@ -39,7 +38,7 @@ def story(report: ReportData) -> str:
     if report.leak and gap is not None and gap > NOTICEABLE:
         clauses.append(f"A random split of this table would have promised {figures.percent(report.leak.naive.value)}")
         clauses.append(f"the honest score is {figures.percent(honest.value if honest else None)}")
-    elif honest is not None and honest.value is not None:
+    elif honest is not None:
         clauses.append(f"The baseline's honest score is {figures.percent(honest.value)}")
     sealed = sealed_score(report)
     if sealed is not None:
@@ -53,10 +52,23 @@ def story(report: ReportData) -> str:
     return told[0].upper() + told[1:]
 
 
+def p_of(finding: Finding) -> float:
+    """The p-value of what was claimed: of "not better", or of "worse by the margin or more"."""
+    return finding.p if finding.claim == "superior" else finding.p_margin
+
+
+def remark(verdict: Verdict) -> str:
+    """What no column of the table of verdicts says: the margin, and what was measured without chance."""
+    first = verdict.findings[0]
+    parts = [f"Margin: {100 * first.margin:g} points."] if first.claim == "noninferior" else []
+    saved = [finding for finding in verdict.findings if finding.test == "exact"]
+    return " ".join([*parts, *(f"{100 * one.estimate:.1f} % of the {one.metric} saved." for one in saved)])
+
+
 def verdict_counts(challenges: Challenges) -> str:
     """ "2 better, 1 undecided, 3 worse", in that order and without zeros."""
     order = (("better", "better"), ("not_worse", "not worse"), ("undecided", "undecided"), ("worse", "worse"))
-    counted = [(said, sum(v.outcome == outcome for v in challenges.verdicts)) for outcome, said in order]
+    counted = [(said, sum(one.verdict.outcome == outcome for one in challenges.verdicts)) for outcome, said in order]
     return ", ".join(f"{rows} {said}" for said, rows in counted if rows)
 
 

@@ -1,6 +1,7 @@
 """Serve a bundle: predictions for a file, and over the network."""
 
-from ratchet.bundle.predict import Parity, Predictor, load_model, parity, require_parity
+from ratchet.bundle.predict import Parity, load_model, parity, require_parity
+from ratchet.models.model import Predictor
 from ratchet.serve.files import FilePredictions, predict_file
 from ratchet.serve.listen import serve
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.bundle.predict import Predictor, checked
+from ratchet.bundle.predict import checked
 from ratchet.errors import BundleError
+from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.messages import Refused
 

@@ -13,7 +13,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.bundle.predict import Predictor, checked, load_model
+from ratchet.bundle.predict import checked, load_model
+from ratchet.models.model import Predictor
 from ratchet.serve import formats
 from ratchet.serve.formats import Cell, Format, Pass
 from ratchet.serve.opening import (

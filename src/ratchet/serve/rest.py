@@ -23,7 +23,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.bundle.predict import Predictor, load_model
+from ratchet.bundle.predict import load_model
+from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import openapi
 from ratchet.serve.engine import Engine, Job, threads_each

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders import Contender, PartedRows, fold_folder
+from ratchet.contenders.base import Contender
+from ratchet.contenders.encoder import fold_folder
+from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family, looks
-from ratchet.gate.metrics import METRICS
+from ratchet.gate.metrics import named
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Claim, Finding, judge
 from ratchet.stages.entrants import Entrant, anchor, paid_by, train_folds
@@ -65,7 +67,7 @@ def buy(
 
 def takes_seeds(job: Job) -> bool:
     """Whether all metrics of the gate can be judged over several seeds."""
-    return all(METRICS[metric].seeds for metric in job.recipe.gate.metrics)
+    return all(found.seeds for metric in job.recipe.gate.metrics for found in named(metric))
 
 
 def _look(

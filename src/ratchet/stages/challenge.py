@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ratchet.contenders import (
-    Contender,
-    PartedRows,
-    defend,
-    folds_at_first,
-    shrink,
-    train_augmented,
-    train_balanced,
-    train_embedding,
-    train_encoder,
-    train_linear,
-    trained_in,
-)
+from ratchet.compress.compressor import Compressor, compressors
+from ratchet.contenders.base import Contender
+from ratchet.contenders.incumbent import defend, trained_in
+from ratchet.contenders.kind import Kind, Training
+from ratchet.contenders.linear import Majority
+from ratchet.contenders.refit import changed
+from ratchet.contenders.registry import changes, kind_of, kinds
+from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError, ExtraMissing
 from ratchet.models.checkpoints import ENGLISH_PACKAGE
 from ratchet.models.linear_defaults import default_specs
+from ratchet.plugins import chosen
 from ratchet.prepare.saved import load_dataset, load_parts
-from ratchet.recipe.sections import BalanceSpec, BlendSpec, Challenger, EdaSpec, EmbeddingSpec, EncoderSpec, LinearSpec
+from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, Section
+from ratchet.screen import Advance
 from ratchet.stages.contest import contest
 from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of
-from ratchet.stages.job import Job, Json, skip, train_once
+from ratchet.stages.job import Job, skip, train_once
+from ratchet.stages.names import Stage
 from ratchet.workspace.finished import key_of
 
 BEFORE = " (before)"
@@ -39,24 +39,22 @@ PLAIN = 0.25
 """Weight of a model that has to beat the most frequent label only: little of the level is enough for that."""
 
 
-def baseline(job: Job, rows: PartedRows, beside: Sequence[Challenger], *, later: int) -> None:
+def baseline(job: Job, rows: PartedRows, beside: Sequence[Section], *, later: int) -> None:
     """The first champion answers the most frequent label; TF-IDF with logistic regression must beat it.
 
     On a small table the other contenders that cost seconds stand ``beside`` it: all must beat the first champion, and the
     best of those that do takes the place.
     """
-    with job.stage("baseline") as skipped:
+    with job.stage(Stage.BASELINE) as skipped:
         family, seed = family_of(rows), job.recipe.seed
         key = key_of("majority", content(job, rows), seed)
-        train = partial(train_linear, rows=rows, name="majority", spec="majority", seed=seed)
+        train = _trained(job, rows, Majority(), Section(), name="majority", key=key)
         first = Contender.load(train_once(job, key, train, skipped))
         if job.ledger.champion(family) is None:
             job.ledger.root(family, first.ref, run=job.run, key=f"root:{family}")
         spec = job.recipe.baseline
-        name = spec.name or "tfidf-lr"
-        train = partial(train_linear, rows=rows, name=name, spec=spec, seed=seed)
-        entrants = [entered(job, name, key_of(name, content(job, rows), spec, seed), train)]
-        entrants += [entrant for other in beside if (entrant := _entrant(job, rows, other)) is not None]
+        spec = spec.model_copy(update={"name": spec.name or "tfidf-lr"})
+        entrants = [entrant for other in (spec, *beside) if (entrant := _entrant(job, rows, other)) is not None]
         contest(job, rows, entrants, skipped, later=later, weight=PLAIN, required=True)
 
 
@@ -65,7 +63,7 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
     before = job.ledger.champion_before(family_of(rows))
     if before is None:
         return
-    with job.stage("challengers") as skipped:
+    with job.stage(Stage.CHALLENGERS) as skipped:
         of = Contender.load(job.workspace.models / before.contender.key)
         name = f"{of.name.removesuffix(BEFORE)}{BEFORE}"
         trained, left_out = trained_in(of)
@@ -85,7 +83,7 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
             skip(job, name, reason)
 
 
-def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
+def challengers(job: Job, rows: PartedRows) -> tuple[Section, ...]:
     """What the recipe says, or what is known to be worth a try for this language and with what is installed."""
     if job.recipe.challengers is not None:
         return job.recipe.challengers
@@ -101,20 +99,13 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Challenger, ...]:
 
 def _pretrained(job: Job, rows: PartedRows) -> bool:
     """Whether the encoder that this run would train begins from a checkpoint, whose vectors can be used as they are."""
-    if _missing_extra() is not None:
-        return False
     source = job.recipe.train.source
-    return source != "scratch" and (
-        source != "auto" or (rows.language == "en" and find_spec(ENGLISH_PACKAGE) is not None)
-    )
+    if source == "scratch" or kinds()[EmbeddingSpec().kind].missing() is not None:
+        return False
+    return source != "auto" or (rows.language == "en" and find_spec(ENGLISH_PACKAGE) is not None)
 
 
-def _missing_extra() -> str | None:
-    """The first package of the extra ``train`` that is not installed."""
-    return next((package for package in ("torch", "transformers", "onnx") if find_spec(package) is None), None)
-
-
-def waves(plan: Sequence[Challenger], rows: PartedRows) -> tuple[list[Challenger], list[Challenger], list[Challenger]]:
+def waves(plan: Sequence[Section], rows: PartedRows) -> tuple[list[Section], list[Section], list[Section]]:
     """Those judged beside the baseline, those that stand for themselves, and those made from whoever wins among them.
 
     Between two such models a point of accuracy takes some 4,000 rows to prove (benchmarks/gate_power.py). On fewer rows those
@@ -122,69 +113,109 @@ def waves(plan: Sequence[Challenger], rows: PartedRows) -> tuple[list[Challenger
     are proven goes on.
     """
     few = len(rows.parts.compared) < TOGETHER
-    beside: list[Challenger] = [
-        spec for spec in plan if few and isinstance(spec, LinearSpec | BlendSpec | EmbeddingSpec)
-    ]
-    made: list[Challenger] = [spec for spec in plan if isinstance(spec, EdaSpec | BalanceSpec)]
+    made = [spec for spec in plan if _name(spec) in changes()]
+    known = kinds()
+    beside = [spec for spec in plan if few and spec not in made and known[_name(spec)].cheap]
     return beside, [spec for spec in plan if spec not in (*beside, *made)], made
 
 
-def challenge(job: Job, rows: PartedRows, specs: Sequence[Challenger], *, later: int = 0) -> None:
+def _name(spec: Section) -> str:
+    """The kind of a challenger."""
+    return str(getattr(spec, "kind", ""))
+
+
+def challenge(job: Job, rows: PartedRows, specs: Sequence[Section], *, later: int = 0) -> None:
     """Train challengers, then judge them together: the best of those that are proven better is the next champion."""
     if not specs:
         return
-    with job.stage("challengers") as skipped:
+    with job.stage(Stage.CHALLENGERS) as skipped:
         entrants = [entrant for spec in specs if (entrant := _entrant(job, rows, spec)) is not None]
         contest(job, rows, entrants, skipped, later=later)
 
 
-def _entrant(job: Job, rows: PartedRows, spec: Challenger) -> Entrant | None:
+def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
     """How a challenger is trained; ``None``, with the reason said, where it cannot be."""
-    name, seed, threads = spec.name or spec.kind, job.recipe.seed, job.recipe.threads
-    deep = isinstance(spec, EncoderSpec | EmbeddingSpec)
-    key = key_of("challenger", content(job, rows), spec, seed, threads if deep else 0)
-    if isinstance(spec, LinearSpec | BlendSpec):
-        return entered(job, name, key, partial(train_linear, rows=rows, name=name, spec=spec, seed=seed))
-    missing = _missing_extra()
-    if deep and missing is not None:
-        skip(job, name, str(ExtraMissing(missing, extra="train", why=f"The challenger {name!r}")))
+    name = str(getattr(spec, "name", "") or _name(spec))
+    if _name(spec) in changes():
+        return _made(job, rows, spec, name=name)
+    kind = chosen(_name(spec), kinds(), noun="The kind of a challenger")
+    missing = kind.missing()
+    if missing is not None:
+        skip(job, name, str(ExtraMissing(missing, extra=kind.extra, why=f"The challenger {name!r}")))
         return None
-    of, store = anchor(job, rows), job.workspace.models
-    if isinstance(spec, EdaSpec | BalanceSpec):
-        while "from_key" in of.card["facts"]:  # made from another one itself: what is made is made from the origin
-            of = Contender.load(store / str(of.card["facts"]["from_key"]))
-        if of.spec() is None:
-            skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
-            return None
-        key = key_of("challenger", content(job, rows), spec, seed, of.folder.name)
+    key = key_of("challenger", content(job, rows), spec, job.recipe.seed, job.recipe.threads if kind.threaded else 0)
+    train = _trained(job, rows, kind, spec, name=name, key=key)
+    return entered(job, name, key, train, folds=kind.folds_at_first(rows))
+
+
+def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | None:
+    """A challenger with the champion's own settings, trained on other rows."""
+    change, of, store = changes()[_name(spec)], anchor(job, rows), job.workspace.models
+    while "from_key" in of.facts:  # made from another one itself: what is made is made from the origin
+        of = Contender.load(store / str(of.facts["from_key"]))
+    if not of.learns:
+        skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
+        return None
+    kind, settings = kind_of(of)
+    if change.weights(spec) and not kind.weighted:
+        skip(job, name, f"It weights rows, which the kind {kind.name} of the champion {of.name!r} does not take.")
+        return None
+    key = key_of("challenger", content(job, rows), spec, job.recipe.seed, of.folder.name)
+    facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json")}
+
+    def train(folder: Path) -> None:
+        with job.screen.bar(name) as advance:
+            training = _training(job, rows, name=name, kind=change.name, key=key, advance=advance)
+            training = replace(training, folds=of.folds, facts=facts)
+            kind.train(folder, settings, changed(facts, training))
+
+    return entered(job, name, key, train)
+
+
+def _training(job: Job, rows: PartedRows, *, name: str, kind: str, key: str, advance: Advance) -> Training:
+    return Training(
+        rows=rows,
+        name=name,
+        kind=kind,
+        key=key,
+        seed=job.recipe.seed,
+        threads=job.recipe.threads,
+        store=job.workspace.models,
+        advance=advance,
+    )
+
+
+def _trained(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section, *, name: str, key: str) -> Callable[..., None]:
+    """Fills the folder of a contender."""
 
     def train(folder: Path, folds: Sequence[int] = (), seeds: int = 1) -> None:
         with job.screen.bar(name) as advance:
-            common: Json = {"name": name, "threads": threads, "store": store, "advance": advance}
-            if isinstance(spec, EncoderSpec):
-                train_encoder(folder, rows, spec=spec, seed=seed, key=key, folds=folds, seeds=seeds, **common)
-            elif isinstance(spec, EmbeddingSpec):
-                train_embedding(folder, rows, spec=spec, **common)
-            elif isinstance(spec, BalanceSpec):
-                train_balanced(folder, rows, spec=spec, of=of, seed=seed, key=key, **common)
-            elif isinstance(spec, EdaSpec):
-                train_augmented(folder, rows, spec=spec, of=of, seed=seed, key=key, **common)
+            training = _training(job, rows, name=name, kind=kind.name, key=key, advance=advance)
+            kind.train(folder, spec, replace(training, folds=tuple(folds), seeds=seeds))
 
-    if isinstance(spec, EncoderSpec):
-        return entered(job, name, key, train, folds=folds_at_first(rows))
-    return entered(job, name, key, train)
+    return train
 
 
 def compress(job: Job, rows: PartedRows) -> None:
     """Smaller forms of the champion: one is promoted when it is not worse by the margin, and smaller."""
-    with job.stage("compress") as skipped:
+    with job.stage(Stage.COMPRESS) as skipped:
         methods = job.recipe.compress.methods
         for number, method in enumerate(methods):
-            of = champion(job, rows)
-            if of.spec() is None or of.ref.kind == method:
+            of, compressor = champion(job, rows), chosen(method, compressors(), noun="A method of compress")
+            if not of.learns or of.ref.kind == method or of.runtime not in compressor.runtimes:
                 skipped.append(True)
                 continue
             key, name = key_of("compress", method, of.folder.name, job.code), f"{of.name}-{method}"
-            train = partial(shrink, rows=rows, name=name, of=of, threads=job.recipe.threads, store=job.workspace.models)
+            train = partial(_compressed, job=job, rows=rows, compressor=compressor, of=of, name=name, key=key)
             entrants = [entered(job, name, key, train)]
             contest(job, rows, entrants, skipped, later=len(methods) - number - 1, copies=True)
+
+
+def _compressed(
+    folder: Path, *, job: Job, rows: PartedRows, compressor: Compressor, of: Contender, name: str, key: str
+) -> None:
+    kind, _ = kind_of(of)
+    with job.screen.bar(name) as advance:
+        training = _training(job, rows, name=name, kind=compressor.name, key=key, advance=advance)
+        facts = {"of": of.name, "of_key": of.folder.name}
+        kind.compress(folder, compressor, of, replace(training, facts=facts))

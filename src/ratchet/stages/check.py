@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from ratchet.checks import run_checks
+from ratchet.checks import Health, run_checks
+from ratchet.checks.context import counted
+from ratchet.checks.finding import SEVERITIES
 from ratchet.checks.label_noise import write_queue
-from ratchet.stages.job import Job, Json
+from ratchet.checks.random_split import NaiveSplit
+from ratchet.gate.metrics import Score
+from ratchet.stages.job import Job
+from ratchet.stages.names import Stage
 from ratchet.stages.read import Source
-from ratchet.summary import health_lines
 from ratchet.workspace.finished import finished, key_of, load_json, save_json
 
 
-def check(job: Job, source: Source) -> Json:
+def check(job: Job, source: Source) -> Health:
     """Look at the table: what would make a model trained on it, or its score, lie?"""
     recipe = job.recipe
-    with job.stage("check") as skipped:
+    with job.stage(Stage.CHECK) as skipped:
         key = key_of("check", source.key, recipe.check, recipe.split, recipe.baseline, recipe.seed, job.code)
         folder = job.workspace.data / f"check-{key}"
 
@@ -32,9 +37,42 @@ def check(job: Job, source: Source) -> Json:
                 write_queue(found.suspects, target / "review.csv")
 
         skipped.append(finished(folder, build, final=True))
-        health: Json = load_json(folder / "health.json")
-    for line in health_lines(health):
+        health = Health.from_dict(load_json(folder / "health.json"))
+    for line in _lines(health):
         job.screen.say("check", line)
     if (folder / "review.csv").is_file():
         job.screen.say("check", f"labels to look at again, the most doubtful first: {folder / 'review.csv'}")
     return health
+
+
+def _lines(health: Health) -> Iterator[str]:
+    """The check for people: the table, what a random split would have claimed, and what must be mended."""
+    facts = health.facts
+    yield (
+        f"{facts.rows:,} rows, {facts.unique_rows:,} different texts, "
+        f"{counted(facts.conflicting_texts, 'text')} with two labels or more; {counted(facts.labels, 'label')}; "
+        f"{facts.language}"
+    )
+    if facts.naive is not None:
+        yield from _claims(facts.naive)
+    for severity in SEVERITIES:
+        ids = [finding.id for finding in health.findings if finding.severity == severity]
+        many = f"{len(ids)} would make a model or its score lie" if severity == "error" else counted(len(ids), severity)
+        if ids:
+            yield f"{many}: {', '.join(dict.fromkeys(ids))}"
+
+
+def _claims(naive: NaiveSplit) -> Iterator[str]:
+    """What a random split would have claimed, and what is true."""
+    if naive.test_rows:
+        yield f"a random split puts a copy of {naive.leaked_share:.1%} of its test rows into its train rows"
+    if naive.naive and naive.honest:
+        yield f"it would promise {_figures(naive.naive)}; without leaks: {_figures(naive.honest)}"
+        if naive.leaked and naive.clean:
+            yield f"(rows with a copy in train {_figures(naive.leaked)}, clean rows {_figures(naive.clean)})"
+    if naive.ordered:
+        yield f"on the latest fifth of the texts, by a fit on the earlier ones: {_figures(naive.ordered)}"
+
+
+def _figures(score: Score) -> str:
+    return f"{score.value:.1%} [{score.low:.1%}, {score.high:.1%}]"

@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Sequence
 from typing import Literal
 
-from ratchet.contenders import CARD, Contender, PartedRows
+from ratchet.contenders.base import CARD, Contender
+from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError, WorkspaceError
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.verdict import Claim, judge
@@ -60,7 +61,7 @@ def contest(
             Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin) for m in gate.metrics
         ]
         paid = job.ledger.family(family, alpha=gate.alpha, account=account)
-        own = weight if root.spec() is None else 1.0
+        own = 1.0 if root.learns else weight
         level = paid.share(own * len(trained), later=later)
         spend, paid_for = dict.fromkeys(trained, 1.0), dict.fromkeys(trained, 1.0)
         for entrant in new:

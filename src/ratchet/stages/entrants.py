@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ratchet.contenders import Contender, PartedRows
+from ratchet.contenders.base import Contender
+from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family
 from ratchet.stages.job import Job, train_once
 from ratchet.workspace.finished import key_of

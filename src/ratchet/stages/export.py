@@ -4,66 +4,34 @@ from __future__ import annotations
 
 import platform
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ratchet.bundle.bundle import Bundle, write_bundle
-from ratchet.bundle.predict import parity, require_parity
-from ratchet.contenders import MODEL, Contender, PartedRows, refit
+from ratchet.bundle.predict import Parity, Recorded, parity, require_parity
+from ratchet.contenders.base import MODEL, Contender
+from ratchet.contenders.kind import Training
+from ratchet.contenders.refit import refit
+from ratchet.contenders.rows import PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.metrics import score
 from ratchet.recipe.recipe import dump_recipe
-from ratchet.stages.entrants import champion
+from ratchet.stages.entrants import champion, family_of
 from ratchet.stages.job import Job
-from ratchet.stages.sealed_test import challenges
-from ratchet.summary import Recorded
+from ratchet.stages.names import Stage
 from ratchet.workspace.finished import key_of
 
 
 def export(job: Job, rows: PartedRows) -> Bundle:
     """Train the champion once more on all dev rows, write it as a bundle, and refuse it unless it predicts as it did."""
-    with job.stage("export") as skipped:
+    with job.stage(Stage.EXPORT) as skipped:
         best = champion(job, rows)
         served, reason = _served(job, rows, best)
         key = key_of("bundle", served.folder.name, job.recipe.export, job.code)
         target = job.workspace.bundles / f"{best.name}-{key[:8]}"
         skipped.append(target.is_dir())
         if not target.is_dir():
-            shared, probability = served.predictions(rows, rows.parts.valid)
-            if not len(shared):
-                raise WorkspaceError(
-                    f"{served.folder} must hold predictions of valid rows but has none to compare the export with.",
-                    next_step=f"Remove {served.folder} and run again.",
-                )
-            texts = rows.texts(shared)
-            trained = Recorded(labels=rows.labels, probability=probability)
-            found = parity(trained, served.model(threads=job.recipe.threads), texts)
-            require_parity(found, config=job.recipe.export)
-            judged = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()
-            write_bundle(
-                target,
-                model_folder=served.folder / MODEL,
-                name=best.name,
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
-                kind=best.runtime,
-                labels=rows.labels,
-                language=rows.language,
-                text_column=job.recipe.data.text,
-                fixes=job.recipe.prepare.text,
-                model={
-                    "kind": best.ref.kind,
-                    "bytes": served.ref.bytes,
-                    "judged": best.folder.name,
-                    "served": served.folder.name,
-                    "refit_rows": served.card["facts"].get("refit"),
-                    "parity_max_difference": found.max_difference,
-                    "parity_disagreements": found.disagreements,
-                    "parity_rows": found.n,
-                },
-                data_version=rows.parts.hash,
-                recipe=dump_recipe(job.recipe),
-                verdicts=[challenge.verdict.to_dict() for challenge in challenges(job, rows)],
-                scores={"valid": judged, "about": "the model that was judged, on rows it had not seen"},
-                environment={"python": platform.python_version(), "platform": platform.platform()},
-            )
+            found = _proven(job, rows, served)
+            _write(job, rows, best, served, found, target=target)
             job.ledger.note("exported", {"run": job.run, "bundle": target.name, "champion": best.name})
         bundle = Bundle.open(target)
     facts = bundle.manifest.model
@@ -82,7 +50,65 @@ def _served(job: Job, rows: PartedRows, best: Contender) -> tuple[Contender, str
     if not job.recipe.export.refit:
         return best, "as it was judged (export.refit is false)"
     with job.screen.bar("refit") as advance:
-        whole, reason = refit(
-            best, rows, seed=job.recipe.seed, threads=job.recipe.threads, store=job.workspace.models, advance=advance
+        training = Training(
+            rows=rows,
+            name=best.name,
+            kind=best.ref.kind,
+            key=best.folder.name,
+            seed=job.recipe.seed,
+            threads=job.recipe.threads,
+            store=job.workspace.models,
+            advance=advance,
         )
+        whole, reason = refit(best, training)
     return (best, f"as it was judged. {reason}") if whole is None else (whole, "")
+
+
+def _proven(job: Job, rows: PartedRows, served: Contender) -> Parity:
+    """How the model as it will be served predicts the valid rows, beside what was recorded when it was trained.
+
+    Raises:
+        BundleError: it predicts otherwise.
+        WorkspaceError: nothing was recorded.
+    """
+    shared, probability = served.predictions(rows, rows.parts.valid)
+    if not len(shared):
+        raise WorkspaceError(
+            f"{served.folder} must hold predictions of valid rows but has none to compare the export with.",
+            next_step=f"Remove {served.folder} and run again.",
+        )
+    trained = Recorded(labels=rows.labels, probability=probability)
+    found = parity(trained, served.model(threads=job.recipe.threads), rows.texts(shared))
+    require_parity(found, config=job.recipe.export)
+    return found
+
+
+def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found: Parity, *, target: Path) -> None:
+    """Write the bundle of ``best``, with the model of ``served``."""
+    judged = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()
+    write_bundle(
+        target,
+        model_folder=served.folder / MODEL,
+        name=best.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        kind=best.runtime,
+        labels=rows.labels,
+        language=rows.language,
+        text_column=job.recipe.data.text,
+        fixes=job.recipe.prepare.text,
+        model={
+            "kind": best.ref.kind,
+            "bytes": served.ref.bytes,
+            "judged": best.folder.name,
+            "served": served.folder.name,
+            "refit_rows": served.card["facts"].get("refit"),
+            "parity_max_difference": found.max_difference,
+            "parity_disagreements": found.disagreements,
+            "parity_rows": found.n,
+        },
+        data_version=rows.parts.hash,
+        recipe=dump_recipe(job.recipe),
+        verdicts=[challenge.verdict.to_dict() for challenge in job.ledger.challenges(family_of(rows))],
+        scores={"valid": judged, "about": "the model that was judged, on rows it had not seen"},
+        environment={"python": platform.python_version(), "platform": platform.platform()},
+    )

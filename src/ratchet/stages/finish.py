@@ -3,87 +3,141 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.contenders import Contender, PartedRows, latency
-from ratchet.stages.entrants import anchor, champion, family_of
-from ratchet.stages.job import Job, Json
-from ratchet.stages.sealed_test import challenges
-from ratchet.summary import Standing, bet_lines, summarise, write_report
+from ratchet.checks import Health
+from ratchet.contenders.base import Contender
+from ratchet.contenders.latency import latency
+from ratchet.contenders.rows import PartedRows
+from ratchet.gate.ledger import Challenge
+from ratchet.gate.metrics import Score, score
+from ratchet.report import content, save
+from ratchet.report.ended import Ended, Opened, Timed, Tried
+from ratchet.report.run_report import report_of
+from ratchet.report.summary import Json, summary
+from ratchet.stages.entrants import champion, family_of
+from ratchet.stages.job import Job
+from ratchet.stages.names import SECTIONS, Stage
+from ratchet.stages.standing import best_bet, gate_state
 from ratchet.workspace.finished import load_json
 from ratchet.workspace.workspace import write_atomic
+
+TIMED = 40
+"""Texts on which the latency of a form is measured."""
 
 
 def finish(
     job: Job,
     *,
-    health: Json,
-    rows: PartedRows | None,
+    health: Health,
+    rows: PartedRows | None = None,
     bundle: Bundle | None = None,
-    test: Mapping[str, Any] | None = None,
+    test: Opened | None = None,
 ) -> Json:
     """Write the summary and the report, and close the run in the ledger."""
-    contenders: list[Contender] = []
-    forms: list[tuple[Contender, np.ndarray[Any, Any]]] = []
-    judged = () if rows is None else challenges(job, rows)
-    if rows is not None and bundle is not None:
-        with job.stage("report") as skipped:
-            skipped.append(False)
-            root = job.ledger.find(f"root:{family_of(rows)}")
-            keys = [] if root is None else [root.body["contender"]["key"]]
-            keys += [challenge.challenger.key for challenge in judged]
-            contenders = [Contender.load(job.workspace.models / key) for key in dict.fromkeys(keys)]
-            forms = _forms(job, rows, contenders)
-    summary = summarise(
-        run=job.run,
-        recipe=job.recipe,
-        data=load_json(job.folder / "environment.json", keys={"data": dict})["data"],
-        health=health,
-        rows=rows,
-        contenders=contenders,
-        judged=judged,
-        champion=None if rows is None or not judged else champion(job, rows).name,
-        standing=None if rows is None or not judged else standing_of(job, rows),
-        bundle=bundle,
-        test=test,
-        stages=job.stages,
-        ledger=job.ledger.records()[-1],
-        forms=forms,
-    )
-    write_report(job.folder, summary=summary, rows=rows, health=health, contenders=contenders, test=test, bundle=bundle)
-    write_atomic(job.folder / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1).encode())
-    job.ledger.note("run-finished", {"run": job.run, "champion": summary["champion"], "seconds": summary["seconds"]})
-    for line in bet_lines(summary):
-        job.screen.say("best bet", line)
+    ended = _ended(job, health=health, rows=rows, bundle=bundle, test=test)
+    report, figures = report_of(ended), summary(ended)
+    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
+    write_atomic(job.folder / "report.json", text.encode("utf-8", "surrogatepass"))
+    save(report, path=job.folder / "report.html")
+    write_atomic(job.folder / "summary.json", json.dumps(figures, ensure_ascii=False, indent=1).encode())
+    job.ledger.note("run-finished", {"run": job.run, "champion": figures["champion"], "seconds": figures["seconds"]})
+    if ended.tried is not None and ended.tried.best_bet is not None:
+        job.screen.say("best bet", ended.tried.best_bet.line)
     job.screen.say("report", str(job.folder / "report.html"))
     if bundle is not None:
         job.screen.say("serve", f"ratchet serve {bundle.path}")
-    return summary
+    return figures
 
 
-def standing_of(job: Job, rows: PartedRows) -> Standing:
-    """Where the gate stands on these rows: who must be beaten, and what is left of the error level and of the margin."""
-    family, gate = family_of(rows), job.recipe.gate
-    return Standing(
-        anchor=anchor(job, rows),
-        champion=champion(job, rows),
-        left=job.ledger.family(family, alpha=gate.alpha).left,
-        copies_left=job.ledger.family(family, alpha=gate.alpha, account="copies").left,
-        margin=gate.margin,
+def _ended(job: Job, *, health: Health, rows: PartedRows | None, bundle: Bundle | None, test: Opened | None) -> Ended:
+    """The run as its stages leave it."""
+    judged = () if rows is None else job.ledger.challenges(family_of(rows))
+    data = load_json(job.folder / "environment.json", keys={"data": dict})["data"]
+    tried = _tried(job, rows, judged, bundle) if rows is not None and judged and Stage.BASELINE in job.stages else None
+    return Ended(
+        run=job.run,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        recipe=job.recipe,
+        folder=job.folder,
+        version=data["version"],
+        tags=tuple(data["tags"]),
+        health=health,
+        ledger=job.ledger.records()[-1],
+        stages=tuple(
+            content.Stage(name=name.value, seconds=round(seconds, 2), status=status)
+            for name, (seconds, status) in job.stages.items()
+        ),
+        not_run=_not_run(job),
+        rows=rows,
+        judged=judged,
+        champion=champion(job, rows) if rows is not None and judged else None,
+        gate=gate_state(job, rows, judged) if rows is not None and judged else None,
+        tried=tried,
+        bundle=bundle,
+        test=test,
     )
 
 
-def _forms(job: Job, rows: PartedRows, contenders: list[Contender]) -> list[tuple[Contender, np.ndarray[Any, Any]]]:
-    """The compressed contenders beside what they were made from, with their latencies in interleaved rounds."""
+def _tried(job: Job, rows: PartedRows, judged: Sequence[Challenge], bundle: Bundle | None) -> Tried:
+    """The contenders with their scores; forms are timed when the run came to a bundle."""
+    with job.stage(Stage.REPORT) as skipped:
+        skipped.append(False)
+        contenders = _contenders(job, rows, judged)
+        start = score(contenders[0].evidence(rows), judged[0].verdict.findings[0].metric)
+        return Tried(
+            contenders=contenders,
+            start=start,
+            honest=_honest(job, rows, contenders),
+            reached=score(champion(job, rows).evidence(rows), job.recipe.gate.metrics[0]),
+            best_bet=best_bet(job, rows, contenders),
+            forms=() if bundle is None else _forms(job, rows, contenders, metric=start.metric),
+        )
+
+
+def _contenders(job: Job, rows: PartedRows, judged: Sequence[Challenge]) -> tuple[Contender, ...]:
+    """The first champion, then all that were judged."""
+    root = job.ledger.find(f"root:{family_of(rows)}")
+    keys = [] if root is None else [root.body["contender"]["key"]]
+    keys += [challenge.challenger.key for challenge in judged]
+    return tuple(Contender.load(job.workspace.models / key) for key in dict.fromkeys(keys))
+
+
+def _honest(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> Score | None:
+    """The score of the recipe's baseline on the rows of the verdicts."""
+    name = job.recipe.baseline.name or "tfidf-lr"
+    found = [contender for contender in contenders if contender.name == name]
+    return score(found[-1].evidence(rows), job.recipe.gate.metrics[0]) if found else None
+
+
+def _forms(job: Job, rows: PartedRows, contenders: Sequence[Contender], *, metric: str) -> tuple[Timed, ...]:
+    """The last compressed contender beside what it was made from, with their latencies in interleaved rounds."""
     small = [contender for contender in contenders if contender.ref.kind == "int8"]
     if not small:
-        return []
-    of = next((c for c in contenders if c.name == small[-1].card["facts"]["of"]), None)
-    pair = [contender for contender in (of, small[-1]) if contender is not None]
-    texts = rows.texts(rows.parts.valid[:40])
-    models = [contender.model(threads=job.recipe.threads) for contender in pair]
-    return list(zip(pair, latency(models, texts), strict=True))
+        return ()
+    of = [contender for contender in contenders if contender.name == small[-1].card["facts"]["of"]][:1]
+    pair = [*of, small[-1]]
+    texts = rows.texts(rows.parts.valid[:TIMED])
+    seconds = latency([contender.model(threads=job.recipe.threads) for contender in pair], texts)
+    return tuple(
+        Timed(
+            contender=contender,
+            score=score(contender.evidence(rows), metric),
+            p50_ms=round(float(np.median(times)) * 1000, 3),
+            p95_ms=round(float(np.quantile(times, 0.95)) * 1000, 3),
+        )
+        for contender, times in zip(pair, seconds, strict=True)
+    )
+
+
+def _not_run(job: Job) -> dict[str, str]:
+    """Why a section of the report is empty."""
+    return {
+        section: f"The run ended before the stage {stage.value!r}."
+        for section, stage in SECTIONS.items()
+        if stage not in job.stages
+    }

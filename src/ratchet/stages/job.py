@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from ratchet.gate.ledger import Ledger
 from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
+from ratchet.stages.names import Stage
 from ratchet.workspace.finished import finished
 from ratchet.workspace.workspace import Workspace
 
@@ -28,7 +29,7 @@ class Job:
     run: str
     screen: Screen
     code: str
-    stages: dict[str, tuple[float, str]] = field(default_factory=dict)
+    stages: dict[Stage, tuple[float, str]] = field(default_factory=dict)
     """Seconds and state of each stage, in order, for the summary."""
 
     @property
@@ -37,7 +38,7 @@ class Job:
         return self.workspace.runs / self.run
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[list[bool]]:
+    def stage(self, name: Stage) -> Iterator[list[bool]]:
         """Time a stage; it appends to the list whether each of its steps was skipped."""
         begun, skipped = time.perf_counter(), list[bool]()
         yield skipped
@@ -52,7 +53,7 @@ def skip(job: Job, name: str, reason: str) -> None:
     job.screen.say("challenge", f"{name}: skipped. {reason}")
 
 
-def train_once(job: Job, key: str, train: Any, skipped: list[bool]) -> Path:
+def train_once(job: Job, key: str, train: Callable[[Path], None], skipped: list[bool]) -> Path:
     """The folder of the contender with this key, trained unless it is there."""
     folder = job.workspace.models / key
     skipped.append(finished(folder, train))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks import Context
 from ratchet.checks.text import check as find_in_texts
-from ratchet.contenders import FACTS, PartedRows
+from ratchet.contenders.rows import FACTS, PartedRows
 from ratchet.prepare.changes import reasons
 from ratchet.prepare.clean import prepare as clean
 from ratchet.prepare.fixes import fix
@@ -25,8 +25,8 @@ from ratchet.prepare.split import split
 from ratchet.prepare.split_by_time import split_by_time
 from ratchet.recipe.sections import Recipe
 from ratchet.stages.job import Job, Json
+from ratchet.stages.names import Stage
 from ratchet.stages.read import Source
-from ratchet.summary import changed_lines
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.tables.sources import source_bytes_hash
 from ratchet.text.columns import Rows
@@ -37,7 +37,7 @@ from ratchet.workspace.finished import finished, key_of, load_json, save_array, 
 def prepare(job: Job, source: Source) -> PartedRows:
     """Take out what would mislead, then divide without leaks and seal the test part."""
     recipe = job.recipe
-    with job.stage("prepare") as skipped:
+    with job.stage(Stage.PREPARE) as skipped:
         near = {"ngram": recipe.check.near_ngram, "threshold": recipe.check.near_threshold}
         fixes = recipe.prepare.model_dump(mode="json", exclude={"review"})
         review = source_bytes_hash(Path(recipe.prepare.review)) if recipe.prepare.review else ""
@@ -46,7 +46,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
         facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder)
     parts = rows.parts
-    for line in changed_lines(facts):
+    for line in _changes(facts):
         job.screen.say("prepare", line)
     if facts["changed"]:
         job.screen.say("prepare", f"what they were: {changes_path(folder / 'quarantine.csv')}")
@@ -59,6 +59,16 @@ def prepare(job: Job, source: Source) -> PartedRows:
     for note in parts.notes:
         job.screen.say("prepare", note)
     return rows
+
+
+def _changes(facts: Json) -> Iterator[str]:
+    """What was changed, for people: texts and labels with their reasons, out of all rows that were read."""
+    texts = {reason: count for reason, count in facts["changed"].items() if reason.startswith("text.")}
+    labels = {reason: count for reason, count in facts["changed"].items() if reason not in texts}
+    for noun, rows, counts in (("text", facts["changed_texts"], texts), ("label", sum(labels.values()), labels)):
+        if rows:
+            listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+            yield f"{rows:,} {noun if rows == 1 else noun + 's'} changed ({rows / facts['read']:.1%}: {listed})"
 
 
 def _crossing(counts: Mapping[str, int], *, tests: int) -> str:

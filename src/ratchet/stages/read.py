@@ -13,12 +13,12 @@ from ratchet.prepare.labels import require_trainable
 from ratchet.prepare.review import Answers, read_answers
 from ratchet.prepare.split_by_time import times
 from ratchet.recipe.recipe import dump_recipe
-from ratchet.stages.job import Job, Json
-from ratchet.summary import told
+from ratchet.stages.job import Job
+from ratchet.stages.names import Stage
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.read import RawTable, read_dataset, require_apart
 from ratchet.tables.sources import source_bytes_hash
-from ratchet.versions.log import is_local, record_inputs
+from ratchet.versions.log import Version, is_local, record_inputs, version_label
 from ratchet.workspace.environment import environment
 from ratchet.workspace.finished import key_of
 from ratchet.workspace.workspace import write_atomic
@@ -41,7 +41,7 @@ def read(job: Job) -> Source:
     config, base = job.recipe.data, Path.cwd()
     if not config.files:
         raise DataError("data.files must name at least one table but is empty.", next_step="Add it to the recipe.")
-    with job.stage("read") as skipped:
+    with job.stage(Stage.READ) as skipped:
         files, test_files = [Path(name) for name in config.files], [Path(name) for name in config.test_files]
 
         def each(raw: RawTable) -> None:
@@ -90,14 +90,20 @@ def start(job: Job, source: Source) -> None:
     job.folder.mkdir(parents=True)
     seeds = {"run": job.recipe.seed}
     write_atomic(job.folder / "recipe.yaml", dump_recipe(job.recipe).encode())
-    data = version_of(job, source)
+    version = version_of(job, source)
+    known, tags = (None, ()) if version is None else (version.id, version.tags)
+    data = {
+        "version": known,
+        "tags": list(tags),
+        "sources": {str(path): sha256 for path, sha256 in source.hashes.items()},
+    }
     record = environment(seeds=seeds, folder=Path.cwd()) | {"data": data}
     write_atomic(job.folder / "environment.json", json.dumps(record, indent=1).encode())
-    body = {"run": job.run, "name": job.recipe.name, "data": source.key, "version": data["version"], "code": job.code}
+    body = {"run": job.run, "name": job.recipe.name, "data": source.key, "version": known, "code": job.code}
     job.ledger.note("run-started", body)
     job.screen.say("run", f"{job.run}  {job.recipe.name}  (workspace {job.workspace.root})")
-    if data["version"] is not None:
-        job.screen.say("run", f"data version {told(data)}")
+    if version is not None:
+        job.screen.say("run", f"data version {version_label(known, tags)}")
 
 
 def _unknown_runs(job: Job) -> list[str]:
@@ -111,7 +117,7 @@ def _unknown_runs(job: Job) -> list[str]:
     return [name for name in found if name not in known and name > told_of]
 
 
-def version_of(job: Job, source: Source) -> Json:
+def version_of(job: Job, source: Source) -> Version | None:
     """The version of the data that this run reads, recorded unless it is the newest one already.
 
     Raises:
@@ -130,8 +136,4 @@ def version_of(job: Job, source: Source) -> Json:
     for path, known in source.hashes.items():
         if is_local(path) and source_bytes_hash(path) != known:
             raise DataError(f"{path} must stay as it is during a run but was changed.", next_step="Run again.")
-    return {
-        "version": None if version is None else version.id,
-        "tags": [] if version is None else [*version.tags],
-        "sources": {str(path): sha256 for path, sha256 in source.hashes.items()},
-    }
+    return version

@@ -1,4 +1,4 @@
-"""Logistic regression on the vectors of a frozen encoder: each text's vector is computed once, and served as one graph."""
+"""The vectors of a frozen encoder, each computed once; with a head behind it, it is served as one graph."""
 
 from __future__ import annotations
 
@@ -13,34 +13,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.errors import DataError, RatchetError
-from ratchet.models.batching import by_length, padded
 from ratchet.models.checkpoints import Pooling, Source, locate
 from ratchet.models.encoder import build_embedder
-from ratchet.models.onnx_model import GRAPH, META, OUTPUT, TOKENIZER, OnnxModel, read_part, run
+from ratchet.models.onnx_model import GRAPH, META, OUTPUT, TOKENIZER, OnnxModel, read_part
 from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.export import export_onnx, write_description
+from ratchet.train.heads import Head, fit_head, load_heads, save_heads
 from ratchet.workspace.workspace import atomic_folder
 
+__all__ = ["Embedder", "Head", "attach_head", "embedder", "fit_head", "load_heads", "save_heads"]
+
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 VECTORS = "vectors"
-BATCH_TOKENS = 2_048
 BLOCK = 4_096
 """Texts whose vectors are written together, so that a killed run keeps them."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Head:
-    """A linear layer from vectors to logits: weights (k, width) and bias (k,)."""
-
-    weight: Floats
-    bias: Floats
-
-    def logits(self, vectors: Floats) -> Floats:
-        """(n, k) logits of (n, width) vectors."""
-        found: Floats = vectors @ self.weight.T + self.bias
-        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,12 +82,7 @@ class Embedder:
 
 def _run(model: OnnxModel, texts: Sequence[str]) -> Floats:
     """The graph's plain output; the other texts of a call move it by rounding only, and not at all in int8."""
-    ids = model.tokens.encode(texts)
-    found = np.zeros((len(ids), len(model.labels)), np.float32)
-    lengths = np.array([len(row) for row in ids], dtype=np.int64)
-    for rows in by_length(lengths, budget=1 if model.one_by_one else BATCH_TOKENS):
-        found[rows] = run(model.session, *padded(ids, rows, pad_id=model.tokens.pad_id))
-    return found
+    return model.logits(texts)
 
 
 def embedder(spec: EmbeddingSpec, *, language: str, cache: Path, threads: int = 0) -> Embedder:
@@ -146,44 +127,6 @@ def _key(source: Source, *facts: object) -> str:
     return digest.hexdigest()[:20]
 
 
-def fit_head(
-    vectors: Floats, targets: Ints, *, labels: int, C: float, weights: npt.NDArray[np.float64] | None = None
-) -> tuple[Head, bool]:
-    """Logistic regression by L-BFGS, and whether it converged; a label without a row is never the answer.
-
-    Args:
-        vectors: (n, width).
-        targets: (n,) columns of the labels.
-        labels: k.
-        C: inverse strength of the penalty.
-        weights: (n,) of the rows.
-
-    Raises:
-        DataError: all rows have one label.
-    """
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    present = np.unique(targets)
-    if len(present) < 2:
-        raise DataError(f"The rows must be of at least 2 classes but got {len(present)}.")
-    model: Any = LogisticRegression(C=C, max_iter=1_000)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        model.fit(vectors.astype(np.float64), targets, sample_weight=weights)
-    weight = np.zeros((labels, vectors.shape[1]))
-    bias = np.full(labels, -1e4)
-    if len(present) == 2:
-        weight[present], bias[present] = np.stack([-model.coef_[0], model.coef_[0]]) / 2, 0.0
-        bias[present] = np.array([-1, 1]) * model.intercept_[0] / 2
-    else:
-        weight[present], bias[present] = model.coef_, model.intercept_
-    head = Head(weight=weight.astype(np.float32), bias=bias.astype(np.float32))
-    return head, not any(issubclass(found.category, ConvergenceWarning) for found in caught)
-
-
 def attach_head(source: Path, target: Path, head: Head, *, labels: Sequence[str], facts: dict[str, Any]) -> None:
     """Write a classifier: the encoder's graph with the head behind it, in one file.
 
@@ -214,27 +157,5 @@ def attach_head(source: Path, target: Path, head: Head, *, labels: Sequence[str]
     with atomic_folder(target) as folder:
         (folder / GRAPH).write_bytes(model.SerializeToString())
         shutil.copyfile(source / TOKENIZER, folder / TOKENIZER)
-        write_description(folder, labels=labels, meta={**meta, **facts})
-
-
-def save_heads(path: Path, heads: Sequence[Head]) -> None:
-    """Write the heads of all folds."""
-    weights, biases = np.stack([head.weight for head in heads]), np.stack([head.bias for head in heads])
-    with path.open("wb") as file:
-        np.savez(file, weight=weights, bias=biases)
-
-
-def load_heads(path: Path) -> list[Head]:
-    """Read what `save_heads` wrote.
-
-    Raises:
-        RatchetError: it is missing or damaged.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            pairs = zip(found["weight"], found["bias"], strict=True)
-            return [Head(weight=weight, bias=bias) for weight, bias in pairs]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise RatchetError(
-            f"{path} must hold the heads of an embedding but: {error}.", next_step="Run again."
-        ) from error
+        write_description(folder, labels=labels, meta={**meta, **facts, **head.answering.meta()})
+        head.answering.write(folder)

@@ -27,6 +27,8 @@ from ratchet.workspace.workspace import Workspace
 
 Part = Literal["rows", "test"]
 VERSION, TAG = "data-version", "data-tag"
+SHORT = 12
+"""Digits of an id that people are shown."""
 LATEST = "latest"
 _ID, _LEAST = 20, 4
 _TAG = re.compile(r"\w[\w.-]{0,59}")
@@ -83,6 +85,11 @@ class Version:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)
+
+
+def version_label(version: str | None, tags: Sequence[str]) -> str:
+    """A version for people: "15f3f25fa6e3 [raw]"; empty where there is none."""
+    return "" if version is None else " ".join([version[:SHORT], *(f"[{tag}]" for tag in tags)])
 
 
 def record(

@@ -1,0 +1,186 @@
+"""A kind of contender: how it is trained out of fold, trained again on all rows, and made smaller."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from ratchet.compress.compressor import Compressor
+from ratchet.contenders.base import FOLDS, MODEL, Contender, Identity, Trained, write_contender
+from ratchet.contenders.material import Material, RowChange, held, judged_folds, plain, summed
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.models.model import Model
+from ratchet.models.runtimes import load_model_folder
+from ratchet.recipe.sections import Section
+from ratchet.screen import Advance
+from ratchet.workspace.workspace import writing
+
+S = TypeVar("S", bound=Section)
+NONE: Ints = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Training:
+    """What a contender is trained with, beside the settings of its model."""
+
+    rows: PartedRows
+    name: str
+    kind: str
+    """As the ledger and the report name it: the kind of its model, or of the row change that made it."""
+    key: str
+    """Names what is kept of it outside its folder: trained folds, checkpoints."""
+    seed: int
+    threads: int
+    store: Path
+    """Folder of all contenders."""
+    advance: Advance
+    change: RowChange = plain
+    folds: tuple[int, ...] = ()
+    """The folds to train, for a kind whose folds can be bought; empty: all."""
+    seeds: int = 1
+    """How often all folds are trained, each time with another seed."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """For the card: what it was made from."""
+
+
+class Kind(ABC, Generic[S]):
+    """One kind of contender: what it is and needs, and how it is trained. `FoldKind` is the short way to write one.
+
+    Register an instance in `contenders.registry.KINDS`, or in the entry point group ``ratchet.contenders``.
+    """
+
+    name: ClassVar[str]
+    """The ``kind`` of a challenger in the recipe."""
+    spec: ClassVar[type[Section]]
+    """Its section in the recipe."""
+    runtime: ClassVar[str]
+    """What its models run on; see `models.runtimes`."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """What must be installed to train it."""
+    extra: ClassVar[str] = "train"
+    """The extra that installs them."""
+    cheap: ClassVar[bool] = True
+    """It is trained in seconds: on a small table it is judged together with the baseline."""
+    chance: ClassVar[bool] = False
+    """Training draws numbers at random, so that another seed gives another model."""
+    threaded: ClassVar[bool] = False
+    """The number of threads may change a rounding, so that it is part of what names the contender."""
+    weighted: ClassVar[bool] = True
+    """It takes weights of rows."""
+
+    @abstractmethod
+    def train(self, folder: Path, spec: S, training: Training) -> None:
+        """Fill a contender's folder: the model to be served, and predictions of rows by models that had not seen them."""
+
+    @abstractmethod
+    def refit(self, folder: Path, spec: S, training: Training) -> None:
+        """Fill a contender's folder with the model to be served, trained on all rows but the test part.
+
+        Its recorded predictions are of the valid part, which it has seen: they serve the parity check of the export alone.
+        """
+
+    def folds_at_first(self, rows: PartedRows) -> tuple[int, ...]:
+        """The folds to train before the first look, where further ones can be bought; empty: all at once."""
+        del rows
+        return ()
+
+    def missing(self) -> str | None:
+        """The first package that must be installed and is not."""
+        return next((package for package in self.packages if find_spec(package) is None), None)
+
+    def identity(self, spec: S, training: Training) -> Identity:
+        """What the card calls it."""
+        settings = spec.model_dump(mode="json")
+        return Identity(name=training.name, kind=training.kind, runtime=self.runtime, spec=settings)
+
+    def compress(self, folder: Path, compressor: Compressor, of: Contender, training: Training) -> None:
+        """Every fold's model in a smaller form, so that its predictions stay out of fold."""
+        begun, rows = time.perf_counter(), training.rows
+        predicted, answers = [], []
+        for fold in of.folds:
+            target = folder / MODEL if fold == of.folds[0] else folder / FOLDS / str(fold)
+            compressor.apply(of.fold_model(fold), target)
+            _, out = held(rows, fold)
+            predicted.append(out)
+            model = load_model_folder(target, self.runtime, threads=training.threads)
+            answers.append(model.predict(rows.texts(out)))
+        trained = Trained(
+            predicted=np.concatenate(predicted),
+            probability=np.concatenate(answers),
+            seconds=time.perf_counter() - begun,
+            facts={"folds": list(of.folds), "chance": self.chance, **training.facts},
+        )
+        write_contender(folder, rows, compressed(of, training), trained)
+
+
+class FoldKind(Kind[S]):
+    """A kind of which a subclass says only how one model is fitted; the folds and the refit follow from that."""
+
+    @abstractmethod
+    def fit(self, spec: S, material: Material, training: Training) -> Model:
+        """A model trained on the material and on nothing else."""
+
+    def resolve(self, spec: S, rows: PartedRows) -> S:
+        """The settings with everything chosen that depends on the rows; these are recorded."""
+        del rows
+        return spec
+
+    def noted(self, model: Model) -> Mapping[str, object]:
+        """What the card says of the served model; ``converged: false`` is printed with its verdict."""
+        del model
+        return {}
+
+    def train(self, folder: Path, spec: S, training: Training) -> None:
+        """Fit one model for each fold on the other folds, and predict the fold; fold 0's model is to be served."""
+        begun, rows = time.perf_counter(), training.rows
+        spec, folds = self.resolve(spec, rows), judged_folds(rows)
+        predicted, answers, counts, noted = [], [], [], dict[str, object]()
+        for fold in folds:
+            seen, out = held(rows, fold)
+            material = training.change(seen, held_out=out)
+            model = self.fit(spec, material, training)
+            save_model(model, folder / MODEL if fold == folds[0] else folder / FOLDS / str(fold))
+            noted = noted or dict(self.noted(model))
+            counts.append(material.counts)
+            predicted.append(out)
+            answers.append(model.predict(rows.texts(out)))
+        facts = {"folds": list(folds), "chance": self.chance, **noted, **training.facts, **summed(counts)}
+        trained = Trained(
+            predicted=np.concatenate(predicted),
+            probability=np.concatenate(answers),
+            seconds=time.perf_counter() - begun,
+            facts=facts,
+        )
+        write_contender(folder, rows, self.identity(spec, training), trained)
+
+    def refit(self, folder: Path, spec: S, training: Training) -> None:
+        """As `Kind.refit`."""
+        begun, rows = time.perf_counter(), training.rows
+        model = self.fit(spec, training.change(rows.parts.dev, held_out=NONE), training)
+        save_model(model, folder / MODEL)
+        trained = Trained(
+            predicted=rows.parts.valid,
+            probability=model.predict(rows.texts(rows.parts.valid)),
+            seconds=time.perf_counter() - begun,
+            facts={"folds": [0], "chance": self.chance, **training.facts},
+        )
+        write_contender(folder, rows, self.identity(spec, training), trained)
+
+
+def compressed(of: Contender, training: Training) -> Identity:
+    """What the card calls a smaller form of a contender."""
+    return Identity(name=training.name, kind=training.kind, runtime=of.runtime, spec=of.card["spec"])
+
+
+def save_model(model: Model, target: Path) -> None:
+    """Write a model into a new folder."""
+    with writing(target):
+        target.mkdir(parents=True)
+    model.save(target)

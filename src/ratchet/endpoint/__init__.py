@@ -1,0 +1,1 @@
+"""A chat endpoint: prompts from rows, asked safely, cheaply and resumably, and answers from replies."""

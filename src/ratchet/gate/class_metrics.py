@@ -1,0 +1,142 @@
+"""Metrics of classification: accuracy, macro-F1, AUC and log loss."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.errors import RatchetError
+from ratchet.gate.bootstrap import bca
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.macro_f1 import confusion, macro_f1_difference, macro_f1_of
+from ratchet.gate.means import mean_difference, mean_interval
+from ratchet.gate.metric import Metric, Setting, compare_rows, over_seeds
+from ratchet.gate.paired_tests import Floats, Paired
+from ratchet.gate.proportions import wilson
+from ratchet.gate.ranking import auc, auc_difference, delong_interval
+
+RAREST = 0.001
+"""The smallest probability that the log loss counts: one row costs 6.9 nats at most, so that no single row decides."""
+NEEDS = ("truth", "probability")
+
+
+def _right(evidence: Evidence) -> Floats:
+    """Whether each row is right, 0 or 1, shape (n,)."""
+    right: Floats = (evidence.predicted == evidence.truth).astype(np.float64)
+    return right
+
+
+def _accuracy(evidence: Evidence) -> float:
+    return float(over_seeds(evidence, _right).mean())
+
+
+def _compare_accuracy(a: Evidence, b: Evidence, setting: Setting) -> Paired:
+    return compare_rows(a, b, _right, setting, unskewed=False)
+
+
+def _accuracy_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    del seed
+    n = len(evidence.rows)
+    return wilson(_accuracy(evidence) * n, n, alpha=alpha)
+
+
+def _row_log_loss(evidence: Evidence) -> Floats:
+    """Negative log-probability of the true class, clipped at `RAREST`, shape (n,)."""
+    index = np.arange(len(evidence.truth))
+    true = evidence.probability[index, evidence.truth].astype(np.float64)
+    loss: Floats = -np.log(np.clip(true, RAREST, 1.0))
+    return loss
+
+
+def _compare_log_loss(a: Evidence, b: Evidence, setting: Setting) -> Paired:
+    saved = over_seeds(b, _row_log_loss) - over_seeds(a, _row_log_loss)
+    return mean_difference(saved, worst=-math.log(RAREST), seed=setting.seed, draws=setting.draws)
+
+
+def _log_loss_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    return mean_interval(-over_seeds(evidence, _row_log_loss), alpha=alpha, generator=np.random.default_rng(seed))
+
+
+def _macro_f1(evidence: Evidence) -> float:
+    k = evidence.probability.shape[-1]
+    return float(macro_f1_of(confusion(evidence.truth, evidence.predicted, k)[None].astype(np.float64))[0])
+
+
+def _compare_macro_f1(a: Evidence, b: Evidence, setting: Setting) -> Paired:
+    classes = a.probability.shape[-1]
+    return macro_f1_difference(
+        a.truth, a.predicted, b.predicted, classes=classes, seed=setting.seed, draws=min(setting.draws, 1_999)
+    )
+
+
+def _macro_f1_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    k = evidence.probability.shape[-1]
+    cells = confusion(evidence.truth, evidence.predicted, k).ravel()
+    used = np.flatnonzero(cells)
+
+    def statistic(weights: Floats) -> Floats:
+        matrix = np.zeros((len(weights), k * k))
+        matrix[:, used] = weights
+        return macro_f1_of(matrix.reshape(-1, k, k))
+
+    return bca(cells[used], statistic, alpha=alpha, generator=np.random.default_rng(seed))
+
+
+def _positive(evidence: Evidence) -> tuple[npt.NDArray[np.bool_], Floats]:
+    if evidence.probability.shape[-1] != 2:
+        raise RatchetError(
+            f"The metric auc must have two classes but got {evidence.probability.shape[-1]}.",
+            next_step="Use macro_f1 or accuracy.",
+        )
+    positive = evidence.truth == 1
+    if positive.all() or not positive.any():
+        raise RatchetError("The metric auc must have rows of both classes but got one.", next_step="Use accuracy.")
+    return positive, evidence.probability[:, 1].astype(np.float64)
+
+
+def _compare_auc(a: Evidence, b: Evidence, setting: Setting) -> Paired:
+    (truth, first), (_, second) = _positive(a), _positive(b)
+    draws = min(
+        setting.draws, 1_999 if len(truth) <= 2_000 else 499
+    )  # the tail beyond is read off the normal fit anyway
+    return auc_difference(truth, first, second, seed=setting.seed, draws=draws)
+
+
+def _auc_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    del seed
+    return delong_interval(*_positive(evidence), alpha=alpha)
+
+
+CLASS_METRICS = (
+    Metric(
+        name="accuracy",
+        needs=NEEDS,
+        value=_accuracy,
+        compare=_compare_accuracy,
+        interval=_accuracy_interval,
+        seeds=True,
+    ),
+    Metric(name="macro_f1", needs=NEEDS, value=_macro_f1, compare=_compare_macro_f1, interval=_macro_f1_interval),
+    Metric(
+        name="auc",
+        needs=NEEDS,
+        value=lambda evidence: auc(*_positive(evidence)),
+        compare=_compare_auc,
+        interval=_auc_interval,
+        needs_probability=True,
+    ),
+    Metric(
+        name="log_loss",
+        needs=NEEDS,
+        value=lambda evidence: -float(over_seeds(evidence, _row_log_loss).mean()),
+        compare=_compare_log_loss,
+        interval=_log_loss_interval,
+        unit="nats",
+        scale=1.0,
+        sign=-1,
+        seeds=True,
+        needs_probability=True,
+    ),
+)

@@ -1,0 +1,64 @@
+"""What models run on: how the folder of a model becomes a predictor, one registry for training, bundles and serving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from ratchet.errors import ExtraMissing
+from ratchet.models.model import Predictor
+from ratchet.plugins import chosen, registered
+
+GROUP = "ratchet.runtimes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """One way to run a model.
+
+    Attributes:
+        name: as the cards of contenders and the manifests of bundles have it.
+        load: gives the model of a folder, to run on so many threads (0: all cores); it imports no torch.
+        packages: what must be installed to load it.
+        extra: the extra that installs them.
+    """
+
+    name: str
+    load: Callable[[Path, int], Predictor]
+    packages: tuple[str, ...] = ()
+    extra: str = "serve"
+
+
+def _linear(folder: Path, threads: int) -> Predictor:
+    from ratchet.models.linear import LinearModel
+
+    del threads
+    return LinearModel.load(folder)
+
+
+def _onnx(folder: Path, threads: int) -> Predictor:
+    from ratchet.models.onnx_model import OnnxModel
+
+    return OnnxModel.load(folder, threads=threads)
+
+
+RUNTIMES = (
+    Runtime(name="linear", load=_linear),
+    Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers")),
+)
+
+
+def load_model_folder(folder: Path, runtime: str, *, threads: int = 0) -> Predictor:
+    """The model of a folder, as it will be served.
+
+    Raises:
+        RatchetError: no such runtime is installed.
+        ExtraMissing: a package that it needs is not installed.
+    """
+    entry = chosen(runtime, registered(RUNTIMES, group=GROUP, base=Runtime), noun="The runtime of a model")
+    for package in entry.packages:
+        if find_spec(package) is None:
+            raise ExtraMissing(package, extra=entry.extra, why=f"Serving an {runtime.upper()} model")
+    return entry.load(folder, threads)

@@ -1,0 +1,205 @@
+"""The report of a run: its records, made from a run that ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ratchet.bundle.bundle import Bundle
+from ratchet.checks import Health
+from ratchet.contenders.base import Contender
+from ratchet.contenders.rows import PartedRows
+from ratchet.gate.evidence import Evidence
+from ratchet.report.content import (
+    BundleFacts,
+    BundleFile,
+    Challenges,
+    Compression,
+    Confusion,
+    Count,
+    Curve,
+    DataHealth,
+    Environment,
+    Epoch,
+    Finding,
+    Form,
+    Leak,
+    Mistake,
+    ReportData,
+    SealedTest,
+)
+from ratchet.report.ended import Ended, Tried
+from ratchet.versions.log import version_label
+
+MISTAKES = 10
+SHOWN = 4_000
+"""Characters of a mistake's text that are kept."""
+
+
+def report_of(ended: Ended) -> ReportData:
+    """The records of the report."""
+    rows, best, tried = ended.rows, ended.champion, ended.tried
+    bet = None if tried is None else tried.best_bet
+    evidence = None if rows is None or best is None or tried is None else best.evidence(rows)
+    return ReportData(
+        name=ended.recipe.name,
+        run_id=ended.run,
+        date=ended.finished,
+        champion="" if best is None else best.name,
+        notes=(*(() if bet is None else (bet.line,)), *(() if rows is None else rows.parts.notes)),
+        data=_health(ended.health, rows),
+        leak=_leak(ended),
+        challenges=None if tried is None else _challenges(ended, tried),
+        sealed=_sealed(ended),
+        curves=()
+        if tried is None
+        else tuple(_curve(one) for one in tried.contenders if one.card["facts"].get("epochs")),
+        confusion=None if rows is None or evidence is None else _confusion(rows, evidence),
+        mistakes=None if rows is None or evidence is None else _mistakes(rows, evidence),
+        compression=None if tried is None or not tried.forms else _compression(ended, tried),
+        bundle=None if ended.bundle is None else _bundle(ended.bundle),
+        environment=_environment(ended),
+        not_run=dict(ended.not_run),
+    )
+
+
+def _health(health: Health, rows: PartedRows | None) -> DataHealth:
+    facts = health.facts
+    sizes: dict[str, int] = {}
+    if rows is not None:
+        parts = rows.parts
+        sizes = {"train": len(parts.train), "valid": len(parts.valid), "test": len(parts.test)}
+    return DataHealth(
+        rows=facts.rows,
+        unique_rows=facts.unique_rows,
+        conflicting_texts=facts.conflicting_texts,
+        files=facts.files,
+        content_hash="" if rows is None else rows.parts.hash,
+        language=facts.language,
+        classes=tuple(Count(name=label.name, rows=label.rows) for label in facts.classes),
+        lengths=facts.lengths,
+        findings=tuple(Finding.of(finding) for finding in health.findings),
+        removed=_counts({} if rows is None else rows.removed),
+        changed=_counts({} if rows is None else rows.changed),
+        parts=_counts(sizes),
+    )
+
+
+def _counts(rows: Mapping[str, int]) -> tuple[Count, ...]:
+    return tuple(Count(name=name, rows=count) for name, count in rows.items())
+
+
+def _leak(ended: Ended) -> Leak | None:
+    """The check's naive split, beside the baseline's score on the rows of the verdicts where there is one."""
+    naive = ended.health.facts.naive
+    found = None if naive is None else Leak.of(naive)
+    honest = None if ended.tried is None else ended.tried.honest
+    return found if found is None or honest is None else replace(found, honest=honest)
+
+
+def _challenges(ended: Ended, tried: Tried) -> Challenges:
+    return Challenges(
+        baseline=tried.contenders[0].name,
+        baseline_score=tried.start,
+        verdicts=tuple(replace(one, record=replace(one.record, body={})) for one in ended.judged),
+        alpha=ended.recipe.gate.alpha,
+    )
+
+
+def _sealed(ended: Ended) -> SealedTest | None:
+    test, best = ended.test, ended.champion
+    if test is None or best is None:
+        return None
+    return SealedTest(
+        model=best.name,
+        scores=test.scores,
+        opened=test.opened,
+        lost=test.lost,
+        rows=test.scores[0].n,
+        judged=test.judged,
+        refit_rows=test.refit_rows,
+    )
+
+
+def _curve(contender: Contender) -> Curve:
+    facts = contender.card["facts"]
+    note = f"from {facts['source']}; {facts['tokens_per_second']:,} tokens/s, {facts['padding']:.1%} padding"
+    return Curve(name=contender.name, note=note, epochs=tuple(Epoch(**epoch) for epoch in facts["epochs"]))
+
+
+def _confusion(rows: PartedRows, evidence: Evidence) -> Confusion:
+    part = "valid part" if len(evidence.rows) == len(rows.parts.valid) else "dev rows, out of fold"
+    return Confusion.of(evidence, rows.labels, part=part)
+
+
+def _mistakes(rows: PartedRows, evidence: Evidence) -> tuple[Mistake, ...]:
+    """The wrong predictions that the champion was surest of, on rows it was not trained on."""
+    sure = evidence.probability.max(axis=1)
+    wrong = np.flatnonzero(evidence.predicted != evidence.truth)
+    worst = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
+    data = rows.dataset
+    return tuple(
+        Mistake(
+            text=data.texts[row][:SHOWN],
+            true=rows.labels[evidence.truth[place]],
+            predicted=rows.labels[evidence.predicted[place]],
+            probability=float(sure[place]),
+            row=int(data.origin[row]),
+            file=data.files[data.file_index[row]],
+        )
+        for place, row in zip(worst.tolist(), evidence.rows[worst].tolist(), strict=True)
+    )
+
+
+def _compression(ended: Ended, tried: Tried) -> Compression:
+    outcomes = {one.challenger.key: one.verdict.outcome for one in ended.judged}
+    forms = tuple(
+        Form(
+            name=form.contender.name,
+            bytes=form.contender.ref.bytes,
+            p50_ms=form.p50_ms,
+            p95_ms=form.p95_ms,
+            score=form.score,
+            outcome=outcomes.get(form.contender.ref.key) if number else None,
+        )
+        for number, form in enumerate(tried.forms)
+    )
+    return Compression(forms=forms, note="One text at a time, the forms in turn, on this machine.")
+
+
+def _bundle(bundle: Bundle) -> BundleFacts:
+    facts = bundle.manifest.model
+    return BundleFacts(
+        path=str(bundle.path),
+        bytes=bundle.bytes,
+        sha256=bundle.sha256,
+        files=tuple(BundleFile(name=e.path, bytes=e.bytes, sha256=e.sha256) for e in bundle.manifest.files),
+        commands=(f"ratchet serve {bundle.path}", f"ratchet predict {bundle.path} FILE"),
+        parity=f"{facts['parity_rows']:,} valid rows were predicted again by the exported files: the largest difference of "
+        f"a probability is {facts['parity_max_difference']:.1e}, and {facts['parity_disagreements']} labels differ.",
+    )
+
+
+def _environment(ended: Ended) -> Environment:
+    record = json.loads((ended.folder / "environment.json").read_bytes())
+    git = record.get("git") or {}
+    return Environment(
+        ratchet=record["ratchet"]["version"],
+        python=f"{record['python']['implementation']} {record['python']['version']}",
+        platform=" ".join(str(value) for value in record["platform"].values() if value),
+        cpu=record["cpu"]["model"],
+        cores=record["cpu"]["usable_cores"],
+        memory_bytes=record["memory"]["bytes"],
+        packages=dict(package.split("==", 1) for package in record["packages"]),
+        seeds=record["seeds"],
+        recipe=(ended.folder / "recipe.yaml").read_text(encoding="utf-8"),
+        git_commit=git.get("commit") or "",
+        git_dirty=git.get("dirty"),
+        data_version=version_label(ended.version, ended.tags),
+        ledger_records=ended.ledger.seq,
+        ledger_head=ended.ledger.hash,
+        stages=ended.stages,
+    )

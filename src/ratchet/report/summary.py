@@ -1,0 +1,102 @@
+"""The figures of a run for programs: ``summary.json``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ratchet.gate.ledger import Challenge
+from ratchet.gate.metrics import Score
+from ratchet.report.ended import Ended, Timed
+from ratchet.report.story import p_of, remark
+
+Json = dict[str, Any]
+
+
+def summary(ended: Ended) -> Json:
+    """The figures as JSON values; what was not reached is ``None``."""
+    test, bundle, tried = ended.test, ended.bundle, ended.tried
+    bet = None if tried is None else tried.best_bet
+    return {
+        "run": ended.run,
+        "name": ended.recipe.name,
+        "finished": ended.finished,
+        "data": _data(ended),
+        "scores": _scores(ended),
+        "verdicts": [_challenge(challenge) for challenge in ended.judged],
+        "champion": None if ended.champion is None else ended.champion.name,
+        "best_bet": None if bet is None else asdict(bet),
+        "gate": None if ended.gate is None else asdict(ended.gate),
+        "bundle": None
+        if bundle is None
+        else {"path": str(bundle.path), "bytes": bundle.bytes, "sha256": bundle.sha256},
+        "alpha": ended.recipe.gate.alpha,
+        "ledger": {"records": ended.ledger.seq, "head": ended.ledger.hash},
+        "test_opened": [] if test is None else list(test.opened),
+        "test_openings_lost": test is not None and test.lost,
+        "compression": [_form(form) for form in (() if tried is None else tried.forms)],
+        "stages": {stage.name: {"seconds": stage.seconds, "status": stage.status} for stage in ended.stages},
+        "seconds": round(sum(stage.seconds or 0.0 for stage in ended.stages), 2),
+    }
+
+
+def _form(form: Timed) -> Json:
+    of = form.contender.ref
+    return {"name": of.name, "bytes": of.bytes, "p50_ms": form.p50_ms, "p95_ms": form.p95_ms}
+
+
+def _data(ended: Ended) -> Json:
+    facts, rows = ended.health.facts, ended.rows
+    naive = facts.naive if facts.naive and facts.naive.test_rows else None
+    return {
+        "rows": facts.rows,
+        "unique_rows": facts.unique_rows,
+        "conflicting_texts": facts.conflicting_texts,
+        "naive_leak_share": None if naive is None else naive.leaked_share,
+        "removed": None if rows is None else dict(rows.removed),
+        "changed": None if rows is None else dict(rows.changed),
+        "version": ended.version,
+        "tags": list(ended.tags),
+    }
+
+
+def _scores(ended: Ended) -> Json:
+    naive, tried = ended.health.facts.naive, ended.tried
+    found: dict[str, Score | None] = {
+        "naive": None if naive is None else naive.naive,
+        "honest": None if tried is None else tried.honest,
+        "champion": None if tried is None else tried.reached,
+        "test": None if ended.test is None else ended.test.scores[0],
+    }
+    return {name: None if score is None else score.to_dict() for name, score in found.items()}
+
+
+def _challenge(challenge: Challenge) -> Json:
+    """A challenge for programs: the first claim's figures, and the whole verdict in one line."""
+    verdict = challenge.verdict
+    first, *others = verdict.findings
+    return {
+        "name": verdict.challenger,
+        "against": verdict.champion,
+        "outcome": verdict.outcome,
+        "promoted": challenge.promoted,
+        "metric": first.metric,
+        "claim": first.claim,
+        "estimate": first.estimate,
+        "low": first.low,
+        "high": first.high,
+        "p": p_of(first),
+        "level": verdict.level,
+        "n": first.n,
+        "test": first.test,
+        "rows_needed": first.rows_needed,
+        "kind": challenge.challenger.kind,
+        "seconds": challenge.challenger.seconds,
+        "line": verdict.line,
+        "remark": remark(verdict),
+        "also": [
+            {"metric": other.metric, "estimate": other.estimate, "low": other.low, "high": other.high, "p": other.p}
+            for other in others
+            if other.test != "exact"
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Scores of generated text: one number a row, from answers and references alone."""

@@ -1,0 +1,264 @@
+"""The contract of every kind of contender, row change and compressor: it wins, and goes the whole road from there."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from starlette.testclient import TestClient
+from tests.conftest import generate
+
+from ratchet import plugins
+from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.predict import load_model
+from ratchet.compress.compressor import COMPRESSORS, Compressor
+from ratchet.contenders.change import Change
+from ratchet.contenders.kind import FoldKind, Training
+from ratchet.contenders.material import Material
+from ratchet.contenders.registry import CHANGES, KINDS, changes, kinds
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.errors import RatchetError, RecipeError
+from ratchet.models.runtimes import Runtime
+from ratchet.pipeline import run
+from ratchet.recipe.recipe import parse_recipe, schema
+from ratchet.recipe.registered import full_recipe
+from ratchet.recipe.sections import Recipe, Section, ServeConfig
+from ratchet.serve.rest import build_app
+
+DEEP = "max_tokens: 16, name: mine"
+SETTINGS = {
+    "linear": "{kind: linear, name: mine, features: [{unit: char, low: 1, high: 3}]}",
+    "blend": "{kind: blend, name: mine}",
+    "centroid": "{kind: centroid, name: mine, width: 512}",
+    "encoder": "{kind: encoder, source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150, epochs: 6, lr: 2e-2,"
+    f" batch_tokens: 256, {DEEP}}}",
+    "embedding": f"{{kind: embedding, source: CHECKPOINT, {DEEP}}}",
+}
+
+
+class CentroidSpec(Section):
+    """The nearest mean vector of a label."""
+
+    kind: Literal["centroid"] = "centroid"
+    """Which kind of model this is."""
+    name: str = ""
+    """Its name in verdicts and reports."""
+    width: int = 256
+    """Entries of a text's vector."""
+
+
+class CentroidModel:
+    """Mean vectors of hashed words; the probability falls with the distance."""
+
+    def __init__(self, labels: Sequence[str], means: npt.NDArray[np.float64]) -> None:
+        self.labels, self.means = tuple(labels), means
+
+    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+        score = 20 * vectors(texts, width=self.means.shape[1]) @ self.means.T
+        odds = np.exp(score - score.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+
+    def save(self, folder: Path, /) -> None:
+        np.save(folder / "means.npy", self.means, allow_pickle=False)
+        (folder / "labels.json").write_text(json.dumps(self.labels), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, threads: int) -> CentroidModel:
+        return cls(json.loads((folder / "labels.json").read_bytes()), np.load(folder / "means.npy", allow_pickle=False))
+
+
+def vectors(texts: Sequence[str], *, width: int) -> npt.NDArray[np.float64]:
+    found = np.zeros((len(texts), width))
+    for row, text in enumerate(texts):
+        for word in text.split():
+            found[row, zlib.crc32(word.encode()) % width] += 1
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+
+
+class Centroid(FoldKind[CentroidSpec]):
+    """A whole kind of contender, as somebody outside would write it."""
+
+    name, spec, runtime = "centroid", CentroidSpec, "centroid"
+
+    def fit(self, spec: CentroidSpec, material: Material, training: Training) -> CentroidModel:
+        rows = training.rows
+        labels = np.array([*rows.names(material.rows), *material.labels], dtype=object)
+        values = vectors([*rows.texts(material.rows), *material.texts], width=spec.width)
+        weights = np.ones(len(labels))
+        if material.weights is not None:
+            weights[: len(material.weights)] = material.weights
+        means = [np.average(values[labels == name], axis=0, weights=weights[labels == name]) for name in rows.labels]
+        return CentroidModel(rows.labels, np.stack(means))
+
+
+class ShoutSpec(Section):
+    """The champion's own model, trained on the texts in capitals too."""
+
+    kind: Literal["shout"] = "shout"
+    """Which kind of model this is."""
+    name: str = ""
+    """Its name in verdicts and reports."""
+
+
+class Shout(Change[ShoutSpec]):
+    """A whole row change."""
+
+    name, spec = "shout", ShoutSpec
+
+    def material(self, spec: ShoutSpec, rows: PartedRows, seen: Ints, *, held_out: Ints, seed: int) -> Material:
+        texts = [text.upper() for text in rows.texts(seen)]
+        return Material(rows=seen, texts=texts, labels=rows.names(seen), counts={"augmented": len(texts)})
+
+
+def halved(source: Path, target: Path) -> None:
+    """A whole compressor: half the bits."""
+    model = CentroidModel.load(source, 1)
+    target.mkdir(parents=True)
+    CentroidModel(model.labels, model.means.astype(np.float16)).save(target)
+
+
+OUTSIDE = {
+    "ratchet.contenders": {"centroid": Centroid()},
+    "ratchet.changes": {"shout": Shout()},
+    "ratchet.compressors": {"half": Compressor(name="half", runtimes=("centroid",), apply=halved)},
+    "ratchet.runtimes": {"centroid": Runtime(name="centroid", load=CentroidModel.load)},
+}
+
+
+@pytest.fixture(autouse=True)
+def outside(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Another package is installed, which brings one of each through entry points."""
+
+    def points(group: str) -> list[Any]:
+        return [
+            SimpleNamespace(name=name, value=f"mine:{name}", load=lambda entry=entry: entry)
+            for name, entry in OUTSIDE.get(group, {}).items()
+        ]
+
+    monkeypatch.setattr(plugins, "entry_points", points)
+    full_recipe.cache_clear()
+    yield
+    full_recipe.cache_clear()
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Callable[..., Recipe]:
+    def make(challengers: str, *overrides: str, rows: int = 300) -> Recipe:
+        texts, labels = generate(rows, seed=5)
+        with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True)])
+        text = f"data: {{files: [t.csv]}}\nthreads: 1\nsplit: {{near: false}}\nchallengers: [{challengers}]\n"
+        blind = "baseline={features: [{unit: char, low: 8, high: 8}], C: 0.0001}"
+        return parse_recipe(text, folder=tmp_path, overrides=(blind, *overrides))
+
+    return make
+
+
+def seen_vectors(model: Any, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Vectors in which the label can be seen: an encoder of two weights a layer sees nothing."""
+    made = np.random.default_rng(0).normal(scale=0.01, size=(len(texts), len(model.labels))).astype(np.float32)
+    for row, text in enumerate(texts):
+        made[row, 0] = any(word in text for word in ("card", "arrive", "delivery", "post", "late"))
+        made[row, 1] = any(word in text for word in ("rate", "exchange", "currency", "price", "fee"))
+    return made
+
+
+@pytest.mark.parametrize("kind", [*(kind.name for kind in KINDS), "centroid"])
+def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
+    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    settings, overrides = SETTINGS[kind], ["gate.margin=0.2"]
+    if kind == "embedding":
+        settings = settings.replace("CHECKPOINT", str(checkpoint()))
+        monkeypatch.setattr("ratchet.train.embedding._run", seen_vectors)
+        overrides += ["export.tolerance=1", "export.disagreement=1"]  # the vectors are invented, the graph's are not
+    method = "half" if kind == "centroid" else "int8"
+    made = ", ".join(f"{{kind: {name}, name: {name}}}" for name in changes())
+    folds = "split.folds=2" if kind == "encoder" else "split.folds=5"
+    summary = run(recipe(f"{settings}, {made}", *overrides, folds, f"compress.methods=[{method}]"))
+    verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
+    assert verdicts["mine"]["promoted"], verdicts["mine"]["line"]
+    rows = verdicts["mine"]["n"]
+    for name in changes():
+        assert verdicts[name]["n"] == rows, f"{name} was judged on other rows"
+    small = next(verdict for name, verdict in verdicts.items() if name.endswith(f"-{method}"))
+    assert small["n"] == rows
+    assert small["outcome"] in ("not_worse", "better")
+    bundle = Bundle.open(summary["bundle"]["path"])
+    assert bundle.manifest.model["refit_rows"] == rows
+    assert bundle.manifest.model["kind"] == method
+    assert bundle.kind == kinds()[kind].runtime
+    texts = ["my card did not arrive", "the exchange rate is wrong"]
+    with TestClient(build_app(bundle.path, config=ServeConfig()), base_url="http://127.0.0.1") as client:
+        wait = [client.get("/readyz").status_code for _ in range(200)]
+        assert 200 in wait
+        answer = client.post("/predict", json={"texts": texts}).json()["predictions"]
+    expected = load_model(bundle).predict(texts)
+    assert [[*one["probabilities"].values()] for one in answer] == [pytest.approx(row, abs=1e-6) for row in expected]
+
+
+def test_an_unchanged_run_trains_nothing_again(recipe: Callable[..., Recipe]) -> None:
+    made = recipe(f"{SETTINGS['centroid']}, {{kind: shout, name: shout}}")
+    first = run(made)
+    again = run(made)
+    assert [verdict["line"] for verdict in again["verdicts"]] == [verdict["line"] for verdict in first["verdicts"]]
+    assert {stage["status"] for name, stage in again["stages"].items() if name == "challengers"} == {"skipped"}
+
+
+def test_the_recipe_knows_what_is_registered() -> None:
+    text = json.dumps(schema())
+    assert all(f'"{name}"' in text for name in ("centroid", "shout", "half", "linear", "eda", "int8"))
+
+
+@pytest.mark.parametrize(
+    ("recipe_text", "message"),
+    [
+        ("challengers: [{kind: centroit}]", 'must be one of linear, .* but got the text "centroit".*centroid'),
+        ("challengers: [{kind: centroid, wide: 3}]", "challengers.0.wide .* must be a key of challengers.0"),
+        ("compress: {methods: [haff]}", 'must be one of int8, half but got the text "haff".*half'),
+    ],
+)
+def test_a_wrong_name_is_one_sentence(tmp_path: Path, recipe_text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=f"(?s){message}"):
+        parse_recipe(recipe_text, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (object(), "must be a Kind but is object"),
+        (next(iter(KINDS)), "must have a name of its own but got 'linear'"),
+    ],
+)
+def test_what_another_package_brings_must_be_right(
+    monkeypatch: pytest.MonkeyPatch, entry: object, message: str
+) -> None:
+    monkeypatch.setitem(OUTSIDE, "ratchet.contenders", {"x": entry})
+    with pytest.raises(RatchetError, match=message):
+        kinds()
+
+
+def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint(name="gone", value="no_such_package:KIND", group="ratchet.contenders")
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    with pytest.raises(
+        RatchetError, match=r"The entry point 'gone' of the group ratchet.contenders .* must be importable"
+    ):
+        kinds()
+
+
+@pytest.mark.parametrize("entry", [*KINDS, *CHANGES, *COMPRESSORS], ids=lambda entry: entry.name)
+def test_names_are_the_recipes(entry: Any) -> None:
+    if isinstance(entry, Compressor):
+        assert entry.name in Recipe().compress.methods
+    else:
+        assert entry.spec.model_fields["kind"].default == entry.name

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import csv
+import random
+
+import pytest
+
+from ratchet.gate.ledger import Ledger
+from ratchet.pipeline import run
+from ratchet.recipe.recipe import parse_recipe
+from ratchet.screen import Screen
+from ratchet.stages.job import Job
+from ratchet.workspace.workspace import Workspace
+
+GOOD, BAD, ALIKE = "好棒赞喜", "差烂糟坏", "房间服务早餐位置价格书纸印刷物流客服一二三四五六七八九十"
+
+
+@pytest.fixture(scope="session")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A run that went as far as its verdicts: two challengers and a copy, on 400 reviews of which some labels are wrong."""
+    folder, dice = tmp_path_factory.mktemp("stages"), random.Random(1)
+    table = folder / "reviews.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for row in range(400):
+            good = dice.random() < 0.5
+            words = dice.choices(GOOD if good != (dice.random() < 0.2) else BAD, k=2) + dice.choices(ALIKE, k=12)
+            dice.shuffle(words)
+            writer.writerow(["".join(words) + str(row), "好评" if good else "差评"])
+    tried = "challengers=[{kind: blend, name: blend}, {kind: eda, name: eda}]"
+    text = f"data: {{files: [{table.name}]}}\nworkspace: w\n"
+    recipe = parse_recipe(text, folder=folder, overrides=[tried])
+    summary = run(recipe, until="train")
+    workspace = Workspace(recipe.workspace)
+    return Job(
+        recipe=recipe,
+        workspace=workspace,
+        ledger=Ledger(workspace.ledger),
+        run=summary["run"],
+        screen=Screen(),
+        code="",
+    )
