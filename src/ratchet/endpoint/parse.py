@@ -25,36 +25,11 @@ _THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | 
 _OPEN_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>", re.IGNORECASE)
 _FENCE = re.compile(r"```[^\S\n]*[\w+-]*[^\S\n]*\n?(.*?)```", re.DOTALL)
 _NAMES = (
-    *(
-        "label",
-        "labels",
-        "answer",
-        "answers",
-        "category",
-        "categories",
-        "class",
-        "classes",
-        "score",
-        "rating",
-        "number",
-    ),
-    *(
-        "value",
-        "result",
-        "output",
-        "标签",
-        "类别",
-        "分类",
-        "答案",
-        "结果",
-        "情感",
-        "评分",
-        "分数",
-        "得分",
-        "数值",
-        "回答",
-    ),
+    *("label", "labels", "answer", "answers", "category", "categories", "class", "classes", "score", "rating"),
+    *("number", "value", "result", "output", "标签", "类别", "分类", "答案", "结果", "情感"),
+    *("评分", "分数", "得分", "数值", "回答"),
 )
+"""What models write before an answer, and as the key of one in JSON."""
 _ANY_NAME = "|".join(sorted(_NAMES, key=len, reverse=True))
 _PREFIX = re.compile(rf"(?:the |final |my |最终|我的)*(?:(?:{_ANY_NAME})[\"'*”]*)+\s*(?:is\b|[:=是为])[:]?\s*")
 _AROUND = " \t\r\n\"'`*_“”‘’「」『』《》【】()[]<>.,;:!?。、,;:!?…"
