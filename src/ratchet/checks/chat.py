@@ -215,7 +215,7 @@ def _doubtful(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             seen.long,
             what=f"{'is' if len(seen.long) == 1 else 'are'} longer than {seen.limit:,} tokens (check.context_tokens), by the "
             "estimate of 1 token per Chinese, Japanese or Korean character and 1.3 per word",
-            why="What does not fit is cut off, and the answer, which is what is learned, stands at the end.",
+            why="What does not fit is cut off, and the answer, which is what is learned, is at the end.",
             severity="warning",
         )
     yield from _two_answers(context, chat, seen)

@@ -112,7 +112,7 @@ def _missing(context: Context, name: str) -> Finding:
     return context.finding(
         "completeness.missing",
         severity="warning" if much else "note",
-        message=f"The column {name!r} misses {percent(share)} of its cells ({len(where):,} of {len(context.dataset):,})"
+        message=f"The column {name!r} is empty in {percent(share)} of its cells ({len(where):,} of {len(context.dataset):,})"
         + (f", {percent(limit)} or more: leave it out." if much and not needed else "."),
         why=why,
         positions=where,

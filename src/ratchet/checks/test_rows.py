@@ -115,7 +115,7 @@ def _shared(context: Context, test: Dataset) -> Iterator[Finding]:
         severity="error",
         message=f"{counted(len(rows), 'row')} of the test files ({percent(len(rows) / len(test))}) "
         f"{'is' if len(rows) == 1 else 'are'} in the training files too: {kinds}.",
-        why="The model is asked what it was told: the score on such rows says nothing about new texts.",
+        why="The model has seen these rows in training: the score on them says nothing about new texts.",
         positions=rows,
         samples=Samples(at=first, notes=notes),
     )

@@ -183,7 +183,7 @@ def _lengths(context: Context) -> Iterator[Finding]:
             long,
             severity="note",
             what=f"are longer than the encoder's {limit} tokens (train.max_tokens), by about {longest - limit:,} at most",
-            why="What stands behind the limit is cut off before an encoder reads it.",
+            why="What is behind the limit is cut off before an encoder reads it.",
             fix=patch({"train": {"max_tokens": better}}) if better > limit else "",
         )
 

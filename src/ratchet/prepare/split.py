@@ -52,7 +52,7 @@ def split(dataset: Dataset, *, config: SplitConfig, seed: int, test: Dataset | N
     fold = assign(tied.unit, label=label, order=order, shares=shares, first_fold=VALID - offset) + offset
     if test is None and not (fold == TEST).any():
         raise DataError(
-            f"The test part must have rows but {config.test:g} of {len(dataset):,} rows are none.",
+            f"The test part must have rows but {config.test:g} of {len(dataset):,} rows is less than one.",
             next_step="Raise split.test, or name test rows with data.test_files.",
         )
     notes = [*tied.notes, *_unit_notes(dataset, tied=tied, fold=fold)]

@@ -213,7 +213,7 @@ def _size_notes(fold: Rows, *, config: SplitConfig, given: bool) -> list[str]:
 def _late_notes(present: Dataset, test: Dataset, *, seconds: Floats, asked: Floats) -> list[str]:
     """Whether the given test rows are the latest, as they would be in use."""
     if np.isnan(asked).all():
-        return ["No test row has a time, so nobody knows whether they are later than the training rows."]
+        return ["No test row has a time, so it is unknown whether they are later than the training rows."]
     first = int(np.nanargmin(asked))
     late = int((seconds >= asked[first]).sum())
     if not late:
