@@ -52,21 +52,20 @@ def write_recipe(
             f"{out} must not exist yet but it does.", next_step="Name another with --out, or add --force."
         )
     tables = list(files) or [_table(ask)]
-    if not all(name.strip() for name in [*tables, *test_files]):
+    if not all(table.strip() for table in [*tables, *test_files]):
         raise RecipeError("A table must be named but one name is empty.", next_step="Give it with --file.")
-    table = with_nulls(read_table(Path(tables[0]), name=tables[0], columns=columns).table, missing=DataConfig().missing)
+    missing = DataConfig().missing
+    table = with_nulls(read_table(Path(tables[0]), name=tables[0], columns=columns).table, missing=missing)
     chosen_text, chosen_label = _chosen(table, tables[0], text=text, label=label, ask=ask)
     answers: dict[str, Any] = {
         "name": name or name_after(tables[0]),
         "data.files": [_relative(table, out) for table in tables],
         "data.text": chosen_text,
         "data.label": chosen_label,
+        "data.header": list(columns),
+        "data.test_files": [_relative(table, out) for table in test_files],
     }
-    if columns:
-        answers["data.header"] = list(columns)
-    if test_files:
-        answers["data.test_files"] = [_relative(table, out) for table in test_files]
-    write_named(out, commented_recipe(answers).encode())
+    write_named(out, commented_recipe({key: value for key, value in answers.items() if value}).encode())
     return out
 
 

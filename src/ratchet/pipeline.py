@@ -30,7 +30,7 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
 
     Args:
         recipe: what to do.
-        screen: whom to tell; nobody when absent.
+        screen: where to print progress; None prints nothing.
         wait: wait for another run in the workspace, instead of refusing.
         until: where to stop (`stages.names.UNTIL`); go the whole road when absent.
 

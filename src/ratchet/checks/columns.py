@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ratchet.checks.context import Context
+from ratchet.checks.context import Context, Samples
 from ratchet.checks.finding import Finding
 from ratchet.tables.roles import texts_beside
 
@@ -22,9 +22,9 @@ def check(context: Context) -> Iterator[Finding]:
             severity="warning",
             message=f"{column!r} holds texts too ({length:.0f} characters each, {roles.text!r} has {own:.0f}), and no model "
             "reads them.",
-            why="What decides the label may stand there. Name the column that matters most as data.text, or write both into "
+            why="What decides the label may be there. Name the column that matters most as data.text, or write both into "
             "one.",
-            rows=len(context.dataset),
+            positions=len(context.dataset),
             column=column,
-            shown=range(min(3, len(context.dataset))),
+            samples=Samples(at=range(min(3, len(context.dataset)))),
         )
