@@ -20,6 +20,7 @@ from tests.conftest import generate
 from ratchet import plugins
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
+from ratchet.bundle.runtimes import Runtime
 from ratchet.compress.compressor import COMPRESSORS, Compressor
 from ratchet.contenders.change import Change
 from ratchet.contenders.kind import FoldKind, Training
@@ -27,7 +28,6 @@ from ratchet.contenders.material import Material
 from ratchet.contenders.registry import CHANGES, KINDS, changes, kinds
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import RatchetError, RecipeError
-from ratchet.models.runtimes import Runtime
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe, schema
 from ratchet.recipe.registered import full_recipe

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
 from ratchet.models.model import Answers, Predictor
-from ratchet.models.runtimes import load_model_folder
 from ratchet.prepare.saved import load_dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 

@@ -12,12 +12,12 @@ from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.compress.compressor import Compressor
 from ratchet.contenders.base import FOLDS, MODEL, Contender, Identity, Trained, write_contender
 from ratchet.contenders.material import Material, RowChange, held, judged_folds, plain, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.models.model import Model
-from ratchet.models.runtimes import load_model_folder
 from ratchet.recipe.sections import Section
 from ratchet.screen import Advance
 from ratchet.workspace.workspace import writing
