@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from ratchet.errors import RecipeError
 from ratchet.recipe.mistakes import Mistake, Places, dotted, elsewhere, sections, shown
 from ratchet.recipe.registered import full_recipe
-from ratchet.recipe.sections import Recipe, Section
+from ratchet.recipe.sections import AnswersSpec, Recipe, Section
 from ratchet.recipe.yaml import read_yaml, write_yaml
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
@@ -213,6 +213,8 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
         return os.path.normpath(folder.absolute() / Path(text).expanduser())
 
     def spec(challenger: Any) -> Any:
+        if isinstance(challenger, AnswersSpec):
+            return challenger.model_copy(update={"file": path(challenger.file)})
         source = getattr(challenger, "source", "auto")
         if source in ("auto", "scratch"):
             return challenger

@@ -151,6 +151,25 @@ class SplitConfig(Section):
     """Similarity (Jaccard, character bigrams; 4-grams for alphabetic scripts) from which texts stay in one part."""
 
 
+class ClaimSpec(Section):
+    """One thing that a contender must show to replace a champion that it does not beat."""
+
+    metric: str
+    """A metric of the task, cost or latency."""
+    margin: float | None = Field(default=None, gt=0)
+    """Not worse by this: 0.01 is a point; of an error, a hundredth of the middle half of the values."""
+    times: float | None = Field(default=None, ge=1)
+    """Cost or latency: the champion takes more than so many times as much."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.margin is None) == (self.times is None):
+            raise ValueError("metric must have either margin or times beside it.")
+        if self.times is not None and self.metric not in ("cost", "latency"):
+            raise ValueError(f"times must be said of cost or latency but is said of {self.metric}.")
+        return self
+
+
 class GateConfig(Section):
     """What a challenger must prove."""
 
@@ -162,6 +181,11 @@ class GateConfig(Section):
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
     """Loss that smaller or faster forms may have, all together, since the last model that was proven better."""
+    claims: tuple[ClaimSpec, ...] = ()
+    """What lets a contender replace a champion that it does not beat; all must hold: ``[{metric: accuracy, margin: 0.01},
+    {metric: cost, times: 100}]`` is not worse by a point, and a hundred times cheaper. Empty: nothing does."""
+    hour: float = Field(default=0.0, ge=0)
+    """Price of an hour of this machine, in the currency of endpoints: what answers of models that run here cost."""
     budget: float = Field(default=10.0, ge=0)
     """Minutes that may buy evidence for a challenger that is undecided but may still win: an encoder's folds, then seeds."""
 
@@ -332,6 +356,28 @@ class NearestSpec(Section):
         if self.high < self.low:
             raise ValueError(f"high must be at least low ({self.low}) but got {self.high}.")
         return self
+
+
+class AnswersSpec(Section):
+    """Answers to the rows from anywhere: a table, or a log of lm-evaluation-harness, Inspect or promptfoo. They may win, but
+    cannot be exported."""
+
+    kind: Literal["answers"] = "answers"
+    """Which kind of contender this is."""
+    name: Name = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
+    file: str = "answers.csv"
+    """The file or folder; relative to the recipe."""
+    part: str = ""
+    """Which filter, provider or model of the file, where it has several."""
+    answer: str = ""
+    """Column of a table with the answers; empty: a usual name, such as prediction."""
+    id: str = ""
+    """Column of a table that names the row; empty: a usual name. It must agree with ``data.id``."""
+    text: str = ""
+    """Column of a table with the text; empty: a usual name."""
+    most_missing: float = Field(default=0.05, ge=0, le=1)
+    """Share of the rows that may have no answer; each counts as wrong."""
 
 
 class CompressConfig(Section):

@@ -101,10 +101,10 @@ def contest(
     known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
     for entrant in entrants:
         if entrant.judged in known:
-            _tell(job, known[entrant.judged])
+            tell(job, known[entrant.judged])
 
 
-def _tell(job: Job, challenge: Challenge) -> None:
+def tell(job: Job, challenge: Challenge) -> None:
     """A verdict for people."""
     arrow = " -> new champion" if challenge.promoted else ""
     job.screen.say("challenge", f"{challenge.verdict.line}{arrow}")
