@@ -91,10 +91,8 @@ def contest(
             run=job.run,
             key=f"round:{family}:{key_of(*sorted(keys.values()))}",
         )
-        kept = {champion(job, rows).folder, anchor(job, rows).folder}
-        for contender in (*trained.values(), standing, root):
-            if contender.folder not in kept:
-                contender.forget_folds()
+        if not gate.claims:  # a claim may still bring one of them to the top
+            forget(job, rows, (*trained.values(), standing, root))
         for entrant in new:
             for spare in job.workspace.models.glob(f"{entrant.key}.fold-*"):
                 shutil.rmtree(spare, ignore_errors=True)
@@ -102,6 +100,14 @@ def contest(
     for entrant in entrants:
         if entrant.judged in known:
             tell(job, known[entrant.judged])
+
+
+def forget(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> None:
+    """Remove the folds' models of all but the champion and the last that was proven better."""
+    kept = {champion(job, rows).folder, anchor(job, rows).folder}
+    for contender in contenders:
+        if contender.folder not in kept:
+            contender.forget_folds()
 
 
 def tell(job: Job, challenge: Challenge) -> None:

@@ -16,7 +16,7 @@ from ratchet.gate.claim import Claim
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import judge
 from ratchet.recipe.sections import ClaimSpec
-from ratchet.stages.contest import tell
+from ratchet.stages.contest import forget, tell
 from ratchet.stages.entrants import anchor, champion, family_of
 from ratchet.stages.job import Job, skip
 from ratchet.stages.names import Stage
@@ -46,6 +46,7 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         if new:
             skipped.append(False)
             _judge(job, rows, new, standing, keys, later=later)
+        forget(job, rows, (*able, standing))
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         for one in able:
             if keys[one.name] in judged:
