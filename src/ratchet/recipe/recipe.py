@@ -248,7 +248,7 @@ def _keys(section: Section, given: Mapping[str, Any], *, indent: str) -> list[st
 def _line(name: str, default: object, given: Mapping[str, Any]) -> str:
     if name in given:
         return f"{name}: {write_yaml(given[name], flow=True)}"
-    plain = json.loads(json.dumps(default))
+    plain = json.loads(json.dumps(default, default=lambda section: section.model_dump(mode="json")))
     return f"#{name}: {write_yaml(plain, flow=True)}"
 
 

@@ -34,6 +34,12 @@ def task_of(name: str) -> Task:
     return chosen(name, registered(TASKS, group=GROUP, base=Task), noun="The task")
 
 
+def metrics() -> tuple[str, ...]:
+    """All metrics that any task has, and the measures that claims may be about."""
+    tasks = registered(TASKS, group=GROUP, base=Task).values()
+    return (*dict.fromkeys(name for task in tasks for name in task.metrics), "cost", "latency")
+
+
 def guess_task(dataset: Dataset) -> Task:
     """The task that a table's answers look like: lists are labels, many different numbers are values, long texts answers."""
     labels = [label for label in dataset.labels if label]
