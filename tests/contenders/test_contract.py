@@ -172,9 +172,10 @@ def seen_vectors(model: Any, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     return made
 
 
-@pytest.mark.parametrize(
-    "kind", [*(kind.name for kind in KINDS if kind.trained and "classification" in kind.tasks), "centroid"]
-)
+TRAINED = [kind.name for kind in KINDS if kind.trained and "classification" in kind.tasks]
+
+
+@pytest.mark.parametrize("kind", [*TRAINED, "centroid"])
 def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
     recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

@@ -185,16 +185,13 @@ class GateConfig(Section):
     """What a challenger must prove."""
 
     metrics: tuple[Annotated[str, AfterValidator(_known_metric)], ...] = ()
-    """Every one of these must be better; empty: the task's own. accuracy, macro_f1, auc, log_loss; for several labels
-    micro_f1, subset_accuracy, macro_f1; for numbers rmse, mae, r2, spearman; for texts exact_match, token_f1, contains,
-    numeric_match, json_valid, json_fields, chrf, bleu, or ``module:function`` of yours."""
+    """Every one of these must be better; empty: the task's own. docs/tasks.md lists them; ``module:function`` is yours."""
     alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
     """Loss that smaller or faster forms may have, all together, since the last model that was proven better."""
     claims: tuple[ClaimSpec, ...] = ()
-    """What lets a contender replace a champion that it does not beat; all must hold: ``[{metric: accuracy, margin: 0.01},
-    {metric: cost, times: 100}]`` is not worse by a point, and a hundred times cheaper. Empty: nothing does."""
+    """What lets a contender replace a champion that it does not beat (docs/endpoint.md); all must hold. Empty: nothing."""
     hour: float = Field(default=0.0, ge=0)
     """Price of an hour of this machine, in the currency of endpoints: what answers of models that run here cost."""
     budget: float = Field(default=10.0, ge=0)
