@@ -13,6 +13,7 @@ from ratchet.errors import RecipeError
 from ratchet.forms import FORMATS
 from ratchet.recipe.recipe import commented_recipe
 from ratchet.recipe.sections import DataConfig, name_after
+from ratchet.tables.conversations import holds_conversations
 from ratchet.tables.read import read_table, with_nulls
 from ratchet.tables.roles import guess_roles
 from ratchet.workspace.workspace import write_named
@@ -94,6 +95,8 @@ def _chosen(table: pa.Table, name: str, *, text: str | None, label: str | None, 
         label = ask(f"Which column is the label? ({columns})", roles.label or "")
         _require_columns(table, name, {"label": label})
     label = label or roles.label
+    if label is None and holds_conversations(table.column(text or roles.text)):
+        return text or roles.text, ""
     if label is None:
         raise RecipeError(
             f"{name} must have a label column but none of its columns ({columns}) looks like one.",

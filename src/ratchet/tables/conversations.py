@@ -105,6 +105,11 @@ def recognised(dataset: Dataset) -> Chat | None:
     return Chat(form="pairs", columns=columns, system=system, beside=beside)
 
 
+def holds_conversations(column: pa.ChunkedArray) -> bool:
+    """Whether most cells of a column are lists of messages."""
+    return _form(column) is not None
+
+
 def rows(dataset: Dataset, chat: Chat) -> Iterator[list[Turn] | None]:
     """The turns of each row, in order; ``None`` where the cell is no list of messages."""
     used = [*chat.columns, *(name for name in (chat.system, chat.answer) if name)]

@@ -45,7 +45,8 @@ def guess_task(dataset: Dataset) -> Task:
     labels = [label for label in dataset.labels if label]
     values = [*dict.fromkeys(labels)]
     chat = recognised(dataset)
-    if chat is not None and (chat.form != "pairs" or dataset.roles.label == chat.columns[-1]):
+    answered = chat.columns[-1] if chat is not None and chat.form == "pairs" else None
+    if chat is not None and dataset.roles.label == answered:
         return task_of("generation")
     if not values:
         return task_of("classification")
