@@ -145,3 +145,42 @@ def test_recorded_predictions_stand_for_the_model_that_made_them() -> None:
     assert parity(recorded, recorded, ["x", "y"], task=CLASSES) == Parity(max_difference=0.0, disagreements=0, n=2)
     with pytest.raises(AssertionError):
         recorded.predict(["x"])
+
+
+class Said:
+    labels = ("answer",)
+
+    def __init__(self, *cells: object) -> None:
+        self.cells = cells
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.object_]:
+        found = np.empty((len(self.cells), 1), dtype=object)
+        found[:, 0] = self.cells
+        return found
+
+
+def test_texts_are_answers_and_so_is_none() -> None:
+    assert checked(Said("a", None), ["x", "y"]).tolist() == [["a"], [None]]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Said("a", 3), "must answer with texts but one is int"),
+        (Said("a", float("nan")), "must answer with texts but one is float"),
+        (Said("a", ["b"]), "must answer with texts but one is list"),
+        (Said("a"), r"must answer with shape \(2, 1\) but got \(1, 1\)"),
+    ],
+)
+def test_other_answers_than_texts_are_refused(model: Said, message: str) -> None:
+    with pytest.raises(BundleError, match=message):
+        checked(model, ["x", "y"])
+
+
+def test_strings_and_whole_numbers_are_no_answers() -> None:
+    class Odd(Said):
+        def predict(self, texts: Sequence[str]) -> npt.NDArray[np.object_]:
+            return np.array([["a"], ["b"]])
+
+    with pytest.raises(BundleError, match="must answer with numbers or texts but got <U1"):
+        checked(Odd(), ["x", "y"])
