@@ -70,7 +70,7 @@ class Multilabel(Task):
         return replace(dataset, table=dataset.table.set_column(place, dataset.roles.label, cells))
 
     def require_trainable(self, dataset: Dataset) -> None:
-        """A label at least, and two rows for each."""
+        """A label at least, two rows for each, and rows that differ."""
         require_columns(dataset, answer=self.answer)
         rows = filled(dataset)
         counts = Counter(name for row in rows.tolist() for name in names_of(dataset.labels[row]))
@@ -88,6 +88,13 @@ class Multilabel(Task):
             raise DataError(
                 f"Every label must have at least {FEWEST} rows but {len(rare):,} of {len(counts):,} have fewer: {shown}.",
                 next_step=step,
+            )
+        cells = {dataset.labels[row] for row in rows.tolist()}
+        if len(cells) == 1:
+            raise DataError(
+                f"Column {dataset.roles.label!r} must hold different lists of labels but all {len(rows):,} rows are "
+                f"{cells.pop()}.",
+                next_step="Add rows with other labels, or set data.label to another column.",
             )
 
     def targets(self, answers: Sequence[str], *, names: tuple[str, ...] | None = None) -> Targets:
