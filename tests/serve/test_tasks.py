@@ -31,6 +31,8 @@ from ratchet.models.linear_fit import Corpus, fit_linear, fit_rows
 from ratchet.models.model import Model
 from ratchet.models.nearest import NearestModel
 from ratchet.models.targets import Targets
+from ratchet.pipeline import run
+from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import LinearFeatures, LinearSpec, ServeConfig
 from ratchet.serve import load_model, predict_file
 from ratchet.serve.messages import Refused, read_texts
@@ -466,3 +468,45 @@ def test_each_of_several_texts_is_mended_alone() -> None:
         one.predict([cell or ""])
     assert seen[0].split("\u2029") == seen[1:]
     assert seen[1] == "很好"
+
+
+RUNS = {
+    "multilabel": lambda n, good: json.dumps([*(["好"] if good else []), *(["早"] if n % 3 else [])]),
+    "regression": lambda n, good: f"{10 + 5 * good + n % 3}.5",
+    "generation": lambda n, good: (
+        f"谢谢您的{'表扬' if good else '批评'}，我们会一直努力做得更好，期待您再次光临本酒店！"
+    ),
+}
+
+
+@pytest.mark.parametrize("task", RUNS)
+def test_what_a_run_exports_is_served(tmp_path: Path, task: str) -> None:
+    table = tmp_path / "t.csv"
+    words = ("很好", "满意", "干净"), ("很脏", "失望", "吵闹")
+    with table.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["text", "label"])
+        for n in range(200):
+            good = n % 2 == 1
+            early = "早餐" if n % 3 else "晚餐"
+            out.writerow([f"{early}{words[not good][n % 5 % 3]}第{n * 7919 % 10_007}次", RUNS[task](n, good)])
+    text = f"data: {{files: [t.csv]}}\ntask: {task}\nthreads: 1\nsplit: {{near: false}}\nchallengers: []\n"
+    summary = run(parse_recipe(text, folder=tmp_path, overrides=["prepare.duplicates=keep"]))
+    bundle = Bundle.open(summary["bundle"]["path"])
+    assert bundle.manifest.task == task
+    asked = ["早餐很好第5次", "晚餐很脏第6次"]
+    (answer,) = ask(bundle, {"texts": asked})
+    found = answer.json()["predictions"]
+    assert [set(one) for one in found] == [ANSWERS[task]] * 2
+    source = tmp_path / "new.csv"
+    source.write_text("text\n" + "\n".join(asked) + "\n", encoding="utf-8")
+    rows = rows_of(predict_file(bundle, source).target)
+    if task == "multilabel":
+        assert [one["labels"] for one in found] == [json.loads(row["prediction"]) for row in rows] == [["好", "早"], []]
+    elif task == "regression":
+        assert found[0]["low"] < found[0]["value"] < found[0]["high"]
+        assert found[0]["value"] > found[1]["value"] + 3
+        assert [one["value"] for one in found] == [float(row["prediction"]) for row in rows]
+    else:
+        assert ["表扬" in found[0]["text"], "批评" in found[1]["text"]] == [True, True]
+        assert [one["text"] for one in found] == [row["prediction"] for row in rows]
