@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
+from ratchet.bundle.runtimes import RUNTIMES
 from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Training
 from ratchet.contenders.linear import Linear
 from ratchet.contenders.registry import CHANGES, KINDS, change_of, changes, kind_of, kinds, sections, tasks_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError
-from ratchet.models.runtimes import RUNTIMES
 from ratchet.recipe.sections import LinearFeatures, LinearSpec
 from ratchet.tasks.registry import TASKS
 

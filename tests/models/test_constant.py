@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.errors import BundleError
 from ratchet.models.constant import FILE, ConstantModel
-from ratchet.models.runtimes import load_model_folder
 
 
 def test_every_row_gets_the_same_text() -> None:

@@ -11,9 +11,9 @@ from safetensors.numpy import load, save
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tests.conftest import generate
 
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.errors import BundleError
 from ratchet.models.nearest import ANSWERS, ARRAYS, NearestModel
-from ratchet.models.runtimes import load_model_folder
 
 PROMPTS, LABELS = generate(120, seed=3)
 REPLIES = [f"answer {n}" for n in range(120)]

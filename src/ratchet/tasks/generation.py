@@ -28,6 +28,7 @@ from ratchet.tasks.task import Cell, CellType, Columns, Parity, Task, Wrong, obj
 if TYPE_CHECKING:
     from ratchet.tables.conversations import Turn
     from ratchet.tables.dataset import Dataset
+    from ratchet.tasks.replies import Parsed
 
 Score = Callable[[Sequence[str | None], Sequence[str]], npt.NDArray[np.float64]]
 SCORES: dict[str, Score] = {
@@ -107,6 +108,18 @@ class Generation(Task):
         """Answers that are not the same text."""
         other = int((before != after).any(axis=1).sum())
         return Parity(max_difference=0.0, disagreements=other, n=len(before))
+
+    def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """The text without what the model thought before it."""
+        from ratchet.tasks.replies import plain_text
+
+        del names
+        return plain_text(text)
+
+    def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
+        """The texts; ``None`` where there is none."""
+        del targets
+        return np.array([*([cell] for cell in cells), [""]], dtype=object)[:-1]
 
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows whose answer shares the fewest words with the right one."""

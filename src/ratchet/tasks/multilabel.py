@@ -35,6 +35,7 @@ from ratchet.tasks.task import (
 
 if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset
+    from ratchet.tasks.replies import Parsed
 
 GIVEN = 0.5
 """A label is given from this probability on."""
@@ -119,6 +120,25 @@ class Multilabel(Task):
         other = ((before >= GIVEN) != (after >= GIVEN)) & (np.abs(before - GIVEN) > TIE)
         difference = float(np.abs(before - after).max())
         return Parity(max_difference=difference, disagreements=int(other.any(axis=1).sum()), n=len(before))
+
+    def choices(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The labels."""
+        return tuple(names)
+
+    def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """The labels that it lists, as `read` writes them."""
+        from ratchet.tasks.replies import label_set
+
+        listed_ = label_set(text, names)
+        value = None if listed_.value is None else json.dumps(sorted(listed_.value), ensure_ascii=False)
+        return Parsed(value=value, reason=listed_.reason)
+
+    def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
+        """Probability 1 for each label that was given; no answer is wrong in every label."""
+        known = [names_of(cell) if cell is not None else () for cell in cells]
+        given = Targets.of_sets(known, names=targets.names).values
+        failed = np.array([cell is None for cell in cells], dtype=bool)
+        return np.where(failed[:, None], ~targets.values, given).astype(np.float32)
 
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows with the most labels too many or too few."""
