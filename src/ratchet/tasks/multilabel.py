@@ -127,7 +127,7 @@ class Multilabel(Task):
 
     def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
         """The labels that it lists, as `read` writes them."""
-        from ratchet.tasks.replies import label_set
+        from ratchet.tasks.replies import Parsed, label_set
 
         listed_ = label_set(text, names)
         value = None if listed_.value is None else json.dumps(sorted(listed_.value), ensure_ascii=False)

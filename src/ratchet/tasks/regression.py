@@ -87,7 +87,7 @@ class Regression(Task):
 
     def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
         """The one number that it holds."""
-        from ratchet.tasks.replies import number
+        from ratchet.tasks.replies import Parsed, number
 
         del names
         found = number(text)
