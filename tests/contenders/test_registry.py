@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from ratchet.models.runtimes import RUNTIMES
 
 from ratchet.bundle.runtimes import RUNTIMES
 from ratchet.contenders.base import Contender

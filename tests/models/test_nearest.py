@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ratchet.models.runtimes import load_model_folder
 from safetensors.numpy import load, save
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tests.conftest import generate
