@@ -260,8 +260,6 @@ def test_several_texts_and_features_are_of_the_identity(tmp_path: Path) -> None:
         )
     ]
     assert len(set(made)) == 5
-    with pytest.raises(BundleError, match=r"is not usable at 'features.price'"):
-        before(tmp_path / "odd", features={"price": "colour"})
 
 
 def test_what_is_not_there_is_not_written(tmp_path: Path, bundle: Bundle) -> None:

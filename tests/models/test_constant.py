@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ratchet.models.runtimes import load_model_folder
 
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.errors import BundleError
 from ratchet.models.constant import FILE, ConstantModel
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ratchet.models.runtimes import load_model_folder
 from safetensors.numpy import load, save
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tests.conftest import generate
 
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.errors import BundleError
 from ratchet.models.nearest import ANSWERS, ARRAYS, NearestModel
 

@@ -151,6 +151,20 @@ def test_predictions_are_json_and_cells_of_a_table(table: Table, task: Task) -> 
     assert task.predictions(perfect[:0], names=targets.names, facts=facts) == []
 
 
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_right_answers_from_outside_are_perfect_and_none_are_worst(table: Table, task: Task) -> None:
+    rows = task.read(dataset(table, task.name))
+    targets = task.targets(rows.labels)
+    cells = [task.understood(label, names=targets.names).value for label in rows.labels]
+    assert None not in cells
+    found = evidence(task, targets, task.answers(cells, targets), metric=task.metrics[0], name="outside")
+    perfect = evidence(task, targets, CASES[task.name].perfect(targets), metric=task.metrics[0], name="perfect")
+    assert score(found, task.metrics[0]).value == pytest.approx(score(perfect, task.metrics[0]).value)
+    nothing = task.answers([None] * ROWS, targets)
+    silent = evidence(task, targets, nothing, metric=task.metrics[0], name="silent")
+    assert score(silent, task.metrics[0]).value < score(perfect, task.metrics[0]).value
+
+
 COLUMNS = {
     "classification": (["prediction", "probability"], ["probability_a", "probability_b"]),
     "multilabel": (["prediction"], ["probability_a", "probability_b"]),
