@@ -105,7 +105,7 @@ def test_a_whole_recipe() -> None:
             "data.text (ratchet.yaml, line 2) must be text but got nothing",
             "remove the key",
         ),
-        ("data: {text: [a]}", "must be text but got a list", ""),
+        ("data: {label: [a]}", "must be text but got a list", ""),
         ("data: {text: {a: 1}}", "must be text but got a section of keys", ""),
         (
             "data: {files: a.csv}",

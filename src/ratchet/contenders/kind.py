@@ -76,6 +76,8 @@ class Kind(ABC, Generic[S]):
     """The number of threads may change a rounding, so that it is part of what names the contender."""
     weighted: ClassVar[bool] = True
     """It takes weights of rows."""
+    featured: ClassVar[bool] = False
+    """It uses the features beside the text; a run says of any other kind that it does not."""
 
     @abstractmethod
     def train(self, folder: Path, spec: S, training: Training) -> None:
@@ -112,7 +114,7 @@ class Kind(ABC, Generic[S]):
             _, out = held(rows, fold)
             predicted.append(out)
             model = load_model_folder(target, self.runtime, threads=training.threads)
-            answers.append(model.predict(rows.texts(out)))
+            answers.append(model.predict(rows.inputs(out)))
         trained = Trained(
             predicted=np.concatenate(predicted),
             answers=np.concatenate(answers),
@@ -152,7 +154,7 @@ class FoldKind(Kind[S]):
             noted = noted or dict(self.noted(model))
             counts.append(material.counts)
             predicted.append(out)
-            answers.append(model.predict(rows.texts(out)))
+            answers.append(model.predict(rows.inputs(out)))
         facts = {"folds": list(folds), "chance": self.chance, **noted, **training.facts, **summed(counts)}
         trained = Trained(
             predicted=np.concatenate(predicted),
@@ -169,7 +171,7 @@ class FoldKind(Kind[S]):
         save_model(model, folder / MODEL)
         trained = Trained(
             predicted=rows.parts.valid,
-            answers=model.predict(rows.texts(rows.parts.valid)),
+            answers=model.predict(rows.inputs(rows.parts.valid)),
             seconds=time.perf_counter() - begun,
             facts={"folds": [0], "chance": self.chance, **training.facts},
         )

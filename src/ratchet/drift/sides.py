@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
+
 from ratchet.checks.target import spoken
 from ratchet.errors import DataError
 from ratchet.recipe.recipe import load_recipe
 from ratchet.recipe.sections import DataConfig
 from ratchet.tables.dataset import Dataset, Roles
 from ratchet.tables.hub import HUB
-from ratchet.tables.read import RawTable, dataset_of, read_table, with_nulls
+from ratchet.tables.read import RawTable, dataset_of, read_table, with_nulls, with_texts
 from ratchet.tables.roles import Guess, guess_roles
 from ratchet.tables.sources import STDIN
 from ratchet.versions.log import Version, find
@@ -84,7 +86,7 @@ def open_sides(
         for side in (first, second)
     ]
     guess, roles = _roles(tables, config=config, given=given)
-    own = partial(with_nulls, missing=config.missing, label=roles.label, no_label=config.no_label)
+    own = partial(_own, config=config, roles=roles)
     tables = [[replace(raw, table=own(raw.table)) for raw in side.rows] for side in (first, second)]
     tests = [read_table(test, encoding=encoding, name=spoken(test))] if test else list(second.test or first.test)
     notes = []
@@ -101,6 +103,13 @@ def open_sides(
     )
 
 
+def _own(table: pa.Table, *, config: DataConfig, roles: Roles) -> pa.Table:
+    """The table with what is missing in it as null, and with the texts of several columns as one where they are."""
+    table = with_nulls(table, missing=config.missing, label=roles.label, no_label=config.no_label)
+    several = roles.texts and set(roles.texts) <= set(table.column_names)
+    return with_texts(table, roles.texts, name=roles.text) if several else table
+
+
 def _recipe() -> DataConfig:
     return load_recipe(RECIPE).data if RECIPE.is_file() else DataConfig()
 
@@ -110,10 +119,11 @@ def _roles(
 ) -> tuple[Guess | None, Roles]:
     """From the recipe where it fits, else guessed."""
     named = {role: column for role, column in (given or {}).items() if column is not None}
-    everywhere = all(config.text in side[0].table.column_names for side in tables)
+    everywhere = all(set(config.texts) <= set(side[0].table.column_names) for side in tables)
     if RECIPE.is_file() and everywhere and not named:
-        wanted = Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id)
-        return None, _fitting(wanted, tables[0])
+        several = config.texts if len(config.texts) > 1 else ()
+        wanted = Roles(text=config.text_name, texts=several, label=config.label, group=config.group, time=config.time)
+        return None, _fitting(replace(wanted, id=config.id), tables[0])
     guess = guess_roles(tables[0][0].table, name=tables[0][0].name, given=given)
     return guess, guess.roles
 
@@ -124,7 +134,7 @@ def _fitting(roles: Roles, raws: Sequence[RawTable]) -> Roles:
     label, group, time, id = (
         name if name in names else None for name in (roles.label, roles.group, roles.time, roles.id)
     )
-    return Roles(text=roles.text, label=label, group=group, time=time, id=id)
+    return replace(roles, label=label, group=group, time=time, id=id)
 
 
 def _side(name: str, *, workspace: Workspace, encoding: str) -> _Side:

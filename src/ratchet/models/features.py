@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,8 @@ from ratchet.bounds import NUMBER
 from ratchet.errors import DataError
 from ratchet.forms import nfkc
 from ratchet.models.inputs import Inputs
+from ratchet.recipe.sections import FeatureKind
 
-FeatureKind = Literal["number", "category"]
 Doubles = npt.NDArray[np.float64]
 
 MIN_COUNT = 5
@@ -137,6 +137,11 @@ class FeatureEncoder:
     def names(self) -> tuple[str, ...]:
         """The columns of the table that it reads."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def kinds(self) -> dict[str, FeatureKind]:
+        """The same with what each is."""
+        return {column.name: "number" if isinstance(column, NumberColumn) else "category" for column in self.columns}
 
     @property
     def width(self) -> int:

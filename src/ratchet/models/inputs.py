@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import DataError
+from ratchet.text.joined import SEPARATOR, joined, parted
+
+__all__ = ["SEPARATOR", "Inputs", "joined", "parted"]
 
 Cells = tuple[str | None, ...]
 
@@ -58,6 +61,13 @@ class Inputs(Sequence[str]):
         places = rows.tolist()
         features = {name: [cells[row] for row in places] for name, cells in self.features.items()}
         return Inputs([self.texts[row] for row in places], features)
+
+    def followed_by(self, other: Inputs) -> Inputs:
+        """The rows of both; where ``other`` has rows it has the same features."""
+        if not len(other):
+            return self
+        features = {name: (*cells, *other.features[name]) for name, cells in self.features.items()}
+        return Inputs([*self.texts, *other.texts], features)
 
     def with_texts(self, texts: Sequence[str]) -> Inputs:
         """The same features beside other texts."""

@@ -17,6 +17,7 @@ from ratchet.models.inputs import Inputs
 from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Vocabulary, normalise
 from ratchet.models.targets import Kind
+from ratchet.recipe.sections import FeatureKind
 
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
@@ -132,6 +133,11 @@ class LinearModel:
     members: tuple[Member, ...]
     encoder: FeatureEncoder | None = None
     """Of the features beside the text."""
+
+    @property
+    def beside(self) -> dict[str, FeatureKind]:
+        """The features beside the text that it reads."""
+        return {} if self.encoder is None else self.encoder.kinds
 
     @property
     def kind(self) -> Kind:

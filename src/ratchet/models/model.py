@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
+from ratchet.recipe.sections import FeatureKind
+
 Answers = npt.NDArray[Any]
 """(n, k): probabilities of k labels in float32, one value in float64, or one text as an object (``None``: no answer)."""
 
@@ -21,6 +23,11 @@ class Predictor(Protocol):
 
     def predict(self, texts: Sequence[str], /) -> Answers:
         """Answers, shape (n texts, k columns): probabilities of the labels, or a value."""
+
+
+def features_of(model: Predictor) -> dict[str, FeatureKind]:
+    """The features beside the text that a model reads: what its attribute ``beside`` says, or none without one."""
+    return dict(getattr(model, "beside", {}))
 
 
 class Model(Predictor, Protocol):

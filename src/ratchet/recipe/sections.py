@@ -34,6 +34,9 @@ def name_after(file: str) -> str:
     return "".join(c if c.isprintable() and c not in "/\\" else "-" for c in stem).strip()[:60]
 
 
+FeatureKind = Literal["number", "category"]
+
+
 class DataConfig(Section):
     """Where the rows are and what their columns mean."""
 
@@ -43,10 +46,14 @@ class DataConfig(Section):
     """Files whose rows are the sealed test part; empty: the test part is cut from ``files``."""
     origin: str = ""
     """Where the files come from, for people; said when one of them is missing."""
-    text: str = "text"
-    """Column with the text."""
+    text: str | tuple[Annotated[str, Field(min_length=1)], ...] = "text"
+    """Column with the text, or a list of columns (a title and a body, two sentences): one alone may be missing in a row."""
     label: str = "label"
     """Column with the answer: a label, several labels, a number or a text; empty where conversations hold it."""
+    features: tuple[str, ...] | dict[str, FeatureKind] = {}
+    """Columns that linear models and embeddings use beside the text, as ``{age: number, region: category}``; of a plain list
+    of names the kinds are guessed. Only what is known when a prediction is asked for: ``ratchet check`` names columns that
+    tell the label."""
     group: str | None = None
     """Column whose equal values must stay in one part (a customer, a document)."""
     time: str | None = None
@@ -63,6 +70,25 @@ class DataConfig(Section):
     """Cell values that count as missing, besides white space. Words that people give to classes (none, NA, 无) are labels."""
     no_label: tuple[str, ...] = ()
     """Values of the label column that mean "no label", beside empty cells and NaN or null."""
+
+    @model_validator(mode="after")
+    def _texts_named(self) -> Self:
+        if not self.texts:
+            raise ValueError("text must name a column but got an empty list.")
+        twice = next((name for name in self.texts if self.texts.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"text must name each column once but got {twice!r} twice.")
+        return self
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns with the texts."""
+        return (self.text,) if isinstance(self.text, str) else self.text
+
+    @property
+    def text_name(self) -> str:
+        """What the column of all texts of a row is called: the column itself where there is one."""
+        return " + ".join(self.texts)
 
 
 class ColumnRule(Section):
@@ -200,6 +226,8 @@ class LinearSpec(Section):
     """Blocks of features side by side; empty: chosen by language."""
     C: float = Field(default=1.0, ge=1e-9, le=1e9)
     """Inverse strength of the L2 penalty."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that it uses beside the text; absent: all, []: none."""
 
 
 class BlendSpec(Section):
@@ -211,6 +239,14 @@ class BlendSpec(Section):
     """Its name in verdicts and reports; empty: made from its kind."""
     members: tuple[LinearSpec, ...] = ()
     """The models; empty: chosen by language."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that all members use beside the text; absent: all, []: none."""
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if any(member.columns is not None for member in self.members):
+            raise ValueError("members must leave columns to the blend, which has one set for all, but one has its own.")
+        return self
 
 
 class EdaSpec(Section):
@@ -313,6 +349,8 @@ class EmbeddingSpec(Section):
     """Longer texts are cut."""
     C: float = Field(default=30.0, ge=1e-9, le=1e9)
     """Inverse strength of the L2 penalty."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that it uses beside the text; absent: all, []: none."""
 
 
 class NearestSpec(Section):

@@ -19,7 +19,7 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
         best, test = champion(job, rows), rows.parts.test
         body = {"run": job.run, "seal": rows.seal, "champion": best.name, "bundle": bundle.sha256}
         job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{bundle.sha256}")
-        answers = load_model(bundle, threads=job.recipe.threads).predict(rows.texts(test))
+        answers = load_model(bundle, threads=job.recipe.threads).predict(rows.inputs(test))
         columns = rows.columns(test, answers)
         evidence = Evidence(name=best.name, rows=test, targets=columns.targets, outcomes=columns.outcomes)
         metrics, records = job.recipe.gate.metrics, job.ledger.records()
