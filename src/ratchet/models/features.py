@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,9 @@ from ratchet.bounds import NUMBER
 from ratchet.errors import DataError
 from ratchet.forms import nfkc
 from ratchet.models.inputs import Inputs
-from ratchet.recipe.sections import FeatureKind
+
+if TYPE_CHECKING:
+    from ratchet.recipe.sections import FeatureKind
 
 Doubles = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,9 @@ from ratchet.models.inputs import Inputs
 from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Vocabulary, normalise
 from ratchet.models.targets import Kind
-from ratchet.recipe.sections import FeatureKind
+
+if TYPE_CHECKING:
+    from ratchet.recipe.sections import FeatureKind
 
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
 
-from ratchet.recipe.sections import FeatureKind
+if TYPE_CHECKING:
+    from ratchet.recipe.sections import FeatureKind
+
 
 Answers = npt.NDArray[Any]
 """(n, k): probabilities of k labels in float32, one value in float64, or one text as an object (``None``: no answer)."""

@@ -21,10 +21,11 @@ from ratchet.models.model import Answers
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.models.targets import Kind
 from ratchet.models.tokens import TextEncoder
-from ratchet.recipe.sections import FeatureKind
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+    from ratchet.recipe.sections import FeatureKind
 
 GRAPH, TOKENIZER, LABELS, META = "model.onnx", "tokenizer.json", "labels.json", "meta.json"
 FORMAT = 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SEPARATOR = "\u2029"
 """PARAGRAPH SEPARATOR (U+2029): white space to whatever looks at the whole, and no program writes it by itself."""
@@ -26,6 +28,7 @@ def parted(text: str) -> list[str]:
 
 def joined_columns(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
     """:func:`joined` of each row of some columns of strings; null where all of its cells are."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     cells = [pc.replace_substring(column.cast(pa.large_string()), SEPARATOR, "\n") for column in columns]
