@@ -196,8 +196,6 @@ def write_bundle(
         "labels": list(labels),
         "language": language,
         "text_column": text_column,
-        "text_columns": list(text_columns),
-        "features": dict(features or {}),
         "fixes": list(fixes),
         "license": license,
         "model": dict(model or {}),
@@ -206,6 +204,11 @@ def write_bundle(
         "verdicts": [dict(verdict) for verdict in verdicts],
         "scores": dict(scores or {}),
         "environment": dict(environment or {}),
+    }
+    facts |= {
+        name: value
+        for name, value in (("text_columns", list(text_columns)), ("features", dict(features or {})))
+        if value
     }
     _json(facts)  # refuse before anything is copied
     with atomic_folder(target) as folder:

@@ -23,7 +23,7 @@ OWN, OTHERS = 0.7, 0.01
 """A column tells one label where so large a share of its rows can be seen in it, and so small a share of the others."""
 LEAST = 20
 _LEAST_ROWS = 50
-_BINS = 200
+_BINS, _IN_BIN = 200, 8
 _VALUES = 20
 Floats = npt.NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class _Told:
         right: (rows,) whether most of the others have the row's label, by a majority that does not hang on the row.
         base: rows of the most frequent label, as a share.
         own: (labels,) share of each label's rows that are guessed right.
-        others: (labels,) share of the other labels' rows in cells where most rows have the label.
+        others: (labels,) share of the other labels' rows that are guessed to have the label.
         sizes: (labels,) rows.
     """
 
@@ -80,10 +80,12 @@ class _Told:
         top, best = keys[order][first] % labels, ranked[first]
         follows = np.append(owner, -1)[first + 1] == owner[first]
         second = np.where(follows, np.append(ranked, 0)[first + 1], 0)
+        runner = np.where(follows, np.append(keys[order] % labels, 0)[first + 1], labels)
         place = np.searchsorted(owner[first], cell)
         right = (top[place] == label) & (best[place] - 1 > second[place])
+        guess = np.where((top[place] == label) & ~right, runner[place], top[place])
         sizes = np.bincount(label, minlength=labels)
-        false = np.bincount(top[place][top[place] != label], minlength=labels)
+        false = np.bincount(guess[guess != label], minlength=labels + 1)[:labels]
         return cls(
             right=right,
             base=float(sizes.max() / len(label)),
@@ -133,10 +135,11 @@ def _bins(context: Context, name: str, kind: FeatureKind) -> Rows:
     """(rows,) a number for each row, equal for equal cells, or for near ones of many numbers; missing cells have one too."""
     cells = context.cells(name)
     member = cells.member.astype(np.int64)
-    if kind == "category" or len(cells) <= _BINS:
+    bins = min(_BINS, max(len(member) // _IN_BIN, 2))
+    if kind == "category" or len(cells) <= bins:
         return member + 1
     value, _ = numbers(cells.array)
     value = np.append(value, np.nan)[member]
     filled = value[~np.isnan(value)]
-    edges = np.unique(np.quantile(filled, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(filled) else filled
+    edges = np.unique(np.quantile(filled, np.linspace(0, 1, bins + 1)[1:-1])) if len(filled) else filled
     return np.where(np.isnan(value), 0, np.searchsorted(edges, value, side="right") + 1)

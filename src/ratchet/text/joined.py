@@ -32,7 +32,9 @@ def joined_columns(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     cells = [pc.replace_substring(column.cast(pa.large_string()), SEPARATOR, "\n") for column in columns]
-    whole = pc.binary_join_element_wise(*(pc.fill_null(one, "") for one in cells), SEPARATOR)
+    whole = pc.binary_join_element_wise(
+        *(pc.fill_null(one, "") for one in cells), pa.scalar(SEPARATOR, pa.large_string())
+    )
     missing = pc.is_null(columns[0])
     for column in columns[1:]:
         missing = pc.and_(missing, pc.is_null(column))
