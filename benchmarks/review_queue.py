@@ -23,6 +23,8 @@ from regret import Table, tables
 from run_all import machine
 
 from ratchet.checks import Context
+from ratchet.checks.baseline_scores import baseline_scores
+from ratchet.checks.label_noise import suspects_of
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset, Roles
 
@@ -103,11 +105,11 @@ def main() -> None:
         for seed in range(asked.seeds):
             dataset, wrong = planted(table, rows=asked.rows, seed=seed)
             context = Context(dataset=dataset, recipe=Recipe(), seed=seed)
-            bench = context.bench
+            bench = baseline_scores(context)
             assert bench is not None
             place = {int(row): i for i, row in enumerate(bench.first)}
             flipped = {place[row] for row in wrong if row in place}
-            queue = [place[suspect.row - 1] for suspect in context.suspects]
+            queue = [place[suspect.row - 1] for suspect in suspects_of(context)]
             rest = np.setdiff1d(np.arange(len(bench.first)), queue)
             own = bench.out_of_fold[np.arange(len(bench.first)), bench.truth]
             ranked = [*queue, *rest[np.argsort(own[rest], kind="stable")].tolist()]

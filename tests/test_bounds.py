@@ -55,7 +55,7 @@ def problem_of(path: Path) -> str:
 def test_a_cell_of_many_values_takes_time_in_proportion(tmp_path: Path) -> None:
     # 3 million pieces: in quadratic time this would take an hour.
     path = book(tmp_path / "a.xlsx", [HEAD, ROW, '<row><c t="str">', *["<v>a</v>" * 10_000] * 300, "</c></row>"])
-    with pytest.raises(DataError, match="must have at most 1,000,000 bytes a cell"):
+    with pytest.raises(DataError, match="must have at most 1,000,000 bytes per cell"):
         read_table(path)
 
 

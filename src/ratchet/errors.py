@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Sequence
 
 from ratchet.forms import legible
 
@@ -62,3 +64,14 @@ class ExtraMissing(RatchetError):
             f"{why} needs the package {package!r}, which is not installed.",
             next_step=f"Run: pip install 'ratchetml[{extra}]'",
         )
+
+
+def no_such_column(column: str, names: Sequence[str], *, table: str, role: str, otherwise: str) -> DataError:
+    """The error of a column that is named but not there; the next step is the nearest name, or ``otherwise``."""
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(column.casefold(), folded, n=1, cutoff=0.5)
+    have = ", ".join(map(repr, names[:8])) + (" ..." if len(names) > 8 else "")
+    return DataError(
+        f"{table} must have the column {column!r} ({role}) but has {have}.",
+        next_step=f"Did you mean {folded[near[0]]!r}?" if near else otherwise,
+    )

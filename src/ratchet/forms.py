@@ -69,6 +69,12 @@ HAN_MARKS: Ranges = ((0x3005, 0x3007),)
 """々, 〆 and 〇, which stand for Han characters."""
 KANA: Ranges = ((0x3040, 0x30FF), (0x31F0, 0x31FF))
 HANGUL: Ranges = ((0xAC00, 0xD7AF),)
+SOUTH_EAST_ASIAN: Ranges = ((0xE00, 0xEFF), (0x1000, 0x109F), (0x1780, 0x17FF))
+"""Thai, Lao, Burmese and Khmer: words are not divided by spaces."""
+SYLLABLES: Ranges = (*KANA, *HAN, *HANGUL)
+"""Scripts in which one character carries about as much as a syllable or a word."""
+SPACELESS: Ranges = (*HAN_MARKS, *KANA, *HAN)
+"""Han and kana, written without spaces: to a model each of their characters is a word of its own."""
 
 
 def characters(*ranges: Ranges) -> str:

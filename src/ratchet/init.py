@@ -13,10 +13,11 @@ from ratchet.errors import RecipeError
 from ratchet.forms import FORMATS
 from ratchet.recipe.recipe import commented_recipe
 from ratchet.recipe.sections import DataConfig, name_after
+from ratchet.tables.conversations import holds_conversations
 from ratchet.tables.dataset import Roles
 from ratchet.tables.features import kinds_of
 from ratchet.tables.read import read_table, with_nulls
-from ratchet.tables.roles import guess_roles
+from ratchet.tables.roles import answer_column, guess_roles
 from ratchet.workspace.workspace import write_named
 
 Ask = Callable[[str, str], str]
@@ -56,24 +57,25 @@ def write_recipe(
             f"{out} must not exist yet but it does.", next_step="Name another with --out, or add --force."
         )
     tables = list(files) or [_table(ask)]
-    if not all(name.strip() for name in [*tables, *test_files]):
+    if not all(table.strip() for table in [*tables, *test_files]):
         raise RecipeError("A table must be named but one name is empty.", next_step="Give it with --file.")
-    table = with_nulls(read_table(Path(tables[0]), name=tables[0], columns=columns).table, missing=DataConfig().missing)
+    missing = DataConfig().missing
+    table = with_nulls(read_table(Path(tables[0]), name=tables[0], columns=columns).table, missing=missing)
     chosen_text, chosen_label = _chosen(table, tables[0], text=text, label=label, ask=ask)
     answers: dict[str, Any] = {
         "name": name or name_after(tables[0]),
         "data.files": [_relative(table, out) for table in tables],
         "data.text": list(chosen_text) if len(chosen_text) > 1 else chosen_text[0],
         "data.label": chosen_label,
+        "data.header": list(columns),
+        "data.test_files": [_relative(table, out) for table in test_files],
     }
     if features:
         _require_columns(table, tables[0], {"feature": features})
         answers["data.features"] = dict(kinds_of(table, features))
-    if columns:
-        answers["data.header"] = list(columns)
-    if test_files:
-        answers["data.test_files"] = [_relative(table, out) for table in test_files]
-    write_named(out, commented_recipe(answers).encode())
+    write_named(
+        out, commented_recipe({key: value for key, value in answers.items() if value or key == "data.label"}).encode()
+    )
     return out
 
 
@@ -103,7 +105,10 @@ def _chosen(
     if ask is not None and label is None:
         label = ask(f"Which column is the label? ({columns})", roles.label or "")
         _require_columns(table, name, {"label": _one(label)})
-    label = label or roles.label
+    texts = texts or (roles.text,)
+    label = label or roles.label or answer_column(table, text=texts[0])
+    if label is None and holds_conversations(table.column(texts[0])):
+        return texts, ""
     if label is None:
         raise RecipeError(
             f"{name} must have a label column but none of its columns ({columns}) looks like one.",

@@ -21,6 +21,7 @@ from ratchet.stages.names import Stage, last_stage
 from ratchet.stages.prepare import prepare
 from ratchet.stages.read import Source, read, settled, start
 from ratchet.stages.sealed_test import open_test
+from ratchet.stages.trade import trade
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.workspace import Workspace
 
@@ -30,7 +31,7 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
 
     Args:
         recipe: what to do.
-        screen: whom to tell; nobody when absent.
+        screen: where to print progress; None prints nothing.
         wait: wait for another run in the workspace, instead of refusing.
         until: where to stop (`stages.names.UNTIL`); go the whole road when absent.
 
@@ -86,6 +87,7 @@ def road(job: Job, source: Source, *, last: Stage | None = None) -> Json:
     incumbent(job, rows, later=later)
     challenge(job, rows, first, later=len(second))
     challenge(job, rows, second)
+    trade(job, rows, later=len(job.recipe.compress.methods))
     compress(job, rows)
     if last == Stage.COMPRESS:
         return finish(job, health=health, rows=rows)

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: one line a step, and a bar under long work."""
+"""What a person sees while a run goes on: one line per step, and a bar under long work."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ratchet.bundle import runtimes
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import Parity, Recorded, checked, load_model, parity, require_parity
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
-from ratchet.models import runtimes
 from ratchet.recipe.sections import ExportConfig
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ratchet.checks import Context, Suspect, doubts, run_checks, write_queue
-from ratchet.checks.label_noise import better_than_guessing, check
+from ratchet.checks.label_noise import better_than_guessing, check, suspects_of
 from ratchet.prepare.review import guarded, unguarded
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
@@ -61,7 +61,7 @@ def test_planted_errors_are_found(english: Dataset, table: Any, found: Any) -> N
 def test_texts_with_two_labels_are_left_to_the_other_check(chinese: Dataset) -> None:
     context = Context(dataset=chinese, recipe=Recipe(), seed=1)
     conflicting = {chinese.texts[row] for row in (120, 130, 140)}
-    assert not conflicting & {suspect.text for suspect in context.suspects}
+    assert not conflicting & {suspect.text for suspect in suspects_of(context)}
 
 
 def test_the_queue_is_safe_in_a_spreadsheet(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_class_with_few_rows_is_not_what_all_others_look_like() -> None:
 def test_a_label_that_one_text_has_neither_doubts_nor_is_doubted(english: Dataset, table: Any) -> None:
     texts, labels = [*english.texts, "the weather tomorrow"], [*english.labels, "weather"]
     rare = table({"text": texts, "label": labels})
-    found = Context(dataset=rare, recipe=Recipe(), seed=3).suspects
+    found = suspects_of(Context(dataset=rare, recipe=Recipe(), seed=3))
     assert not [suspect for suspect in found if "weather" in (suspect.label, suspect.suggested)]
 
 

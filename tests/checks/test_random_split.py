@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ratchet.checks import Context, naive_split
-from ratchet.checks.baseline_scores import Bench, accuracy, folds
-from ratchet.checks.random_split import check
+from ratchet.checks.random_split import check, naive_split_of
 from ratchet.recipe.recipe import parse_recipe
-from ratchet.recipe.sections import CheckConfig, Recipe
+from ratchet.recipe.sections import Recipe
 
 HAN = [chr(0x4E00 + 11 * i) for i in range(400)]
 
@@ -90,58 +87,6 @@ def test_where_nothing_can_be_fitted_there_is_no_score(table: Any, columns: Any,
     assert why in split.unscored
 
 
-def test_large_tables_are_sampled_by_whole_clusters(table: Any) -> None:
-    data = hopeless(table, copies=3)
-    recipe = Recipe(check=CheckConfig(model_rows=210))
-    bench = Bench.of(Context(dataset=data, recipe=recipe, seed=1))
-    assert bench is not None
-    assert 150 <= len(bench.rows) <= 210
-    assert set(np.bincount(bench.pair).tolist()) == {3}
-    split = naive_split(data, seed=1, config=recipe)
-    assert split.test_rows == 90
-    assert split.naive
-    assert split.naive.n == 42
-
-
-def test_conflicting_labels_are_two_pairs_in_one_fold(table: Any) -> None:
-    texts = [f"{i * 7919} {i * 104729} of many" for i in range(60)]
-    data = table({"text": [*texts, texts[0]], "label": ["x", "y"] * 30 + ["y"]})
-    bench = Bench.of(Context(dataset=data, recipe=Recipe(), seed=1))
-    assert bench is not None
-    assert len(bench.first) == 61
-    same = [i for i, text in enumerate(bench.texts) if text == texts[0]]
-    assert len(same) == 2
-    assert len({int(bench.fold[i]) for i in same}) == 1
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=1, max_size=120),
-    st.integers(2, 5),
-    st.integers(0, 9),
-)
-def test_folds_keep_units_whole_and_labels_even(rows: list[tuple[int, int]], count: int, seed: int) -> None:
-    unit = np.array([unit for unit, _ in rows])
-    label = np.array([label for _, label in rows])
-    fold = folds(unit, label, count=count, seed=seed)
-    assert ((fold >= 0) & (fold < count)).all()
-    assert all(len(set(fold[unit == u])) == 1 for u in set(unit.tolist()))
-    assert np.array_equal(fold, folds(unit, label, count=count, seed=seed))
-    alone = np.arange(len(rows))
-    spread = folds(alone, label, count=count, seed=seed)
-    for name in set(label.tolist()):
-        sizes = np.bincount(spread[label == name], minlength=count)
-        assert sizes.max() - sizes.min() <= 1
-
-
-def test_scores_have_wilson_intervals() -> None:
-    score = accuracy(np.array([True] * 8 + [False] * 2))
-    assert score is not None
-    assert (score.value, score.n) == (0.8, 10)
-    assert (round(score.low, 3), round(score.high, 3)) == (0.49, 0.943)
-    assert accuracy(np.zeros(0, bool)) is None
-
-
 def test_in_time_order_it_tells_what_the_latest_rows_would_score(table: Any) -> None:
     rng = random.Random(4)
     texts, labels, days = [], [], []
@@ -172,16 +117,5 @@ def test_a_table_made_from_one_template_is_looked_at_without_a_score(table: Any)
     base = "房间干净服务热情早餐丰富位置方便价廉物美值得推荐质量很好喜欢孩子满意下次还会再来"
     texts = [base[:i] + new + base[i + 1 :] for i in range(len(base)) for new in "改换"]
     dataset = table({"text": texts, "label": ["x", "y"] * (len(texts) // 2)})
-    result = Context(dataset=dataset, recipe=Recipe(), seed=3).naive
+    result = naive_split_of(Context(dataset=dataset, recipe=Recipe(), seed=3))
     assert (result.naive, result.unscored) == (None, "all texts are near-duplicates of each other")
-
-
-def test_of_a_huge_cluster_and_others_both_are_sampled(table: Any) -> None:
-    base = "房间干净服务热情早餐丰富位置方便价廉物美值得推荐质量很好喜欢孩子满意下次还会再来"
-    texts = [base[:i] + new + base[i + 1 :] for i in range(len(base)) for new in "改换变更"]
-    rows = table({"text": [*texts, "外面下雨了"], "label": [*["x"] * len(texts), "y"]})
-    recipe = Recipe(check=CheckConfig(model_rows=100))
-    for seed in range(4):
-        bench = Bench.of(Context(dataset=rows, recipe=recipe, seed=seed))
-        assert bench is not None
-        assert len(np.unique(bench.unit)) == 2

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ratchet.checks import merged, plain, visible
 from ratchet.checks.text import check
-from ratchet.near.scan import scan
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import DataConfig, EncoderSpec, PrepareConfig, Recipe
-from ratchet.text.characters import SCRIPTS, Characters
-from ratchet.text.mojibake import COARSE, LOST
 
 FINE = [f"一段很普通的文字，第{i}号" for i in range(100)]
 
@@ -114,32 +106,6 @@ def test_html_is_taken_out(text: str, clean: str) -> None:
 
 def test_unseen_characters_are_taken_out() -> None:
     assert visible("a\x07b\u200bc\ufeffd\ne") == "abcd\ne"
-
-
-def test_one_look_tells_what_the_characters_are_like() -> None:
-    texts = ["ab 12", "中文，Ａ", "", "é\x00\u200b\ufffd", "かな한국", "鋩\xa0\x80", "1" * 300, "かな漢字", "!?"]
-    look = scan(pa.array([*texts, None]))["look"]
-    found = Characters(look=look)
-    assert look["length"].tolist() == [*map(len, texts), 0]
-    assert look["tokens"].tolist() == [1, 3, 0, 1, 4, 2, 75, 4, 1, 0]
-    assert look["digits"].tolist() == [2, 0, 0, 0, 0, 0, 255, 0, 0, 0]
-    scripts = ["" if number < 0 else SCRIPTS[number] for number in look["script"]]
-    assert scripts == ["latin", "han", "", "latin", "kana", "han", "", "kana", "", ""]
-    for kind in ("latin1", "control", "invisible", "replacement"):
-        assert np.flatnonzero(found.having(kind)).tolist() == [3]
-    assert np.flatnonzero(found.wordless).tolist() == [2, 8, 9]
-    assert np.flatnonzero(found.maybe_mojibake).tolist() == [3, 5]
-    assert len(scan(pa.array([], pa.string()))) == 0
-    many = ["中文" * 1000, "x" * 5000] * 600  # more than one block
-    assert np.array_equal(scan(pa.array(many))["look"]["length"], [2000, 5000] * 600)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.text(st.sampled_from("a 中é\x80\x85\x9d\xa0\xad\xff€“鋩鋪锟斤拷Ã©。"), max_size=6) | st.text(max_size=6))
-def test_where_there_is_mojibake_its_characters_are(text: str) -> None:
-    maybe = Characters(look=scan(pa.array([text]))["look"]).maybe_mojibake
-    if pc.match_substring_regex(pa.array([text]), COARSE)[0].as_py() or LOST in text:
-        assert maybe.all()
 
 
 def test_the_example_shows_the_place_that_changes() -> None:

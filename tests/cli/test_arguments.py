@@ -1,35 +1,52 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
+import pytest
 from click.testing import CliRunner
 
-from ratchet.cli.arguments import gathered, listed
+from ratchet.cli import arguments
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    text: str
-    label: str | None
+class Pace:
+    fast: bool
+    times: int
 
 
 @click.command()
-@click.argument("name")
-@click.option("--text", default="text")
-@click.option("--label")
-@gathered("table", Table)
-def command(name: str, table: Table) -> None:
-    """Says what it was given."""
-    click.echo(f"{name} {table}")
+@click.argument("place", type=arguments.PATH)
+@arguments.roles(text="The text.", label="The label.")
+@arguments.gathered("pace", Pace, click.option("--fast", is_flag=True), click.option("--times", type=int, default=2))
+@click.option("--loud", is_flag=True)
+def command(place: Path, roles: Mapping[str, str | None], pace: Pace, loud: bool) -> None:
+    """Say what came."""
+    click.echo(f"{place} {dict(roles)} {pace} {loud}")
 
 
-def test_options_reach_a_command_as_one_value() -> None:
-    found = CliRunner().invoke(command, ["a", "--label", "b"])
-    assert found.output == "a Table(text='text', label='b')\n"
-    assert "Says what it was given." in CliRunner().invoke(command, ["--help"]).output
+def test_options_come_together_as_one_value() -> None:
+    plain = CliRunner().invoke(command, ["a"])
+    assert plain.output == "a {'text': None, 'label': None} Pace(fast=False, times=2) False\n"
+    every = CliRunner().invoke(command, ["a", "--text", "t", "--label", "", "--fast", "--times", "5", "--loud"])
+    assert every.output == "a {'text': 't', 'label': ''} Pace(fast=True, times=5) True\n"
 
 
-def test_names_are_listed() -> None:
-    assert listed(" a, b") == ("a", "b")
-    assert listed(None) == ()
+def test_help_lists_them_in_the_order_of_the_code() -> None:
+    shown = CliRunner().invoke(command, ["--help"]).output
+    places = [shown.index(option) for option in ("--text", "--label", "--fast", "--times", "--loud")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_name_is_no_path(empty: str) -> None:
+    ended = CliRunner().invoke(command, [empty])
+    assert ended.exit_code == 2
+    assert "must be the name of a file or folder but is empty" in ended.output
+
+
+@pytest.mark.parametrize(("names", "found"), [(None, ()), ("", ()), ("a, b ,c", ("a", "b", "c"))])
+def test_names_of_columns(names: str | None, found: tuple[str, ...]) -> None:
+    assert arguments.listed(names) == found

@@ -91,13 +91,13 @@ def test_ids_that_name_no_rows_are_not_used(ids: Cells, what: str) -> None:
     assert len(found.kept[0]) == 3
 
 
-def test_ids_that_were_given_anew_are_not_used() -> None:
+def test_ids_that_were_assigned_again_are_not_used() -> None:
     texts = [f"text {i}" for i in range(40)]
     a = dataset("a", id="n", n=[str(i) for i in range(40)], text=texts)
     b = dataset("b", id="n", n=[str(i) for i in range(41)], text=["first", *texts])
     found = match(a, b)
     assert found.by == "content"
-    assert "given anew" in found.notes[0]
+    assert "assigned again" in found.notes[0]
     assert (len(found.kept[0]), len(found.changed[0]), found.added.tolist()) == (40, 0, [0])
 
 

@@ -9,12 +9,12 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import jensenshannon
 from statsmodels.stats.multitest import multipletests
 
-from ratchet.drift.permutation import Deal, chi_square, holm, jensen_shannon, kolmogorov, stability_index
+from ratchet.drift.permutation import Permutation, chi_square, holm, jensen_shannon, kolmogorov, stability_index
 
 
-def deal(old: int, new: int, *, draws: int = 1_999, unit: list[int] | None = None, seed: int = 0) -> Deal:
+def permutation(old: int, new: int, *, draws: int = 1_999, unit: list[int] | None = None, seed: int = 0) -> Permutation:
     side = np.repeat([False, True], [old, new])
-    return Deal(new=side, unit=np.arange(old + new) if unit is None else np.array(unit), draws=draws, seed=seed)
+    return Permutation(new=side, unit=np.arange(old + new) if unit is None else np.array(unit), draws=draws, seed=seed)
 
 
 def test_statistics_agree_with_scipy() -> None:
@@ -37,15 +37,17 @@ def test_the_stability_index_is_that_of_the_books() -> None:
 
 
 @pytest.mark.parametrize("units", [None, [0, 0, 1, 2, 2, 3, 4, 4]])
-def test_p_values_are_those_of_every_possible_deal(units: list[int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_p_values_are_those_of_every_possible_permutation(
+    units: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ratchet.drift.permutation.STAGE", 40_000)
     cells = np.array([0, 0, 1, 2, 1, 2, 2, 2])
-    made = deal(5, 3, draws=40_000, unit=units)
+    made = permutation(5, 3, draws=40_000, unit=units)
     table = made.table(cells, width=3).toarray()
     total, chosen = table.sum(axis=0)[None], int(made.new_units.sum())
     seen = chi_square(total - table[made.new_units].sum(axis=0), table[made.new_units].sum(axis=0)[None])[0]
-    all_deals = list(itertools.combinations(range(len(table)), chosen))
-    picked = np.array([table[list(one)].sum(axis=0) for one in all_deals])
+    every = list(itertools.combinations(range(len(table)), chosen))
+    picked = np.array([table[list(one)].sum(axis=0) for one in every])
     exact = (chi_square(total - picked, picked) >= seen - 1e-9).mean()
     ((distance, p),) = made.p_values(csr_array(table), [chi_square])
     assert distance == pytest.approx(seen)
@@ -57,7 +59,7 @@ def test_both_ways_of_dealing_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ratchet.drift.permutation.STAGE", 20_000)
     random = np.random.default_rng(3)
     cells = random.integers(0, 3, 60)
-    pure = deal(40, 20, draws=20_000)
+    pure = permutation(40, 20, draws=20_000)
     ((_, by_kind),) = pure.p_values(pure.table(cells, width=3), [chi_square])
     moved = csr_array(np.hstack([pure.table(cells, width=3).toarray(), np.ones((60, 1))]))
 
@@ -68,11 +70,11 @@ def test_both_ways_of_dealing_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     assert by_kind == pytest.approx(one_by_one, abs=0.015)
 
 
-def test_only_small_p_values_are_told_apart_by_more_deals() -> None:
+def test_only_small_p_values_are_told_apart_by_more_permutations() -> None:
     random = np.random.default_rng(2)
     cells = np.repeat([0, 1, 2, 3, 0, 1, 2, 3], [90, 70, 70, 70, 30, 70, 80, 120])
     same = random.integers(0, 4, 600)
-    few, more = deal(300, 300), deal(300, 300, draws=9_999)
+    few, more = permutation(300, 300), permutation(300, 300, draws=9_999)
     small = [made.p_values(made.table(cells, width=4), [chi_square, kolmogorov]) for made in (few, more)]
     assert [p for _, p in small[0]] == [1 / 2_000] * 2
     assert [p for _, p in small[1]] == [1 / 10_000] * 2
@@ -82,15 +84,15 @@ def test_only_small_p_values_are_told_apart_by_more_deals() -> None:
 
 
 def test_p_is_never_zero_and_one_when_nothing_differs() -> None:
-    apart = deal(50, 50, draws=99)
+    apart = permutation(50, 50, draws=99)
     ((_, p),) = apart.p_values(apart.table(np.repeat([0, 1], 50), width=2), [chi_square])
     assert p == 1 / 100
     ((_, p),) = apart.p_values(apart.table(np.zeros(100, np.int64), width=1), [chi_square])
     assert p == 1
 
 
-def test_rows_without_a_cell_are_dealt_but_not_counted() -> None:
-    made = deal(6, 6)
+def test_rows_without_a_cell_are_permuted_but_not_counted() -> None:
+    made = permutation(6, 6)
     cells = np.array([0, 0, 0, -1, -1, -1, 1, 1, 1, -1, -1, -1])
     table = made.table(cells, width=2)
     assert table.sum() == 6
@@ -98,12 +100,12 @@ def test_rows_without_a_cell_are_dealt_but_not_counted() -> None:
     assert 0.02 < p < 0.3
 
 
-def test_copies_that_are_dealt_together_are_no_evidence() -> None:
+def test_copies_that_stay_together_are_no_evidence() -> None:
     """Ten rows on each side, each written ten times: as rows the sides differ surely, as units they may not."""
     random = np.random.default_rng(5)
     values = np.repeat(np.concatenate([random.integers(0, 2, 10), random.integers(0, 2, 10)]), 10)
     units = np.repeat(np.arange(20), 10).tolist()
-    together, apart = deal(100, 100, unit=units), deal(100, 100)
+    together, apart = permutation(100, 100, unit=units), permutation(100, 100)
     ((_, p),) = together.p_values(together.table(values, width=2), [chi_square])
     ((_, naive),) = apart.p_values(apart.table(values, width=2), [chi_square])
     assert p > 5 * naive
@@ -111,11 +113,11 @@ def test_copies_that_are_dealt_together_are_no_evidence() -> None:
 
 def test_thinning_keeps_whole_units_of_both_samples() -> None:
     units = np.repeat(np.arange(300), 2).tolist()
-    thin, rows = deal(400, 200, unit=units).thinned(60)
+    thin, rows = permutation(400, 200, unit=units).thinned(60)
     assert [int(side.sum()) for side in (thin.new_units, ~thin.new_units)] == [60, 60]
     assert len(rows) == 240
     assert thin.new.tolist() == (rows >= 400).tolist()
-    same, every = deal(30, 20).thinned(60)
+    same, every = permutation(30, 20).thinned(60)
     assert len(every) == 50
     assert len(same.unit) == 50
 
@@ -125,7 +127,7 @@ def test_false_alarms_are_as_rare_as_they_should_be(rows: tuple[int, int]) -> No
     random = np.random.default_rng(7)
     hits = 0
     for seed in range(400):
-        made = deal(*rows, draws=199, seed=seed)
+        made = permutation(*rows, draws=199, seed=seed)
         cells = random.poisson(1.5, sum(rows))
         ((_, p),) = made.p_values(made.table(cells, width=int(cells.max()) + 1), [kolmogorov])
         hits += p <= 0.05

@@ -8,11 +8,11 @@ from typing import Any
 from ratchet.endpoint.cache import Cache
 from ratchet.endpoint.client import ask
 from ratchet.endpoint.examples import choose
-from ratchet.endpoint.parse import label, unparsable
 from ratchet.endpoint.prompt import prompts
 from ratchet.recipe.endpoint import EndpointSpec
 from ratchet.recipe.yaml import read_yaml
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.replies import label, unparsable
 
 
 def test_from_a_recipe_to_answers(server: Any, tmp_path: Path, chinese: Dataset, table: Callable[..., Dataset]) -> None:

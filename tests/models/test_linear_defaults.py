@@ -2,27 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from ratchet.models.linear_defaults import Language, default_specs, guess_language, resolve
+from ratchet.models.linear_defaults import default_specs, resolve
 from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
+from ratchet.text.language import Language
 
 SIZE = {"n_rows": 5000, "n_labels": 2}
-
-
-@pytest.mark.parametrize(
-    ("texts", "language"),
-    [
-        (["房间很干净", "很好的酒店 nice", "ＡＢ房间"], "zh"),
-        (["a clean room", "très bien", "хорошо"], "en"),
-        (["房间很干净", "a clean room"], "mixed"),
-        (["ห้องสะอาด"], "zh"),
-        (["部屋はきれい"], "zh"),
-        ([], "en"),
-        (["123", "!!", ""], "en"),
-        (["good"] * 9 + ["很好"], "en"),
-    ],
-)
-def test_guess_language(texts: list[str], language: str) -> None:
-    assert guess_language(texts) == language
 
 
 @pytest.mark.parametrize("language", ["zh", "en", "mixed"])

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from ratchet.near import pairs as near
 from ratchet.near import sets
-from ratchet.near.minhash import Bands, signatures
 from ratchet.near.ngrams import Alphabet, blocks
 from ratchet.near.pairs import NearPairs, components, similar_pairs
 
@@ -125,40 +124,12 @@ def forced_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(near, "ALL_PAIRS", -1)
 
 
-def test_signatures_estimate_the_similarity() -> None:
-    rng = np.random.default_rng(0)
-    shared, own = rng.integers(0, 2**60, 70, dtype=np.uint64), rng.integers(0, 2**60, 30, dtype=np.uint64)
-    codes = np.concatenate([shared, shared, own, np.zeros(0, np.uint64)])
-    signs = signatures(codes, bounds=np.array([0, 70, 170, 170]), permutations=4096)
-    assert signs.shape == (4096, 3)
-    assert (signs[:, 0] == signs[:, 1]).mean() == pytest.approx(0.7, abs=4 * np.sqrt(0.7 * 0.3 / 4096))
-    assert (signs[:, 2] == 2**32 - 1).all()
-    repeated = np.concatenate([codes[:70], codes[:70]])
-    assert (signatures(repeated, bounds=np.array([0, 140]), permutations=4096)[:, 0] == signs[:, 0]).all()
-
-
-@pytest.mark.parametrize("threshold", [0.05, 0.3, 0.5, 0.7, 0.9, 1.0])
-def test_bands_reach_the_recall_at_their_threshold(threshold: float) -> None:
-    bands = Bands.for_threshold(threshold)
-    assert bands.count * bands.rows <= 192
-    assert bands.recall(threshold) >= 0.998 or bands.rows == 1
-    assert bands.recall(min(1, threshold + 0.1)) >= bands.recall(threshold)
-    assert Bands.for_threshold(0.7, permutations=128) == Bands(count=32, rows=4)
-
-
 def test_sets_of_ngrams_are_those_of_slices() -> None:
     texts = ["", "a", "ab", "abc", "abab", "好的好的", "\U00020000a\U00020000", "\ud800x"]
     for n in (1, 2, 3, 4):
         alphabet = Alphabet.of(texts, n=n)
         assert alphabet.sets(texts).sizes.tolist() == [len(gram_set(text, n)) for text in texts]
         assert len(alphabet.sets([])) == 0
-
-
-def test_more_characters_than_an_ngram_has_room_for_still_compare() -> None:
-    texts = ["".join(map(chr, range(0x10000 + 40 * i, 0x10000 + 40 * i + 60))) for i in range(900)]
-    assert Alphabet.of(texts, n=4).bits == 16
-    neighbours = {(i, i + 1): 17 / 97 for i in range(899)}
-    assert as_dict(similar_pairs(texts, n=4, threshold=0.15)) == pytest.approx(neighbours)
 
 
 def test_blocks_cover_everything_once() -> None:

@@ -11,14 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from ratchet.charts.leak_matrix import leak_matrix
-from ratchet.charts.missing_map import Strip, missing_map
-from ratchet.charts.plane import Shade, plane
 from ratchet.checks import Suspect
 from ratchet.checks.checkup import check_up
 from ratchet.checks.target import open_target
@@ -176,51 +172,6 @@ def test_doubted_labels_are_shown_and_counted(tmp_path: Path) -> None:
     assert "The first 30 of 40" in words
     assert "文本30" in words
     assert "文本31" not in words
-
-
-@pytest.mark.parametrize("width", [760.0, 340.0])
-def test_the_missing_map_has_a_strip_a_column(width: float) -> None:
-    strips = [Strip(name="备注", share=0.5, blocks=(1.0, 0.0)), Strip(name="x", share=0.001, blocks=(0.0, 0.002))]
-    drawn = missing_map(strips, rows=1_000, title="Missing", key="k", width=width)
-    Page(drawn)
-    assert drawn.count('class="heat-none"') == 2
-    assert re.findall(r'class="fill-loss" fill-opacity="([^"]*)"', drawn) == ["1.00", "0.19"]
-    assert "row 1,000" in drawn
-    assert "备注: 50.0 % missing; x: 0.1 % missing" in drawn
-
-
-def test_a_curve_on_logarithmic_axes_falls_straight_where_it_is_a_power() -> None:
-    points = [(10.0**n, 10.0 ** (4 - n)) for n in range(5)]
-    drawn = plane(
-        points,
-        x_name="rank",
-        y_name="texts",
-        title="Zipf",
-        key="k",
-        logarithmic=True,
-        shade=Shade(start=1_000, label="tail"),
-    )
-    (d,) = re.findall(r'd="M([^"]*)"', drawn)
-    places = [tuple(map(float, pair.split())) for pair in d.split("L")]
-    steps = {(round(b[0] - a[0]), round(b[1] - a[1])) for a, b in pairwise(places)}
-    assert len(steps) == 1
-    (begin,) = re.findall(r'<rect x="([\d.]+)"[^>]*class="gap"', drawn)
-    assert float(begin) == places[3][0]
-
-
-def test_a_straight_curve_and_one_point() -> None:
-    for points in ([(0, 0), (10, 5)], [(1, 1)], []):
-        Page(plane(points, x_name="x", y_name="y", title="t", key="k"))
-
-
-@pytest.mark.parametrize("width", [620.0, 340.0])
-def test_the_leak_matrix_tells_both_directions(width: float) -> None:
-    cells = [[(1, 0), (30, 4)], [(20, 0), (0, 0)]]
-    drawn = leak_matrix(["train", "测试"], [100, 50], cells, title="Leaks", key="k", width=width)
-    assert "train gives away rows of 测试: 30 copies, 4 near-copies (68.0 %)" in drawn
-    assert "further copies within train: 1 copies" in drawn
-    assert drawn.count('class="heat-wrong"') == 2  # the diagonal stays grey
-    assert "train gives away 34 rows of 测试; 测试 gives away 20 rows of train" in drawn
 
 
 def test_clusters_by_size_and_the_largest() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import re
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,8 +17,6 @@ from starlette.applications import Starlette
 from ratchet.bundle.bundle import Bundle
 from ratchet.errors import BundleError
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve import limits as intake
-from ratchet.serve.messages import Refused, read_texts
 from ratchet.serve.rest import build_app
 
 Model = Any  # the Lengths of conftest.py
@@ -106,165 +103,12 @@ def test_wrong_paths_and_methods(bundle: Bundle, model: Model, method: str, path
 
 
 @pytest.mark.parametrize(
-    ("content_type", "accepted"),
-    [
-        ("application/json", True),
-        ("Application/JSON; charset=UTF-8", True),
-        ('application/json; charset="utf-8"', True),
-        ("application/json; charset=gbk", False),
-        ("application/x-www-form-urlencoded", False),
-        ("text/plain", False),
-        ("", False),
-    ],
-)
-def test_content_types(bundle: Bundle, model: Model, content_type: str, accepted: bool) -> None:
-    app = build_app(bundle.path, config=ServeConfig(), model=model)
-    answer = post(app, b'{"text": "a"}', {"Content-Type": content_type})
-    if accepted:
-        assert answer.status_code == 200
-    else:
-        assert error(answer)[:2] == (415, "wrong_content_type")
-
-
-def test_compressed_bodies_are_refused(bundle: Bundle, model: Model) -> None:
-    app = build_app(bundle.path, config=ServeConfig(), model=model)
-    answer = post(app, b"\x1f\x8b", {**JSON, "Content-Encoding": "gzip"})
-    assert error(answer)[:2] == (415, "wrong_content_encoding")
-
-
-@pytest.mark.parametrize(
     ("body", "status", "kind"),
     [(b"{", 400, "bad_json"), (b"[]", 400, "not_an_object"), (b'{"texts": [1]}', 422, "wrong_shape")],
 )
 def test_wrong_bodies(bundle: Bundle, model: Model, body: bytes, status: int, kind: str) -> None:
     app = build_app(bundle.path, config=ServeConfig(), model=model)
     assert error(post(app, body))[:2] == (status, kind)
-
-
-@pytest.mark.parametrize("declared", [True, False])
-def test_a_body_that_is_too_big_is_not_kept(bundle: Bundle, model: Model, declared: bool) -> None:
-    app = build_app(bundle.path, config=ServeConfig(max_texts=1, max_text_bytes=100), model=model)
-
-    async def endless() -> AsyncIterator[bytes]:
-        for _ in range(1000):
-            yield b"x" * 10_000
-
-    body: Any = b"x" * 10_000_000 if declared else endless()
-    answer = ask(app, lambda client: client.post("/predict", content=body, headers=JSON))
-    assert error(answer) == (413, "body_too_big", "The body must have at most 1624 bytes.")
-    assert answer.headers["connection"] == "close"
-
-
-def test_all_bodies_together_are_bounded(bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "TOGETHER", 2)
-    app = build_app(bundle.path, config=ServeConfig(max_texts=1, max_text_bytes=1000, deadline=20), model=model)
-    body = json.dumps({"text": "a" * 900, "texts": []}).encode() + b" " * 6000
-
-    async def run() -> None:
-        async with running(app) as client:
-            gate = asyncio.Event()
-
-            async def slow() -> AsyncIterator[bytes]:
-                yield body
-                await gate.wait()
-
-            asked = [asyncio.create_task(client.post("/predict", content=slow(), headers=JSON)) for _ in range(2)]
-            for _ in range(50):
-                await asyncio.sleep(0)
-            refused = await client.post("/predict", content=body, headers=JSON)
-            assert error(refused)[:2] == (503, "busy")
-            assert (await client.post("/predict", json={"text": "a"})).status_code == 200
-            gate.set()
-            assert [error(await task)[0] for task in asked] == [422, 422]
-            assert error(await client.post("/predict", content=body, headers=JSON))[0] == 422
-
-    asyncio.run(run())
-
-
-def test_alive_before_ready(bundle: Bundle, model: Model) -> None:
-    model.gate.clear()
-    app = build_app(bundle.path, config=ServeConfig(), model=model)
-
-    async def run() -> None:
-        async with running(app, settled=False) as client:
-            assert (await client.get("/healthz")).json() == {"status": "alive"}
-            waiting = await client.get("/readyz")
-            assert error(waiting)[:2] == (503, "not_ready")
-            assert waiting.headers["retry-after"] == "1"
-            refused = await client.post("/predict", json={"text": "a"})
-            assert error(refused)[:2] == (503, "not_ready")
-            model.gate.set()
-            await app.state.engine.settled.wait()
-            ready = await client.get("/readyz")
-            assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-            assert (await client.post("/predict", json={"text": "a"})).status_code == 200
-
-    asyncio.run(run())
-
-
-def test_a_model_that_fails_its_self_test_never_gets_ready(bundle: Bundle, model: Model) -> None:
-    model.labels = ("one", "two")
-    app = build_app(bundle.path, config=ServeConfig(), model=model)
-    answer = ask(app, lambda client: client.get("/readyz"))
-    assert error(answer)[:2] == (503, "failed")
-    assert isinstance(app.state.engine.failure, BundleError)
-
-
-def test_the_queue_is_bounded(bundle: Bundle, model: Model) -> None:
-    app = build_app(bundle.path, config=ServeConfig(workers=1, queue=2), model=model)
-
-    async def run() -> None:
-        async with running(app) as client:
-            model.entered.acquire()  # the self-test
-            model.gate.clear()
-            asked = [asyncio.create_task(client.post("/predict", json={"text": "a"})) for _ in range(3)]
-            await asyncio.to_thread(model.entered.acquire)
-            full = await client.post("/predict", json={"text": "a"})
-            assert error(full)[:2] == (503, "busy")
-            assert full.headers["retry-after"] == "1"
-            assert (await client.get("/healthz")).status_code == 200
-            model.gate.set()
-            assert [(await task).status_code for task in asked] == [200, 200, 200]
-            assert (await client.post("/predict", json={"text": "a"})).status_code == 200
-
-    asyncio.run(run())
-
-
-def test_the_deadline_ends_the_wait_but_not_the_count(bundle: Bundle, model: Model) -> None:
-    app = build_app(bundle.path, config=ServeConfig(workers=1, queue=0, deadline=0.3), model=model)
-
-    async def run() -> None:
-        async with running(app) as client:
-            model.entered.acquire()  # the self-test
-            model.gate.clear()
-            asked = asyncio.create_task(client.post("/predict", json={"text": "a"}))
-            await asyncio.to_thread(model.entered.acquire)
-            assert error(await asked)[:2] == (504, "too_late")
-            assert error(await client.post("/predict", json={"text": "a"}))[:2] == (503, "busy")  # still computing
-            model.gate.set()
-            answers = [await client.post("/predict", json={"text": "a"})]
-            while answers[-1].status_code != 200 and len(answers) < 10_000:
-                await asyncio.sleep(0)  # httpx gives the loop no turn by itself
-                answers.append(await client.post("/predict", json={"text": "a"}))
-            assert answers[-1].status_code == 200
-
-    asyncio.run(run())
-
-
-def test_a_body_that_comes_too_slowly(bundle: Bundle, model: Model) -> None:
-    app = build_app(bundle.path, config=ServeConfig(deadline=0.05), model=model)
-
-    async def run() -> None:
-        async with running(app) as client:
-
-            async def stuck() -> AsyncIterator[bytes]:
-                yield b"{"
-                await asyncio.Event().wait()
-
-            answer = await client.post("/predict", content=stuck(), headers=JSON)
-            assert error(answer)[:2] == (408, "too_slow")
-
-    asyncio.run(run())
 
 
 def test_a_failing_model_leaks_nothing(
@@ -357,54 +201,3 @@ def test_a_damaged_bundle_makes_no_app(bundle: Bundle) -> None:
     (bundle.path / "model/weights.bin").write_bytes(b"124")
     with pytest.raises(BundleError, match="was changed"):
         build_app(bundle.path, config=ServeConfig())
-
-
-HOSTS = [
-    ("localhost", 200),
-    ("LOCALHOST:8000", 200),
-    ("127.0.0.1:8000", 200),
-    ("[::1]:8000", 200),
-    ("models.example.org", 200),
-    ("evil.example.org", 421),
-    ("localhost.evil.example.org", 421),
-    ("127.0.0.1.evil.example.org:8000", 421),
-    ("", 421),
-]
-
-
-@pytest.mark.parametrize(("host", "status"), HOSTS)
-def test_without_a_key_the_host_must_be_this_server(bundle: Bundle, model: Model, host: str, status: int) -> None:
-    app = build_app(bundle.path, config=ServeConfig(names=("models.example.org",)), model=model)
-    answer = post(app, b'{"text": "a"}', {**JSON, "Host": host})
-    assert answer.status_code == status
-    if status == 421:
-        assert error(answer)[:2] == (421, "wrong_host")
-
-
-def test_with_a_key_any_host_will_do(bundle: Bundle, model: Model) -> None:
-    app = build_app(bundle.path, config=ServeConfig(), model=model, api_key="s3cret-key")
-    assert post(app, b'{"text": "a"}', {**JSON, "Host": "x.example.org", "X-API-Key": "s3cret-key"}).status_code == 200
-
-
-def test_a_busy_server_refuses_before_it_reads_and_parses_elsewhere(
-    bundle: Bundle, model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    threads = []
-
-    def parsed(body: bytearray, **options: Any) -> list[str]:
-        threads.append(threading.current_thread().name)
-        return read_texts(body, **options)
-
-    monkeypatch.setattr("ratchet.serve.rest.read_texts", parsed)
-    app = build_app(bundle.path, config=ServeConfig(), model=model)
-    assert post(app, b'{"text": "a"}').status_code == 200
-    assert threads[0].startswith("ratchet-predict")
-
-    def full() -> None:
-        raise Refused(503, "busy", "no room")
-
-    app = build_app(bundle.path, config=ServeConfig(), model=model)
-    monkeypatch.setattr(app.state.engine, "require_room", full)
-    answer = post(app, b"{" * 100_000)
-    assert error(answer)[:2] == (503, "busy")
-    assert len(threads) == 1

@@ -10,14 +10,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.models.ngrams import SPACELESS
+from ratchet.forms import SPACELESS, characters
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 # In scripts without spaces each character is a word, until it is found to keep company with its neighbour.
-_PIECE = re.compile(rf"[{SPACELESS}]|[^\W_{SPACELESS}]+(?:['’][^\W_{SPACELESS}]+)*|(?:[^\w]|_)+")
-_DENSE = re.compile(rf"[{SPACELESS}]")
+_SPACELESS = characters(SPACELESS)
+_PIECE = re.compile(rf"[{_SPACELESS}]|[^\W_{_SPACELESS}]+(?:['’][^\W_{_SPACELESS}]+)*|(?:[^\w]|_)+")
+_DENSE = re.compile(rf"[{_SPACELESS}]")
 
 # Two characters are one word where they meet this many times as often as chance has it, and at least so many times.
 _COHESION, _MEETINGS = 20.0, 5

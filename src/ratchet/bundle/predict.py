@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.errors import BundleError
 from ratchet.models.inputs import Inputs
 from ratchet.models.model import Answers, Predictor
-from ratchet.models.runtimes import load_model_folder
 from ratchet.recipe.sections import ExportConfig, TextFix
 from ratchet.tasks.task import Parity, Task
 

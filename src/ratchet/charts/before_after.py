@@ -80,7 +80,6 @@ def overlaid(
     unit: str,
     title: str,
     key: str,
-    desc: str = "",
     width: float = WIDE,
 ) -> str:
     """Two histograms over the same bins as shares of their rows: the old as bars, the new as steps over them."""
@@ -95,28 +94,36 @@ def overlaid(
         body.append(line(left, y(value), width - right, y(value), "grid"))
         body.append(write(left - 7, y(value) + 4, f"{shown} %", class_="t3 num", anchor="end"))
     body.append(line(left, floor, width - right, floor, "axis"))
-    steps = f"M{number(x(edges[0]))} {number(floor)}"
-    for place, (before, after) in enumerate(zip(*shares, strict=True)):
-        start, end = x(edges[place]), x(edges[place + 1])
-        said = (
-            f"{edges[place]:g} to {edges[place + 1]:g} {unit}: {figures.percent(before)}, then {figures.percent(after)}"
-        )
-        shape = {"x": start + 0.5, "width": max(end - start - 1, 0.5), "y": y(before), "height": floor - y(before)}
-        body.append(tag("rect", tooltip(said), **shape, class_=f"fill-{OLD}"))
-        steps += f"V{number(y(after))}H{number(end)}"
-    body.append(path(f"{steps}V{number(floor)}", f"curve line-{NEW}"))
+    body += _bars_and_steps(edges, shares[0], shares[1], x=x, y=y, unit=unit)
     for value in ticks(edges[0], edges[-1], most=8 if width > 500 else 4):
         body.append(line(x(value), floor, x(value), floor + 4, "axis"))
         body.append(write(x(value), floor + 17, figures.count(value), class_="t3 num", anchor="middle"))
     body.append(write(left, floor + 32, unit, class_="t3", room=width - left - right))
-    told = desc or f"{names[0]}: {figures.count(sum(old))} rows; {names[1]}: {figures.count(sum(new))} rows."
-    return chart(body, width=width, height=height, title=title, desc=told, key=key)
+    desc = f"{names[0]}: {figures.count(sum(old))} rows; {names[1]}: {figures.count(sum(new))} rows."
+    return chart(body, width=width, height=height, title=title, desc=desc, key=key)
+
+
+def _bars_and_steps(
+    edges: Sequence[float], old: Sequence[float], new: Sequence[float], *, x: Scale, y: Scale, unit: str
+) -> list[str]:
+    """A bar for each bin's old share, and one line through the new shares."""
+    body, floor = [], y(0)
+    steps = f"M{number(x(edges[0]))} {number(floor)}"
+    for place, (before, after) in enumerate(zip(old, new, strict=True)):
+        start, end = x(edges[place]), x(edges[place + 1])
+        tip = (
+            f"{edges[place]:g} to {edges[place + 1]:g} {unit}: {figures.percent(before)}, then {figures.percent(after)}"
+        )
+        shape = {"x": start + 0.5, "width": max(end - start - 1, 0.5), "y": y(before), "height": floor - y(before)}
+        body.append(tag("rect", tooltip(tip), **shape, class_=f"fill-{OLD}"))
+        steps += f"V{number(y(after))}H{number(end)}"
+    return [*body, path(f"{steps}V{number(floor)}", f"curve line-{NEW}")]
 
 
 def moves(
     rows: Sequence[Move], *, names: tuple[str, str], title: str, key: str, desc: str = "", width: float = WIDE
 ) -> str:
-    """A line a row from the old share (a ring) to the new one (a dot)."""
+    """One line per row, from the old share (a ring) to the new one (a dot)."""
     step, crown = 27.0, 34.0
     shown = [row for row in rows if row.old is not None]
     labels = min(width * 0.3, max((width_of(row.label) for row in shown), default=0) + 16)

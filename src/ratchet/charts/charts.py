@@ -36,7 +36,7 @@ class Bar:
 
 
 def bars(rows: Sequence[Bar], *, title: str, key: str, desc: str = "", width: float = WIDE) -> str:
-    """Horizontal bars from zero, one a row, in the order given."""
+    """Horizontal bars from zero, one per row, in the order given."""
     step, thick = 28.0, 16.0
     labels = min(width * 0.36, max((width_of(row.label) for row in rows if row.value is not None), default=0) + 12)
     tail = max((width_of(row.shown) for row in rows), default=0) + 14
@@ -74,7 +74,6 @@ def histogram(
     unit: str,
     above: int = 0,
     marks: Sequence[Mark] = (),
-    desc: str = "",
     width: float = WIDE,
 ) -> str:
     """Counts between edges; ``above`` is drawn as a last bar of its own for everything beyond the last edge."""
@@ -101,18 +100,24 @@ def histogram(
         tip = tooltip(f"longer: {figures.count(above)} texts")
         body.append(tag("rect", tip, x=x, y=floor - tall, width=max(each - 1, 1), height=tall, class_="fill-open"))
         body.append(write(width - right, floor + 32, "longer", class_="t3", anchor="end"))
-    span = Scale(edges[0], edges[-1], left, left + len(counts) * each)
-    for value in ticks(edges[0], edges[-1], most=8 if width > 500 else 4):
+    body.append(write(left, floor + 32, unit, class_="t3"))
+    body += _marked(marks, Scale(edges[0], edges[-1], left, left + len(counts) * each), floor=floor, width=width)
+    desc = f"{figures.count(sum(counts) + above)} texts. " + "; ".join(mark.label for mark in marks)
+    return chart(body, width=width, height=height, title=title, desc=desc, key=key)
+
+
+def _marked(marks: Sequence[Mark], span: Scale, *, floor: float, width: float) -> list[str]:
+    """The ticks of a histogram's axis, and its marks above each other."""
+    body: list[str] = []
+    for value in ticks(span.lo, span.hi, most=8 if width > 500 else 4):
         body.append(line(span(value), floor, span(value), floor + 4, "axis"))
         body.append(write(span(value), floor + 17, figures.count(value), class_="t3 num", anchor="middle"))
-    body.append(write(left, floor + 32, unit, class_="t3"))
     for index, mark in enumerate(marks):
         x, y = span(mark.at), 12.0 + 15 * index
         body.append(line(x, y - 8, x, floor, "mark"))
         fits = x + width_of(mark.label) + 8 < width
         body.append(write(x + 5 if fits else x - 5, y, mark.label, class_="t2 halo", anchor="start" if fits else "end"))
-    said = desc or f"{figures.count(sum(counts) + above)} texts. " + "; ".join(mark.label for mark in marks)
-    return chart(body, width=width, height=height, title=title, desc=said, key=key)
+    return body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +144,7 @@ class Gap:
 def dots(
     rows: Sequence[Dot], *, title: str, key: str, gap: Gap | None = None, desc: str = "", width: float = WIDE
 ) -> str:
-    """Values with their intervals on one percent axis, one a row; in a narrow chart the label stands above its row."""
+    """Values with their intervals on one percent axis, one per row; in a narrow chart the label stands above its row."""
     stacked = width < 500
     left = 6.0 if stacked else min(width * 0.36, max((width_of(r.label, size=13) for r in rows), default=0) + 18)
     step, crown, tail = (58.0 if stacked else 46.0), (30.0 if gap else 8.0), 64.0

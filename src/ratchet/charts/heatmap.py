@@ -64,24 +64,26 @@ def _named(
     for row in range(count):
         for column in range(count):
             body.append(_square(left + column * each, crown + row * tall, each, tall, "heat-none", 1))
-    for row, column, rows, share in shares:
-        x, y = left + column * each, crown + row * tall
-        said = f"{labels[row]} → {labels[column]}: {figures.count(rows)} ({figures.percent(share)})"
-        kind = "heat-right" if row == column else "heat-wrong"
-        parts = [tooltip(said), _square(x, y, each, tall, kind, sqrt(share))]
-        if each > 30:
-            lift = 0 if tall < 46 or each < 46 else 7
-            parts.append(
-                write(
-                    x + each / 2, y + tall / 2 + 4 - lift, figures.count(rows), class_="t1 num strong", anchor="middle"
-                )
-            )
-            if lift:
-                parts.append(
-                    write(x + each / 2, y + tall / 2 + 14, figures.percent(share), class_="t1 num", anchor="middle")
-                )
-        body.append(tag("g", *parts))
+    for share in shares:
+        body.append(_cell(labels, share, x=left + share[1] * each, y=crown + share[0] * tall, each=each, tall=tall))
     return body, crown + count * tall + 4
+
+
+def _cell(
+    labels: Sequence[str], cell: tuple[int, int, int, float], *, x: float, y: float, each: float, tall: float
+) -> str:
+    """A cell with its count and, where there is room, its share of the row."""
+    row, column, rows, share = cell
+    said = f"{labels[row]} → {labels[column]}: {figures.count(rows)} ({figures.percent(share)})"
+    kind = "heat-right" if row == column else "heat-wrong"
+    parts = [tooltip(said), _square(x, y, each, tall, kind, sqrt(share))]
+    middle, base = x + each / 2, y + tall / 2
+    if each > 30:
+        lift = 0 if tall < 46 or each < 46 else 7
+        parts.append(write(middle, base + 4 - lift, figures.count(rows), class_="t1 num strong", anchor="middle"))
+        if lift:
+            parts.append(write(middle, base + 14, figures.percent(share), class_="t1 num", anchor="middle"))
+    return tag("g", *parts)
 
 
 def _square(x: float, y: float, wide: float, tall: float, class_: str, opacity: float) -> str:

@@ -45,7 +45,7 @@ def leak_matrix(
         y = crown + i * tall
         body.append(write(left - 10, y + tall / 2 + 4, name, class_="t1", anchor="end", room=left - 12))
         for j, cell in enumerate(cells[i]):
-            body.append(_square(names, rows, cell, i=i, j=j, x=left + j * each, y=y, wide=each, tall=tall))
+            body.append(_square(names, rows, cell, at=(i, j), box=(left + j * each, y, each, tall)))
             if i != j:
                 told.append(f"{name} gives away {figures.count(sum(cell))} rows of {names[j]}")
     return chart(body, width=width, height=crown + count * tall + 4, title=title, desc=desc or "; ".join(told), key=key)
@@ -56,13 +56,11 @@ def _square(
     rows: Sequence[int],
     cell: Cell,
     *,
-    i: int,
-    j: int,
-    x: float,
-    y: float,
-    wide: float,
-    tall: float,
+    at: tuple[int, int],
+    box: tuple[float, float, float, float],
 ) -> str:
+    """The square of row ``i`` and column ``j`` (``at``), in a ``box`` of x, y, width and height."""
+    (i, j), (x, y, wide, tall) = at, box
     leaking = sum(cell)
     share = leaking / max(rows[j], 1)
     kinds = f"{figures.count(cell[0])} copies, {figures.count(cell[1])} near-copies"

@@ -1,4 +1,4 @@
-"""The map of missing cells: a strip a column, from the first row of the table to the last."""
+"""The map of missing cells: one strip per column, from the first row of the table to the last."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Strip:
 def missing_map(
     columns: Sequence[Strip], *, rows: int, title: str, key: str, desc: str = "", width: float = WIDE
 ) -> str:
-    """A strip a column; the shade is the root of the missing share, so that a few missing cells show."""
+    """One strip per column; the shade is the root of the missing share, so that a few missing cells show."""
     stacked = width < 500
     tail = 58.0
     left = 4.0 if stacked else min(width * 0.3, max((width_of(one.name) for one in columns), default=0) + 14)

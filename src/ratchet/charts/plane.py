@@ -29,7 +29,6 @@ def plane(
     key: str,
     logarithmic: bool = False,
     shade: Shade | None = None,
-    desc: str = "",
     width: float = 370.0,
 ) -> str:
     """A curve through points with ascending x; on logarithmic axes both begin at 1."""
@@ -56,7 +55,7 @@ def plane(
     body.append(write(4, 12, y_name, class_="t3"))
     d = "M" + "L".join(f"{number(x(a))} {number(y(b))}" for a, b in points)
     body.append(path(d, "curve line-champion"))
-    said = desc or "; ".join(f"{figures.count(a)}: {figures.count(b)}" for a, b in points[:: max(1, len(points) // 10)])
+    said = "; ".join(f"{figures.count(a)}: {figures.count(b)}" for a, b in points[:: max(1, len(points) // 10)])
     return chart(body, width=width, height=height, title=title, desc=said, key=key)
 
 

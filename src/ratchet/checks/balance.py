@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding, patch
 
 GIVES = ("balance.imbalance", "balance.rare")
@@ -28,13 +28,12 @@ def check(context: Context) -> Iterator[Finding]:
             "balance.imbalance",
             severity="warning",
             message=f"The class {names[large]!r} has {counts[large]:,} rows, {ratio:,.0f} times as many as {names[small]!r} "
-            f"({counts[small]:,}); whoever always answers {names[large]!r} is right on "
+            f"({counts[small]:,}); always answering {names[large]!r} is right on "
             f"{percent(counts[large] / counts.sum())}.",
             why="Accuracy then rewards a model that never finds the rare class; macro-F1 counts every class the same.",
             positions=rows,
-            of=int(counts.sum()),
             fix=_macro(context),
-        )
+        ).among(int(counts.sum()))
     yield from _rare(context, texts)
 
 
@@ -58,10 +57,12 @@ def _rare(context: Context, texts: np.ndarray[tuple[int], np.dtype[np.int64]]) -
         severity="error" if texts[order[0]] < 2 else "warning",
         message=f"{counted(len(few), 'class', plural='classes')} {'has' if len(few) == 1 else 'have'} fewer than {parts} "
         f"different texts, one for each part: {listed}{' ...' if len(few) > _NAMED else ''}.",
-        why="A class with one text is either not learned or not scored; with a few, its score is a matter of luck.",
+        why="A class with one text is either not learned or not scored; with a few, its score is mostly chance.",
         positions=rows,
-        shown=[int(np.flatnonzero(context.labels.member == i)[0]) for i in order[:3]],
-        notes={int(np.flatnonzero(context.labels.member == i)[0]): names[i] for i in order[:3]},
+        samples=Samples(
+            at=[int(np.flatnonzero(context.labels.member == i)[0]) for i in order[:3]],
+            notes={int(np.flatnonzero(context.labels.member == i)[0]): names[i] for i in order[:3]},
+        ),
     )
 
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from ratchet.checks.context import Context
 from ratchet.gate.metrics import Score
 from ratchet.gate.proportions import wilson
-from ratchet.prepare.stratify import assign
+from ratchet.prepare.stratify import folds
 from ratchet.text.columns import Rows
+from ratchet.text.language import guess_language
 
 if TYPE_CHECKING:
     from ratchet.models.linear_fit import Corpus
@@ -26,7 +27,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Bench:
+class BaselineScores:
     """The different (text, label) pairs of the table, or of a sample of its clusters, ready for fits of the baseline.
 
     ``pair[i]`` is the pair of row ``rows[i]``; ``first`` is the first row of each pair; ``unit`` numbers what must stay in
@@ -44,9 +45,9 @@ class Bench:
     language: str
 
     @classmethod
-    def of(cls, context: Context) -> Bench | None:
-        """``None`` where :func:`unfit` says why."""
-        if unfit(context):
+    def of(cls, context: Context) -> BaselineScores | None:
+        """``None`` where no models are wanted, or :func:`why_not_fittable` says why there are none."""
+        if not context.scored or why_not_fittable(context):
             return None
         rows = np.flatnonzero((context.groups >= 0) & (context.labels.member >= 0)).astype(np.int64)
         rows = _sampled(rows, context.clusters[rows], most=context.recipe.check.model_rows, seed=context.seed)
@@ -90,7 +91,7 @@ class Bench:
     @cached_property
     def spec(self) -> LinearSpec | BlendSpec:
         """The recipe's baseline with its features filled in."""
-        from ratchet.models.baseline import guess_language, resolve
+        from ratchet.models.linear_defaults import resolve
 
         language = guess_language(self.texts) if self.language == "auto" else self.language
         return resolve(self.recipe_spec, language=language, n_rows=len(self.first), n_labels=len(self.names))  # type: ignore[arg-type]
@@ -117,6 +118,11 @@ class Bench:
         return columns
 
 
+def baseline_scores(context: Context) -> BaselineScores | None:
+    """The baseline's fits on a table under check, computed once."""
+    return context.kept(BaselineScores.of)
+
+
 def accuracy(right: Mask) -> Score | None:
     """The share of rows that are right, with Wilson's 95 % interval; ``None`` when there is no row."""
     return share(int(right.sum()), len(right), name="accuracy")
@@ -130,7 +136,7 @@ def share(hits: int, n: int, *, name: str) -> Score | None:
     return Score(value=hits / n, low=low, high=high, n=n, metric=name)
 
 
-def unfit(context: Context) -> str:
+def why_not_fittable(context: Context) -> str:
     """Why the baseline cannot be fitted here, in a few words; empty where it can."""
     labels = int(np.count_nonzero(context.labels.counts)) if len(context.labels) else 0
     known = (context.groups >= 0) & (context.labels.member >= 0)
@@ -145,14 +151,6 @@ def unfit(context: Context) -> str:
         return "there are fewer than two labels with texts"
     clusters = context.clusters[known]
     return "all texts are near-duplicates of each other" if clusters.min() == clusters.max() else ""
-
-
-def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
-    """A fold of each row as a run divides its rows: units stay whole, labels have their shares; the same for one seed."""
-    numbered = np.unique(unit, return_inverse=True)[1]
-    order = np.random.default_rng(seed).integers(0, 1 << 63, int(numbered.max(initial=-1)) + 1, dtype=np.uint64)
-    fold = assign(numbered, label=label, order=order, shares=np.full(count, 1 / count), first_fold=-1)
-    return np.unique(fold, return_inverse=True)[1]  # no gap where there are fewer units than folds
 
 
 def _sampled(rows: Rows, cluster: Rows, *, most: int, seed: int) -> Rows:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.forms import HAN, HANGUL, KANA, characters
+from ratchet.forms import SYLLABLES, characters
 from ratchet.near.copies import normalise
 from ratchet.tables.conversations import Chat, Turn, rows
 from ratchet.text.personal import brief
@@ -23,7 +23,7 @@ GIVES = (
 MANY = 0.01
 _LISTED = 4
 _COPIED, _COPIED_DENSE = 20, 10
-_SPACELESS = characters(KANA, HAN, HANGUL)
+_SPACELESS = characters(SYLLABLES)
 _DENSE = re.compile(f"[{_SPACELESS}]")
 _WORD = re.compile(rf"[^\W{_SPACELESS}]+")
 _TEMPLATE = re.compile(
@@ -55,7 +55,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a text has: one a Chinese, Japanese or Korean character, 1.3 a word of other scripts.
+    """About how many tokens a text has: one per Chinese, Japanese or Korean character, 1.3 per word of other scripts.
 
     >>> tokens("你好 hello world")
     5
@@ -163,9 +163,9 @@ def _told(context: Context, chat: Chat, seen: _Seen) -> Finding:
         message=f"The table is taken for {chat.title}: {counted(total, 'row')}, {counted(seen.turns, 'turn')}, the longest "
         f"about {seen.longest:,} tokens.",
         why="Conversations have rules of their own, which were checked; if the table is something else, leave the check out.",
-        rows=total,
+        positions=total,
         column=chat.column,
-        shown=[0],
+        samples=Samples(at=[0]),
     )
 
 
@@ -190,7 +190,7 @@ def _broken(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             "chat.empty_turn",
             seen.empty,
             what=f"{_has(seen.empty)} a turn without text{silent}",
-            why="A model learns to answer with nothing, or to answer nobody.",
+            why="A model learns to answer with nothing, or without a question.",
             severity="error" if seen.silent >= MANY * len(context.dataset) and seen.silent else "warning",
         )
     if seen.template:
@@ -214,23 +214,11 @@ def _doubtful(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             "chat.too_long",
             seen.long,
             what=f"{'is' if len(seen.long) == 1 else 'are'} longer than {seen.limit:,} tokens (check.context_tokens), by the "
-            "estimate of 1 token a Chinese, Japanese or Korean character and 1.3 a word",
-            why="What does not fit is cut off, and the answer, which is what is learned, stands at the end.",
+            "estimate of 1 token per Chinese, Japanese or Korean character and 1.3 per word",
+            why="What does not fit is cut off, and the answer, which is what is learned, is at the end.",
             severity="warning",
         )
-    several = {prompt: found for prompt, found in seen.prompts.items() if len({seen.answers[row] for row in found}) > 1}
-    if several:
-        where = {row: f"{len(found):,} rows have this prompt" for found in several.values() for row in found}
-        yield _of(
-            context,
-            chat,
-            "chat.duplicate_prompt",
-            where,
-            what=f"share {counted(len(several), 'prompt')} with rows that answer differently",
-            why="A model cannot learn two answers to one question; if one of them is better, keep that one.",
-            severity="warning",
-            shown=[found[0] for found in several.values()][:3],
-        )
+    yield from _two_answers(context, chat, seen)
     if seen.copied:
         yield _of(
             context,
@@ -250,6 +238,22 @@ def _doubtful(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
             what=f"{_has(seen.refused)} an answer that begins like a refusal",
             why="A model learns to refuse from few examples; keep those that are meant.",
             severity="note",
+        )
+
+
+def _two_answers(context: Context, chat: Chat, seen: _Seen) -> Iterator[Finding]:
+    several = {prompt: rows for prompt, rows in seen.prompts.items() if len({seen.answers[row] for row in rows}) > 1}
+    if several:
+        where = {row: f"{len(rows):,} rows have this prompt" for rows in several.values() for row in rows}
+        yield _of(
+            context,
+            chat,
+            "chat.duplicate_prompt",
+            where,
+            what=f"share {counted(len(several), 'prompt')} with rows that answer differently",
+            why="A model cannot learn two answers to one question; if one of them is better, keep that one.",
+            severity="warning",
+            shown=[rows[0] for rows in several.values()][:3],
         )
 
 
@@ -275,8 +279,7 @@ def _of(
         why=why,
         positions=positions,
         column=chat.column,
-        shown=examples,
-        notes={row: where[row] for row in examples},
+        samples=Samples(at=examples, notes={row: where[row] for row in examples}),
     )
 
 

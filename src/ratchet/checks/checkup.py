@@ -46,7 +46,7 @@ class Checkup:
         return {severity: found[severity] for severity in SEVERITIES}
 
     def fails(self, least: Severity) -> bool:
-        """Whether there is a finding of this severity or a graver one."""
+        """Whether there is a finding of this severity or a more severe one."""
         return any(at_least(finding, least) for finding in self.findings)
 
     def of(self, check: Check) -> tuple[Finding, ...]:
@@ -59,7 +59,7 @@ class Checkup:
 
 
 def at_least(finding: Finding, least: Severity) -> bool:
-    """Whether a finding is of this severity or a graver one."""
+    """Whether a finding is of this severity or a more severe one."""
     return SEVERITIES.index(finding.severity) <= SEVERITIES.index(least)
 
 

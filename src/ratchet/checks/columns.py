@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ratchet.checks.context import Context
+from ratchet.checks.context import Context, Samples
 from ratchet.checks.finding import Finding
 from ratchet.tables.roles import texts_beside
 
@@ -23,9 +23,9 @@ def check(context: Context) -> Iterator[Finding]:
             severity="warning",
             message=f"{column!r} holds texts too ({length:.0f} characters each, {named} {has} {own:.0f}), and no model "
             "reads them.",
-            why="What decides the label may stand there. Where it is known when an answer is asked for, name both: "
-            "data.text takes a list of columns.",
-            rows=len(context.dataset),
+            why="What decides the label may be there. Where it is known when an answer is asked for, name both: data.text "
+            "takes a list of columns.",
+            positions=len(context.dataset),
             column=column,
-            shown=range(min(3, len(context.dataset))),
+            samples=Samples(at=range(min(3, len(context.dataset)))),
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, Mask, counted, percent
+from ratchet.checks.context import Context, Mask, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity, patch
 from ratchet.text.columns import Rows, first_bytes
 from ratchet.text.personal import brief
@@ -76,10 +76,10 @@ def check(context: Context) -> Iterator[Finding]:
                 severity="note",
                 message=f"Every cell of the column {name!r} is {brief(column[0].as_py(), most=80)!r}.",
                 why="A column that never changes tells a model nothing.",
-                rows=len(table),
+                positions=len(table),
                 column=name,
                 fix=_drop(context, name),
-                shown=[0],
+                samples=Samples(at=[0]),
             )
         if not (roles.texts and name == roles.text):  # each of its texts is looked at where it stands
             yield from _looks_missing(context, name)
@@ -105,7 +105,7 @@ def _missing(context: Context, name: str) -> Finding:
     roles, parts = context.dataset.roles, _parts(context)
     much = share >= limit and name not in parts
     needed = name in roles.used
-    why = "A model learns from what is filled in: where a third is missing, mostly from who filled it in."
+    why = "A model learns from what is filled in: where a third is missing, mostly from the rows where it is filled in."
     if name in (roles.group, roles.time, roles.id):
         why = f"Rows without {name!r} cannot be kept together or in order when the parts are cut."
     elif name in parts:
@@ -113,7 +113,7 @@ def _missing(context: Context, name: str) -> Finding:
     return context.finding(
         "completeness.missing",
         severity="warning" if much else "note",
-        message=f"The column {name!r} misses {percent(share)} of its cells ({len(where):,} of {len(context.dataset):,})"
+        message=f"The column {name!r} is empty in {percent(share)} of its cells ({len(where):,} of {len(context.dataset):,})"
         + (f", {percent(limit)} or more: leave it out." if much and not needed else "."),
         why=why,
         positions=where,
@@ -165,7 +165,7 @@ def _looks_missing(context: Context, name: str) -> Iterator[Finding]:
         severity="warning" if role else "note",
         message=f"{counted(len(where), 'cell')} of the column {name!r} look{'s' if len(where) == 1 else ''} missing but "
         f"count{'s' if len(where) == 1 else ''} as filled: {', '.join(f'{v!r} ({n:,})' for n, v in counts[:5])}."
-        + (" If they are no classes, list them in data.no_label." if is_label else ""),
+        + (" If they are not classes, list them in data.no_label." if is_label else ""),
         why="A placeholder that counts as a value hides gaps and becomes a word or a class of its own.",
         positions=where,
         column=name,

@@ -9,14 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, Mask, counted, percent
+from ratchet.checks.context import Context, Mask, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity
-from ratchet.checks.validators import DATES, KINDS, CellKind, date_forms, matching
+from ratchet.checks.validators import KINDS, CellKind, matching
 from ratchet.errors import RecipeError
 from ratchet.near.copies import normalise
 from ratchet.recipe.sections import ColumnRule, Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows
+from ratchet.text.date_forms import DATES, date_forms, is_date_column
 from ratchet.text.numbers import numbers
 from ratchet.text.personal import hidden
 
@@ -36,6 +37,7 @@ HINTED = 0.5
 MIXED = 0.05
 CATEGORIES = 100
 _SAMPLE = 400
+_LIKELY = 0.8
 _LONGEST = 64
 
 
@@ -99,11 +101,9 @@ class _Column:
             message=message,
             why=why,
             positions=rows,
-            of=self.filled,
             column=self.name,
-            shown=shown,
-            show=hidden if private else None,
-        )
+            samples=Samples(at=shown, show=hidden if private else None),
+        ).among(self.filled)
 
 
 def _ruled(column: _Column, rule: ColumnRule) -> Iterator[Finding]:
@@ -133,8 +133,13 @@ def _ruled(column: _Column, rule: ColumnRule) -> Iterator[Finding]:
         low, high = -np.inf if rule.low is None else rule.low, np.inf if rule.high is None else rule.high
         outside = ~((number >= low) & (number <= high))
         yield from _broken(column, "range", outside, f"be a number from {low:g} to {high:g}")
+    if rule.required:
+        yield from _required(column)
+
+
+def _required(column: _Column) -> Iterator[Finding]:
     missing = np.flatnonzero(column.cells.member < 0).astype(np.int64)
-    if rule.required and len(missing):
+    if len(missing):
         yield column.context.finding(
             "consistency.required",
             severity="error",
@@ -180,7 +185,8 @@ def _guessed(column: _Column) -> Iterator[Finding]:
             f"consistency.{kind.name}",
             wrong=wrong,
             severity="warning",
-            message=f"{counted(rows, 'cell')} of the column {column.name!r} {'is' if rows == 1 else 'are'} no {kind.noun}, "
+            message=f"{counted(rows, 'cell')} of the column {column.name!r} {'does' if rows == 1 else 'do'} not hold "
+            f"{_article(kind.noun)} {kind.noun}, "
             f"unlike {percent(1 - column.cells.shares(wrong))} of it.",
             why="A cell that breaks the rule of its column is a slip of typing or export: its value is missing or wrong.",
             private=kind.private,
@@ -201,10 +207,11 @@ def _kind(column: _Column) -> tuple[CellKind | None, Mask]:
     for kind in KINDS:
         hinted = any(hint in lower for hint in kind.hints)
         needed = HINTED if hinted else column.context.recipe.check.guess
-        if not (kind.guessed or hinted) or not _likely(kind, some, weights, least=0.8 * needed):
+        if not (kind.guessed or hinted) or not _likely(kind, some, weights, least=0.8 * min(needed, _LIKELY)):
             continue
         sound = column.cells.each(kind.judge)
-        if column.cells.shares(sound) >= needed:
+        share = column.cells.shares(sound)
+        if is_date_column(column.name, share) if kind.name == "date" else share >= needed:
             return kind, sound
     return None, np.zeros(total, bool)
 

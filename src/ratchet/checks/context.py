@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +25,9 @@ from ratchet.tables.workers import LOCAL, Engine, Work, engine_of
 from ratchet.text.characters import Characters
 from ratchet.text.columns import Rows, coded, picked
 from ratchet.text.personal import brief
-from ratchet.workspace.lazy import once
+from ratchet.workspace.lazy import computed_once, once
 
-if TYPE_CHECKING:
-    from ratchet.checks.baseline_scores import Bench
-    from ratchet.checks.label_noise import Suspect
-    from ratchet.checks.random_split import NaiveSplit
-    from ratchet.checks.terms import Terms
-
+T = TypeVar("T")
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
 SHOWN = 80
@@ -66,7 +61,7 @@ class Distinct:
 
     @property
     def member(self) -> Rows:
-        """Of each row the number of its value."""
+        """For each row, the index of its value; -1 where it is missing."""
         return self._coded[1]
 
     @once
@@ -92,7 +87,7 @@ class Distinct:
         return np.bincount(self.member[self.member >= 0], minlength=len(self))
 
     def each(self, work: Work) -> npt.NDArray[Any]:
-        """What ``work`` says of each value; it looks at one at a time."""
+        """The result of ``work`` for each value; it looks at one at a time."""
         return self.engine.map(work, self.array)
 
     def matching(self, pattern: str, *, among: Mask | None = None) -> Mask:
@@ -172,6 +167,18 @@ class Texts(Distinct):
         return Characters(look=self._scanned[2]["look"])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """The rows that a finding shows: their positions, a note for some of them, and how a cell is shown.
+
+    Personal data is masked whatever ``show`` does.
+    """
+
+    at: Sequence[int] | None = None
+    notes: Mapping[int, str] = field(default_factory=dict)
+    show: Callable[[str], str] | None = None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Context:
     """A table under check; what is computed from it is kept, and never changed."""
@@ -185,7 +192,7 @@ class Context:
 
     @once
     def engine(self) -> Engine:
-        """Who does the work on long columns."""
+        """Where work on long columns is done."""
         return engine_of(self.recipe.engine)
 
     @once
@@ -220,17 +227,17 @@ class Context:
 
     @once
     def text_groups(self) -> Rows:
-        """Of each different text the number of its group: those that are copies of each other after normalisation."""
+        """For each different text, the number of its group of copies (equal after normalisation)."""
         return self.texts.groups(normalise)
 
     @once
     def groups(self) -> Rows:
-        """Of each row the number of its group of copies; -1 where the text is missing."""
+        """For each row, the number of its group of copies; -1 where the text is missing."""
         return _spread(self.text_groups, self.texts.member)
 
     @once
     def wordings(self) -> Rows:
-        """Of each row the number of its wording: equal where texts differ in punctuation only; -1 where the text is missing."""
+        """For each row, the number of its wording, equal where texts differ in punctuation only; -1 without a text."""
         return _spread(self.texts.groups(wording), self.texts.member)
 
     @once
@@ -246,13 +253,13 @@ class Context:
 
     @once
     def text_clusters(self) -> Rows:
-        """Of each different text the number of its cluster of copies and near-duplicates."""
+        """For each different text, the number of its cluster of copies and near-duplicates."""
         check = self.recipe.check
         return clusters(self.texts, ngram=check.near_ngram, threshold=check.near_threshold)
 
     @once
     def clusters(self) -> Rows:
-        """Of each row the number of its cluster of copies and near-duplicates; -1 where the text is missing."""
+        """For each row, the number of its cluster of copies and near-duplicates; -1 where the text is missing."""
         return _spread(self.text_clusters, self.texts.member)
 
     @once
@@ -260,33 +267,9 @@ class Context:
         """Groups of copies that carry two labels or more."""
         return several(self.group_labels[0])
 
-    @once
-    def terms(self) -> Terms:
-        """Words or pairs of characters, and the labels that have them."""
-        from ratchet.checks.terms import Terms
-
-        return Terms.of(self)
-
-    @once
-    def bench(self) -> Bench | None:
-        """The baseline's fits; ``None`` where they are not wanted, or there is too little to fit."""
-        from ratchet.checks.baseline_scores import Bench
-
-        return Bench.of(self) if self.scored else None
-
-    @once
-    def suspects(self) -> tuple[Suspect, ...]:
-        """Rows whose label the baseline doubts, the most doubted first."""
-        from ratchet.checks.label_noise import suspects
-
-        return suspects(self)
-
-    @once
-    def naive(self) -> NaiveSplit:
-        """What a random split of the raw rows would claim."""
-        from ratchet.checks.random_split import of_context
-
-        return of_context(self, scored=self.scored)
+    def kept(self, compute: Callable[[Context], T]) -> T:
+        """What ``compute`` makes of this table, computed once; other threads that ask meanwhile wait for it."""
+        return computed_once(self.__dict__, f"{compute.__module__}.{compute.__qualname__}", lambda: compute(self))
 
     def finding(
         self,
@@ -295,63 +278,44 @@ class Context:
         severity: Severity,
         message: str,
         why: str,
-        positions: Rows | Sequence[int] = (),
-        rows: int | None = None,
-        of: int | None = None,
+        positions: Rows | Sequence[int] | int = (),
         column: str | None = None,
         fix: str = "",
-        shown: Sequence[int] | None = None,
-        notes: Mapping[int, str] | None = None,
-        show: Callable[[str], str] | None = None,
+        samples: Samples | None = None,
     ) -> Finding:
-        """A finding about the rows at these positions (0-based in the dataset).
+        """A finding about the rows at these positions (0-based in the dataset), as a share of all rows.
 
         Args:
             id: as of :class:`Finding`; so are ``severity``, ``message``, ``why`` and ``fix``.
-            positions: the rows that it is about.
-            rows: their number, where it is not that of ``positions``.
-            of: how many rows were looked at; all when absent.
+            positions: the rows that it is about; or how many they are, where it names none.
             column: the column whose cells are shown; the text when absent.
-            shown: positions of the examples; the first three of ``positions`` when absent.
-            notes: what is wrong with an example, by position.
-            show: how a cell is shown, besides the masking of personal data.
+            samples: which rows are shown, and how; the first three of ``positions`` when absent.
         """
-        index = np.sort(np.asarray(positions, dtype=np.int64))
-        count = len(index) if rows is None else rows
-        total = len(self.dataset) if of is None else of
+        index = np.sort(np.asarray(() if isinstance(positions, int) else positions, dtype=np.int64))
+        count = positions if isinstance(positions, int) else len(index)
+        samples = samples or Samples()
+        at = index[:EXAMPLES] if samples.at is None else samples.at[:EXAMPLES]
         return Finding(
             id=id,
             severity=severity,
             message=message,
             why=why,
             rows=count,
-            share=count / total if total else 0.0,
+            share=count / len(self.dataset) if len(self.dataset) else 0.0,
             column=column or "",
             fix=fix,
-            examples=self.examples(index[:EXAMPLES] if shown is None else shown, column=column, notes=notes, show=show),
+            examples=tuple(self._example(int(row), column or self.dataset.roles.text, samples) for row in at),
             row_numbers=self.row_numbers(index),
         )
 
-    def examples(
-        self,
-        positions: Rows | Sequence[int],
-        *,
-        column: str | None = None,
-        notes: Mapping[int, str] | None = None,
-        show: Callable[[str], str] | None = None,
-    ) -> tuple[Example, ...]:
-        """The cells of a column (the text when absent) at the first few of these positions."""
-        data, name = self.dataset, column or self.dataset.roles.text
-        cells = data.table.column(name)
-        return tuple(
-            Example(
-                file=data.files[data.file_index[position]],
-                row=int(data.origin[position]),
-                column=name,
-                text=shown(cells[position].as_py(), show=show),
-                note=(notes or {}).get(position, ""),
-            )
-            for position in [int(position) for position in positions[:EXAMPLES]]
+    def _example(self, position: int, column: str, samples: Samples) -> Example:
+        data = self.dataset
+        return Example(
+            file=data.files[data.file_index[position]],
+            row=int(data.origin[position]),
+            column=column,
+            text=shown(data.table.column(column)[position].as_py(), show=samples.show),
+            note=samples.notes.get(position, ""),
         )
 
     def row_numbers(self, positions: Rows) -> dict[str, Rows]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
-from ratchet.checks.terms import Terms
+from ratchet.checks.terms import LabelledTerms
 from ratchet.text.columns import Rows
 
 GIVES = ("diversity.tail", "diversity.repetitive")
@@ -67,7 +67,7 @@ class Diversity:
 
 def check(context: Context) -> Iterator[Finding]:
     """Labels with a thin vocabulary, and labels whose texts are made from few templates."""
-    terms = context.terms
+    terms = context.kept(LabelledTerms.of)
     covered = coverage(terms)
     thin = np.flatnonzero((covered < COVERED) & (terms.label_texts > 0))
     if len(thin):
@@ -83,14 +83,14 @@ def check(context: Context) -> Iterator[Finding]:
             f"new text so many never occurred with the label: {listed}{' ...' if len(thin) > _NAMED else ''}.",
             why="A model meets these as unknown words, and has only the other labels to go by.",
             positions=np.flatnonzero(np.isin(context.labels.member, thin)),
-            shown=[int(terms.rows[np.flatnonzero(terms.label == i)[0]]) for i in order[:3]],
+            samples=Samples(at=[int(terms.rows[np.flatnonzero(terms.label == i)[0]]) for i in order[:3]]),
         )
     yield from _repetitive(context, terms)
 
 
 def measure(context: Context) -> Diversity | None:
     """The figures; ``None`` without texts."""
-    terms = context.terms
+    terms = context.kept(LabelledTerms.of)
     if not len(terms.term):
         return None
     ranked = np.sort(terms.frequency[terms.frequency > 0])[::-1]
@@ -109,8 +109,8 @@ def measure(context: Context) -> Diversity | None:
     )
 
 
-def coverage(terms: Terms) -> npt.NDArray[np.float64]:
-    """Of each label the chance that the next term of a new text has occurred with it before, shape (labels,).
+def coverage(terms: LabelledTerms) -> npt.NDArray[np.float64]:
+    """For each label, the chance that the next term of a new text has occurred with it before, shape (labels,).
 
     Good and Turing's estimate: 1 minus the share of occurrences that are the only one of their term (Good 1953, "The
     population frequencies of species and the estimation of population parameters").
@@ -125,7 +125,7 @@ def coverage(terms: Terms) -> npt.NDArray[np.float64]:
 _UNITS = {"word": "words", "pair": "character pairs"}
 
 
-def _repetitive(context: Context, terms: Terms) -> Iterator[Finding]:
+def _repetitive(context: Context, terms: LabelledTerms) -> Iterator[Finding]:
     """Labels with far fewer different pairs of tokens in their first thousand than the other labels."""
     codes, owner = terms.pair, terms.label[terms.pair_text]
     order = np.argsort(owner, kind="stable")
@@ -147,7 +147,7 @@ def _repetitive(context: Context, terms: Terms) -> Iterator[Finding]:
         f"{_PAIRS:,} pairs of neighbouring tokens so many are different: {listed}; the median label has {percent(usual)}.",
         why="Texts made from a few templates teach the template; real requests will not follow it.",
         positions=np.flatnonzero(np.isin(context.labels.member, few)),
-        shown=[int(terms.rows[np.flatnonzero(terms.label == i)[0]]) for i in few[:3].tolist()],
+        samples=Samples(at=[int(terms.rows[np.flatnonzero(terms.label == i)[0]]) for i in few[:3].tolist()]),
     )
 
 
@@ -156,7 +156,7 @@ def _curve(ranked: Rows) -> tuple[tuple[int, int], ...]:
     return tuple((int(rank), int(ranked[rank - 1])) for rank in ranks)
 
 
-def _growth(terms: Terms, *, seed: int) -> tuple[tuple[int, int], ...]:
+def _growth(terms: LabelledTerms, *, seed: int) -> tuple[tuple[int, int], ...]:
     """Vocabulary after each tenth of the texts, in random order."""
     place = np.random.default_rng(seed).permutation(len(terms.rows))
     text, term = terms.documents
@@ -167,7 +167,7 @@ def _growth(terms: Terms, *, seed: int) -> tuple[tuple[int, int], ...]:
     return tuple(zip(marks.tolist(), known.tolist(), strict=True))
 
 
-def _labels(terms: Terms) -> tuple[LabelTerms, ...]:
+def _labels(terms: LabelledTerms) -> tuple[LabelTerms, ...]:
     covered = coverage(terms)
     order = np.lexsort((np.arange(len(terms.labels)), -terms.label_texts))[:LABELS]
     return tuple(
@@ -181,7 +181,7 @@ def _labels(terms: Terms) -> tuple[LabelTerms, ...]:
     )
 
 
-def _top(terms: Terms, label: int) -> tuple[str, ...]:
+def _top(terms: LabelledTerms, label: int) -> tuple[str, ...]:
     """The terms that tell this label from the others, by the z-score of their log-odds in texts.
 
     The prior of each term is its share of the whole table (Monroe, Colaresi and Quinn 2008, "Fightin' words").

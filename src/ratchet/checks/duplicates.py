@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ratchet.checks.context import Context, Mask, counted, percent
+from ratchet.checks.context import Context, Mask, Samples, counted, percent
 from ratchet.checks.finding import Finding, patch
 from ratchet.near.copies import representatives
 from ratchet.text.columns import Rows
@@ -38,11 +38,11 @@ def check(context: Context) -> Iterator[Finding]:
             f"{percent(leaked)} of its test rows into train.",
             why=why,
             positions=copies,
-            of=len(known),
             fix="" if prompts else patch({"prepare": {"duplicates": "drop"}}),
-            shown=copies[_largest_first(context.groups, copies)][:3].tolist(),
-            notes=_copies_noted(context, copies),
-        )
+            samples=Samples(
+                at=copies[_largest_first(context.groups, copies)][:3].tolist(), notes=_copies_noted(context, copies)
+            ),
+        ).among(len(known))
     yield from _wording(context)
 
 
@@ -101,7 +101,6 @@ def _wording(context: Context) -> Iterator[Finding]:
         severity="note",
         message=f"{counted(len(extra), 'more text')} {'differs' if len(extra) == 1 else 'differ'} from another in punctuation "
         f"only: with these, {len(further(rows)):,} of {known:,} rows say what another row says.",
-        why="They are no copies to prepare, but the split keeps them in one part: a model scored on one has seen the other.",
+        why="Prepare does not take them for copies, but the split keeps them in one part: a model scored on one saw the other.",
         positions=extra,
-        of=known,
-    )
+    ).among(known)

@@ -14,9 +14,9 @@ from ratchet.checks.balance import class_texts
 from ratchet.checks.completeness import missing_map
 from ratchet.checks.context import Context
 from ratchet.checks.diversity import Diversity, measure
-from ratchet.checks.random_split import NaiveSplit
-from ratchet.models.baseline import guess_language
+from ratchet.checks.random_split import NaiveSplit, naive_split_of
 from ratchet.text.columns import Rows
+from ratchet.text.language import guess_language
 
 CLASSES = 10_000
 _BINS = 24
@@ -113,7 +113,7 @@ def _adapter() -> TypeAdapter[Facts]:
 
 
 def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
-    """The facts; ``pairs``, ``naive`` and ``terms`` say which of the dear ones are wanted."""
+    """The facts; ``pairs``, ``naive`` and ``terms`` say which of the expensive ones to compute."""
     texts = context.texts
     return Facts(
         rows=len(context.dataset),
@@ -130,7 +130,7 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
         else "",
         missing=missing_map(context),
         near_clusters=_near_clusters(context) if pairs else None,
-        naive=context.naive if naive else None,
+        naive=naive_split_of(context) if naive else None,
         diversity=measure(context) if terms else None,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.recipe.sections import FeatureKind
 from ratchet.text.columns import Rows
@@ -48,7 +48,9 @@ def check(context: Context) -> Iterator[Finding]:
                 f"and a score with it means nothing. Unless it is known then, take {name!r} out of data.features.",
                 positions=rows,
                 column=name,
-                notes={int(row): f"label {context.labels.values[context.labels.member[row]]!r}" for row in rows[:3]},
+                samples=Samples(
+                    notes={int(row): f"label {context.labels.values[context.labels.member[row]]!r}" for row in rows[:3]}
+                ),
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -73,6 +73,10 @@ class Finding:
     def __post_init__(self) -> None:
         """Whatever a message quotes, it prints no personal data and nothing that a terminal would obey."""
         object.__setattr__(self, "message", legible(mask(self.message)))
+
+    def among(self, total: int) -> Finding:
+        """The same finding as a share of ``total`` rows, where not all rows were looked at."""
+        return replace(self, share=self.rows / total if total else 0.0)
 
     def to_dict(self, *, listed: int = LISTED) -> dict[str, Any]:
         """Plain JSON values, with the first ``listed`` row numbers of each file; ``rows`` counts all."""

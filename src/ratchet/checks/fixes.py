@@ -43,14 +43,14 @@ def fixed_path(target: Target) -> Path:
 
 
 def require_place(target: Target, *, force: bool = False) -> None:
-    """Refuse a target that no recipe can stand beside, and to replace a recipe unless ``force``.
+    """Refuse a target beside which no recipe can be written, and to replace a recipe unless ``force``.
 
     Raises:
-        RecipeError: the file is there already, or the table is no file.
+        RecipeError: the file is there already, or the table is not a file.
     """
     if not target.path.exists():
         raise RecipeError(
-            f"A recipe must stand beside a file or folder but {target.name} is none.",
+            f"A recipe is written beside a file or folder but {target.name} is neither.",
             next_step="Save the table, and check the file.",
         )
     path = fixed_path(target)
@@ -85,7 +85,7 @@ def write_fixes(target: Target, findings: Sequence[Finding]) -> Fixed | None:
     ]
     lines += [f"#   {finding.id:<22} {one_line(finding.fix)}" for finding in mending]
     if asking:
-        lines.append("# Only if you want it, for it changes what the texts say:")
+        lines.append("# Only if you want it, since it changes the texts:")
         lines += [f"#   {finding.id:<22} {one_line(finding.fix)}" for finding in asking]
     write_atomic(path, ("\n".join(lines) + "\n" + body).encode())
     return Fixed(path=path, mended=mended, left=tuple(dict.fromkeys(finding.id for finding in asking)))

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
-from ratchet.checks.terms import Terms
-from ratchet.models.ngrams import normalise
+from ratchet.checks.terms import LabelledTerms
+from ratchet.near.copies import normalise
 
 GIVES = ("leaks.label_in_text",)
 OWN = 0.7
@@ -27,8 +27,8 @@ Mark = tuple[str, float, float]
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A name or a term that most of a label's texts have, and of the other texts one in a hundred at most."""
-    terms = context.terms
+    """A name or a term in most of a label's texts, and in at most one in a hundred of the others."""
+    terms = context.kept(LabelledTerms.of)
     if not 2 <= len(terms.labels) <= LABELS:
         return
     found = _terms(terms) | _names(context, terms)
@@ -46,12 +46,11 @@ def check(context: Context) -> Iterator[Finding]:
         message=f"{counted(len(found), 'label')} can be read off the text: {listed}{' ...' if len(found) > _NAMED else ''}.",
         why="If the mark comes from how the rows were collected, new texts will not have it and the score means nothing.",
         positions=np.flatnonzero(np.isin(context.labels.member, order)),
-        shown=rows,
-        notes={row: f"{found[label][0]!r}" for row, label in zip(rows, order, strict=False)},
+        samples=Samples(at=rows, notes={row: f"{found[label][0]!r}" for row, label in zip(rows, order, strict=False)}),
     )
 
 
-def _terms(terms: Terms) -> dict[int, Mark]:
+def _terms(terms: LabelledTerms) -> dict[int, Mark]:
     """The most frequent such term of each label."""
     found: dict[int, Mark] = {}
     texts = int(terms.label_texts.sum())
@@ -66,7 +65,7 @@ def _terms(terms: Terms) -> dict[int, Mark]:
     return found
 
 
-def _names(context: Context, terms: Terms) -> dict[int, Mark]:
+def _names(context: Context, terms: LabelledTerms) -> dict[int, Mark]:
     """Labels whose name stands in their texts; an underscore counts as a space."""
     some = np.unique(np.linspace(0, len(terms.rows) - 1, min(_SAMPLE, len(terms.rows))).astype(np.int64))
     label = terms.label[some]
@@ -85,7 +84,7 @@ def _names(context: Context, terms: Terms) -> dict[int, Mark]:
     return found
 
 
-def _with_mark(context: Context, terms: Terms, *, label: int, mark: str) -> int:
+def _with_mark(context: Context, terms: LabelledTerms, *, label: int, mark: str) -> int:
     """The first text of the label that holds the mark."""
     rows = terms.rows[terms.label == label]
     texts = context.texts.some(context.texts.member[rows])

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.baseline_scores import baseline_scores
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.gate.paired_tests import normal_quantile
 from ratchet.prepare.review import guarded
@@ -101,60 +102,66 @@ def better_than_guessing(predicted: Rows, given: Rows) -> bool:
 
 def check(context: Context) -> Iterator[Finding]:
     """How many labels are doubted; texts with two labels are left to the check of conflicts."""
-    bench, suspects = context.bench, context.suspects
-    if bench is None or not suspects:
+    scores, suspects = baseline_scores(context), suspects_of(context)
+    if scores is None or not suspects:
         return
-    share = len(suspects) / len(bench.first)
+    share = len(suspects) / len(scores.first)
     ways = Counter((suspect.label, suspect.suggested) for suspect in suspects).most_common(_NAMED)
     listed = ", ".join(f"{label!r} that looks like {other!r} ({count:,})" for (label, other), count in ways)
-    place = {(bench_file, row): position for bench_file, row, position in _places(context, bench.first)}
+    place = {(file, row): position for file, row, position in _places(context, scores.first)}
     rows = [place[suspect.file, suspect.row] for suspect in suspects]
     yield context.finding(
         "labels.noise",
         severity="warning" if share >= WARNING else "note",
-        message=f"{counted(len(suspects), 'label')} of {len(bench.first):,} ({percent(share)}) "
+        message=f"{counted(len(suspects), 'label')} of {len(scores.first):,} ({percent(share)}) "
         f"{'is' if len(suspects) == 1 else 'are'} doubted by a model that did not see the row: {listed}.",
         why="Some of these labels are wrong and some texts are merely hard: look through the queue, change nothing blindly.",
         positions=rows,
-        of=len(bench.first),
-        shown=rows[:3],
-        notes={
-            row: f"labelled {suspect.label!r}, looks like {suspect.suggested!r} ({percent(suspect.suggested_probability)})"
-            for row, suspect in zip(rows[:3], suspects, strict=False)
-        },
-    )
+        samples=Samples(
+            at=rows[:3],
+            notes={
+                row: f"labelled {suspect.label!r}, looks like {suspect.suggested!r} ({percent(suspect.suggested_probability)})"
+                for row, suspect in zip(rows[:3], suspects, strict=False)
+            },
+        ),
+    ).among(len(scores.first))
 
 
-def suspects(context: Context) -> tuple[Suspect, ...]:
+def suspects_of(context: Context) -> tuple[Suspect, ...]:
+    """The rows behind the doubted labels, the most doubted first, computed once."""
+    return context.kept(_suspects)
+
+
+def _suspects(context: Context) -> tuple[Suspect, ...]:
     """The rows behind the doubted labels, the most doubted first.
 
     A label that one fold alone has is neither doubted nor suggested: the models that predict this fold have never met it.
     None are doubted by a model that was not shown to be better than guessing.
     """
-    bench = context.bench
-    if bench is None or not better_than_guessing(bench.out_of_fold.argmax(axis=1), bench.truth):
+    scores = baseline_scores(context)
+    if scores is None or not better_than_guessing(scores.out_of_fold.argmax(axis=1), scores.truth):
         return ()
-    folds = np.unique(np.stack([bench.truth, bench.fold]), axis=1)
-    known = np.bincount(folds[0], minlength=len(bench.names)) > 1
-    found = doubts(bench.out_of_fold * known.astype(np.float32), bench.truth)
-    copies = np.bincount(bench.pair, minlength=len(bench.first))
-    conflicting = np.isin(context.groups[bench.first], context.conflicting_groups)
-    dataset, texts = context.dataset, [bench.texts[i] for i in found.index.tolist()]
+    folds = np.unique(np.stack([scores.truth, scores.fold]), axis=1)
+    known = np.bincount(folds[0], minlength=len(scores.names)) > 1
+    found = doubts(scores.out_of_fold * known.astype(np.float32), scores.truth)
+    copies = np.bincount(scores.pair, minlength=len(scores.first))
+    conflicting = np.isin(context.groups[scores.first], context.conflicting_groups)
+    dataset, texts = context.dataset, [scores.texts[i] for i in found.index.tolist()]
     if context.chat is not None:  # as the queue is read back: the cells, not the words in them
-        texts = picked(dataset.table.column(dataset.roles.text), bench.first[found.index]).to_pylist()
+        texts = picked(dataset.table.column(dataset.roles.text), scores.first[found.index]).to_pylist()
     return tuple(
         Suspect(
-            file=dataset.files[dataset.file_index[bench.first[i]]],
-            row=int(dataset.origin[bench.first[i]]),
+            file=dataset.files[dataset.file_index[scores.first[i]]],
+            row=int(dataset.origin[scores.first[i]]),
             text=texts[rank],
-            label=bench.labels[i],
-            suggested=bench.names[found.suggested[rank]],
+            label=scores.labels[i],
+            suggested=scores.names[found.suggested[rank]],
             probability=round(float(found.given_probability[rank]), 4),
             suggested_probability=round(float(found.suggested_probability[rank]), 4),
             copies=int(copies[i]),
         )
         for rank, i in enumerate(found.index.tolist())
-        if not conflicting[i] and known[bench.truth[i]]
+        if not conflicting[i] and known[scores.truth[i]]
     )
 
 

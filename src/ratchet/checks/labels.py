@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ratchet.bounds import json_value
-from ratchet.checks.context import Context, counted, percent, several
+from ratchet.checks.context import Context, Samples, counted, percent, several
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.text import UNFORCED
 from ratchet.near.copies import normalise
@@ -63,8 +63,7 @@ def _conflicts(context: Context) -> Iterator[Finding]:
         why="One of the labels is wrong: whatever a model learns from them, it is scored as wrong on some.",
         positions=rows,
         fix=patch({"prepare": {"conflicts": "drop"}}),
-        shown=shown,
-        notes=notes,
+        samples=Samples(at=shown, notes=notes),
     )
 
 
@@ -87,8 +86,9 @@ def _wordings(context: Context) -> Iterator[Finding]:
         f"{counted(len(rows), 'row')}: the texts differ only in punctuation.",
         why="Hardly any model can tell such texts apart, so on some it is scored as wrong whatever it answers.",
         positions=rows,
-        shown=shown,
-        notes={row: f"labelled {context.labels.values[context.labels.member[row]]!r}" for row in shown},
+        samples=Samples(
+            at=shown, notes={row: f"labelled {context.labels.values[context.labels.member[row]]!r}" for row in shown}
+        ),
     )
 
 
@@ -109,7 +109,7 @@ def _lists(context: Context) -> Iterator[Finding]:
         severity="error" if written else "warning",
         message=f"{counted(len(rows), 'label')} {'is a list' if len(rows) == 1 else 'are lists'} of {len(names):,} names: "
         f"{several:,} rows have several labels, {empty:,} none. Each different list would be a class of its own.",
-        why="A model for one label a row learns combinations, and is scored as wrong when it finds one of two labels.",
+        why="A model for one label per row learns combinations, and is scored as wrong when it finds one of two labels.",
         positions=rows,
         column=context.dataset.roles.label,
     )
@@ -213,9 +213,9 @@ def _column(context: Context) -> Iterator[Finding]:
             severity="error",
             message=f"Every label is {names[0]!r}.",
             why="With one class there is nothing to learn, and every model scores 100 %.",
-            rows=known,
+            positions=known,
             column=context.dataset.roles.label,
-            shown=[0],
+            samples=Samples(at=[0]),
         )
     elif len(names) > max(MANY * known, 20):
         yield context.finding(
@@ -224,9 +224,9 @@ def _column(context: Context) -> Iterator[Finding]:
             message=f"The column {context.dataset.roles.label!r} has {len(names):,} different values in {known:,} rows: it "
             "looks like a text or an id, not like a label.",
             why="A class that occurs once or twice cannot be learned and scored too.",
-            rows=known,
+            positions=known,
             column=context.dataset.roles.label,
-            shown=[0, 1, 2][: len(context.dataset)],
+            samples=Samples(at=[0, 1, 2][: len(context.dataset)]),
         )
 
 

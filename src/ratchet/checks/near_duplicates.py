@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ratchet.checks.context import Context, counted, percent, shown
+from ratchet.checks.context import Context, Samples, counted, percent, shown
 from ratchet.checks.duplicates import further, is_further
 from ratchet.checks.finding import Finding, patch
 from ratchet.near.copies import near_pairs
@@ -38,11 +38,9 @@ def check(context: Context) -> Iterator[Finding]:
             f"character {check.near_ngram}-grams in common, or the same wording.",
             why="Edited copies leak the test part into train just as copies do, and no search for copies finds them.",
             positions=extra,
-            of=texts,
             fix=patch({"split": {"near": True}}),
-            shown=examples,
-            notes=notes,
-        )
+            samples=Samples(at=examples, notes=notes),
+        ).among(texts)
     yield from _giant(context, texts=texts)
 
 
@@ -92,5 +90,4 @@ def _giant(context: Context, *, texts: int) -> Iterator[Finding]:
         f"({sizes[largest]:,} of {texts:,}); {what}.",
         why="Texts that are all made from one template are one example many times over: the score says how well it is known.",
         positions=rows,
-        of=texts,
-    )
+    ).among(texts)

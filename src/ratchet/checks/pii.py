@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow.compute as pc
 
-from ratchet.checks.context import Context, Distinct, Mask, counted, percent
+from ratchet.checks.context import Context, Distinct, Mask, Samples, counted, percent
 from ratchet.checks.finding import Finding, mending, patch
 from ratchet.text.personal import KINDS, Kind, matches
 
@@ -40,15 +40,16 @@ def check(context: Context) -> Iterator[Finding]:
                 severity="warning",
                 message=f"{counted(len(rows), where, plural=plural)} ({percent(share)}) "
                 f"{'holds' if len(rows) == 1 else 'hold'} {kind.title}.",
-                why="A model can repeat what it was trained on, and whoever gets the data, a bundle's examples or a log gets "
+                why="A model can repeat what it was trained on, and anyone who gets the data, a bundle or a log gets "
                 "these too.",
                 positions=rows,
-                of=int(cells.counts.sum()),
                 column=name,
                 fix=_fix(context, name, drop=share >= WHOLE and not needed),
-                shown=shown,
-                notes={row: kind.mask(matches(cells.some([cells.member[row]])[0], kind)[0]) for row in shown},
-            )
+                samples=Samples(
+                    at=shown,
+                    notes={row: kind.mask(matches(cells.some([cells.member[row]])[0], kind)[0]) for row in shown},
+                ),
+            ).among(int(cells.counts.sum()))
 
 
 def _looked_at(context: Context) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ratchet.checks.baseline_scores import Bench, accuracy, unfit
-from ratchet.checks.context import Context, Mask, percent
+from ratchet.checks.baseline_scores import BaselineScores, accuracy, baseline_scores, why_not_fittable
+from ratchet.checks.context import Context, Mask, Samples, percent
 from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
 from ratchet.gate.metrics import Score
@@ -76,11 +76,15 @@ def naive_split(dataset: Dataset, *, seed: int, config: Recipe | None = None, sc
         config: the recipe, for the baseline and what counts as near; the default when absent.
         scored: also fit the baseline, six times.
     """
-    return of_context(Context(dataset=dataset, recipe=config or Recipe(), seed=seed), scored=scored)
+    return naive_split_of(Context(dataset=dataset, recipe=config or Recipe(), seed=seed, scored=scored))
 
 
-def of_context(context: Context, *, scored: bool) -> NaiveSplit:
-    """:func:`naive_split` of a table under check."""
+def naive_split_of(context: Context) -> NaiveSplit:
+    """:func:`naive_split` of a table under check, computed once."""
+    return context.kept(_split)
+
+
+def _split(context: Context) -> NaiveSplit:
     rows = np.flatnonzero(context.groups >= 0).astype(np.int64)
     train, test = random_split(rows, seed=context.seed)
     copied = _seen(context.groups, train=train, test=test)
@@ -89,15 +93,15 @@ def of_context(context: Context, *, scored: bool) -> NaiveSplit:
         test_rows=len(test),
         leaked_rows=int(copied.sum()),
         near_rows=int(near.sum()),
-        unscored=unfit(context) if scored else "no model was wanted",
+        unscored=why_not_fittable(context) if context.scored else "no model was wanted",
     )
-    bench = context.bench if scored else None
-    return plain if bench is None else _scored(context, bench, plain)
+    scores = baseline_scores(context)
+    return plain if scores is None else _scored(context, scores, plain)
 
 
 def check(context: Context) -> Iterator[Finding]:
     """The naive split as a finding."""
-    found = context.naive
+    found = naive_split_of(context)
     if found.leaked_rows + found.near_rows == 0:
         return
     overstated = found.overstated
@@ -121,11 +125,10 @@ def check(context: Context) -> Iterator[Finding]:
         f"{percent(found.near_share)} with near-duplicates.{claim}",
         why="Such a split overstates what a model can do on new texts"
         + (f", here by {100 * overstated:.1f} points." if overstated is not None and overstated > 0 else "."),
-        rows=found.leaked_rows + found.near_rows,
-        of=found.test_rows,
+        positions=found.leaked_rows + found.near_rows,
         fix=patch({"prepare": {"duplicates": "drop"}, "split": {"near": True}}),
-        shown=(),
-    )
+        samples=Samples(at=()),
+    ).among(found.test_rows)
 
 
 def _figure(score: Score) -> str:
@@ -139,41 +142,41 @@ def _seen(groups: Rows, *, train: Rows, test: Rows) -> Mask:
     return inside[groups[test]]
 
 
-def _scored(context: Context, bench: Bench, plain: NaiveSplit) -> NaiveSplit:
-    """The split again on the bench's rows, with scores."""
-    places = np.arange(len(bench.rows))
+def _scored(context: Context, scores: BaselineScores, plain: NaiveSplit) -> NaiveSplit:
+    """The split again on the rows that a model can be fitted on, with scores."""
+    places = np.arange(len(scores.rows))
     train, test = random_split(places, seed=context.seed)
-    if len(np.unique(bench.truth[bench.pair[train]])) < 2:
+    if len(np.unique(scores.truth[scores.pair[train]])) < 2:
         return replace(plain, unscored="train has one label only")
-    asked, back = np.unique(bench.pair[test], return_inverse=True)
-    predicted = bench.fitted(bench.pair[train], asked=asked)[back]
-    right = predicted == bench.truth[bench.pair[test]]
-    groups, clusters = context.groups[bench.rows], context.clusters[bench.rows]
+    asked, back = np.unique(scores.pair[test], return_inverse=True)
+    predicted = scores.fitted(scores.pair[train], asked=asked)[back]
+    right = predicted == scores.truth[scores.pair[test]]
+    groups, clusters = context.groups[scores.rows], context.clusters[scores.rows]
     copied = _seen(groups, train=train, test=test)
     near = _seen(clusters, train=train, test=test)
     return replace(
         plain,
-        model=bench.spec.name,
+        model=scores.spec.name,
         naive=accuracy(right),
         leaked=accuracy(right[copied]),
         clean=accuracy(right[~near]),
-        honest=accuracy(bench.out_of_fold.argmax(axis=1) == bench.truth),
-        ordered=_in_order(context, bench) if context.recipe.split.order == "time" else None,
+        honest=accuracy(scores.out_of_fold.argmax(axis=1) == scores.truth),
+        ordered=_in_order(context, scores) if context.recipe.split.order == "time" else None,
     )
 
 
-def _in_order(context: Context, bench: Bench) -> Score | None:
+def _in_order(context: Context, scores: BaselineScores) -> Score | None:
     """The score on the latest fifth of the pairs; ``None`` where there are not enough times or labels for one."""
     time = context.dataset.roles.time
     if time is None:
         return None
-    seconds = moments(context.dataset.table.column(time)).seconds[bench.first]
+    seconds = moments(context.dataset.table.column(time)).seconds[scores.first]
     known = np.flatnonzero(~np.isnan(seconds))
     if not len(known):
         return None
     late = seconds[known] > np.quantile(seconds[known], LATEST)
     earlier, latest = known[~late], known[late]
-    earlier = earlier[~np.isin(bench.unit[earlier], bench.unit[latest])]
-    if not len(latest) or len(np.unique(bench.truth[earlier])) < 2:
+    earlier = earlier[~np.isin(scores.unit[earlier], scores.unit[latest])]
+    if not len(latest) or len(np.unique(scores.truth[earlier])) < 2:
         return None
-    return accuracy(bench.fitted(earlier, asked=latest) == bench.truth[latest])
+    return accuracy(scores.fitted(earlier, asked=latest) == scores.truth[latest])

@@ -126,14 +126,14 @@ def run_checks(
         dataset=dataset, recipe=recipe, seed=recipe.seed if seed is None else seed, test=test, scored=cost == "model"
     )
     findings = failed + _run_all(chosen, context, progress=progress)
-    ran = {check.id for check in chosen}
-    dear = {check.cost for check in chosen}
-    facts = gather(context, pairs="pairs" in dear or "model" in dear, naive="leaks" in ran, terms="diversity" in ran)
-    order = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+    ran, costs = {check.id for check in chosen}, {check.cost for check in chosen}
+    facts = gather(context, pairs=bool(costs & {"pairs", "model"}), naive="leaks" in ran, terms="diversity" in ran)
     return Health(
-        findings=tuple(sorted(findings, key=lambda f: (order[f.severity], -f.rows, f.id, f.column))),
+        findings=tuple(sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), -f.rows, f.id, f.column))),
         facts=facts,
-        suspects=context.suspects if any(finding.id in label_noise.GIVES for finding in findings) else (),
+        suspects=label_noise.suspects_of(context)
+        if any(finding.id in label_noise.GIVES for finding in findings)
+        else (),
     )
 
 

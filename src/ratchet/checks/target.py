@@ -119,7 +119,7 @@ def open_target(
     Args:
         path: a table, or a recipe (``.yaml``).
         test: further tables, to be looked through for rows of the first; a recipe names its own.
-        given: roles that somebody named; see :func:`ratchet.tables.roles.guess_roles`.
+        given: roles that were named; see :func:`ratchet.tables.roles.guess_roles`.
         columns: names of the first columns of tables without a header.
         overrides: as of ``--set``.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ratchet.checks.context import Context, counted, percent, shown
+from ratchet.checks.context import Context, Samples, counted, percent, shown
 from ratchet.checks.finding import Finding
 from ratchet.prepare.labels import one_spelling
 from ratchet.prepare.leaks import leaks
@@ -115,10 +115,9 @@ def _shared(context: Context, test: Dataset) -> Iterator[Finding]:
         severity="error",
         message=f"{counted(len(rows), 'row')} of the test files ({percent(len(rows) / len(test))}) "
         f"{'is' if len(rows) == 1 else 'are'} in the training files too: {kinds}.",
-        why="The model is asked what it was told: the score on such rows says nothing about new texts.",
+        why="The model has seen these rows in training: the score on them says nothing about new texts.",
         positions=rows,
-        shown=first,
-        notes=notes,
+        samples=Samples(at=first, notes=notes),
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from ratchet.checks.context import Context, counted, percent
+from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding, Severity, mending, patch
 from ratchet.prepare.cleaning import CONTROLS, HTML, INVISIBLE, plain
 from ratchet.text.characters import SCRIPTS
@@ -69,8 +69,7 @@ def _mojibake(context: Context) -> Iterator[Finding]:
             why="To a model these are other words than those of the texts that it will be asked about.",
             positions=rows,
             fix=_encoding(context, ways.most_common(1)[0][0], share=share),
-            shown=shown,
-            notes={row: _meant(odd[value], repairs[value].text) for row, value in values},
+            samples=Samples(at=shown, notes={row: _meant(odd[value], repairs[value].text) for row, value in values}),
         )
     lost = characters.having("replacement") | context.texts.matching(LOST, among=maybe)
     rows = context.texts.rows(lost)
@@ -97,34 +96,8 @@ def _encoding(context: Context, way: str, *, share: float) -> str:
 
 
 def _unseen(context: Context) -> Iterator[Finding]:
-    characters = context.texts.characters
-    for id, kind, pattern, severity, what, why in (
-        (
-            "text.control",
-            "control",
-            CONTROLS,
-            "warning",
-            "hold control characters, which no one can see",
-            "They are left by broken exports; they split words, and some programs stop reading at them.",
-        ),
-        (
-            "text.invisible",
-            "invisible",
-            INVISIBLE,
-            "note",
-            "hold characters without width, such as zero-width spaces or direction marks",
-            "Two texts look alike and are different; they are also used to hide words from filters.",
-        ),
-        (
-            "text.fullwidth",
-            "fullwidth",
-            _WIDE,
-            "note",
-            "hold full-width letters or digits (ＡＢＣ１２３)",
-            "Models see other characters than in ABC123; the linear ones here make them equal, an encoder may not.",
-        ),
-    ):
-        rows = context.texts.rows(characters.having(kind))
+    for id, (kind, pattern, severity, what, why) in _UNSEEN.items():
+        rows = context.texts.rows(context.texts.characters.having(kind))
         if len(rows):
             yield _of_rows(
                 context,
@@ -136,6 +109,32 @@ def _unseen(context: Context) -> Iterator[Finding]:
                 fix="" if kind == "fullwidth" else mending("invisible", already=context.recipe.prepare.text),
                 note=partial(_first, pattern),
             )
+
+
+_UNSEEN = {
+    "text.control": (
+        "control",
+        CONTROLS,
+        "warning",
+        "hold control characters, which no one can see",
+        "They are left by broken exports; they split words, and some programs stop reading at them.",
+    ),
+    "text.invisible": (
+        "invisible",
+        INVISIBLE,
+        "note",
+        "hold characters without width, such as zero-width spaces or direction marks",
+        "Two texts look alike and are different; they are also used to hide words from filters.",
+    ),
+    "text.fullwidth": (
+        "fullwidth",
+        _WIDE,
+        "note",
+        "hold full-width letters or digits (ＡＢＣ１２３)",
+        "Models see other characters than in ABC123; the linear ones here make them equal, an encoder may not.",
+    ),
+}
+"""By finding: the kind of character, its pattern, the severity, what the texts hold, and why it matters."""
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
@@ -184,7 +183,7 @@ def _lengths(context: Context) -> Iterator[Finding]:
             long,
             severity="note",
             what=f"are longer than the encoder's {limit} tokens (train.max_tokens), by about {longest - limit:,} at most",
-            why="What stands behind the limit is cut off before an encoder reads it.",
+            why="What is behind the limit is cut off before an encoder reads it.",
             fix=patch({"train": {"max_tokens": better}}) if better > limit else "",
         )
 
@@ -209,9 +208,8 @@ def _language(context: Context) -> Iterator[Finding]:
         f"{'is' if len(where) == 1 else 'are'} in {listed}.",
         why="A language with few rows is hardly learned, and if its rows lean to one label the model learns the language.",
         positions=where,
-        of=known,
-        shown=shown,
-    )
+        samples=Samples(at=shown),
+    ).among(known)
 
 
 _TITLES = {
@@ -250,11 +248,12 @@ def _of_rows(
         message=f"{counted(len(rows), 'text')} ({percent(share)}) {what}.",
         why=why,
         positions=rows,
-        of=int((context.texts.member >= 0).sum()),
         fix=fix,
-        shown=shown,
-        notes={row: note(context.texts.some([context.texts.member[row]])[0]) for row in shown} if note else None,
-    )
+        samples=Samples(
+            at=shown,
+            notes={row: note(context.texts.some([context.texts.member[row]])[0]) for row in shown} if note else {},
+        ),
+    ).among(int((context.texts.member >= 0).sum()))
 
 
 def _one_a_value(context: Context, rows: Rows) -> list[int]:

@@ -7,45 +7,20 @@ user's regex can hang a check.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ratchet.checks.context import Mask
 from ratchet.errors import RecipeError
-from ratchet.text.dates import HALVES, LONGEST, is_moment
+from ratchet.text.date_forms import DATE_HINTS, TIME_OF_DAY, date_forms
 from ratchet.text.numbers import numbers
 from ratchet.text.personal import PHONE, id_card
 
 Judge = Callable[[pa.Array], Mask]
-
-_CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?"
-_ZONE = r"(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
-_HALF = f"(?:{HALVES})"
-_TIME = rf"(?:{_HALF} ?)?{_CLOCK}(?: ?[AaPp]\.?[Mm]\.?)?"
-_TAIL = rf"(?:(?:[T ,]+{_TIME}|{_HALF} ?{_CLOCK}){_ZONE})?"
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = f"(?P<m>(?i:{'|'.join(_MONTHS)}))[a-z]*\\.?"
-DATES: Mapping[str, str] = {
-    "2024-01-31": rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}}){_TAIL}$",
-    "2024/01/31": rf"^(?P<y>\d{{4}})/(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}}){_TAIL}$",
-    "2024.01.31": rf"^(?P<y>\d{{4}})\.(?P<m>\d{{1,2}})\.(?P<d>\d{{1,2}}){_TAIL}$",
-    "20240131": r"^(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})$",
-    "2024年1月31日": rf"^(?P<y>\d{{4}}) ?年 ?(?P<m>\d{{1,2}}) ?月 ?(?P<d>\d{{1,2}}) ?[日号]?{_TAIL}$",
-    "31/01/2024": rf"^(?P<d>\d{{1,2}})[/.-](?P<m>\d{{1,2}})[/.-](?P<y>\d{{4}}){_TAIL}$",
-    "01/31/2024": rf"^(?P<m>\d{{1,2}})[/.-](?P<d>\d{{1,2}})[/.-](?P<y>\d{{4}}){_TAIL}$",
-    "31 Jan 2024": rf"^(?P<d>\d{{1,2}})[ -]{_MONTH}[ -](?P<y>\d{{4}}){_TAIL}$",
-    "Jan 31, 2024": rf"^{_MONTH} (?P<d>\d{{1,2}}),? (?P<y>\d{{4}}){_TAIL}$",
-    "another form": "",
-}
-"""Forms of a date, named by an example. A cell that fits day first and month first counts as the former; the last form has no
-pattern, and is what else :mod:`ratchet.text.dates` can read."""
-_MAY_BE = r"(?:^|[^\d])\d{1,2}[^\d]+.*(?:19|20)\d\d(?:[^\d]|$)|(?:^|[^\d])(?:19|20)\d\d(?:[-/.年]|[^\d].*\d)"
-"""A year, and another number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,54 +55,6 @@ def matching(values: pa.Array, pattern: str, *, key: str = "") -> Mask:
             next_step="RE2 has no look-around and no back-references, so that no pattern can hang; write it without.",
         ) from None
     return _mask(found)
-
-
-def date_forms(values: pa.Array) -> npt.NDArray[np.int64]:
-    """The number of the first form of :data:`DATES` in which each value is a day of the calendar; -1 where none is."""
-    plain = pc.utf8_trim_whitespace(pc.utf8_normalize(values, form="NFKC"))
-    form = np.full(len(values), -1, np.int64)
-    for number, pattern in enumerate([*DATES.values()][:-1]):
-        open_ = np.flatnonzero(form < 0)
-        if not len(open_):
-            break
-        parts = pc.extract_regex(plain.take(pa.array(open_)), pattern)
-        hit = np.flatnonzero(_mask(pc.is_valid(parts)))
-        if len(hit):
-            parts = parts.take(pa.array(hit))
-            form[open_[hit[_on_calendar(parts)]]] = number
-    return _otherwise(plain, form)
-
-
-def _otherwise(values: pa.Array, form: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The forms, where what no pattern can tell is asked of the one grammar that also puts rows in order."""
-    years = _mask(pc.match_substring_regex(values, _MAY_BE))
-    doubtful = years & (_mask(pc.less_equal(pc.utf8_length(values), LONGEST)))
-    halves = _mask(pc.match_substring_regex(values, rf"\d ?[AaPp]\.?[Mm]|{_HALF}"))
-    for place in np.flatnonzero(doubtful & ((form < 0) | halves)).tolist():
-        moment = is_moment(values[place].as_py())
-        form[place] = (form[place] if form[place] >= 0 else len(DATES) - 1) if moment else -1
-    return form
-
-
-def _on_calendar(parts: pa.Array) -> Mask:
-    month_text = pc.struct_field(parts, "m")
-    if pc.any(pc.utf8_is_alpha(month_text)).as_py():
-        month_text = pc.utf8_slice_codeunits(pc.utf8_lower(month_text), 0, 3)
-        month = pc.add(pc.index_in(month_text, value_set=pa.array(_MONTHS, month_text.type)), 1).to_numpy(
-            zero_copy_only=False
-        )
-    else:
-        month = _integers(month_text)
-    year, day = _integers(pc.struct_field(parts, "y")), _integers(pc.struct_field(parts, "d"))
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    days = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
-    longest = days[np.clip(month, 0, 12)] + ((month == 2) & leap)
-    sound: Mask = (month >= 1) & (month <= 12) & (day >= 1) & (day <= longest) & (year >= 1)
-    return sound
-
-
-def _integers(column: pa.Array) -> npt.NDArray[np.int64]:
-    return np.asarray(pc.cast(column, pa.int64()).to_numpy(zero_copy_only=False), np.int64)
 
 
 def _mask(found: pa.Array) -> Mask:
@@ -207,10 +134,8 @@ KINDS: tuple[CellKind, ...] = (
         private=True,
     ),
     CellKind(name="phone_plain", noun="number of 11 digits", judge=_regex(r"\d{11}"), guessed=False, private=True),
-    CellKind(
-        name="date", noun="date", judge=lambda values: date_forms(values) >= 0, hints=("date", "日期", "_at", "时间")
-    ),
-    CellKind(name="time", noun="time of day", judge=_regex(_TIME), hints=("time", "时间")),
+    CellKind(name="date", noun="date", judge=lambda values: date_forms(values) >= 0, hints=DATE_HINTS),
+    CellKind(name="time", noun="time of day", judge=_regex(TIME_OF_DAY), hints=("time", "时间")),
     CellKind(
         name="postcode",
         noun="mainland postcode",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class _Path(click.Path):
@@ -33,15 +39,35 @@ def listed(names: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(",")) if names else ()
 
 
-def gathered(name: str, kind: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Hand a command those of its options that are fields of the dataclass ``kind`` as one value called ``name``."""
+def gathered(name: str, kind: type[DataclassInstance], *options: Option) -> Callable[[Command], Command]:
+    """Options that reach the command together, in its argument ``name``: a ``kind``, which has a field for each of them."""
 
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(command)
-        def call(**given: Any) -> Any:
-            options = {field.name: given.pop(field.name) for field in fields(kind)}
-            return command(**given, **{name: kind(**options)})
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(**values: Any) -> Any:
+            own = {field.name: values.pop(field.name) for field in fields(kind)}
+            return command(**values, **{name: kind(**own)})
 
-        return call
+        return _with_options(call, options)  # type: ignore[return-value]
 
     return decorate
+
+
+def roles(**helps: str) -> Callable[[Command], Command]:
+    """An option for each role, with its help; the command gets ``roles``: the column of each role, ``None`` for a guess."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(**values: Any) -> Any:
+            given: Mapping[str, str | None] = {role: values.pop(role) for role in helps}
+            return command(**values, roles=given)
+
+        return _with_options(call, [click.option(f"--{role}", help=text) for role, text in helps.items()])  # type: ignore[return-value]
+
+    return decorate
+
+
+def _with_options(command: Callable[..., Any], options: Sequence[Option]) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command

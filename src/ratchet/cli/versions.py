@@ -1,8 +1,10 @@
-"""``ratchet data log``, ``add``, ``tag``, ``diff``, ``restore`` and ``verify``: arguments in, one call, and what it found."""
+"""The commands of ``ratchet data`` about versions: arguments in, one call, and its result printed."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +85,7 @@ def log(workspace: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("name")
 @click.argument("version", default="latest")
-@click.option("--move", is_flag=True, help="Take the name from the version that has it.")
+@click.option("--move", is_flag=True, help="Take the name away from the version that has it.")
 @arguments.workspace
 def tag(name: str, version: str, move: bool, workspace: Path) -> None:
     """Name a version: VERSION is an id or the beginning of one, another tag, or `latest`."""
@@ -91,52 +93,71 @@ def tag(name: str, version: str, move: bool, workspace: Path) -> None:
     from ratchet.versions.log import tag as tag_it
 
     place = _open(workspace)
-    found = find(version, workspace=place)
-    tag_it(name, found, workspace=place, move=move)
-    echo(_line(_newest(found.id, place)))
+    named = find(version, workspace=place)
+    tag_it(name, named, workspace=place, move=move)
+    echo(_line(_newest(named.id, place)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How two tables are read and compared."""
+
+    test: Path | None
+    encoding: str
+    alpha: float
+    seed: int
+    fast: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Where the result goes, and whether a shift is a failure."""
+
+    html: Path | None
+    fail_on_shift: bool
+    as_json: bool
 
 
 @click.command()
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
-@click.option("--text", help="Column with the text; without it, as in ratchet.yaml, or guessed.")
-@click.option("--label", help='Column with the label; "" means that there is none.')
-@click.option("--group", help="Column whose equal values belong together.")
-@click.option("--time", help="Column with a date or time; its values are not compared.")
-@click.option("--id", help="Column that names a row.")
-@click.option("--test", type=arguments.PATH, help="Table with the test rows: which of them do the new rows give away?")
-@click.option("--encoding", default="auto", show_default=True)
-@click.option(
-    "--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True, help="Chance of any false alarm."
+@arguments.roles(
+    text="Column with the text; as in ratchet.yaml, or guessed, when left out.",
+    label='Column with the label; "" means that there is none.',
+    group="Column whose equal values belong together.",
+    time="Column with a date or time; its values are not compared.",
+    id="Column that names a row.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random permutations.")
-@click.option("--fast", is_flag=True, help="Do not look for near-duplicates.")
-@click.option("--html", type=arguments.PATH, metavar="FILE", help="Also write a page with pictures.")
-@click.option("--fail-on-shift", is_flag=True, help="Exit 1 when a distribution has shifted.")
+@arguments.gathered(
+    "how",
+    Comparison,
+    click.option(
+        "--test", type=arguments.PATH, help="Table with the test rows: which of them do the new rows give away?"
+    ),
+    click.option("--encoding", default="auto", show_default=True),
+    click.option(
+        "--alpha",
+        type=click.FloatRange(0.0001, 0.5),
+        default=0.05,
+        show_default=True,
+        help="Chance of any false alarm.",
+    ),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random permutations."),
+    click.option("--fast", is_flag=True, help="Do not look for near-duplicates."),
+)
+@arguments.gathered(
+    "output",
+    Shown,
+    click.option("--html", type=arguments.PATH, metavar="FILE", help="Also write a page with pictures."),
+    click.option("--fail-on-shift", is_flag=True, help="Exit 1 when a distribution has shifted."),
+    arguments.as_json,
+)
 @arguments.workspace
-@arguments.as_json
-def diff(
-    a: str,
-    b: str,
-    text: str | None,
-    label: str | None,
-    group: str | None,
-    time: str | None,
-    id: str | None,
-    test: Path | None,
-    encoding: str,
-    alpha: float,
-    seed: int,
-    fast: bool,
-    html: Path | None,
-    fail_on_shift: bool,
-    workspace: Path,
-    as_json: bool,
-) -> None:
+def diff(a: str, b: str, roles: Mapping[str, str | None], how: Comparison, output: Shown, workspace: Path) -> None:
     """What changed from A to B: rows, columns, distributions, copies and leaks.
 
-    A and B are versions (an id, a tag or `latest`) or tables. Distributions are tested by dealing the rows anew at random; all
-    tests are one family, so that tables from one population raise an alarm in 5 % of diffs at most.
+    A and B are versions (an id, a tag or `latest`) or tables. Distributions are compared by permutation tests, corrected
+    together: two tables from one population raise an alarm in at most 5 % of diffs.
     """
     from ratchet.drift.diff import diff as compare
     from ratchet.drift.sides import open_sides
@@ -144,22 +165,22 @@ def diff(
     from ratchet.report.diff_terminal import tell_diff
     from ratchet.report.terminal import Sheet
 
-    given = {"text": text, "label": label, "group": group, "time": time, "id": id}
-    sides = open_sides(a, b, workspace=_open(workspace), test=test, given=given, encoding=encoding)
-    found = compare(sides.a, sides.b, seed=seed, alpha=alpha, test=sides.test, near=None if fast else THRESHOLD)
-    if as_json:
+    sides = open_sides(a, b, workspace=_open(workspace), test=how.test, given=roles, encoding=how.encoding)
+    near = None if how.fast else THRESHOLD
+    changes = compare(sides.a, sides.b, seed=how.seed, alpha=how.alpha, test=sides.test, near=near)
+    if output.as_json:
         from ratchet.drift.examples import to_dict
 
-        _print_json(to_dict(found, sides))
+        _print_json(to_dict(changes, sides))
     else:
-        tell_diff(found, sides, to=Sheet(sys.stdout))
-    if html is not None:
+        tell_diff(changes, sides, to=Sheet(sys.stdout))
+    if output.html is not None:
         from ratchet.report.diff_page import render_diff
         from ratchet.workspace.workspace import write_named
 
-        write_named(html, render_diff(found, sides).encode())
-        echo(f"Wrote {html}.", err=as_json)
-    if fail_on_shift and found.alarms:
+        write_named(output.html, render_diff(changes, sides).encode())
+        echo(f"Wrote {output.html}.", err=output.as_json)
+    if output.fail_on_shift and changes.alarms:
         sys.exit(FOUND)
 
 
@@ -176,12 +197,12 @@ def restore(version: str, target: Path | None, force: bool, workspace: Path) -> 
     from ratchet.versions.restore import restore as restore_it
 
     place = _open(workspace)
-    found = find(version, workspace=place)
-    written = restore_it(found, target, workspace=place, force=force)
+    wanted = find(version, workspace=place)
+    written = restore_it(wanted, target, workspace=place, force=force)
     for path in written:
         echo(f"Restored {path}")
     if not written:
-        echo(f"The files are as in version {found.id[:SHORT]} already.")
+        echo(f"The files are already as in version {wanted.id[:SHORT]}.")
 
 
 @click.command()
@@ -238,7 +259,7 @@ def _line(version: Version) -> str:
 
 
 def _with_dvc(files: list[Path], wanted: bool | None, stage: Path | None) -> list[str]:
-    """Write DVC's files where they are wanted; what is to be said about it."""
+    """Write DVC's files where they are wanted; the lines to print about it."""
     from ratchet.versions.dvc import dvc_root, owner_of, track, write_stage
 
     said = []
@@ -254,7 +275,9 @@ def _with_dvc(files: list[Path], wanted: bool | None, stage: Path | None) -> lis
     if wanted:
         folders = [file for file in files if not file.is_file()]
         if folders:
-            raise DataError(f"--dvc must go with files but {folders[0]} is none.", next_step="Track it with `dvc add`.")
+            raise DataError(
+                f"--dvc must go with files but {folders[0]} is not one.", next_step="Track it with `dvc add`."
+            )
         tracked = track(files)
         names = ", ".join(map(str, tracked.pointers))
         said.append(

@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
 from ratchet.models.model import Answers, Predictor
-from ratchet.models.runtimes import load_model_folder
 from ratchet.prepare.saved import load_dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
 TEXTS = "answers.json"
+MEASURED = ("cost", "latency")
 _CARD: dict[str, type | UnionType] = {
     "name": str,
     "kind": str,
@@ -111,6 +112,11 @@ class Contender:
         answers: Answers = self._array("probability.npy")
         return answers
 
+    @cached_property
+    def measured(self) -> dict[str, npt.NDArray[np.float64]]:
+        """What each answer cost, and how many seconds it took, shape (len(rows),); empty where that was not measured."""
+        return {name: self._array(f"{name}.npy") for name in MEASURED if (self.folder / f"{name}.npy").is_file()}
+
     def _array(self, name: str) -> npt.NDArray[Any]:
         """An array of its evidence, as it was written.
 
@@ -144,7 +150,7 @@ class Contender:
             name=self.name,
             rows=places,
             targets=columns.targets,
-            outcomes=columns.outcomes,
+            outcomes={**columns.outcomes, **self.measured},
             seeds=tuple(rows.columns(places, answers).outcomes for answers in further),
             fold=None if self.facts.get("fixed") else rows.parts.fold[places],
             unit=None if rows.parts.unit is None else rows.parts.unit[places],
@@ -207,6 +213,8 @@ class Trained:
     """(n, labels)"""
     seconds: float
     facts: Mapping[str, object] = field(default_factory=dict)
+    measured: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    """Cost and latency of each answer, (n,) each, where they are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +236,9 @@ def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained:
         save_json(folder / TEXTS, {"answers": trained.answers[:, 0].tolist()})
     else:
         save_array(folder / "probability.npy", trained.answers)
+    for name, values in trained.measured.items():
+        save_array(folder / f"{name}.npy", values)
+    files = ("rows.npy", "probability.npy", TEXTS, SEEDS, *(f"{name}.npy" for name in MEASURED))
     card = {
         "name": identity.name,
         "kind": identity.kind,
@@ -238,11 +249,7 @@ def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained:
         "bytes": folder_bytes(folder / MODEL),
         "seconds": round(trained.seconds, 2),
         "facts": dict(trained.facts),
-        "sha256": {
-            name: file_sha256(folder / name)
-            for name in ("rows.npy", "probability.npy", TEXTS, SEEDS)
-            if (folder / name).is_file()
-        },
+        "sha256": {name: file_sha256(folder / name) for name in files if (folder / name).is_file()},
     }
     save_json(folder / CARD, card)
 

@@ -12,12 +12,15 @@ from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.predict import load_model
+from ratchet.bundle.runtimes import load_model_folder
 from ratchet.compress.compressor import Compressor
 from ratchet.contenders.base import FOLDS, MODEL, Contender, Identity, Trained, write_contender
 from ratchet.contenders.material import Material, RowChange, held, judged_folds, plain, summed
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.models.model import Model
-from ratchet.models.runtimes import load_model_folder
+from ratchet.errors import RatchetError
+from ratchet.models.model import Answers, Model
 from ratchet.recipe.sections import Section
 from ratchet.screen import Advance
 from ratchet.workspace.workspace import writing
@@ -78,22 +81,36 @@ class Kind(ABC, Generic[S]):
     """It takes weights of rows."""
     featured: ClassVar[bool] = False
     """It uses the features beside the text; a run says of any other kind that it does not."""
+    trained: ClassVar[bool] = True
+    """Its models are trained here; else nothing is to be refitted, changed or made smaller."""
+    exported: ClassVar[bool] = True
+    """It can be written as a bundle; a file of answers cannot."""
 
     @abstractmethod
     def train(self, folder: Path, spec: S, training: Training) -> None:
         """Fill a contender's folder: the model to be served, and predictions of rows by models that had not seen them."""
 
-    @abstractmethod
     def refit(self, folder: Path, spec: S, training: Training) -> None:
         """Fill a contender's folder with the model to be served, trained on all rows but the test part.
 
         Its recorded predictions are of the valid part, which it has seen: they serve the parity check of the export alone.
+
+        Raises:
+            RatchetError: the kind is not ``trained``.
         """
+        del folder, spec
+        raise RatchetError(f"{training.name!r} must be of a kind that is trained but is of the kind {self.name}.")
 
     def folds_at_first(self, rows: PartedRows) -> tuple[int, ...]:
         """The folds to train before the first look, where further ones can be bought; empty: all at once."""
         del rows
         return ()
+
+    def sealed(self, spec: S, training: Training, of: Contender, bundle: Bundle) -> Answers:
+        """The answers to the rows of the sealed test part, asked once."""
+        del spec, of
+        rows = training.rows
+        return load_model(bundle, threads=training.threads).predict(rows.inputs(rows.parts.test))
 
     def missing(self) -> str | None:
         """The first package that must be installed and is not."""

@@ -29,6 +29,8 @@ def refit(best: Contender, training: Training) -> tuple[Contender | None, str]:
     if "left_out" in best.facts:
         return None, "It is the champion of earlier rows, as it was."
     kind, spec = kind_of(best)
+    if not kind.trained:
+        return None, "It is not trained here."
     facts = {"refit": len(training.rows.parts.dev), "judged": best.folder.name}
     training = replace(training, name=best.name, kind=best.ref.kind, key=best.folder.name, facts=facts)
     target = training.store / f"{best.folder.name}.refit"

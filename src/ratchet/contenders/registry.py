@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ratchet.contenders.answers import AnswersFromFile
 from ratchet.contenders.balance import Balance
 from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Change
 from ratchet.contenders.eda import Eda
 from ratchet.contenders.embedding import Embedding
 from ratchet.contenders.encoder import Encoder
+from ratchet.contenders.endpoint import Endpoint
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Blend, Linear
 from ratchet.contenders.nearest import Nearest
@@ -18,7 +20,7 @@ from ratchet.plugins import chosen, registered
 from ratchet.recipe.sections import Section
 
 KINDS_GROUP, CHANGES_GROUP = "ratchet.contenders", "ratchet.changes"
-KINDS: tuple[Kind[Any], ...] = (Linear(), Blend(), Embedding(), Encoder(), Nearest())
+KINDS: tuple[Kind[Any], ...] = (Linear(), Blend(), Embedding(), Encoder(), Nearest(), Endpoint(), AnswersFromFile())
 CHANGES: tuple[Change[Any], ...] = (Eda(), Balance())
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -13,28 +11,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ratchet.bounds import json_value
-from ratchet.forms import HAN, HANGUL, KANA
 from ratchet.near.ngrams import blocks
 from ratchet.tables.dataset import Dataset
+from ratchet.text.characters import SCRIPT_NAMES, look_at
 from ratchet.text.columns import Rows, coded
-from ratchet.text.dates import is_moment
+from ratchet.text.date_forms import date_forms, is_date_column
 
 Kind = Literal["label", "length", "script", "value", "kind"]
-SCRIPTS = ("no letters", "Latin", "Chinese", "Japanese", "Korean", "Cyrillic", "Arabic", "other script")
+SCRIPTS = (*SCRIPT_NAMES.values(), "other script", "no letters")
+_OTHER, _NO_LETTERS = len(SCRIPTS) - 2, len(SCRIPTS) - 1
 KINDS = ("missing", "number", "date", "true/false", "list or object", "text")
 _MOST_CATEGORIES, _MOST_STEPS = 256, 128
 _MOST_VALUES = 50
 _NUMERIC = 0.9
 _TRUTH = frozenset(("true", "false", "yes", "no", "是", "否", "t", "f", "y", "n"))
-_RANGES = (
-    ("Latin", ((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF), (0xFF21, 0xFF3A), (0xFF41, 0xFF5A))),
-    ("Chinese", HAN),
-    ("Japanese", (*KANA, (0xFF66, 0xFF9F))),
-    ("Korean", ((0x1100, 0x11FF), (0x3131, 0x318E), *HANGUL)),
-    ("Cyrillic", ((0x400, 0x52F),)),
-    ("Arabic", ((0x620, 0x6FF), (0x750, 0x77F), (0xFB50, 0xFDFF), (0xFE70, 0xFEFC))),
-    ("other script", ((0x370, 0x3FF), (0x530, 0x5FF), (0x780, 0x10FF), (0x1200, 0x1DFF))),
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,35 +60,59 @@ def traits(rows: Dataset) -> list[Trait]:
     known = {roles.text, roles.label, roles.group, roles.time, roles.id}
     found = [_length(rows), _script(rows)]
     for name in rows.table.column_names:
-        column = rows.table.column(name)
-        values, member = _distinct(column)
-        kinds = _kinds(values, is_text=name == roles.text)
-        of_row = np.append(kinds, 0)[member]
-        found.append(Trait(kind="kind", column=name, cells=of_row, names=KINDS))
+        cells = _Cells.of(rows, name)
+        found.append(Trait(kind="kind", column=name, cells=cells.kind_of_row, names=KINDS))
         if name == roles.label:
-            found.append(_categories("label", name, values, member))
-        elif name not in known:
-            filled = np.bincount(of_row, minlength=len(KINDS))
-            if filled[1] and filled[1] >= _NUMERIC * filled[1:].sum():
-                numbers = np.array([_number(value) for value in values])
-                if not _names_rows(numbers, rows=int(filled[1:].sum())):
-                    found.append(_ordered("value", name, np.append(numbers, np.nan)[member]))
-            elif len(values) <= min(_MOST_VALUES, len(rows) // 2):
-                found.append(_categories("value", name, values, member))
+            found.append(_categories("label", cells))
+        elif name not in known and (trait := _value(cells, rows=len(rows))) is not None:
+            found.append(trait)
     return [trait for trait in found if len(np.unique(trait.cells[trait.cells >= 0])) > 1]
 
 
 def cell_kinds(rows: Dataset, name: str) -> Rows:
     """How many cells of a column are of each of ``KINDS``."""
-    values, member = _distinct(rows.table.column(name))
-    return np.bincount(np.append(_kinds(values, is_text=name == rows.roles.text), 0)[member], minlength=len(KINDS))
+    return np.bincount(_Cells.of(rows, name).kind_of_row, minlength=len(KINDS))
 
 
-def _kinds(values: Sequence[str], *, is_text: bool) -> Rows:
-    """The kind of each value; what is in the text column is text, also "2024-01-01" or "5"."""
-    if is_text:
-        return np.full(len(values), KINDS.index("text"))
-    return np.fromiter(map(_kind, values), np.int64, len(values))
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Cells:
+    """The different cells of a column: row ``i`` has ``values[member[i]]`` (-1 where missing), of kind ``kind_of_row[i]``."""
+
+    name: str
+    values: list[str]
+    member: Rows
+    kind_of_row: Rows
+
+    @classmethod
+    def of(cls, rows: Dataset, name: str) -> _Cells:
+        array, member = coded(rows.table.column(name))
+        values = array.to_pylist()
+        if name == rows.roles.text:  # what is there is text, also "2024-01-01" or "5"
+            kinds = np.full(len(values), KINDS.index("text"))
+        else:
+            kinds = _kinds(name, array, np.bincount(member[member >= 0], minlength=len(values)))
+        return cls(name=name, values=values, member=member, kind_of_row=np.append(kinds, 0)[member])
+
+
+def _kinds(name: str, array: pa.Array, counts: Rows) -> Rows:
+    """The kind of each value; 20240131 is a date in a column of dates, and a number elsewhere."""
+    dated = date_forms(array) >= 0
+    kinds = np.fromiter(map(_kind, array.to_pylist()), np.int64, len(array))
+    if not is_date_column(name, float(counts[dated].sum()) / max(int(counts.sum()), 1)):
+        dated &= kinds != KINDS.index("number")
+    kinds[dated] = KINDS.index("date")
+    return kinds
+
+
+def _value(cells: _Cells, *, rows: int) -> Trait | None:
+    """The values of a column, in order where they are numbers; ``None`` where they tell nothing of a distribution."""
+    filled = np.bincount(cells.kind_of_row, minlength=len(KINDS))
+    if filled[1] and filled[1] >= _NUMERIC * filled[1:].sum():
+        numbers = np.array([_number(value) for value in cells.values])
+        if _names_rows(numbers, rows=int(filled[1:].sum())):
+            return None
+        return _ordered("value", cells.name, np.append(numbers, np.nan)[cells.member])
+    return _categories("value", cells) if len(cells.values) <= min(_MOST_VALUES, rows // 2) else None
 
 
 def _names_rows(numbers: npt.NDArray[np.float64], *, rows: int) -> bool:
@@ -123,8 +137,9 @@ def _ordered(kind: Kind, column: str, values: npt.NDArray[np.float64]) -> Trait:
     return Trait(kind=kind, column=column, cells=cells, names=(), values=np.where(there, values, np.nan))
 
 
-def _categories(kind: Kind, column: str, values: Sequence[str], member: Rows) -> Trait:
+def _categories(kind: Kind, cells: _Cells) -> Trait:
     """A cell for each of the most frequent values, and one for all others together."""
+    values, member = cells.values, cells.member
     counts = np.bincount(member[member >= 0], minlength=len(values))
     order = sorted(range(len(values)), key=lambda place: (-counts[place], values[place]))
     kept = order[: _MOST_CATEGORIES - 1]
@@ -133,55 +148,34 @@ def _categories(kind: Kind, column: str, values: Sequence[str], member: Rows) ->
     cell[-1] = -1
     names = tuple(values[place] for place in kept)
     return Trait(
-        kind=kind, column=column, cells=cell[member], names=names if len(kept) == len(values) else (*names, "others")
+        kind=kind,
+        column=cells.name,
+        cells=cell[member],
+        names=names if len(kept) == len(values) else (*names, "others"),
     )
 
 
 def _script(rows: Dataset) -> Trait:
-    """The script of most of each text's letters; a Han character counts as three letters, and kana make it Japanese."""
-    table, width = _scripts(), len(SCRIPTS)
-    cells = np.zeros(len(rows), np.int64)
+    """The script of most of each text's letters, as the checks tell it; see :mod:`ratchet.text.characters`."""
+    cells = np.full(len(rows), -1, np.int64)
     for start, end in blocks(rows.texts):
         texts = rows.texts[start:end]
-        owner = np.repeat(np.arange(len(texts)), np.fromiter(map(len, texts), np.int64, len(texts)))
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-        counts = np.bincount(owner * width + table[points], minlength=len(texts) * width).reshape(-1, width)
-        counts[:, 0] = 0
-        kana = 10 * counts[:, 3] > counts[:, 2] + counts[:, 3]
-        counts[:, 3] = np.where(kana, counts[:, 2] + counts[:, 3], 0)
-        counts[:, 2] = np.where(kana, 0, counts[:, 2])
-        counts[:, 2:5] *= 3
-        cells[start:end] = np.argmax(counts, axis=1)
-    missing = np.array([not text for text in rows.texts], bool)
-    return Trait(kind="script", column=rows.roles.text, cells=np.where(missing, -1, cells), names=SCRIPTS)
-
-
-@cache
-def _scripts() -> npt.NDArray[np.uint8]:
-    """The number of each code point's script."""
-    table = np.zeros(0x110000, np.uint8)
-    for name, ranges in _RANGES:
-        for low, high in ranges:
-            table[low : high + 1] = SCRIPTS.index(name)
-    return table
-
-
-def _distinct(column: pa.ChunkedArray) -> tuple[list[str], Rows]:
-    values, member = coded(column)
-    return values.to_pylist(), member
+        script = look_at(points, lengths)["script"].astype(np.int64)
+        for place in np.flatnonzero((script < 0) & (lengths > 0)).tolist():
+            script[place] = _OTHER if any(map(str.isalpha, texts[place])) else _NO_LETTERS
+        cells[start:end] = np.where(lengths > 0, script, -1)
+    return Trait(kind="script", column=rows.roles.text, cells=cells, names=SCRIPTS)
 
 
 def _kind(value: str) -> int:
-    """What kind of value a filled cell holds, as a place in ``KINDS``."""
+    """What kind of value a filled cell holds, dates aside, as a place in ``KINDS``."""
     if np.isfinite(_number(value)):
         return 1
-    start = value[:1]
-    if len(value) < 40:
-        if start.isdigit() and is_moment(value):
-            return 2
-        if value.casefold() in _TRUTH:
-            return 3
-    if start in ("[", "{") and value[-1:] in ("]", "}") and _is_json(value):
+    if len(value) < 40 and value.casefold() in _TRUTH:
+        return 3
+    if value[:1] in ("[", "{") and value[-1:] in ("]", "}") and _is_json(value):
         return 4
     return 5
 

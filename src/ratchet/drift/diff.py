@@ -44,7 +44,7 @@ class Diff:
         copies: copies and contradictions, and which of them the new rows brought.
         leaked: what new rows give away of the test rows; ``None`` without test rows.
         alpha: chance that any test of the diff raises a false alarm.
-        draws: deals of each test.
+        draws: permutations of each test.
         notes: what a reader should know of how rows were matched and compared.
     """
 
@@ -90,14 +90,14 @@ def diff(
     of a table the rows only in ``b`` (added or changed) are compared with the whole of ``a``, and the rows gone from ``a`` with
     those that stayed. Tables that are no versions of each other (:attr:`ratchet.drift.match.Match.related`) are compared whole.
 
-    Every test is calibrated by dealing the compared rows anew (:mod:`ratchet.drift.permutation`), and all tests of the diff
-    are one family (Holm): when nothing shifted, the chance of any alarm is at most ``alpha``. Copies of a row are dealt in
+    Every test is a permutation test of the compared rows (:mod:`ratchet.drift.permutation`), and all tests of the diff
+    are one family (Holm): when nothing shifted, the chance of any alarm is at most ``alpha``. Copies of a row are permuted in
     bundles, and the rows of a group together where there is a group column.
 
     Args:
         a: the old table.
         b: the new one; columns have the roles that they have in ``a``.
-        seed: of the deals.
+        seed: of the permutations.
         alpha: chance of any false alarm.
         test: rows that models are measured on: which of them do the new rows give away?
         near: Jaccard similarity of character trigrams from which texts are near-duplicates; ``None``: do not look for them,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ratchet.checks.context import SHOWN, shown
+from ratchet.drift.brought_copies import Copies
 from ratchet.drift.diff import Diff
 from ratchet.drift.sides import Sides
 from ratchet.tables.dataset import Dataset
@@ -61,7 +62,7 @@ def examples(found: Diff, *, most: int = EXAMPLES) -> tuple[Change, ...]:
 
 def to_dict(found: Diff, sides: Sides) -> dict[str, Any]:
     """Everything as plain JSON values."""
-    rows, schema, copies, leaked = found.rows, found.schema, found.copies, found.leaked
+    rows, schema, leaked = found.rows, found.schema, found.leaked
     return {
         "a": _side(sides.names[0], found.a),
         "b": _side(sides.names[1], found.b),
@@ -89,15 +90,7 @@ def to_dict(found: Diff, sides: Sides) -> dict[str, Any]:
             "shifts": [asdict(shift) for shift in found.shifts],
         },
         "samples": [asdict(sample) for sample in found.samples],
-        "copies": {
-            "old": copies.old,
-            "new": copies.new,
-            "brought_exact": len(copies.exact),
-            "brought_near": None if copies.near is None else len(copies.near),
-            "conflicting_texts_old": copies.conflicts_old,
-            "conflicting_texts_new": copies.conflicts_new,
-            "brought_conflicts": len(copies.conflicts),
-        },
+        "copies": _copies(found.copies),
         "leaks": None
         if leaked is None
         else {"rows": len(leaked.rows), "test_rows": leaked.counts, "test_rows_not_leaked_before": leaked.fresh},
@@ -113,6 +106,18 @@ def _side(name: str, side: Dataset) -> dict[str, Any]:
         "rows": len(side),
         "columns": side.table.column_names,
         "roles": asdict(side.roles),
+    }
+
+
+def _copies(copies: Copies) -> dict[str, Any]:
+    return {
+        "old": copies.old,
+        "new": copies.new,
+        "brought_exact": len(copies.exact),
+        "brought_near": None if copies.near is None else len(copies.near),
+        "conflicting_texts_old": copies.conflicts_old,
+        "conflicting_texts_new": copies.conflicts_new,
+        "brought_conflicts": len(copies.conflicts),
     }
 
 

@@ -41,7 +41,7 @@ def match(a: Dataset, b: Dataset, *, near: float | None = THRESHOLD) -> Match:
     """Match the rows of two tables by their common columns; what the id column says is no content.
 
     By the id column where both have it without gaps or repeats (unless more rows are equal without it: then the ids were
-    given anew). Else by content: equal rows first, each used once; then rows of equal text after normalisation; then rows
+    assigned again). Else by content: equal rows first, each used once; then rows of equal text after normalisation; then rows
     whose texts are near-duplicates, the most similar first. The latter two are "changed".
 
     Args:
@@ -61,7 +61,7 @@ def match(a: Dataset, b: Dataset, *, near: float | None = THRESHOLD) -> Match:
             return _match(a, b, *pairs, by="id", related=related, notes=notes)
         notes.append(
             f"Of the rows with the same {identifier!r}, {int(equal.sum()):,} are equal, but {len(kept[0]):,} are equal without "
-            "it: the ids were given anew, and rows are matched by content."
+            "it: the ids were assigned again, and rows are matched by content."
         )
     changed = _of_text(a, b, *_open(a, b, kept))
     if near is not None:

@@ -1,9 +1,9 @@
-"""Permutation tests: could rows dealt at random into two samples differ as much as these two do?
+"""Permutation tests: could rows divided at random into two samples differ as much as these two do?
 
-What is dealt are units: rows that belong together (copies, rows of one group) go to one sample together. If both samples come
-from one population, every deal is as likely as the one that was seen, so the p-values are right at any size, whatever the
-statistic; p = (1 + deals at least as far apart) / (1 + deals), which is never 0 (Phipson, Smyth 2010, "Permutation p-values
-should never be zero", Statistical Applications in Genetics and Molecular Biology 9).
+What is permuted are units: rows that belong together (copies, rows of one group) go to one sample together. If both samples
+come from one population, every permutation is as likely as the one that was seen, so the p-values are right at any size,
+whatever the statistic. p = (1 + permutations at least as far apart) / (1 + permutations), which is never 0 (Phipson, Smyth
+2010, "Permutation p-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Statistic = Callable[[Floats, Floats], Floats]
-"""From the rows in each cell of the old and of the new sample, shape (deals, cells) each, to one distance a deal."""
+"""From the counts of the old and of the new sample, shape (permutations, cells) each, to one distance per permutation."""
 
 STAGE = 1_999
-"""Deals after which a statistic that many of them reach is decided."""
+"""Permutations after which a statistic that many of them reach is decided."""
 _ENOUGH = 20
 _TINY = 1e-9
-_BLOCK = 1 << 22  # numbers in one block of deals
+_BLOCK = 1 << 22  # numbers in one block of permutations
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Deal:
-    """The rows of two samples, and how often they are dealt anew.
+class Permutation:
+    """The rows of two samples, and how often they are permuted.
 
     ``new[i]`` says whether row ``i`` is in the new sample; ``unit[i]`` is the number of its unit, from 0. A unit lies in one
     sample.
@@ -53,8 +53,8 @@ class Deal:
         found[self.unit[self.new]] = True
         return found
 
-    def thinned(self, most: int) -> tuple[Deal, Rows]:
-        """The deal of at most ``most`` units of each sample, drawn at random, and the rows that stay."""
+    def thinned(self, most: int) -> tuple[Permutation, Rows]:
+        """The permutation of at most ``most`` units of each sample, drawn at random, and the rows that stay."""
         sides = [np.flatnonzero(side) for side in (self.new_units, ~self.new_units)]
         if max(map(len, sides)) <= most:
             return self, np.arange(len(self.new))
@@ -77,8 +77,8 @@ class Deal:
     def p_values(self, table: csr_array, statistics: Sequence[Statistic]) -> list[tuple[float, float]]:
         """The distance of the two samples by each statistic, and its p-value.
 
-        A statistic that 20 of the first 1,999 deals reach is decided by these: its p-value stays valid, as further deals only
-        serve to tell small p-values apart (after Besag, Clifford 1991, "Sequential Monte Carlo p-values", Biometrika 78).
+        A statistic that 20 of the first 1,999 permutations reach is decided by these: its p-value stays valid, as further ones
+        only serve to tell small p-values apart (after Besag, Clifford 1991, "Sequential Monte Carlo p-values", Biometrika 78).
 
         Args:
             table: counts of each unit in each cell, shape (units, cells).
@@ -86,20 +86,20 @@ class Deal:
         """
         total, new = table.sum(axis=0)[None], table[np.flatnonzero(self.new_units)].sum(axis=0)[None]
         seen = [float(statistic(total - new, new)[0]) for statistic in statistics]
-        beyond, deals = np.zeros(len(statistics), np.int64), np.zeros(len(statistics), np.int64)
+        beyond, tried = np.zeros(len(statistics), np.int64), np.zeros(len(statistics), np.int64)
         still = np.ones(len(statistics), bool)
-        for dealt in self._dealt(table):
+        for permuted in self._permuted(table):
             for place in np.flatnonzero(still).tolist():
                 least = seen[place] - _TINY * max(1.0, abs(seen[place]))
-                beyond[place] += int((statistics[place](total - dealt, dealt) >= least).sum())
-                deals[place] += len(dealt)
-            still &= (deals < STAGE) | (beyond < _ENOUGH)
+                beyond[place] += int((statistics[place](total - permuted, permuted) >= least).sum())
+                tried[place] += len(permuted)
+            still &= (tried < STAGE) | (beyond < _ENOUGH)
             if not still.any():
                 break
-        return [(value, (1 + int(b)) / (1 + int(n))) for value, b, n in zip(seen, beyond, deals, strict=True)]
+        return [(value, (1 + int(b)) / (1 + int(n))) for value, b, n in zip(seen, beyond, tried, strict=True)]
 
-    def _dealt(self, table: csr_array) -> Iterator[Floats]:
-        """The counts of the new sample in every deal, a block of deals at a time: shape (deals, cells)."""
+    def _permuted(self, table: csr_array) -> Iterator[Floats]:
+        """The counts of the new sample in every permutation, a block at a time: shape (permutations, cells)."""
         random = np.random.default_rng(self.seed)
         chosen = int(self.new_units.sum())
         kinds, many = _kinds(table)
@@ -117,7 +117,7 @@ class Deal:
 def _kinds(table: csr_array) -> tuple[Any, Rows | None]:
     """The different rows of the table and how often each is there, or the table itself where most units differ.
 
-    Units with equal counts are interchangeable, and how many of each kind a random deal takes is multivariate
+    Units with equal counts are interchangeable, and how many of each kind a random permutation takes is multivariate
     hypergeometric: a million rows in ten cells cost no more than a hundred.
     """
     filled = np.diff(table.indptr)

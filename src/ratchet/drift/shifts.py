@@ -1,4 +1,4 @@
-"""Have distributions shifted? The tests of a diff, calibrated by dealing the compared rows anew, as one family."""
+"""Have distributions shifted? The tests of a diff, calibrated by permutation and corrected together."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from ratchet.drift.compared_by import Trait, traits
 from ratchet.drift.permutation import (
     STAGE,
-    Deal,
     Floats,
     Mask,
+    Permutation,
     Statistic,
     chi_square,
     holm,
@@ -22,7 +22,7 @@ from ratchet.drift.permutation import (
     kolmogorov,
     stability_index,
 )
-from ratchet.drift.vocabulary import Terms, count_terms
+from ratchet.drift.vocabulary import TermCounts, count_terms
 from ratchet.near.copies import exact_groups, renumbered, united
 from ratchet.tables.dataset import Dataset, concat, row_digests
 from ratchet.text.columns import Rows
@@ -102,7 +102,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pool:
-    """Old and new rows in one table, the old ones first; ``unit`` numbers what is dealt together."""
+    """Old and new rows in one table, the old ones first; ``unit`` numbers what stays together."""
 
     between: Between
     rows: Dataset
@@ -143,10 +143,10 @@ class Pool:
 def compare_pools(
     pools: Sequence[Pool], *, seed: int, alpha: float
 ) -> tuple[tuple[Shift, ...], tuple[Sample, ...], int]:
-    """Run every test on every pool; the tests, what pictures show, and the number of deals.
+    """Run every test on every pool; the tests, what pictures show, and the number of permutations.
 
-    The deals are a hundred times as many as the tests (of very many tests 25 times, at least 20,000), so that the smallest
-    p-value survives its adjustment.
+    There are a hundred times as many permutations as tests (with very many tests 25 times, at least 20,000), so that the
+    smallest p-value survives its adjustment.
     """
     found = [traits(pool.rows) for pool in pools]
     tests = sum(2 if trait.values is not None else 1 for listed in found for trait in listed) + len(pools)
@@ -154,10 +154,10 @@ def compare_pools(
     raw: list[Shift] = []
     samples = []
     for number, (pool, listed) in enumerate(zip(pools, found, strict=True)):
-        deal = Deal(new=pool.is_new, unit=pool.unit, draws=draws, seed=seed + number)
+        permutation = Permutation(new=pool.is_new, unit=pool.unit, draws=draws, seed=seed + number)
         for trait in listed:
-            raw += _test(pool, trait, deal)
-        shift, terms = _vocabulary(pool, deal)
+            raw += _test(pool, trait, permutation)
+        shift, terms = _vocabulary(pool, permutation)
         raw.append(shift)
         samples.append(_sample(pool, terms))
     adjusted = holm([shift.p for shift in raw])
@@ -167,7 +167,7 @@ def compare_pools(
     return tuple(shifts), tuple(samples), draws
 
 
-def _test(pool: Pool, trait: Trait, deal: Deal) -> list[Shift]:
+def _test(pool: Pool, trait: Trait, permutation: Permutation) -> list[Shift]:
     """The tests of one trait."""
     width = trait.width
     statistics: dict[Test, Statistic] = (
@@ -175,14 +175,14 @@ def _test(pool: Pool, trait: Trait, deal: Deal) -> list[Shift]:
         if trait.values is None
         else {"KS": kolmogorov, "PSI": partial(_binned, stability_index, _bins(trait))}
     )
-    table = deal.table(trait.cells, width=width)
+    table = permutation.table(trait.cells, width=width)
     if (np.diff(table.indptr) > 1).any():
-        deal, rows = deal.thinned(_UNITS)
-        table = deal.table(trait.cells[rows], width=width)
+        permutation, rows = permutation.thinned(_UNITS)
+        table = permutation.table(trait.cells[rows], width=width)
     made = []
     words = _words(pool, trait)
     counted = int((trait.cells >= 0).sum())
-    for name, (distance, p) in zip(statistics, deal.p_values(table, list(statistics.values())), strict=True):
+    for name, (distance, p) in zip(statistics, permutation.p_values(table, list(statistics.values())), strict=True):
         size = float(np.sqrt(distance / max(counted, 1))) if name == "chi-square" else distance
         made.append(_shift(pool, trait.kind, trait.column, name, size, p, words))
     return made
@@ -202,21 +202,23 @@ def _shift(pool: Pool, trait: str, column: str, test: Test, distance: float, p: 
     )
 
 
-def _vocabulary(pool: Pool, deal: Deal) -> tuple[Shift, tuple[Share, ...]]:
+def _vocabulary(pool: Pool, permutation: Permutation) -> tuple[Shift, tuple[Share, ...]]:
     """Jensen and Shannon's divergence of the term frequencies, and the terms that add most to it."""
     from scipy.sparse import coo_array
 
-    deal, rows = deal.thinned(_UNITS)
+    permutation, rows = permutation.thinned(_UNITS)
     terms = count_terms([pool.rows.texts[row] for row in rows.tolist()], most=_TERMS)
-    units = coo_array((np.ones(len(rows)), (deal.unit, np.arange(len(rows)))), shape=(len(deal.new_units), len(rows)))
-    ((distance, p),) = deal.p_values((units.tocsr() @ terms.counts).tocsr(), [jensen_shannon])
-    shares = _telling(terms, deal.new)
+    units = coo_array(
+        (np.ones(len(rows)), (permutation.unit, np.arange(len(rows)))), shape=(len(permutation.new_units), len(rows))
+    )
+    ((distance, p),) = permutation.p_values((units.tocsr() @ terms.counts).tocsr(), [jensen_shannon])
+    shares = _telling(terms, permutation.new)
     words = ", ".join(f"{share.name} {_percent(share.old)} -> {_percent(share.new)}" for share in shares[:3])
     words = words or "no term differs"
     return _shift(pool, "vocabulary", pool.rows.roles.text, "JS", distance, p, words), shares
 
 
-def _telling(terms: Terms, is_new: Mask) -> tuple[Share, ...]:
+def _telling(terms: TermCounts, is_new: Mask) -> tuple[Share, ...]:
     """The terms whose shares of the texts differ most, in standard errors of the difference."""
     sides = [terms.counts[np.flatnonzero(side)][:, :-1] for side in (~is_new, is_new)]
     texts = [max(side.shape[0], 1) for side in sides]

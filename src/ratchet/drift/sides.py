@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pyarrow as pa
-
 from ratchet.checks.target import spoken
 from ratchet.errors import DataError
 from ratchet.recipe.recipe import load_recipe
@@ -72,7 +70,7 @@ def open_sides(
     Args:
         a: a file, a tag, an id or ``latest``; ``b`` likewise.
         test: a table with the rows that models are measured on; else those of a version that has some.
-        given: roles that somebody named; see :func:`ratchet.tables.roles.guess_roles`.
+        given: roles that were named; see :func:`ratchet.tables.roles.guess_roles`.
         encoding: of files whose encoding cannot be told.
 
     Raises:
@@ -81,33 +79,40 @@ def open_sides(
     config = _recipe()
     encoding = config.encoding if encoding == "auto" else encoding
     first, second = (_side(name, workspace=workspace, encoding=encoding) for name in (a, b))
-    tables = [
-        [replace(raw, table=with_nulls(raw.table, missing=config.missing)) for raw in side.rows]
-        for side in (first, second)
-    ]
+    tables = [_nulled(side.rows, missing=config.missing) for side in (first, second)]
     guess, roles = _roles(tables, config=config, given=given)
     own = partial(_own, config=config, roles=roles)
-    tables = [[replace(raw, table=own(raw.table)) for raw in side.rows] for side in (first, second)]
-    tests = [read_table(test, encoding=encoding, name=spoken(test))] if test else list(second.test or first.test)
-    notes = []
-    if first.sealed and second.sealed and first.sealed != second.sealed:
-        notes.append("The sealed test part is another one, so scores on the two cannot be compared.")
-    sealed = [replace(raw, table=own(raw.table)) for raw in tests]
+    old, new = (own(side.rows) for side in (first, second))
+    sealed = own([read_table(test, encoding=encoding, name=spoken(test))] if test else second.test or first.test)
+    other_test = first.sealed and second.sealed and first.sealed != second.sealed
     return Sides(
         names=(first.name, second.name),
-        a=dataset_of(tables[0], roles=roles),
-        b=dataset_of(tables[1], roles=_fitting(roles, tables[1])),
+        a=dataset_of(old, roles=roles),
+        b=dataset_of(new, roles=_fitting(roles, new)),
         test=dataset_of(sealed, roles=_fitting(roles, sealed)) if sealed else None,
         guess=guess,
-        notes=tuple(notes),
+        notes=("The sealed test parts differ, so scores on the two cannot be compared.",) if other_test else (),
     )
 
 
-def _own(table: pa.Table, *, config: DataConfig, roles: Roles) -> pa.Table:
-    """The table with what is missing in it as null, and with the texts of several columns as one where they are."""
-    table = with_nulls(table, missing=config.missing, label=roles.label, no_label=config.no_label)
-    several = roles.texts and set(roles.texts) <= set(table.column_names)
-    return with_texts(table, roles.texts, name=roles.text) if several else table
+def _own(raws: Sequence[RawTable], *, config: DataConfig, roles: Roles) -> list[RawTable]:
+    """The tables in these roles: what counts as missing as null, and the texts of several columns as one."""
+    found = _nulled(raws, missing=config.missing, label=roles.label, no_label=config.no_label)
+    if not roles.texts:
+        return found
+    return [
+        replace(raw, table=with_texts(raw.table, roles.texts, name=roles.text))
+        if set(roles.texts) <= set(raw.table.column_names)
+        else raw
+        for raw in found
+    ]
+
+
+def _nulled(
+    raws: Sequence[RawTable], *, missing: Sequence[str], label: str | None = None, no_label: Sequence[str] = ()
+) -> list[RawTable]:
+    """The tables with what counts as missing as null; see :func:`ratchet.tables.read.with_nulls`."""
+    return [replace(raw, table=with_nulls(raw.table, missing=missing, label=label, no_label=no_label)) for raw in raws]
 
 
 def _recipe() -> DataConfig:

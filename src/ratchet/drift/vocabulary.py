@@ -1,67 +1,44 @@
-"""The terms of texts, counted: words, and pairs of neighbouring characters where words have no spaces between them."""
+"""Which texts have which terms, as a sparse matrix of the most frequent ones."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratchet.forms import HAN, HANGUL, KANA, characters
 from ratchet.near.copies import normalise
+from ratchet.text.terms import terms_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-# Kana, Han (with its extensions) and Hangul; Thai, Lao, Burmese and Khmer.
-_SPACELESS = characters(KANA, HAN, HANGUL, ((0xE00, 0xEFF), (0x1000, 0x109F), (0x1780, 0x17FF)))
-_PIECES = re.compile(rf"(?P<run>[{_SPACELESS}]+)|[^\W_{_SPACELESS}]+")
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Terms:
+class TermCounts:
     """``counts[i, j]`` is 1 where term ``names[j]`` is in text ``i``; the last column counts the other terms of a text.
 
-    How often a text repeats a term is not counted: one text that says 非常不错 thirty times would outweigh thirty others.
+    How often a text repeats a term is not counted: one text with 非常不错 thirty times would outweigh thirty others.
     """
 
     names: tuple[str, ...]
     counts: csr_array
 
 
-def terms_of(text: str) -> Iterator[str]:
-    """The terms of one text, as :func:`ratchet.near.copies.normalise` leaves it.
-
-    >>> list(terms_of("Nice 很干净!"))
-    ['nice', '很干', '干净']
-    """
-    for piece in _PIECES.finditer(normalise(text)):
-        whole = piece.group()
-        if piece["run"] and len(whole) > 1:
-            yield from (whole[place : place + 2] for place in range(len(whole) - 1))
-        else:
-            yield whole
-
-
-def count_terms(texts: Sequence[str], *, most: int) -> Terms:
+def count_terms(texts: Sequence[str], *, most: int) -> TermCounts:
     """Look for the ``most`` terms that are in the most texts, ties by their spelling."""
     from scipy.sparse import csr_array
 
-    found = [set(terms_of(text)) for text in texts]
-    spread = Counter(term for terms in found for term in terms)
-    names = tuple(sorted(sorted(spread), key=lambda term: -spread[term])[:most])
-    column = {name: place for place, name in enumerate(names)}
-    columns: list[int] = []
-    values: list[int] = []
-    bounds = [0]
-    for terms in found:
-        places = sorted(column[term] for term in terms if term in column)
-        rest = len(terms) - len(places)
-        columns += [*places, len(names)] if rest else places
-        values += [1] * len(places) + ([rest] if rest else [])
-        bounds.append(len(columns))
-    parts = np.array(values, float), np.array(columns, np.int64), np.array(bounds)
-    return Terms(names=names, counts=csr_array(parts, shape=(len(texts), len(names) + 1)))
+    terms = terms_of([normalise(text) for text in texts])
+    width = max(len(terms.names), 1)
+    text, term = np.divmod(np.unique(terms.text.astype(np.int64) * width + terms.term), width)
+    spread = np.bincount(term, minlength=len(terms.names)).tolist()
+    kept = sorted(range(len(terms.names)), key=lambda number: (-spread[number], terms.names[number]))
+    kept = [number for number in kept if spread[number]][:most]
+    column = np.full(width, len(kept), np.int64)
+    column[kept] = np.arange(len(kept))
+    shape = (len(texts), len(kept) + 1)
+    counts = csr_array((np.ones(len(text)), (text, column[term])), shape=shape)
+    counts.sum_duplicates()
+    return TermCounts(names=tuple(terms.names[number] for number in kept), counts=counts)

@@ -65,7 +65,7 @@ def _macro_f1(evidence: Evidence) -> float:
 
 
 def _compare_macro_f1(a: Evidence, b: Evidence, setting: Setting) -> Paired:
-    classes = a.probability.shape[-1]
+    classes = max(a.probability.shape[-1], b.probability.shape[-1])  # one more where somebody gave no answer
     return macro_f1_difference(
         a.truth, a.predicted, b.predicted, classes=classes, seed=setting.seed, draws=min(setting.draws, 1_999)
     )

@@ -12,6 +12,7 @@ from ratchet.errors import LedgerError, RatchetError
 from ratchet.gate.error_budget import Family
 from ratchet.gate.hash_chain import Chain, Record
 from ratchet.gate.legacy import CHALLENGE, check_closed
+from ratchet.gate.metrics import named
 from ratchet.gate.verdict import Round, Verdict
 from ratchet.shapes import Shape, misfit
 
@@ -32,7 +33,7 @@ NOTES = (
     "ledger-gone",
 )
 Account = Literal["improvements", "copies"]
-"""Who pays for a round: claims of "better" by models that were trained, or of "not worse" by copies of the champion."""
+"""Who pays for a round: claims of "better", or of "not worse" and smaller, cheaper or faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,7 +379,9 @@ def _admit(body: Mapping[str, Any], found: Round, line: _Line | None) -> _Line:
                 f" {line.anchor.name!r}, but got one against {verdict.champion!r} from {verdict.anchor!r}.",
                 next_step=f"Compare {verdict.challenger!r} with {champion!r}.",
             )
-        kinds = {finding.claim for finding in verdict.findings if finding.test != "exact"}
+        kinds = {
+            found.claim for found in verdict.findings if found.test != "exact" and not named(found.metric)[0].saving
+        }
         if copies != ("superior" not in kinds):
             raise LedgerError(
                 f"A round of {body['account']} must not hold claims of the kind {', '.join(sorted(kinds))}."

@@ -12,24 +12,14 @@ import numpy as np
 from ratchet.errors import DataError
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear import LinearModel, answers
-from ratchet.models.linear_defaults import Language, default_specs, guess_language, resolve
+from ratchet.models.linear_defaults import default_specs, resolve
 from ratchet.models.linear_fit import Corpus, fit_majority, fit_rows
 from ratchet.models.model import Answers
 from ratchet.models.ngrams import Ints
 from ratchet.models.targets import Targets
 from ratchet.recipe.sections import BlendSpec, LinearSpec
 
-__all__ = [
-    "Augment",
-    "AugmentTargets",
-    "FoldFit",
-    "Language",
-    "Sample",
-    "default_specs",
-    "fit_folds",
-    "guess_language",
-    "resolve",
-]
+__all__ = ["Augment", "AugmentTargets", "FoldFit", "Sample", "default_specs", "fit_folds", "resolve"]
 
 
 class Augment(Protocol):

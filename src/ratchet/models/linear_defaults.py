@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import Literal
-
-from ratchet.models.ngrams import SPACELESS
 from ratchet.models.targets import Kind
 from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
-
-Language = Literal["zh", "en", "mixed"]
-
-# Besides Han and kana: Thai, Lao, Burmese and Khmer.
-_DENSE = re.compile(f"[{SPACELESS}\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-_LETTER = re.compile(r"[^\W\d_]")
-_SAMPLE = 2000
+from ratchet.text.language import Language
 
 # From this many rows on, an n-gram seen once costs accuracy (measured at 300 to 15,000 rows).
 _FEW_ROWS = 100
@@ -24,23 +13,6 @@ _MANY_LABELS = 20
 # Any of so many labels a row: n-grams of fewer rows than this cost accuracy, and most of the bytes of the model. On 5,000
 # generated rows of 1,000 labels the baseline has 35 MB instead of 399, and an average precision of .50 instead of .34.
 _VERY_MANY_LABELS, _LEAST_ROWS = 100, 3
-
-
-def guess_language(texts: Sequence[str]) -> Language:
-    """``zh`` for texts without spaces between words, ``en`` for texts with, ``mixed`` where a fifth or more is either.
-
-    >>> guess_language(["房间很干净", "不错 nice"]), guess_language(["a good room"])
-    ('zh', 'en')
-    """
-    spaceless = spaced = 0
-    for text in texts[:: max(1, len(texts) // _SAMPLE)]:
-        letters = len(_LETTER.findall(text[:2000]))
-        if letters:
-            # A Han character carries about as much as two or three Latin letters.
-            dense = len(_DENSE.findall(text[:2000])) * 3 >= letters
-            spaceless, spaced = spaceless + dense, spaced + (not dense)
-    share = spaceless / max(1, spaceless + spaced)
-    return "zh" if share > 0.8 else "en" if share < 0.2 else "mixed"
 
 
 def default_specs(

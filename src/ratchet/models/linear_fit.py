@@ -15,13 +15,14 @@ from ratchet.errors import DataError
 from ratchet.models.features import FeatureEncoder, fair_scale, require_features, require_finite
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear import Block, LinearModel, Link, Member, Occurrence
-from ratchet.models.linear_defaults import guess_language, resolve
+from ratchet.models.linear_defaults import resolve
 from ratchet.models.linear_files import smallest
 from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Ints, Unit, Vocabulary, learn, normalise
 from ratchet.models.ridge import fit_ridge
 from ratchet.models.targets import Kind, Targets
 from ratchet.recipe.sections import BlendSpec, FeatureKind, LinearFeatures, LinearSpec
+from ratchet.text.language import guess_language
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -12,16 +12,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.forms import HAN, HAN_MARKS, KANA, characters, nfkc
+from ratchet.forms import SPACELESS, characters, nfkc
 
 Unit = Literal["char", "word"]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.uint64]
 
-# Character class of Han and kana, which are written without spaces: each of their characters is a word of its own.
-SPACELESS = characters(HAN_MARKS, KANA, HAN)
-_WORD = re.compile(rf"[{SPACELESS}]|[^\W_{SPACELESS}]+")
+_SPACELESS = characters(SPACELESS)
+_WORD = re.compile(rf"[{_SPACELESS}]|[^\W_{_SPACELESS}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
 

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from ratchet.forms import HAN, HANGUL, KANA, nfkc
+from ratchet.forms import SYLLABLES, nfkc
 from ratchet.near.ngrams import character_counts
 from ratchet.near.pairs import NearPairs, components, similar_pairs
 from ratchet.text.columns import Rows
@@ -22,8 +22,6 @@ THRESHOLD = 0.7
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
 )
-# Kana, Han and Hangul: scripts in which one character carries about as much as a syllable or a word.
-_WORD_A_CHARACTER = (*KANA, *HAN, *HANGUL)
 
 
 def normalise(text: str) -> str:
@@ -141,7 +139,7 @@ def loose_ngram(texts: Sequence[str]) -> int:
     points = np.flatnonzero(counts)
     letters = np.array([chr(point).isalpha() for point in points.tolist()], bool)
     dense = np.zeros(len(points), bool)
-    for low, high in _WORD_A_CHARACTER:
+    for low, high in SYLLABLES:
         dense |= (points >= low) & (points <= high)
     return 2 if 2 * counts[points[dense]].sum() >= max(counts[points[letters]].sum(), 1) else 4
 

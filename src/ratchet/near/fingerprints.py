@@ -117,7 +117,7 @@ def shared(prints: Words) -> Rows:
 
 
 def same_cells(column: pa.ChunkedArray, prints: Words) -> tuple[Rows, Rows]:
-    """The first row of each different cell of a column with these fingerprints, ascending; and of each row the number of its
+    """The first row of each different cell of a column with these fingerprints, ascending; and for each row the number of its
     cell among these, -1 where missing.
     """
     some = pc.is_null(column).to_numpy()
@@ -138,9 +138,9 @@ def same_cells(column: pa.ChunkedArray, prints: Words) -> tuple[Rows, Rows]:
 def _words() -> Words:
     """Of each code point what it adds to a fingerprint: the random number of the character that it stands for, or one risk."""
     stable, risky = _tables()
-    dice = np.random.default_rng(_SEED).integers(1, 1 << (64 - _COUNT), 1 << 16, dtype=np.uint64) << np.uint64(_COUNT)
-    dice[0] = 0
-    words = dice[stable]
+    draws = np.random.default_rng(_SEED).integers(1, 1 << (64 - _COUNT), 1 << 16, dtype=np.uint64) << np.uint64(_COUNT)
+    draws[0] = 0
+    words = draws[stable]
     words[risky] = 1
     return words
 

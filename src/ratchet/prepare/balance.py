@@ -48,7 +48,7 @@ def rebalance(
         ratio: largest allowed quotient of two labels' rows; at least 1.
         target: share of each label; the shares add up to 1.
         seed: decides which rows are taken out or repeated once more.
-        keys: of each row what the draw depends on (its content), so that the order of the rows does not matter.
+        keys: for each row what the draw depends on (its content), so that the order of the rows does not matter.
 
     Raises:
         DataError: ``target`` does not name exactly the labels, or its shares do not add up.
@@ -66,14 +66,18 @@ def rebalance(
         return Balanced(
             rows=np.arange(len(labels)), weights=weights, counts=dict(zip(names, want.tolist(), strict=True))
         )
-    order = _order(len(labels), seed=seed, keys=keys)
+    rows = _taken(member, want, order=_order(len(labels), seed=seed, keys=keys))
+    counts = np.bincount(member[rows], minlength=len(names)).astype(float)
+    return Balanced(rows=rows, weights=np.ones(len(rows)), counts=dict(zip(names, counts.tolist(), strict=True)))
+
+
+def _taken(member: Rows, want: npt.NDArray[np.float64], *, order: Rows) -> Rows:
+    """As many rows of each label as wanted, in ``order``, each about equally often."""
     taken = []
     for index, count in enumerate(want.round().astype(int).tolist()):
         own = order[member[order] == index]
         taken.append(np.concatenate([np.tile(own, count // len(own)), own[: count % len(own)]]))
-    rows = np.sort(np.concatenate(taken))
-    counts = np.bincount(member[rows], minlength=len(names)).astype(float)
-    return Balanced(rows=rows, weights=np.ones(len(rows)), counts=dict(zip(names, counts.tolist(), strict=True)))
+    return np.sort(np.concatenate(taken))
 
 
 def _wanted(

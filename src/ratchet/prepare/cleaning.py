@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from ratchet.forms import SOUTH_EAST_ASIAN, characters
 from ratchet.recipe.sections import TextFix
 from ratchet.text.joined import joined, parted
 from ratchet.text.mojibake import COARSE, repaired
@@ -42,7 +43,7 @@ _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LINE_BREAKS = re.compile("[\x0b\x0c]+")
 """Line breaks within a paragraph or between pages, as office programs write them."""
-_NO_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+_NO_SPACES = re.compile(f"[{characters(SOUTH_EAST_ASIAN)}]")
 """Thai, Lao, Burmese and Khmer: words are not divided by spaces, but may be by U+200B."""
 _HTML = re.compile(HTML)
 _TAGS = re.compile(TAG + r"(?:(?!<!--)(?s:.))*?-->")

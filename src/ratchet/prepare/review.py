@@ -70,23 +70,29 @@ def read_answers(path: Path, dataset: Dataset, *, labels: Mapping[str, str]) -> 
         np.array([_number(line[1]) for line in lines], np.int64),
     )
     decided: list[tuple[int, str]] = []
-    for number, (at, (file, row, text, label, decision)) in enumerate(zip(found.tolist(), lines, strict=True), 1):
-        decision = (decision or "").strip()
+    for number, (at, cells) in enumerate(zip(found.tolist(), lines, strict=True), 1):
+        decision = (cells[-1] or "").strip()
         decision = decision if decision in known or decision in labels else unguarded(decision)
         if decision.casefold() in ("", _KEEP) and decision not in known:
             continue
         line = f"Row {number} of {path.name}"
-        if at < 0:
-            raise DataError(
-                f"{line} must be about a row of the table but there is no row {row} of {file}.", next_step=_AGAIN
-            )
-        for what, cell, now in (("text", text, dataset.texts[at]), ("label", label, dataset.labels[at])):
-            if not _same(cell or "", now):
-                raise DataError(
-                    f"{line} must be about {dataset.place(at)} but that has another {what} by now.", next_step=_AGAIN
-                )
+        _require_same(cells, dataset, at, line=line)
         decided.append((at, _decision(decision, known=known, labels=labels, line=line)))
     return _with_copies(decided, dataset)
+
+
+def _require_same(cells: Sequence[str | None], dataset: Dataset, at: int, *, line: str) -> None:
+    """Refuse a line of a queue whose row is not there, or has another text or label by now."""
+    file, row, text, label, _ = cells
+    if at < 0:
+        raise DataError(
+            f"{line} must be about a row of the table but there is no row {row} of {file}.", next_step=_AGAIN
+        )
+    for what, cell, now in (("text", text, dataset.texts[at]), ("label", label, dataset.labels[at])):
+        if not _same(cell or "", now):
+            raise DataError(
+                f"{line} must be about {dataset.place(at)} but that has another {what} by now.", next_step=_AGAIN
+            )
 
 
 _AGAIN = "The table changed: write the queue again with ratchet check --queue FILE."

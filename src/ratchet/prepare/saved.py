@@ -47,7 +47,7 @@ def load_dataset(folder: Path) -> Dataset:
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise WorkspaceError(
             f"{path} must hold the prepared rows but is missing or damaged: {error}.",
-            next_step=f"Remove the folder {folder} and run again; it is made anew.",
+            next_step=f"Remove the folder {folder} and run again; it is written again.",
         ) from error
     rows = table.drop_columns([_FILE, _ORIGIN]).replace_schema_metadata(None)
     return Dataset(table=rows, roles=roles, files=files, file_index=index, origin=origin)

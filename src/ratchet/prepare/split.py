@@ -12,7 +12,7 @@ from ratchet.errors import DataError
 from ratchet.near.copies import normalise
 from ratchet.prepare.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.prepare.stratify import assign
-from ratchet.prepare.together import CHAIN_TEXTS, Units, units
+from ratchet.prepare.together import CHAIN_TEXTS, Units, units, with_units_of_their_own
 from ratchet.recipe.sections import SplitConfig
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.text.columns import Rows
@@ -63,19 +63,18 @@ def split(
     fold = assign(tied.unit, label=label, order=order, shares=shares, first_fold=VALID - offset) + offset
     if test is None and not (fold == TEST).any():
         raise DataError(
-            f"The test part must have rows but {config.test:g} of {len(dataset):,} rows are none.",
+            f"The test part must have rows but {config.test:g} of {len(dataset):,} rows is less than one.",
             next_step="Raise split.test, or name test rows with data.test_files.",
         )
     notes = [*tied.notes, *_unit_notes(dataset, tied=tied, fold=fold)]
     notes += _size_notes(fold, wanted={i + offset: share for i, share in enumerate(shares.tolist())})
-    whole, unit = dataset, tied.unit
-    if test is not None:
-        if strata is None:
-            _require_known_labels(dataset, test)
-        whole = concat(dataset, test)
-        fold = np.concatenate([fold, np.full(len(test), TEST)])
-        unit = np.concatenate([unit, unit.max(initial=-1) + 1 + np.arange(len(test))])
-    return parts_of(whole, fold, notes=notes, unit=unit, labelled=strata is None)
+    labelled = strata is None
+    if test is None:
+        return parts_of(dataset, fold, notes=notes, unit=tied.unit, labelled=labelled)
+    if labelled:
+        _require_known_labels(dataset, test)
+    unit, fold = with_units_of_their_own(tied.unit, len(test)), np.append(fold, np.full(len(test), TEST))
+    return parts_of(concat(dataset, test), fold, notes=notes, unit=unit, labelled=labelled)
 
 
 def _require_units(dataset: Dataset, *, tied: Units, parts: int) -> None:

@@ -11,7 +11,7 @@ from ratchet.errors import DataError
 from ratchet.prepare.leaks import LEAK
 from ratchet.prepare.parts import TEST, VALID, Parts, parts_of, require_complete
 from ratchet.prepare.quarantine import Quarantine, removed
-from ratchet.prepare.together import units
+from ratchet.prepare.together import units, with_units_of_their_own
 from ratchet.recipe.sections import SplitConfig
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.text.columns import Rows
@@ -55,11 +55,11 @@ def split_by_time(
         DataError: a row without text or label, a time that cannot be read, fewer different times than parts, a part from
             which everything was purged or in which one label is left, or a label that is not in train.
     """
-    for table in (dataset,) if test is None else (dataset, test):
+    tables = (dataset,) if test is None else (dataset, test)
+    for table in tables:
         require_complete(table)
-    seconds, *asked = times(*((dataset,) if test is None else (dataset, test)))
-    known = np.flatnonzero(~np.isnan(seconds))
-    timeless = np.flatnonzero(np.isnan(seconds))
+    seconds, *asked = times(*tables)
+    known, timeless = np.flatnonzero(~np.isnan(seconds)), np.flatnonzero(np.isnan(seconds))
     quarantine = removed(dataset, timeless, reasons=[NO_TIME] * len(timeless), kept=np.full(len(timeless), -1))
     present, seconds = dataset.take(known), seconds[known]
     fold = _cut(seconds, config=config, given=test is not None)
@@ -79,7 +79,7 @@ def split_by_time(
         notes += _late_notes(present, test, seconds=seconds, asked=asked[0])
     whole, fold, unit = present.take(stay), fold[stay], tied.unit[stay]
     if test is not None:
-        unit = np.append(unit, unit.max(initial=-1) + 1 + np.arange(len(test)))
+        unit = with_units_of_their_own(unit, len(test))
         whole, fold = concat(whole, test), np.append(fold, np.full(len(test), TEST))
     parts = parts_of(whole, fold, notes=[*notes, *tied.notes], order="time", unit=unit, labelled=labelled)
     return Ordered(dataset=whole, parts=parts, quarantine=quarantine)
@@ -174,7 +174,7 @@ def _require_labels(present: Dataset, *, test: Dataset | None, fold: Rows, stay:
 
 
 def _require_two_labels(dataset: Dataset, *, fold: Rows) -> None:
-    """No part of one label: whoever always answers it would be perfect there."""
+    """No part of one label only: a model that always answers it would be perfect there."""
     labels = np.array(dataset.labels, dtype=object)
     for part in sorted(set(fold.tolist()), reverse=True):
         rows = np.flatnonzero(fold == part)
@@ -216,7 +216,7 @@ def _size_notes(fold: Rows, *, config: SplitConfig, given: bool) -> list[str]:
 def _late_notes(present: Dataset, test: Dataset, *, seconds: Floats, asked: Floats) -> list[str]:
     """Whether the given test rows are the latest, as they would be in use."""
     if np.isnan(asked).all():
-        return ["No test row has a time, so nobody knows whether they are later than the training rows."]
+        return ["No test row has a time, so it is unknown whether they are later than the training rows."]
     first = int(np.nanargmin(asked))
     late = int((seconds >= asked[first]).sum())
     if not late:

@@ -38,6 +38,17 @@ def assign(unit: Rows, *, label: Rows, order: Keys, shares: Floats, first_fold: 
     return draw.part[unit]
 
 
+def folds(unit: Rows, label: Rows, *, count: int, seed: int) -> Rows:
+    """The fold of each row, by :func:`assign` with equal shares: units stay whole, and one seed gives one answer.
+
+    Folds are numbered without a gap, also where there are fewer units than ``count``.
+    """
+    numbered = np.unique(unit, return_inverse=True)[1]
+    order = np.random.default_rng(seed).integers(0, 1 << 63, int(numbered.max(initial=-1)) + 1, dtype=np.uint64)
+    fold = assign(numbered, label=label, order=order, shares=np.full(count, 1 / count), first_fold=-1)
+    return np.unique(fold, return_inverse=True)[1]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Contents:
     """The labels in each unit: unit ``u`` has ``amounts[i]`` rows of ``labels[i]`` for i in bounds[u] : bounds[u + 1]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,13 +57,38 @@ def units(dataset: Dataset, *, config: SplitConfig) -> Units:
     .8, then .9, then one wording), and a note says so: else the table could not be divided at all.
     """
     unique, _, member = unique_texts(dataset.texts)
-    ngram = loose_ngram(unique)
-    threshold, notes = config.near_threshold, []
-    tied = exact_groups(unique, form=same_words_of)
+    tied = _tied(unique, config=config)
+    group = None if dataset.roles.group is None else _grouped(dataset.column(dataset.roles.group))
+
+    def of_rows(text_unit: Rows) -> Rows:
+        return text_unit[member] if group is None else united(text_unit[member], group)
+
+    unit, notes = of_rows(tied.unit), list(tied.notes)
+    stuck = _undividable(unit, dataset, parts=config.folds + 1)
+    stuck = stuck[[len(np.unique(member[unit == number])) > CHAIN_TEXTS for number in stuck]]
+    if config.near and len(stuck):
+        texts, finer, at = tied.unit, unit, None
+        for at in _FINER:
+            again = np.unique(member[np.isin(unit, stuck)])
+            texts = _divided(texts, unique, again, threshold=at)
+            finer = of_rows(texts)
+            if not len(_undividable(finer, dataset, parts=config.folds + 1)):
+                break
+        if int(finer.max()) > int(unit.max()):
+            notes.append(_template_note(dataset, unit=unit, stuck=stuck, threshold=at))
+            unit = finer
+    return replace(tied, unit=renumbered(unit), notes=tuple(notes))
+
+
+def _tied(unique: list[str], *, config: SplitConfig) -> Units:
+    """The different texts that are tied by their words, or by being alike; units of texts, not of rows."""
+    ngram, threshold = loose_ngram(unique), config.near_threshold
+    unit = exact_groups(unique, form=same_words_of)
+    notes = []
     if config.near:
         loose, threshold = _loose(unique, ngram=ngram, threshold=threshold)
         strict, skipped = near_components(unique, ngram=NGRAM, threshold=THRESHOLD)
-        tied = united(united(tied, loose), strict)
+        unit = united(united(unit, loose), strict)
         if threshold != config.near_threshold:
             notes.append(
                 f"Chains of alike texts tie more than {CHAIN_SHARE:.0%} of the texts together at a similarity of "
@@ -74,26 +99,12 @@ def units(dataset: Dataset, *, config: SplitConfig) -> Units:
                 f"So many texts share a boilerplate that {skipped:,} pairs were not compared one by one; a few "
                 "near-duplicates among them may be in different parts."
             )
-    group = None if dataset.roles.group is None else _grouped(dataset.column(dataset.roles.group))
+    return Units(unit=unit, ngram=ngram, threshold=threshold, notes=tuple(notes))
 
-    def of_rows(tied: Rows) -> Rows:
-        return tied[member] if group is None else united(tied[member], group)
 
-    unit = of_rows(tied)
-    stuck = _undividable(unit, dataset, parts=config.folds + 1)
-    stuck = stuck[[len(np.unique(member[unit == number])) > CHAIN_TEXTS for number in stuck]]
-    if config.near and len(stuck):
-        finer, at = unit, None
-        for at in _FINER:
-            again = np.unique(member[np.isin(unit, stuck)])
-            tied = _divided(tied, unique, again, threshold=at)
-            finer = of_rows(tied)
-            if not len(_undividable(finer, dataset, parts=config.folds + 1)):
-                break
-        if int(finer.max()) > int(unit.max()):
-            notes.append(_template_note(dataset, unit=unit, stuck=stuck, threshold=at))
-            unit = finer
-    return Units(unit=renumbered(unit), ngram=ngram, threshold=threshold, notes=tuple(notes))
+def with_units_of_their_own(unit: Rows, more: int) -> Rows:
+    """The units with ``more`` rows behind them, each a unit of its own, as given test rows are."""
+    return np.append(unit, unit.max(initial=-1) + 1 + np.arange(more))
 
 
 def _loose(unique: list[str], *, ngram: int, threshold: float) -> tuple[Rows, float]:

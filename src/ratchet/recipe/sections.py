@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Section(BaseModel):
@@ -177,17 +179,47 @@ class SplitConfig(Section):
     """Similarity (Jaccard, character bigrams; 4-grams for alphabetic scripts) from which texts stay in one part."""
 
 
+def _known_metric(name: str) -> str:
+    """Refuse a name that is no metric of any task, and none of the user's own."""
+    known: tuple[str, ...] = import_module("ratchet.tasks.registry").metrics()  # it lies above the recipe
+    if name in known or ":" in name:
+        return name
+    expected = ", ".join(f"'{metric}'" for metric in known)
+    raise PydanticCustomError("literal_error", "Input should be a metric", {"expected": expected})
+
+
+class ClaimSpec(Section):
+    """One thing that a contender must show to replace a champion that it does not beat."""
+
+    metric: Annotated[str, AfterValidator(_known_metric)]
+    """A metric of the task, cost or latency."""
+    margin: float | None = Field(default=None, gt=0)
+    """Not worse by this: 0.01 is a point; of an error, a hundredth of the middle half of the values."""
+    times: float | None = Field(default=None, ge=1)
+    """Cost or latency: the champion takes more than so many times as much."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.margin is None) == (self.times is None):
+            raise ValueError("metric must have either margin or times beside it.")
+        if self.times is not None and self.metric not in ("cost", "latency"):
+            raise ValueError(f"times must be said of cost or latency but is said of {self.metric}.")
+        return self
+
+
 class GateConfig(Section):
     """What a challenger must prove."""
 
-    metrics: tuple[str, ...] = ()
-    """Every one of these must be better; empty: the task's own. accuracy, macro_f1, auc, log_loss; for several labels
-    micro_f1, subset_accuracy, macro_f1; for numbers rmse, mae, r2, spearman; for texts exact_match, token_f1, contains,
-    numeric_match, json_valid, json_fields, chrf, bleu, or ``module:function`` of yours."""
+    metrics: tuple[Annotated[str, AfterValidator(_known_metric)], ...] = ()
+    """Every one of these must be better; empty: the task's own. docs/tasks.md lists them; ``module:function`` is yours."""
     alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
     """Loss that smaller or faster forms may have, all together, since the last model that was proven better."""
+    claims: tuple[ClaimSpec, ...] = ()
+    """What lets a contender replace a champion that it does not beat (docs/endpoint.md); all must hold. Empty: nothing."""
+    hour: float = Field(default=0.0, ge=0)
+    """Price of an hour of this machine, in the currency of endpoints: what answers of models that run here cost."""
     budget: float = Field(default=10.0, ge=0)
     """Minutes that may buy evidence for a challenger that is undecided but may still win: an encoder's folds, then seeds."""
 
@@ -372,11 +404,34 @@ class NearestSpec(Section):
         return self
 
 
+class AnswersSpec(Section):
+    """Answers to the rows from anywhere: a table, or a log of lm-evaluation-harness, Inspect or promptfoo. They may win, but
+    cannot be exported."""
+
+    kind: Literal["answers"] = "answers"
+    """Which kind of contender this is."""
+    name: Name = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
+    file: str = "answers.csv"
+    """The file or folder; relative to the recipe."""
+    part: str = ""
+    """Which filter, provider or model of the file, where it has several."""
+    answer: str = ""
+    """Column of a table with the answers; empty: a usual name, such as prediction."""
+    id: str = ""
+    """Column of a table that names the row; empty: a usual name. It must agree with ``data.id``."""
+    text: str = ""
+    """Column of a table with the text; empty: a usual name."""
+    most_missing: float = Field(default=0.05, ge=0, le=1)
+    """Share of the rows that may have no answer; each counts as wrong."""
+
+
 class CompressConfig(Section):
     """Which smaller forms of the champion are tried."""
 
-    methods: tuple[str, ...] = ("int8",)
-    """The ways to make it smaller, tried in this order; empty: none."""
+    methods: tuple[str, ...] = ("prune", "int8")
+    """The ways to make it smaller, tried in this order, each on what the one before made: prune (linear models lose the half
+    of their n-grams with the smallest weights), int8 (weights in one byte); empty: none."""
 
 
 class ExportConfig(Section):

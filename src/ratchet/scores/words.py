@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from ratchet.forms import HAN, HAN_MARKS, KANA, characters
+from ratchet.forms import SPACELESS, characters
 
-ALONE = characters(HAN, HAN_MARKS, KANA)
+ALONE = characters(SPACELESS)
 """Characters that are words by themselves, as the inside of a regular expression's class."""
 _ENDS = " .,;:!?…\"'`*_()[]{}<>“”‘’«»„‚·。、「」『』《》〈〉【】〔〕—–"
 _LEADING = re.compile(r"(?:a|an|the) (?=\S)")

@@ -127,7 +127,7 @@ class Seldom(logging.Filter):
         self._said: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is graver than a warning, or was not said in the last minute."""
+        """Whether it is more severe than a warning, or was not said in the last minute."""
         return record.levelno >= logging.ERROR or self.is_due(str(record.msg))
 
     def is_due(self, message: str) -> bool:

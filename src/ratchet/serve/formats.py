@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import itertools
 import json
@@ -14,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, TypeVar
 
 from ratchet.bounds import LINE_CHARACTERS, require_columns
-from ratchet.errors import DataError
+from ratchet.errors import DataError, no_such_column
 from ratchet.forms import HEAD_BYTES, plain_name
 
 if TYPE_CHECKING:
@@ -68,12 +67,8 @@ class Pass:
             return plain.index(self.text)
         if self.text in plain:
             raise DataError(f"{self.name} must have one column {self.text!r} but has several.")
-        folded = {name.casefold(): name for name in plain}
-        near = difflib.get_close_matches(self.text.casefold(), folded, n=1, cutoff=0.5)
-        have = ", ".join(map(repr, plain[:8])) + (" ..." if len(plain) > 8 else "")
-        raise DataError(
-            f"{self.name} must have the text column {self.text!r} but has {have}.",
-            next_step=(f"Did you mean {folded[near[0]]!r}? " if near else "") + "Name the column with --text.",
+        raise no_such_column(
+            self.text, plain, table=self.name, role="the text; see --text", otherwise="Name one of them with --text."
         )
 
 
@@ -244,7 +239,7 @@ def _cells(cells: dict[str, Cell], columns: Sequence[str]) -> list[str]:
 
 
 def lines(work: Pass) -> None:
-    """One text a line; the result is TSV with the columns text, prediction and so on."""
+    """One text per line; the result is TSV with the columns text, prediction and so on."""
     with _opened(work, newline=None) as (reader, writer):
         out = csv.writer(_Rows(writer), delimiter="\t")
         out.writerow(["text", *work.columns])
@@ -255,7 +250,7 @@ def lines(work: Pass) -> None:
 
 
 def jsonl(work: Pass) -> None:
-    """One JSON object a line; what was there is copied byte for byte, the new fields follow at the end."""
+    """One JSON object per line; what was there is copied byte for byte, the new fields follow at the end."""
     with _opened(work, newline=None) as (reader, writer):
         for block in _blocks(_objects(reader, work), size=lambda pair: len(pair[0])):
             added = work.annotate([text for _, text in block])

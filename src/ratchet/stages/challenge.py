@@ -14,7 +14,7 @@ import numpy as np
 from ratchet.compress.compressor import Compressor, compressors
 from ratchet.contenders.base import Contender
 from ratchet.contenders.incumbent import defend, trained_in
-from ratchet.contenders.kind import Kind, Training
+from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Majority
 from ratchet.contenders.refit import changed
 from ratchet.contenders.registry import changes, kind_of, kinds, tasks_of
@@ -25,9 +25,8 @@ from ratchet.models.linear_defaults import default_specs
 from ratchet.plugins import chosen
 from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, Recipe, Section
-from ratchet.screen import Advance
 from ratchet.stages.contest import contest
-from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of
+from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of, training_of
 from ratchet.stages.job import Job, skip, train_once
 from ratchet.stages.names import Stage
 from ratchet.workspace.finished import key_of
@@ -171,7 +170,7 @@ def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
     if missing is not None:
         skip(job, name, str(ExtraMissing(missing, extra=kind.extra, why=f"The challenger {name!r}")))
         return None
-    if rows.kinds and not kind.featured:
+    if rows.kinds and kind.exported and not kind.featured:
         job.screen.say("challenge", f"{name}: {_unused(rows)} not used")
     key = key_of("challenger", content(job, rows), spec, job.recipe.seed, job.recipe.threads if kind.threaded else 0)
     train = _trained(job, rows, kind, spec, name=name, key=key)
@@ -192,6 +191,9 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
         skip(job, name, "The champion is the majority model, which learns nothing from other training rows.")
         return None
     kind, settings = kind_of(of)
+    if not kind.trained:
+        skip(job, name, f"The champion {of.name!r} is not trained here, so other rows make no other model of it.")
+        return None
     if change.weights(spec) and not kind.weighted:
         skip(job, name, f"It weights rows, which the kind {kind.name} of the champion {of.name!r} does not take.")
         return None
@@ -200,24 +202,11 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
 
     def train(folder: Path) -> None:
         with job.screen.bar(name) as advance:
-            training = _training(job, rows, name=name, kind=change.name, key=key, advance=advance)
+            training = training_of(job, rows, name=name, kind=change.name, key=key, advance=advance)
             training = replace(training, folds=of.folds, facts=facts)
             kind.train(folder, settings, changed(facts, training))
 
     return entered(job, name, key, train)
-
-
-def _training(job: Job, rows: PartedRows, *, name: str, kind: str, key: str, advance: Advance) -> Training:
-    return Training(
-        rows=rows,
-        name=name,
-        kind=kind,
-        key=key,
-        seed=job.recipe.seed,
-        threads=job.recipe.threads,
-        store=job.workspace.models,
-        advance=advance,
-    )
 
 
 def _trained(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section, *, name: str, key: str) -> Callable[..., None]:
@@ -225,7 +214,7 @@ def _trained(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section, *, name
 
     def train(folder: Path, folds: Sequence[int] = (), seeds: int = 1) -> None:
         with job.screen.bar(name) as advance:
-            training = _training(job, rows, name=name, kind=kind.name, key=key, advance=advance)
+            training = training_of(job, rows, name=name, kind=kind.name, key=key, advance=advance)
             kind.train(folder, spec, replace(training, folds=tuple(folds), seeds=seeds))
 
     return train
@@ -237,7 +226,7 @@ def compress(job: Job, rows: PartedRows) -> None:
         methods = job.recipe.compress.methods
         for number, method in enumerate(methods):
             of, compressor = champion(job, rows), chosen(method, compressors(), noun="A method of compress")
-            if not of.learns or of.ref.kind == method or of.runtime not in compressor.runtimes:
+            if not of.learns or method in _forms(job, of) or of.runtime not in compressor.runtimes:
                 skipped.append(True)
                 continue
             key, name = key_of("compress", method, of.folder.name, job.code), f"{of.name}-{method}"
@@ -246,11 +235,20 @@ def compress(job: Job, rows: PartedRows) -> None:
             contest(job, rows, entrants, skipped, later=len(methods) - number - 1, copies=True)
 
 
+def _forms(job: Job, of: Contender) -> list[str]:
+    """The methods that a contender was made by, from the last to the first."""
+    found = []
+    while "of_key" in of.facts:
+        found.append(of.ref.kind)
+        of = Contender.load(job.workspace.models / str(of.facts["of_key"]))
+    return found
+
+
 def _compressed(
     folder: Path, *, job: Job, rows: PartedRows, compressor: Compressor, of: Contender, name: str, key: str
 ) -> None:
     kind, _ = kind_of(of)
     with job.screen.bar(name) as advance:
-        training = _training(job, rows, name=name, kind=compressor.name, key=key, advance=advance)
+        training = training_of(job, rows, name=name, kind=compressor.name, key=key, advance=advance)
         facts = {"of": of.name, "of_key": of.folder.name}
         kind.compress(folder, compressor, of, replace(training, facts=facts))

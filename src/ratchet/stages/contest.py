@@ -91,20 +91,26 @@ def contest(
             run=job.run,
             key=f"round:{family}:{key_of(*sorted(keys.values()))}",
         )
-        kept = {champion(job, rows).folder, anchor(job, rows).folder}
-        for contender in (*trained.values(), standing, root):
-            if contender.folder not in kept:
-                contender.forget_folds()
+        if not gate.claims:  # a claim may still bring one of them to the top
+            forget(job, rows, (*trained.values(), standing, root))
         for entrant in new:
             for spare in job.workspace.models.glob(f"{entrant.key}.fold-*"):
                 shutil.rmtree(spare, ignore_errors=True)
     known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
     for entrant in entrants:
         if entrant.judged in known:
-            _tell(job, known[entrant.judged])
+            tell(job, known[entrant.judged])
 
 
-def _tell(job: Job, challenge: Challenge) -> None:
+def forget(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> None:
+    """Remove the folds' models of all but the champion and the last that was proven better."""
+    kept = {champion(job, rows).folder, anchor(job, rows).folder}
+    for contender in contenders:
+        if contender.folder not in kept:
+            contender.forget_folds()
+
+
+def tell(job: Job, challenge: Challenge) -> None:
     """A verdict for people."""
     arrow = " -> new champion" if challenge.promoted else ""
     job.screen.say("challenge", f"{challenge.verdict.line}{arrow}")

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from ratchet.contenders.base import Contender
+from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family
+from ratchet.screen import Advance
 from ratchet.stages.job import Job, train_once
 from ratchet.workspace.finished import key_of
 
@@ -40,6 +42,20 @@ class Entrant:
     """What names its verdict: the same model is judged once by the same metrics."""
     folds: tuple[int, ...] = ()
     """The folds that are trained before anybody looks; empty: all at once, and none can be bought."""
+
+
+def training_of(job: Job, rows: PartedRows, *, name: str, kind: str, key: str, advance: Advance) -> Training:
+    """What a contender of this run is trained with."""
+    return Training(
+        rows=rows,
+        name=name,
+        kind=kind,
+        key=key,
+        seed=job.recipe.seed,
+        threads=job.recipe.threads,
+        store=job.workspace.models,
+        advance=advance,
+    )
 
 
 def champion(job: Job, rows: PartedRows) -> Contender:

@@ -9,14 +9,14 @@ from pathlib import Path
 from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.bundle.predict import Recorded, parity, require_parity
 from ratchet.contenders.base import MODEL, Contender
-from ratchet.contenders.kind import Training
 from ratchet.contenders.refit import refit
+from ratchet.contenders.registry import kind_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.metrics import score
 from ratchet.models.model import features_of
 from ratchet.recipe.recipe import dump_recipe
-from ratchet.stages.entrants import champion, family_of
+from ratchet.stages.entrants import champion, family_of, training_of
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
 from ratchet.tasks.task import Parity
@@ -26,7 +26,7 @@ from ratchet.workspace.finished import key_of
 def export(job: Job, rows: PartedRows) -> Bundle:
     """Train the champion once more on all dev rows, write it as a bundle, and refuse it unless it predicts as it did."""
     with job.stage(Stage.EXPORT) as skipped:
-        best = champion(job, rows)
+        best = exportable(job, rows)
         served, reason = _served(job, rows, best)
         key = key_of("bundle", served.folder.name, job.recipe.export, job.code)
         target = job.workspace.bundles / f"{best.name}-{key[:8]}"
@@ -47,21 +47,39 @@ def export(job: Job, rows: PartedRows) -> Bundle:
     return bundle
 
 
+def exportable(job: Job, rows: PartedRows) -> Contender:
+    """The champion, or, where that is answers without a model, the last contender with a model that was proven better."""
+    best = champion(job, rows)
+    if _can_be_exported(best):
+        return best
+    for challenge in reversed(job.ledger.challenges(family_of(rows))):
+        folder = job.workspace.models / challenge.challenger.key
+        if (
+            challenge.verdict.outcome == "better"
+            and folder.is_dir()
+            and _can_be_exported(found := Contender.load(folder))
+        ):
+            break
+    else:
+        root = job.ledger.find(f"root:{family_of(rows)}")
+        assert root is not None, "the first champion comes first"
+        found = Contender.load(job.workspace.models / str(root.body["contender"]["key"]))
+    job.screen.say(
+        "export", f"{best.name} is the champion but has no model to export; the best contender that has is {found.name}"
+    )
+    return found
+
+
+def _can_be_exported(contender: Contender) -> bool:
+    return not contender.learns or kind_of(contender)[0].exported
+
+
 def _served(job: Job, rows: PartedRows, best: Contender) -> tuple[Contender, str]:
     """What is exported: the champion trained on all dev rows, or as it was judged, and why."""
     if not job.recipe.export.refit:
         return best, "as it was judged (export.refit is false)"
     with job.screen.bar("refit") as advance:
-        training = Training(
-            rows=rows,
-            name=best.name,
-            kind=best.ref.kind,
-            key=best.folder.name,
-            seed=job.recipe.seed,
-            threads=job.recipe.threads,
-            store=job.workspace.models,
-            advance=advance,
-        )
+        training = training_of(job, rows, name=best.name, kind=best.ref.kind, key=best.folder.name, advance=advance)
         whole, reason = refit(best, training)
     return (best, f"as it was judged. {reason}") if whole is None else (whole, "")
 
@@ -73,6 +91,8 @@ def _proven(job: Job, rows: PartedRows, served: Contender) -> Parity:
         BundleError: it predicts otherwise.
         WorkspaceError: nothing was recorded.
     """
+    if served.learns and not kind_of(served)[0].trained:
+        return Parity(max_difference=0.0, disagreements=0, n=0)  # the same prompt, before the same address
     shared, probability = served.predictions(rows, rows.parts.valid)
     if not len(shared):
         raise WorkspaceError(

@@ -16,6 +16,7 @@ class Stage(StrEnum):
     PREPARE = "prepare"
     BASELINE = "baseline"
     CHALLENGERS = "challengers"
+    TRADE = "trade"
     COMPRESS = "compress"
     EXPORT = "export"
     TEST = "test"

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from ratchet.checks import Context
 from ratchet.checks.text import check as find_in_texts
 from ratchet.contenders.rows import FACTS, PartedRows
-from ratchet.models.linear_defaults import guess_language
 from ratchet.prepare.changes import reasons
 from ratchet.prepare.clean import prepare as clean
 from ratchet.prepare.fixes import fix
@@ -31,6 +30,7 @@ from ratchet.stages.read import Source
 from ratchet.tables.dataset import Dataset, concat
 from ratchet.tables.sources import source_bytes_hash
 from ratchet.text.columns import Rows
+from ratchet.text.language import guess_language
 from ratchet.workspace.finished import finished, key_of, load_json, save_array, save_json
 
 

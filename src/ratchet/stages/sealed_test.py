@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
+from ratchet.contenders.base import Contender
+from ratchet.contenders.registry import kind_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import score
+from ratchet.models.model import Answers
 from ratchet.report.ended import Opened
-from ratchet.stages.entrants import champion
+from ratchet.stages.entrants import training_of
+from ratchet.stages.export import exportable
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
 
@@ -16,10 +20,10 @@ from ratchet.stages.names import Stage
 def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
     """Score the bundle on the sealed test part; the opening is recorded first, and once for each champion."""
     with job.stage(Stage.TEST):
-        best, test = champion(job, rows), rows.parts.test
+        best, test = exportable(job, rows), rows.parts.test
         body = {"run": job.run, "seal": rows.seal, "champion": best.name, "bundle": bundle.sha256}
         job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{bundle.sha256}")
-        answers = load_model(bundle, threads=job.recipe.threads).predict(rows.inputs(test))
+        answers = _answers(job, rows, best, bundle)
         columns = rows.columns(test, answers)
         evidence = Evidence(name=best.name, rows=test, targets=columns.targets, outcomes=columns.outcomes)
         metrics, records = job.recipe.gate.metrics, job.ledger.records()
@@ -32,6 +36,16 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
         )
     job.screen.say("test", f"{best.name}: {_line(opened)}")
     return opened
+
+
+def _answers(job: Job, rows: PartedRows, best: Contender, bundle: Bundle) -> Answers:
+    """The answers to the test rows: of the bundle, or, where the kind says so, by its own way."""
+    if not best.learns:
+        return load_model(bundle, threads=job.recipe.threads).predict(rows.inputs(rows.parts.test))
+    kind, spec = kind_of(best)
+    with job.screen.bar("test") as advance:
+        training = training_of(job, rows, name=best.name, kind=best.ref.kind, key=best.folder.name, advance=advance)
+        return kind.sealed(spec, training, best, bundle)
 
 
 def _line(opened: Opened) -> str:

@@ -130,7 +130,7 @@ def _uncut(table: pa.Table, *, name: str) -> tuple[str, ...]:
         if len(counts) == 1 and counts != {0} and len(cells) >= _RARE_ROWS:
             return (
                 f"{name} is read as one column, but each of its first {len(cells):,} lines has as many {mark!r}. "
-                "If they stand between cells, write commas or tabs there.",
+                "If they are between cells, write commas or tabs there.",
             )
     return ()
 

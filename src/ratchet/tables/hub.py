@@ -43,22 +43,17 @@ def download(repository: str, *, revision: str = "", name: str) -> Path:
     except ImportError:
         raise ExtraMissing("huggingface_hub", extra="hub", why=f"Reading {name}") from None
     disable_progress_bars()
-    by_hand = f"`hf download --repo-type dataset {repository} --local-dir DIR`"
+    patterns = list(_PATTERNS)
     try:
         return Path(
-            snapshot_download(
-                repository, repo_type="dataset", revision=revision or None, allow_patterns=list(_PATTERNS)
-            )
+            snapshot_download(repository, repo_type="dataset", revision=revision or None, allow_patterns=patterns)
         )
     except HFValidationError as problem:
         raise DataError(
             f"A hub id must be hf://owner/name but got {name}: {_line(problem)}", next_step="Check the id."
         ) from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled):
-        raise DataError(
-            f"{name} must be on the Hugging Face hub or in its cache, but the hub cannot be reached and there is no copy.",
-            next_step=f"Go online (HF_HUB_OFFLINE must not be 1), or fetch it elsewhere with {by_hand} and name DIR.",
-        ) from None
+        raise _unreachable(repository, name) from None
     except HfHubHTTPError as problem:
         raise DataError(
             f"{name} must be a data set that the Hugging Face hub gives out but the answer was: {_line(problem)}",
@@ -67,8 +62,20 @@ def download(repository: str, *, revision: str = "", name: str) -> Path:
     except OSError as problem:
         raise DataError(
             f"{name} could not be downloaded: {_line(problem)}",
-            next_step=f"Try again, or fetch it elsewhere with {by_hand} and name DIR.",
+            next_step=f"Try again, or fetch it elsewhere with {_by_hand(repository)} and name DIR.",
         ) from None
+
+
+def _unreachable(repository: str, name: str) -> DataError:
+    return DataError(
+        f"{name} must be on the Hugging Face hub or in its cache, but the hub cannot be reached and there is no copy.",
+        next_step="Go online (HF_HUB_OFFLINE must not be 1), or fetch it elsewhere with "
+        f"{_by_hand(repository)} and name DIR.",
+    )
+
+
+def _by_hand(repository: str) -> str:
+    return f"`hf download --repo-type dataset {repository} --local-dir DIR`"
 
 
 def _line(problem: Exception) -> str:

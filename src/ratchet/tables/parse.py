@@ -93,7 +93,7 @@ def from_fasttext(data: bytes) -> pa.Table:
 
 
 def from_jsonl(data: bytes, *, name: str) -> pa.Table:
-    """One JSON object a line; an absent key is null, a blank line no row."""
+    """One JSON object per line; an absent key is null, a blank line is not a row."""
     rows: list[dict[str, str | None]] = []
     tables: list[pa.Table] = []
     names: dict[str, None] = {}
@@ -113,7 +113,7 @@ def from_json(data: bytes, *, name: str) -> pa.Table:
     """A JSON document: a list of objects, an object that holds such a list, or a table as pandas writes it.
 
     Args:
-        data: bytes in UTF-8; one object a line is taken too.
+        data: bytes in UTF-8; one object per line is taken too.
         name: what messages call the file.
 
     Raises:
@@ -295,7 +295,7 @@ def json_row(line: bytes | str, *, number: int, name: str) -> dict[str, str | No
     except ValueError as problem:
         raise DataError(
             f"Line {number} of {name} must be one JSON object but is not: {problem}.",
-            next_step="Write one object a line, without commas between the lines.",
+            next_step="Write one object per line, without commas between the lines.",
         ) from None
     if not isinstance(row, dict):
         raise DataError(
@@ -376,7 +376,7 @@ def _as_text(column: pa.ChunkedArray, *, column_name: str, name: str, before: in
     if pa.types.is_nested(kind):
         return _nested_as_text(column, column_name=column_name, name=name, before=before)
     try:
-        column.validate(full=True)  # bytes that are no UTF-8 would only be met by whoever looks at the cell
+        column.validate(full=True)  # bytes that are no UTF-8 would only show where the cell is read
         text = pc.cast(column, pa.string())
         # Arrow writes every digit that the unit of a time has: 01:02:03.000000000.
         return pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1") if pa.types.is_temporal(kind) else text

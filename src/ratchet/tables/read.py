@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import io
 import os
@@ -16,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, unpacks_too_far
-from ratchet.errors import DataError
+from ratchet.errors import DataError, no_such_column
 from ratchet.forms import FORMATS
 from ratchet.recipe.sections import DataConfig
 from ratchet.spill import shelved
@@ -271,7 +270,7 @@ def require_apart(train: Sequence[Path], test: Sequence[Path], *, base: Path) ->
 
 def _opened(source: Source, *, headless: bool, format: str) -> tuple[str, bytes]:
     """The format of the file (empty: to be told by its first row) and its bytes, unpacked; none of a Parquet file on disk,
-    which is read a part at a time.
+    which is read in parts.
     """
     path, name = source.path, source.name
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -395,12 +394,8 @@ def require_named(raw: RawTable, **roles: Iterable[str]) -> None:
     for role, column in [(role, column) for role, columns in roles.items() for column in columns]:
         if not column or column in names:
             continue
-        folded = {name.casefold(): name for name in names}
-        near = difflib.get_close_matches(column.casefold(), folded, n=1, cutoff=0.5)
-        have = ", ".join(map(repr, names[:8])) + (" ..." if len(names) > 8 else "")
-        raise DataError(
-            f"{raw.name} must have the column {column!r} (data.{role}) but has {have}.",
-            next_step=f"Did you mean {folded[near[0]]!r}?" if near else f"Set data.{role} to one of them.",
+        raise no_such_column(
+            column, names, table=raw.name, role=f"data.{role}", otherwise=f"Set data.{role} to one of them."
         )
 
 
@@ -418,7 +413,7 @@ def _require_sound_cells(table: pa.Table, *, name: str) -> None:
         if (pc.max(lengths).as_py() or 0) > CELL_BYTES:
             row = pc.index(pc.greater(lengths, CELL_BYTES), True).as_py()
             raise DataError(
-                f"Row {row + 1} of {name} must have at most {CELL_BYTES:,} bytes a cell but "
+                f"Row {row + 1} of {name} must have at most {CELL_BYTES:,} bytes per cell but "
                 f"{column!r} has {lengths[row].as_py():,}.",
                 next_step="Cut the cell or leave the row out; a quote that is never closed also looks like this.",
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ratchet.errors import DataError
+from ratchet.errors import DataError, no_such_column
 from ratchet.forms import HAN, characters
 from ratchet.tables.dataset import Roles
 from ratchet.text.columns import picked
+from ratchet.text.date_forms import is_date_column
 from ratchet.text.dates import is_moment
 
 ROLES = ("text", "label", "group", "time", "id")
@@ -52,6 +52,8 @@ _TIME = (
     *("time", "date", "datetime", "timestamp", "created", "day", "published", "updated", "ts"),
     *("时间", "日期", "年月日"),
 )
+ANSWERS = ("answer", "response", "output", "completion", "回答", "答案", "回复", "输出", "chosen")
+"""What the answer to a prompt is usually called."""
 IDS = ("id", "uid", "uuid", "guid", "index", "idx", "key", "no", "编号", "序号", "主键", "流水号")
 _NOT_TEXT = frozenset(
     ("id", "date", "time", "count", "len", "length", "type", "lang", "language", "url", "score", "label")
@@ -69,7 +71,7 @@ _MOST_NUMBERS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """The roles of a table's columns; ``why`` holds, by role, what spoke for a column that nobody named.
+    """The roles of a table's columns; ``why`` holds, by role, the reason for a column that was not named.
 
     ``notes`` name columns that could have had a role too.
     """
@@ -77,6 +79,12 @@ class Guess:
     roles: Roles
     why: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def answer_column(table: pa.Table, *, text: str) -> str | None:
+    """The column beside the text that is called as answers usually are, whatever it holds: numbers and texts too."""
+    folded = {name.strip().casefold(): name for name in reversed(table.column_names) if name != text}
+    return next((folded[name] for name in (*_LABEL, *ANSWERS) if name in folded), None)
 
 
 def guess_roles(table: pa.Table, *, name: str, given: Mapping[str, str | None] | None = None) -> Guess:
@@ -89,7 +97,7 @@ def guess_roles(table: pa.Table, *, name: str, given: Mapping[str, str | None] |
     Args:
         table: strings, null where a cell is missing.
         name: what messages call the table.
-        given: roles that somebody named: a column, or the empty text for "no such column"; absent or ``None``: guess.
+        given: roles that were named: a column, or the empty text for "no such column"; absent or ``None``: guess.
 
     Raises:
         DataError: a given column is not there, or text and label are one.
@@ -143,16 +151,12 @@ def texts_beside(table: pa.Table, *, roles: Roles) -> list[tuple[str, float, flo
 def _require(named: Mapping[str, str], names: Sequence[str], *, name: str) -> None:
     for role, column in named.items():
         if column and column not in names:
-            folded = {known.casefold(): known for known in names}
-            near = difflib.get_close_matches(column.casefold(), folded, n=1, cutoff=0.5)
-            have = ", ".join(map(repr, names[:8])) + (" ..." if len(names) > 8 else "")
-            raise DataError(
-                f"{name} must have the column {column!r} (the {role}) but has {have}.",
-                next_step=f"Did you mean {folded[near[0]]!r}?" if near else f"Name one of them as the {role}.",
+            raise no_such_column(
+                column, names, table=name, role=f"the {role}", otherwise=f"Name one of them as the {role}."
             )
     if named.get("text") == "":
         raise DataError(
-            f"{name} must have a text column but none was named.", next_step="Name the column, or let it be."
+            f"{name} must have a text column but none was named.", next_step="Name the column, or leave the option out."
         )
     taken: dict[str, str] = {}
     for role in ("text", "label", "group"):
@@ -227,7 +231,7 @@ class _Column:
     @cached_property
     def is_date(self) -> bool:
         """Whether most cells are dates."""
-        return bool(self.cells) and fmean(map(is_moment, self.cells)) > 0.8
+        return bool(self.cells) and is_date_column(self.name, fmean(map(is_moment, self.cells)))
 
     @cached_property
     def says_something(self) -> bool:

@@ -1,7 +1,7 @@
 """Where work on many strings is done: on the threads of this process, or by the workers of a Ray cluster.
 
 Work is a function of a piece of a column that looks at one string at a time; the pieces' results, one behind the other, are
-then the same wherever the cuts are and whoever did it.
+then the same wherever the cuts are and whichever worker did it.
 """
 
 from __future__ import annotations

@@ -278,7 +278,7 @@ def _require_sound(cells: Cells, *, where: str, others: list[str], file: str) ->
         raise DataError(f"{_upper(where)} must have a header and rows but is empty.", next_step=step)
     if cells.merged_header:
         raise DataError(
-            f"The header of {where} must have one cell a column but {cells.merged_header} is one merged cell.",
+            f"The header of {where} must have one cell per column but {cells.merged_header} is one merged cell.",
             next_step="Unmerge it and give each column its own name; rows above the header must go.",
         )
     if cells.uncomputed:

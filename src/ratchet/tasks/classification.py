@@ -11,11 +11,13 @@ from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.prepare.labels import require_trainable
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.replies import Parsed, label
 from ratchet.tasks.task import Columns, Parity, Task, Wrong
 
 TIE = 2e-5
 """Two labels closer than this in probability are a tie: rounding in float32, which moves each by up to 1e-5 with the
 other texts of a batch, may break it either way."""
+NO_ANSWER = "(no answer)"
 ROUNDING = 7
 """Decimals of a probability in an answer; float32 holds no more."""
 
@@ -55,12 +57,28 @@ class Classification(Task):
         difference = float(np.abs(before - after).max())
         return Parity(max_difference=difference, disagreements=int((lost > TIE).sum()), n=len(before))
 
+    def choices(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The labels."""
+        return tuple(names)
+
+    def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """The one label that it names."""
+        return label(text, names)
+
+    def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
+        """Probability 1 for the label that was given; for no answer, for a column that is nobody's label."""
+        place = {name: column for column, name in enumerate(targets.names)}
+        columns = [place[cell] if cell is not None else len(place) for cell in cells]
+        shares = np.zeros((len(cells), len(place) + 1), np.float32)
+        shares[np.arange(len(cells)), columns] = 1.0
+        return shares if None in cells else shares[:, :-1]
+
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The wrong labels that were surest."""
         given, sure = answers.argmax(axis=1), answers.max(axis=1)
         wrong = np.flatnonzero(given != targets.values)
         first = wrong[np.argsort(-sure[wrong], kind="stable")][:most]
-        names = targets.names
+        names = (*targets.names, NO_ANSWER)
         return [
             Wrong(
                 place=place, right=names[targets.values[place]], given=names[given[place]], certainty=float(sure[place])

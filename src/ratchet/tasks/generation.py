@@ -27,6 +27,7 @@ from ratchet.scores.words import one_form
 from ratchet.tables.conversations import Turn, recognised
 from ratchet.tables.conversations import rows as turns_of
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.replies import Parsed, plain_text
 from ratchet.tasks.task import Columns, Parity, Task, Wrong, require_columns
 
 Score = Callable[[Sequence[str | None], Sequence[str]], npt.NDArray[np.float64]]
@@ -103,6 +104,16 @@ class Generation(Task):
         """Answers that are not the same text."""
         other = int((before != after).any(axis=1).sum())
         return Parity(max_difference=0.0, disagreements=other, n=len(before))
+
+    def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """The text without what the model thought before it."""
+        del names
+        return plain_text(text)
+
+    def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
+        """The texts; ``None`` where there is none."""
+        del targets
+        return np.array([*([cell] for cell in cells), [""]], dtype=object)[:-1]
 
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows whose answer shares the fewest words with the right one."""

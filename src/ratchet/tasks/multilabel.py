@@ -18,6 +18,7 @@ from ratchet.models.targets import Targets
 from ratchet.tables.dataset import Dataset
 from ratchet.tasks.classification import ROUNDING, TIE
 from ratchet.tasks.label_lists import cut, listed, mark_of
+from ratchet.tasks.replies import Parsed, label_set
 from ratchet.tasks.task import NAMED, Columns, Parity, Task, Wrong, filled, require_columns
 
 GIVEN = 0.5
@@ -93,6 +94,23 @@ class Multilabel(Task):
         other = ((before >= GIVEN) != (after >= GIVEN)) & (np.abs(before - GIVEN) > TIE)
         difference = float(np.abs(before - after).max())
         return Parity(max_difference=difference, disagreements=int(other.any(axis=1).sum()), n=len(before))
+
+    def choices(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The labels."""
+        return tuple(names)
+
+    def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """The labels that it lists, as `read` writes them."""
+        listed_ = label_set(text, names)
+        value = None if listed_.value is None else json.dumps(sorted(listed_.value), ensure_ascii=False)
+        return Parsed(value=value, reason=listed_.reason)
+
+    def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
+        """Probability 1 for each label that was given; no answer is wrong in every label."""
+        known = [names_of(cell) if cell is not None else () for cell in cells]
+        given = Targets.of_sets(known, names=targets.names).values
+        failed = np.array([cell is None for cell in cells], dtype=bool)
+        return np.where(failed[:, None], ~targets.values, given).astype(np.float32)
 
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows with the most labels too many or too few."""

@@ -16,6 +16,7 @@ from ratchet.models.conformal import half_width
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.replies import Parsed, number
 from ratchet.tasks.task import Columns, Parity, Task, Wrong, filled, require_columns
 from ratchet.text.numbers import numbers
 
@@ -72,6 +73,19 @@ class Regression(Task):
         """Differences as a share of the spread of all predictions; no value is another answer."""
         spread = float(np.std(before)) or float(np.abs(before).max()) or 1.0
         return Parity(max_difference=float(np.abs(before - after).max()) / spread, disagreements=0, n=len(before))
+
+    def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """The one number that it holds."""
+        del names
+        found = number(text)
+        return Parsed(value=None if found.value is None else repr(found.value), reason=found.reason)
+
+    def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
+        """The numbers; no answer counts as the end of the values that is farther from the right one."""
+        low, high = float(targets.values.min(initial=0)), float(targets.values.max(initial=0))
+        farther = np.where(targets.values - low > high - targets.values, low, high)
+        given = np.array([np.nan if cell is None else float(cell) for cell in cells])
+        return np.where(np.isnan(given), farther, given)[:, None]
 
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows with the largest errors."""

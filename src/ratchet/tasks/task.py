@@ -16,6 +16,7 @@ from ratchet.models.linear_fit import fit_majority
 from ratchet.models.model import Answers, Model
 from ratchet.models.targets import Targets
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.replies import Parsed
 
 Array = npt.NDArray[Any]
 NAMED = 3
@@ -116,6 +117,29 @@ class Task(ABC):
             answers: (n, k) of a model.
             names: the columns of its answer.
             facts: what the bundle's manifest holds of the model.
+        """
+
+    def choices(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The answers that there are, where a model chooses among them; none where it does not."""
+        del names
+        return ()
+
+    @abstractmethod
+    def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """What a text says, as the cell of an answer, or why it says nothing.
+
+        Args:
+            text: what somebody answered: a cell of a table, or the reply of a language model.
+            names: the columns of a model's answer.
+        """
+
+    @abstractmethod
+    def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
+        """Cells that were given from outside as answers; ``None`` scores as badly as an answer can.
+
+        Args:
+            cells: n cells, as `understood` gives them.
+            targets: what is right in these rows.
         """
 
     @abstractmethod

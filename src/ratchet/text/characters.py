@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.forms import HAN, HAN_MARKS, HANGUL, KANA
+from ratchet.forms import HAN, HAN_MARKS, HANGUL, KANA, SOUTH_EAST_ASIAN
 from ratchet.text.columns import Points, Rows
 from ratchet.text.mojibake import LOST, MARKS
 
@@ -27,7 +27,7 @@ _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
     ("arabic", ((0x600, 0x6FF), (0x750, 0x77F), (0x8A0, 0x8FF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFE))),
     ("hebrew", ((0x590, 0x5FF),)),
     ("indic", ((0x900, 0xDFF),)),
-    ("thai", ((0xE00, 0xEFF), (0x1000, 0x109F), (0x1780, 0x17FF))),
+    ("thai", SOUTH_EAST_ASIAN),
     ("fullwidth", ((0xFF10, 0xFF19), (0xFF21, 0xFF3A), (0xFF41, 0xFF5A))),
     (
         "control",
@@ -54,7 +54,19 @@ _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
 )
 _ALPHABETS = ("latin", "cyrillic", "greek", "arabic", "hebrew", "indic")
 KINDS = ("other", *(name for name, _ in _RANGES))
-SCRIPTS = ("latin", "han", "kana", "hangul", "cyrillic", "greek", "arabic", "hebrew", "indic", "thai")
+SCRIPT_NAMES = {
+    "latin": "Latin",
+    "han": "Chinese",
+    "kana": "Japanese",
+    "hangul": "Korean",
+    "cyrillic": "Cyrillic",
+    "greek": "Greek",
+    "arabic": "Arabic",
+    "hebrew": "Hebrew",
+    "indic": "Indic",
+    "thai": "Thai and its neighbours",
+}
+SCRIPTS = tuple(SCRIPT_NAMES)
 """The kinds that tell a script; letters of Latin-1 and full-width ones count as Latin."""
 _HAN, _KANA = SCRIPTS.index("han"), SCRIPTS.index("kana")
 

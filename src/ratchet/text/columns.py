@@ -23,7 +23,7 @@ Rows = npt.NDArray[np.int64]
 
 
 def coded(column: pa.ChunkedArray) -> tuple[pa.Array, Rows]:
-    """The different values of a column, by first appearance, and of each row the place of its value, -1 where missing."""
+    """The different values of a column, by first appearance, and for each row the place of its value, -1 where missing."""
     if column.nbytes >= _SMALL:
         column = column.cast(pa.large_string())
     if not len(column):

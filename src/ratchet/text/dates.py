@@ -72,7 +72,7 @@ _SMALL = 1e8
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moments:
-    """Of each cell the seconds since 1970 in UTC, shape (rows,), NaN where it is missing or cannot be read.
+    """For each cell, the seconds since 1970 in UTC, shape (rows,), NaN where it is missing or cannot be read.
 
     ``unreadable`` are positions of cells that are filled but no time; ``order`` says how "03/04/2024" was read.
     """

@@ -123,7 +123,7 @@ def write_stage(recipe: Path, *, files: Sequence[Path]) -> Path:
         return target
     if (_mapping(target).get("stages") or {}).get(STAGE) != stage:
         raise DataError(
-            f"{target} must have the stage {STAGE!r} but was written by somebody else, and stays as it is.",
+            f"{target} must have the stage {STAGE!r} but was written by another program, and is left as it is.",
             next_step=f"Add under stages: {write_yaml({STAGE: stage}, flow=True).strip()}",
         )
     return target

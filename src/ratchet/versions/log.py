@@ -113,27 +113,8 @@ def record(
         DataError: a file is missing or unreadable, or a source is not on this disk.
         WorkspaceError: the disk is full, or the workspace is not writable; what was recorded before stays.
     """
-    wanted: dict[tuple[str, str], tuple[Path, Part]] = {}
-    parts: list[tuple[Part, Sequence[str | Path]]] = [("rows", sources), ("test", test_sources)]
-    for part, named in parts:
-        for given in named:
-            if not str(given).strip():
-                raise DataError(
-                    "A source must be the name of a file or folder but is empty.", next_step="Name the table."
-                )
-            source = Path(given)
-            name, files = _local(source, workspace)
-            for file in files:
-                whole = file.resolve()
-                if ".git" in whole.parts or whole.is_relative_to(workspace.root.resolve()):
-                    owner = "git" if ".git" in whole.parts else "the workspace"
-                    raise DataError(
-                        f"A version must hold tables but {file} belongs to {owner}.",
-                        next_step="Name the tables themselves.",
-                    )
-                wanted.setdefault((_named(file, workspace), name), (file, part))
-    if not wanted:
-        raise DataError("A version must have files but none was named.", next_step="Name the tables.")
+    parts: dict[Part, Sequence[str | Path]] = {"rows": sources, "test": test_sources}
+    wanted = _wanted(parts, workspace)
     workspace.create()
     known, objects = log(workspace), store(workspace)
     stored = tuple(
@@ -145,7 +126,7 @@ def record(
     same = [version for version in before if paths == version.paths]
     if same and same[-1].id == identity and set(same[-1].files) == set(stored):
         return same[-1]
-    rows, columns = shape or _shape([Path(source) for _, named in parts for source in named])
+    rows, columns = shape or _shape([Path(source) for named in parts.values() for source in named])
     body = {
         "version": identity,
         "message": message,
@@ -157,6 +138,35 @@ def record(
     # Two that record the same at the same time have seen the same log: what they append is one record.
     Ledger(workspace.ledger).append(VERSION, body, key=f"{VERSION} {identity} after {len(known)}")
     return next(version for version in reversed(log(workspace)) if version.id == identity)
+
+
+def _wanted(
+    parts: Mapping[Part, Sequence[str | Path]], workspace: Workspace
+) -> dict[tuple[str, str], tuple[Path, Part]]:
+    """The files of the sources by (path in the log, name of the source), each with the part that it is of."""
+    wanted: dict[tuple[str, str], tuple[Path, Part]] = {}
+    for part, named in parts.items():
+        for given in named:
+            if not str(given).strip():
+                raise DataError(
+                    "A source must be the name of a file or folder but is empty.", next_step="Name the table."
+                )
+            name, files = _local(Path(given), workspace)
+            for file in files:
+                _require_own(file, workspace)
+                wanted.setdefault((_named(file, workspace), name), (file, part))
+    if not wanted:
+        raise DataError("A version must have files but none was named.", next_step="Name the tables.")
+    return wanted
+
+
+def _require_own(file: Path, workspace: Workspace) -> None:
+    whole = file.resolve()
+    if ".git" in whole.parts or whole.is_relative_to(workspace.root.resolve()):
+        owner = "git" if ".git" in whole.parts else "the workspace"
+        raise DataError(
+            f"A version must hold tables but {file} belongs to {owner}.", next_step="Name the tables themselves."
+        )
 
 
 def record_inputs(

@@ -13,7 +13,7 @@ from ratchet.versions.object_store import Objects
 from ratchet.workspace.workspace import Workspace, atomic_file, atomic_folder, sweep_beside
 
 OUTSIDE = "outside"
-REPAIR = "Bring the store back from a copy, or record the original files again: what is damaged is then stored anew."
+REPAIR = "Bring the store back from a copy, or record the original files again: what is damaged is then stored again."
 
 
 @dataclass(frozen=True, kw_only=True)

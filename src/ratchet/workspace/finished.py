@@ -65,12 +65,12 @@ def _require_whole(folder: Path) -> None:
         if not path.is_file() or file_sha256(path) != sha256:
             raise WorkspaceError(
                 f"{path} must be as it was written but {'was changed' if path.is_file() else 'is missing'}.",
-                next_step=f"Remove the folder {folder} and run again; it is made anew.",
+                next_step=f"Remove the folder {folder} and run again; it is written again.",
             )
 
 
 def regular_file(path: Path, *, name: str = "") -> None:
-    """Refuse a pipe, a socket or a device, which may never end; what is missing or forbidden is told by whoever opens it.
+    """Refuse a pipe, a socket or a device, which may never end; what is missing or forbidden shows when it is opened.
 
     Args:
         path: what is about to be opened.
@@ -130,7 +130,7 @@ def load_json(path: Path, *, keys: Mapping[str, type | UnionType] | None = None)
 
 def _unreadable(path: Path, must: str) -> WorkspaceError:
     return WorkspaceError(
-        f"{path} must {must}.", next_step=f"Remove the folder {path.parent} and run again; it is made anew."
+        f"{path} must {must}.", next_step=f"Remove the folder {path.parent} and run again; it is written again."
     )
 
 

@@ -13,7 +13,7 @@ class once(Generic[T]):
     """A property that is computed once; other threads that ask meanwhile wait for it.
 
     ``functools.cached_property`` lets them compute it too. Values may ask for others of the same object as long as there
-    is no circle. A computation that raises is tried again by who asks next.
+    is no circle. If a computation raises, the next access tries again.
     """
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
@@ -30,9 +30,14 @@ class once(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> once[T] | T:
         if instance is None:
             return self
-        kept = instance.__dict__  # from now on the value is found there before this is
-        with kept.setdefault(f"lock of {self.name}", RLock()):
-            if self.name not in kept:
-                kept[self.name] = self.compute(instance)
-        value: T = kept[self.name]
-        return value
+        value: T = computed_once(instance.__dict__, self.name, lambda: self.compute(instance))
+        return value  # from now on it is found in the instance before this is asked
+
+
+def computed_once(kept: dict[str, Any], name: str, compute: Callable[[], T]) -> T:
+    """``kept[name]``; it is computed by the first thread that asks, and others wait for it meanwhile."""
+    with kept.setdefault(f"lock of {name}", RLock()):
+        if name not in kept:
+            kept[name] = compute()
+    value: T = kept[name]
+    return value

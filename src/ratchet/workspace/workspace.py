@@ -309,8 +309,17 @@ def _explain(error: OSError, path: Path) -> WorkspaceError | None:
     if number in _NOT_ONLY_WRITING and not _related(where, path):
         return None
     folder = next(parent for parent in (*where.parents, Path()) if parent.exists())
+    reasons = _reasons(folder)
+    if number not in reasons:
+        return None
+    problem, next_step = reasons[number]
+    return WorkspaceError(f"{where} {problem}.", next_step=next_step)
+
+
+def _reasons(folder: Path) -> dict[int, tuple[str, str]]:
+    """By error number of the operating system: what is wrong with a place in this folder, and what to do."""
     elsewhere = f"Make {folder} writable, or write to another place (for a run: `workspace:` in the recipe)."
-    reasons = {
+    return {
         errno.ENOSPC: (
             "must fit on the disk but no space is left",
             f"Free some space (see `df -h {folder}`) and run again: finished work is kept.",
@@ -337,10 +346,6 @@ def _explain(error: OSError, path: Path) -> WorkspaceError | None:
         errno.ENOLCK: ("must be on a file system with locks but this one has none", elsewhere),
         errno.ENOTSUP: ("must be on a file system with locks but this one has none", elsewhere),
     }
-    if number not in reasons:
-        return None
-    problem, next_step = reasons[number]
-    return WorkspaceError(f"{where} {problem}.", next_step=next_step)
 
 
 def _meant(path: Path) -> Path:

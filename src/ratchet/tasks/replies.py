@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ratchet.bounds import json_value
-from ratchet.forms import HAN, HANGUL, KANA, characters
+from ratchet.forms import SYLLABLES, characters
 from ratchet.near.copies import normalise
 from ratchet.prepare.labels import one_spelling
 
@@ -20,7 +20,7 @@ NO_LABEL, SEVERAL_LABELS, DENIED = "no label named", "more than one label named"
 UNKNOWN_LABEL, NO_NUMBER, SEVERAL_NUMBERS, NO_TEXT = "an unknown label", "no number", "more than one number", "no text"
 _LONGEST = 20_000
 """Characters of a reply that is searched for labels or numbers; a longer one is no label."""
-_SPACELESS = characters(KANA, HAN, HANGUL)
+_SPACELESS = characters(SYLLABLES)
 _THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _OPEN_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>", re.IGNORECASE)
 _FENCE = re.compile(r"```[^\S\n]*[\w+-]*[^\S\n]*\n?(.*?)```", re.DOTALL)

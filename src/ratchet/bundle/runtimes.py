@@ -56,7 +56,14 @@ def _nearest(folder: Path, threads: int) -> Predictor:
     return NearestModel.load(folder, threads)
 
 
+def _endpoint(folder: Path, threads: int) -> Predictor:
+    from ratchet.endpoint.model import EndpointModel
+
+    return EndpointModel.load(folder, threads)
+
+
 RUNTIMES = (
+    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint"),
     Runtime(name="nearest", load=_nearest),
     Runtime(name="constant", load=_constant),
     Runtime(name="linear", load=_linear),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet.endpoint.parse import (
+from ratchet.tasks.replies import (
     DENIED,
     NO_LABEL,
     NO_NUMBER,

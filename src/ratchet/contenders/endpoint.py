@@ -1,0 +1,137 @@
+"""A prompt before an OpenAI-compatible endpoint as a contender: asked about each row once, with its price and latency."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ratchet.bundle.bundle import Bundle
+from ratchet.contenders.base import MODEL, Contender, Trained, write_contender
+from ratchet.contenders.kind import Kind, Training
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.endpoint.cache import Cache
+from ratchet.endpoint.client import ask
+from ratchet.endpoint.examples import choose
+from ratchet.endpoint.model import Asking, EndpointModel
+from ratchet.endpoint.prompt import Example, prompts
+from ratchet.endpoint.reply import Asked
+from ratchet.models.model import Answers
+from ratchet.recipe.endpoint import EndpointSpec
+from ratchet.workspace.workspace import writing
+
+CACHE = "endpoint-replies.sqlite"
+LISTED = 20
+POOL = 20
+"""Rows drawn for each example: those that are shown, and all that belong to them, are not judged."""
+
+
+class Endpoint(Kind[EndpointSpec]):
+    """A prompt, and the address of a model that answers it; the bundle is both, never the key."""
+
+    name, spec, runtime = "endpoint", EndpointSpec, "endpoint"
+    tasks = ("classification", "multilabel", "regression", "generation")
+    packages, extra = ("httpx",), "endpoint"
+    cheap, trained = False, False
+
+    def train(self, folder: Path, spec: EndpointSpec, training: Training) -> None:
+        """Ask about every row of the comparison; replies are kept, so that a killed run pays for none twice."""
+        begun, rows = time.perf_counter(), training.rows
+        wanted, examples = _divided(spec, training)
+        asked = _asked(spec, training, wanted, examples)
+        cells, failures = _cells(asked, rows)
+        facts = {
+            "fixed": True,
+            "answered_by": list(asked.models),
+            "examples": len(examples),
+            "requests": asked.requests,
+            "spent": asked.spent,
+            "cost": asked.cost,
+            "unsure": asked.unsure,
+            "unanswered": _counted(failures),
+            "failed_rows": [rows.dataset.place(int(wanted[row])) for row in list(failures)[:LISTED]],
+            "notes": list(asked.notes),
+            **_measured_facts(asked),
+            **training.facts,
+        }
+        asking = Asking(spec=spec, examples=tuple(examples), task=rows.task.name, names=rows.labels)
+        with writing(folder):
+            (folder / MODEL).mkdir(parents=True)
+        EndpointModel(asking).save(folder / MODEL)
+        trained = Trained(
+            predicted=wanted,
+            answers=rows.task.answers(cells, rows.targets.take(wanted)),
+            seconds=time.perf_counter() - begun,
+            facts=facts,
+            measured={
+                "cost": np.array([reply.cost for reply in asked.replies]),
+                "latency": np.array([reply.seconds for reply in asked.replies]),
+            },
+        )
+        write_contender(folder, rows, self.identity(spec, training), trained)
+
+    def sealed(self, spec: EndpointSpec, training: Training, of: Contender, bundle: Bundle) -> Answers:
+        """The replies to the test rows, by the examples that were shown before."""
+        del bundle
+        rows, test = training.rows, training.rows.parts.test
+        asking = EndpointModel.load(of.folder / MODEL).asking
+        cells, _ = _cells(_asked(spec, training, test, asking.examples), rows)
+        return rows.task.answers(cells, rows.targets.take(test))
+
+
+def _divided(spec: EndpointSpec, training: Training) -> tuple[Ints, Sequence[Example]]:
+    """The rows to ask about, and the examples, which come from other rows: nothing of one unit is on both sides."""
+    rows = training.rows
+    compared = rows.parts.compared
+    if not spec.shots:
+        return compared, ()
+    unit = rows.parts.unit if rows.parts.unit is not None else np.arange(len(rows.dataset))
+    pool_rows = rows.parts.train if rows.parts.order == "time" else compared
+    generator = np.random.default_rng(training.seed)
+    units = np.unique(unit[pool_rows])
+    drawn = generator.choice(units, size=min(len(units) // 2, POOL * spec.shots), replace=False)
+    pool = pool_rows[np.isin(unit[pool_rows], drawn)]
+    judged = compared[~np.isin(unit[compared], drawn)]
+    unseen = [rows.dataset.take(judged), rows.dataset.take(rows.parts.test)]
+    chosen = choose(rows.dataset.take(pool), shots=spec.shots, seed=training.seed, unseen=unseen)
+    shown = unit[pool[list(chosen.rows)]]
+    return compared[~np.isin(unit[compared], shown)], chosen.examples
+
+
+def _asked(spec: EndpointSpec, training: Training, wanted: Ints, examples: Sequence[Example]) -> Asked:
+    rows = training.rows
+    names = rows.task.choices(rows.labels)
+    asked = prompts(rows.dataset.take(wanted), spec=spec, labels=names, examples=examples)
+    with Cache(training.store / CACHE) as cache:
+        return ask(asked, spec=spec, cache=cache, labels=names, advance=training.advance)
+
+
+def _cells(asked: Asked, rows: PartedRows) -> tuple[list[str | None], dict[int, str]]:
+    """Each reply as a cell of the answer column, ``None`` where it says nothing, and why."""
+    cells: list[str | None] = []
+    failures = dict(asked.failures)
+    for row, reply in enumerate(asked.replies):
+        parsed = None if reply.text is None else rows.task.understood(reply.text, names=rows.labels)
+        cells.append(None if parsed is None else parsed.value)
+        if parsed is not None and parsed.value is None:
+            failures[row] = parsed.reason
+    return cells, failures
+
+
+def _counted(failures: dict[int, str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for reason in failures.values():
+        counts[reason] = counts.get(reason, 0) + 1
+    return counts
+
+
+def _measured_facts(asked: Asked) -> dict[str, object]:
+    """Means for the report's picture of quality against price and latency."""
+    seconds = np.array([reply.seconds for reply in asked.replies if reply.text is not None])
+    facts: dict[str, object] = {"cost_per_row": asked.cost / max(len(asked.replies), 1)}
+    if len(seconds):
+        low, high = np.quantile(seconds, [0.5, 0.95])
+        facts["latency_ms"] = {"p50": round(1000 * float(low), 3), "p95": round(1000 * float(high), 3)}
+    return facts
