@@ -170,7 +170,7 @@ def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
     if missing is not None:
         skip(job, name, str(ExtraMissing(missing, extra=kind.extra, why=f"The challenger {name!r}")))
         return None
-    if rows.kinds and kind.exported and not kind.featured:
+    if rows.kinds and kind.trained and not kind.featured:
         job.screen.say("challenge", f"{name}: {_unused(rows)} not used")
     key = key_of("challenger", content(job, rows), spec, job.recipe.seed, job.recipe.threads if kind.threaded else 0)
     train = _trained(job, rows, kind, spec, name=name, key=key)
