@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ratchet.bundle.bundle import Bundle, write_bundle
+from ratchet.bundle.bundle import _IDENTITY, Bundle, write_bundle
 from ratchet.errors import BundleError
 
 CREATED = "2026-11-24T08:00:00Z"
@@ -202,3 +203,22 @@ def test_an_unusable_model_folder_leaves_the_old_bundle(bundle: Bundle, tmp_path
         write_bundle(bundle.path, model_folder=folder, name="x", created=CREATED, kind="onnx", labels=("a", "b"))
     assert Bundle.open(bundle.path) == replace(bundle, path=bundle.path)
     assert sorted(path.name for path in tmp_path.iterdir() if path != folder) == ["bundle", "model"]
+
+
+def test_text_columns_and_features_are_part_of_it_only_where_there_are_some(tmp_path: Path) -> None:
+    plain, joined, beside = (
+        write(tmp_path / name, **facts)
+        for name, facts in (
+            ("plain", {}),
+            ("joined", {"text_columns": ("title", "body")}),
+            ("beside", {"features": {"age": "number"}}),
+        )
+    )
+    assert len({plain.sha256, joined.sha256, beside.sha256}) == 3
+    assert "text_columns" not in (plain.path / "manifest.json").read_text(encoding="utf-8")
+    assert joined.manifest.text_columns == ("title", "body")
+    assert beside.manifest.features == {"age": "number"}
+    facts = plain.manifest.model_dump(mode="json", include={*_IDENTITY})
+    lines = sorted(f"{entry.sha256} {entry.bytes} {entry.path}\n" for entry in plain.manifest.files)
+    text = json.dumps(facts, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    assert plain.sha256 == hashlib.sha256(("".join(lines) + text).encode()).hexdigest()
