@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ratchet.bundle.bundle import _IDENTITY, Bundle, write_bundle
+from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.errors import BundleError
 
 CREATED = "2026-11-24T08:00:00Z"
@@ -205,20 +204,78 @@ def test_an_unusable_model_folder_leaves_the_old_bundle(bundle: Bundle, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir() if path != folder) == ["bundle", "model"]
 
 
-def test_text_columns_and_features_are_part_of_it_only_where_there_are_some(tmp_path: Path) -> None:
-    plain, joined, beside = (
-        write(tmp_path / name, **facts)
-        for name, facts in (
-            ("plain", {}),
-            ("joined", {"text_columns": ("title", "body")}),
-            ("beside", {"features": {"age": "number"}}),
+BEFORE = {
+    "format": 1,
+    "name": "评论",
+    "created": "2026-11-24T08:00:00Z",
+    "ratchet": "0.1.0",
+    "task": "classification",
+    "kind": "linear",
+    "labels": ["坏", "好"],
+    "language": "mixed",
+    "text_column": "评论",
+    "license": "",
+    "model": {},
+    "data_version": "",
+    "recipe": "",
+    "verdicts": [],
+    "scores": {},
+    "environment": {},
+    "files": [
+        {
+            "path": "model/weights.bin",
+            "bytes": 3,
+            "sha256": "a665a45920422f9d417e4867efdc4fb8a04a1f3fff1fa07e998e86f7f7a27ae3",
+        }
+    ],
+}
+"""The manifest of a bundle from before rows had several texts or features."""
+
+
+def before(folder: Path, **more: Any) -> Bundle:
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "weights.bin").write_bytes(b"123")
+    (folder / "manifest.json").write_text(json.dumps(BEFORE | more), encoding="utf-8")
+    return Bundle.open(folder)
+
+
+def test_a_bundle_from_before_is_the_same_bundle(tmp_path: Path) -> None:
+    old = before(tmp_path / "old")
+    assert (old.manifest.text_columns, old.manifest.features) == ((), {})
+    assert old.sha256 == "1e4dfd7bc75110944d0e723afcea12a33d520984ecb9dd76f21a0887d7c9c22c"
+    assert before(tmp_path / "empty", text_columns=[], features={}).sha256 == old.sha256
+
+
+def test_several_texts_and_features_are_of_the_identity(tmp_path: Path) -> None:
+    made = [
+        before(tmp_path / str(number), **more).sha256
+        for number, more in enumerate(
+            [
+                {},
+                {"text_columns": ["a", "b"]},
+                {"text_columns": ["b", "a"]},
+                {"features": {"price": "number"}},
+                {"features": {"price": "category"}},
+            ]
         )
+    ]
+    assert len(set(made)) == 5
+    with pytest.raises(BundleError, match=r"is not usable at 'features.price'"):
+        before(tmp_path / "odd", features={"price": "colour"})
+
+
+def test_what_is_not_there_is_not_written(tmp_path: Path, bundle: Bundle) -> None:
+    plain = json.loads((bundle.path / "manifest.json").read_bytes())
+    assert not {"text_columns", "features"} & plain.keys()  # an older version opens it
+    made = write_bundle(
+        tmp_path / "more",
+        model_folder=bundle.model_folder,
+        name="more",
+        created="",
+        kind="linear",
+        labels=("a", "b"),
+        text_columns=("title", "body"),
+        features={"price": "number", "shop": "category"},
     )
-    assert len({plain.sha256, joined.sha256, beside.sha256}) == 3
-    assert "text_columns" not in (plain.path / "manifest.json").read_text(encoding="utf-8")
-    assert joined.manifest.text_columns == ("title", "body")
-    assert beside.manifest.features == {"age": "number"}
-    facts = plain.manifest.model_dump(mode="json", include={*_IDENTITY})
-    lines = sorted(f"{entry.sha256} {entry.bytes} {entry.path}\n" for entry in plain.manifest.files)
-    text = json.dumps(facts, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    assert plain.sha256 == hashlib.sha256(("".join(lines) + text).encode()).hexdigest()
+    assert made.manifest.text_columns == ("title", "body")
+    assert dict(made.manifest.features) == {"price": "number", "shop": "category"}

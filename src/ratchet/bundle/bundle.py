@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -25,8 +25,8 @@ MODEL = "model"
 CARD = "README.md"
 BLOCK = 1024 * 1024
 _IDENTITY = ("format", "name", "kind", "labels", "language", "text_column", "fixes", "scores", "data_version")
-_SINCE = ("text_columns", "features")
-"""Part of what a bundle is where they say something: bundles from before they were there keep their hash."""
+_LATER = ("text_columns", "features")
+"""Of the identity too, where there are any: a bundle from before there were keeps its sha256."""
 LICENSE_NOTE = "The model carries the terms of its training data and of the pretrained model it was made from, if any."
 
 Facts = Mapping[str, Any]
@@ -70,9 +70,9 @@ class Manifest(Section):
     fixes: tuple[TextFix, ...] = ()
     """What is done to every text before the model sees it, as to the training texts."""
     text_columns: tuple[str, ...] = ()
-    """The columns whose texts a row joins, in this order; empty: ``text_column`` alone."""
-    features: dict[str, str] = Field(default_factory=dict)
-    """The columns that the model reads beside the text: ``number`` or ``category``."""
+    """Names of the text columns where a row has several texts; empty: ``text_column`` alone."""
+    features: dict[str, Literal["number", "category"]] = Field(default_factory=dict)
+    """The columns that the model uses beside the text, in its order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +125,10 @@ class Bundle:
         """Size of all files but the manifest."""
         return sum(entry.bytes for entry in self.manifest.files)
 
+    @property
+    def _named_later(self) -> set[str]:
+        return {name for name in _LATER if getattr(self.manifest, name)}
+
     @cached_property
     def sha256(self) -> str:
         """sha256 over the files with their sizes and hashes, and all that the manifest says of the model; 64 hex digits.
@@ -132,8 +136,7 @@ class Bundle:
         Only when and where it was made is left out: another machine may make the same bundle.
         """
         lines = sorted(f"{entry.sha256} {entry.bytes} {entry.path}\n" for entry in self.manifest.files)
-        known = [name for name in _SINCE if getattr(self.manifest, name)]
-        facts = self.manifest.model_dump(mode="json", include={*_IDENTITY, *known})
+        facts = self.manifest.model_dump(mode="json", include=set(_IDENTITY) | self._named_later)
         return hashlib.sha256("".join(lines).encode() + _json(facts)).hexdigest()
 
 
@@ -171,8 +174,8 @@ def write_bundle(
         task: what the model does.
         language: language of the training texts.
         text_column: name of the text column in the training table.
-        text_columns: the columns that it was joined from, where they are several.
-        features: the columns that the model reads beside the text, and their kinds.
+        text_columns: names of all text columns, where a row has several texts.
+        features: the columns beside the text, and whether each is a ``number`` or a ``category``.
         fixes: what is done to every text before the model sees it.
         license: a note on the rights to the model.
         model: facts about the model, as JSON values.
@@ -204,11 +207,8 @@ def write_bundle(
         "verdicts": [dict(verdict) for verdict in verdicts],
         "scores": dict(scores or {}),
         "environment": dict(environment or {}),
-    }
-    facts |= {
-        name: value
-        for name, value in (("text_columns", list(text_columns)), ("features", dict(features or {})))
-        if value
+        **({"text_columns": list(text_columns)} if text_columns else {}),
+        **({"features": dict(features)} if features else {}),
     }
     _json(facts)  # refuse before anything is copied
     with atomic_folder(target) as folder:

@@ -63,11 +63,11 @@ def _endpoint(folder: Path, threads: int) -> Predictor:
 
 
 RUNTIMES = (
-    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint"),
-    Runtime(name="nearest", load=_nearest),
-    Runtime(name="constant", load=_constant),
     Runtime(name="linear", load=_linear),
     Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers")),
+    Runtime(name="nearest", load=_nearest),
+    Runtime(name="constant", load=_constant),
+    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint"),
 )
 
 

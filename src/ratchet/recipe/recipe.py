@@ -182,6 +182,7 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
         RecipeError: the first mistake, and where the others are.
     """
     values = dict(values)
+    registered = values.get("challengers") or values.get("compress")  # else the registries need not be loaded
     for name, info in Recipe.model_fields.items():
         given = values.get(name)
         if isinstance(info.default, Section) and (given is None or isinstance(given, dict)):
@@ -191,8 +192,9 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
         values["challengers"] = [_trained_alike(entry, values["train"]) for entry in values["challengers"]]
     try:
         # Strict checking takes a list for a tuple only in JSON.
-        checked = full_recipe().model_validate_json(json.dumps(values), strict=True)
-        return Recipe.model_validate(checked.model_dump(exclude_unset=True))
+        model = full_recipe() if registered else Recipe
+        checked = model.model_validate_json(json.dumps(values), strict=True)
+        return Recipe.model_validate(checked.model_dump(exclude_unset=True)) if registered else checked
     except ValidationError as error:
         mistakes = [Mistake(details, values=values, places=places) for details in error.errors()]
     # A list without its wrong items may be wrong too, but only because of them.

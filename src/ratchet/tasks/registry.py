@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ratchet.plugins import chosen, registered
-from ratchet.tables.conversations import recognised
-from ratchet.tables.dataset import Dataset
 from ratchet.tasks.classification import Classification
 from ratchet.tasks.generation import Generation
 from ratchet.tasks.label_lists import listed, mark_of
 from ratchet.tasks.multilabel import Multilabel
 from ratchet.tasks.regression import Regression, values_of
 from ratchet.tasks.task import Task
+
+if TYPE_CHECKING:
+    from ratchet.tables.dataset import Dataset
 
 GROUP = "ratchet.tasks"
 TASKS: tuple[Task, ...] = (Classification(), Multilabel(), Regression(), Generation())
@@ -42,6 +44,8 @@ def metrics() -> tuple[str, ...]:
 
 def guess_task(dataset: Dataset) -> Task:
     """The task that a table's answers look like: lists are labels, many different numbers are values, long texts answers."""
+    from ratchet.tables.conversations import recognised
+
     labels = [label for label in dataset.labels if label]
     values = [*dict.fromkeys(labels)]
     chat = recognised(dataset)
