@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.models.ngrams import normalise
@@ -24,6 +24,7 @@ def test_as_many_come_back_as_there_were(cells: list[str | None]) -> None:
     assert parted(joined(cells)) == [(cell or "").replace(SEPARATOR, "\n") for cell in cells]
 
 
+@settings(deadline=None)  # pyarrow is imported by the first
 @given(st.lists(st.tuples(CELL, CELL), max_size=5))
 def test_a_column_is_joined_as_its_rows_are(rows: list[tuple[str | None, str | None]]) -> None:
     columns = [pa.chunked_array([pa.array([row[place] for row in rows], pa.string())]) for place in (0, 1)]
