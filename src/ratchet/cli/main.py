@@ -43,6 +43,7 @@ class _Table:
     test_files: tuple[str, ...]
     text: str | None
     label: str | None
+    features: tuple[str, ...]
     columns: str | None
 
 
@@ -109,8 +110,9 @@ def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None,
 @cli.command()
 @click.option("--file", "files", multiple=True, help="Table with the rows; may be given again.")
 @click.option("--test-file", "test_files", multiple=True, help="Table with the sealed test rows.")
-@click.option("--text", help="Column with the text.")
+@click.option("--text", help="Column with the text, or several: title,body.")
 @click.option("--label", help="Column with the label.")
+@click.option("--feature", "features", multiple=True, help="Column to use beside the text; may be given again.")
 @arguments.columns
 @click.option("--name", help="Name of the run.")
 @click.option("--out", type=arguments.PATH, default="ratchet.yaml", show_default=True)
@@ -129,6 +131,7 @@ def init(table: _Table, name: str | None, out: Path, yes: bool, force: bool) -> 
         text=table.text,
         label=table.label,
         columns=arguments.listed(table.columns),
+        features=table.features,
         name=name,
         force=force,
         ask=ask,

@@ -3,68 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 from pydantic_core import PydanticCustomError
 
-
-class Section(BaseModel):
-    """A part of the recipe: frozen, and unknown keys are refused.
-
-    The line under a key is its description in the JSON Schema and in the recipe that ``ratchet init`` writes. A
-    validator's message begins with the key it is about: "high must be at least low (3) but got 2."
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=False, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-Name = Annotated[str, Field(max_length=60, pattern=r"^([^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)?$")]
-"""A name that is also part of a folder's name: no slash, no control character, no dot first, at most 60 characters."""
-
-
-def name_after(file: str) -> str:
-    """A :data:`Name` from the name of a file: up to its first dot, what a name must not have as hyphens.
-
-    >>> name_after("data/评论\\n2024.v2.csv")
-    '评论-2024'
-    """
-    stem = Path(file).name.split(".")[0]
-    return "".join(c if c.isprintable() and c not in "/\\" else "-" for c in stem).strip()[:60]
-
-
-class DataConfig(Section):
-    """Where the rows are and what their columns mean."""
-
-    files: tuple[str, ...] = ()
-    """Files, folders, hf://owner/name#train or -, read in this order as one table; paths are relative to the recipe."""
-    test_files: tuple[str, ...] = ()
-    """Files whose rows are the sealed test part; empty: the test part is cut from ``files``."""
-    origin: str = ""
-    """Where the files come from, for people; said when one of them is missing."""
-    text: str = "text"
-    """Column with the text."""
-    label: str = "label"
-    """Column with the answer: a label, several labels, a number or a text; empty where conversations hold it."""
-    group: str | None = None
-    """Column whose equal values must stay in one part (a customer, a document)."""
-    time: str | None = None
-    """Column with a date, a time or seconds since 1970; ``split.order: time`` divides by it."""
-    id: str | None = None
-    """Column that names a row."""
-    header: tuple[str, ...] = ()
-    """Names of the first columns of CSV and TSV files that have no header; empty: their first row is the header."""
-    encoding: str = "auto"
-    """auto (utf-8, gb18030, utf-16), big5, euc-kr, euc-jp, shift-jis, windows-1251, windows-1252 or latin-1."""
-    language: Literal["auto", "zh", "en", "mixed"] = "auto"
-    """Language of the texts; decides between character and word features."""
-    missing: tuple[str, ...] = ("", "NA", "N/A", "null", "NULL", "None", "none", "NaN", "nan", "无", "未知")
-    """Cell values that count as missing, besides white space. Words that people give to classes (none, NA, 无) are labels."""
-    no_label: tuple[str, ...] = ()
-    """Values of the label column that mean "no label", beside empty cells and NaN or null."""
+from ratchet.recipe.data import DataConfig as DataConfig
+from ratchet.recipe.data import FeatureKind as FeatureKind
+from ratchet.recipe.section import Name as Name
+from ratchet.recipe.section import Section as Section
+from ratchet.recipe.section import name_after as name_after
 
 
 class ColumnRule(Section):
@@ -98,7 +46,7 @@ class ColumnRule(Section):
 class CheckConfig(Section):
     """What the data check looks for."""
 
-    columns: dict[str, ColumnRule] = {}
+    columns: dict[str, ColumnRule] = Field(default={})
     """Rules by column name, such as ``{tel: {kind: phone}, age: {low: 0, high: 150}}``; other columns are guessed."""
     guess: float = Field(default=0.90, gt=0.5, le=1)
     """Share of a column's cells that must be of one kind for the others to be listed as wrong."""
@@ -124,7 +72,7 @@ class PrepareConfig(Section):
 
     text: tuple[TextFix, ...] = ()
     """Repair mojibake, take out HTML or invisible characters, mask personal data: in all parts and before each prediction."""
-    labels: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
     """New names of labels, such as ``{"Pos ": pos, positive: pos}``."""
     review: str = ""
     """Queue of ``ratchet check --queue`` whose column ``decision`` somebody filled in: keep, drop or the right label."""
@@ -232,6 +180,8 @@ class LinearSpec(Section):
     """Blocks of features side by side; empty: chosen by language."""
     C: float = Field(default=1.0, ge=1e-9, le=1e9)
     """Inverse strength of the L2 penalty."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that it uses beside the text; absent: all, []: none."""
 
 
 class BlendSpec(Section):
@@ -243,6 +193,14 @@ class BlendSpec(Section):
     """Its name in verdicts and reports; empty: made from its kind."""
     members: tuple[LinearSpec, ...] = ()
     """The models; empty: chosen by language."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that all members use beside the text; absent: all, []: none."""
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if any(member.columns is not None for member in self.members):
+            raise ValueError("members must leave columns to the blend, which has one set for all, but one has its own.")
+        return self
 
 
 class EdaSpec(Section):
@@ -345,6 +303,8 @@ class EmbeddingSpec(Section):
     """Longer texts are cut."""
     C: float = Field(default=30.0, ge=1e-9, le=1e9)
     """Inverse strength of the L2 penalty."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that it uses beside the text; absent: all, []: none."""
 
 
 class NearestSpec(Section):

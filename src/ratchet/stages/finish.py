@@ -121,7 +121,7 @@ def _forms(job: Job, rows: PartedRows, contenders: Sequence[Contender], *, metri
         return ()
     of = [contender for contender in contenders if contender.name == small[-1].card["facts"]["of"]][:1]
     pair = [*of, small[-1]]
-    texts = rows.texts(rows.parts.valid[:TIMED])
+    texts = rows.inputs(rows.parts.valid[:TIMED])
     seconds = latency([contender.model(threads=job.recipe.threads) for contender in pair], texts)
     return tuple(
         Timed(

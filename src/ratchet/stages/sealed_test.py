@@ -41,7 +41,7 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
 def _answers(job: Job, rows: PartedRows, best: Contender, bundle: Bundle) -> Answers:
     """The answers to the test rows: of the bundle, or, where the kind says so, by its own way."""
     if not best.learns:
-        return load_model(bundle, threads=job.recipe.threads).predict(rows.texts(rows.parts.test))
+        return load_model(bundle, threads=job.recipe.threads).predict(rows.inputs(rows.parts.test))
     kind, spec = kind_of(best)
     with job.screen.bar("test") as advance:
         training = training_of(job, rows, name=best.name, kind=best.ref.kind, key=best.folder.name, advance=advance)

@@ -136,7 +136,7 @@ def measured_here(of: Contender, rows: PartedRows, *, threads: int, hour: float)
         hour: price of an hour of this machine.
     """
     model = of.model(threads=threads)
-    texts = rows.texts(of.placed(rows))
+    texts = rows.inputs(of.placed(rows))
     model.predict(texts[:1])
     seconds = np.empty(len(texts))
     for row in range(len(texts)):
