@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
-from ratchet.checks.registry import CHECKS, Check, Cost, Health, Progress, checks, run_checks
+from ratchet.checks.registry import CHECKS, Check, Cost, Health, Progress, checks, checks_apart, run_checks
 from ratchet.checks.target import Target
 from ratchet.errors import RatchetError
 
@@ -97,7 +97,12 @@ def check_up(
         health = replace(health, findings=tuple(kept))
     ends = [moment for _, moment in begun[1:]] + [end]
     took = {title: until - since for (title, since), until in zip(begun, ends, strict=False)}
-    steps = tuple(_step(check, took, asked=not wanted or check.id in wanted) for check in known)
+    steps = tuple(
+        _step(check, took, asked=not wanted or check.id in wanted)
+        if check.id not in checks_apart(target.recipe)
+        else Step(check=check, skipped=f"does not apply to {target.recipe.task}")
+        for check in known
+    )
     return Checkup(target=target, health=health, steps=steps, seconds=end - start)
 
 

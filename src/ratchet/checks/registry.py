@@ -34,6 +34,7 @@ from ratchet.errors import RatchetError
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.workers import THREADS
+from ratchet.tasks.registry import AUTO, task_of
 
 Cost = Literal["cheap", "pairs", "model"]
 COSTS: tuple[Cost, ...] = ("cheap", "pairs", "model")
@@ -105,7 +106,8 @@ def run_checks(
 
     Args:
         dataset: the rows, nothing taken out.
-        config: the recipe; its sections ``check``, ``data``, ``prepare``, ``split`` and ``baseline`` matter.
+        config: the recipe; its sections ``check``, ``data``, ``prepare``, ``split`` and ``baseline`` matter, and its task,
+            where it names one: what does not apply to that is left out.
         seed: of everything random; the recipe's when absent.
         test: the rows of ``data.test_files``, if there are any.
         only: ids of the checks to run; all when absent.
@@ -120,11 +122,13 @@ def run_checks(
     """
     recipe = config or Recipe()
     consistency.require_rules(recipe, dataset)
+    apart = checks_apart(recipe)
     chosen, failed = _chosen(only, cost=cost)
+    chosen = [check for check in chosen if check.id not in apart]
     context = Context(
         dataset=dataset, recipe=recipe, seed=recipe.seed if seed is None else seed, test=test, scored=cost == "model"
     )
-    findings = failed + _run_all(chosen, context, progress=progress)
+    findings = [one for one in failed + _run_all(chosen, context, progress=progress) if one.id not in apart]
     ran = {check.id for check in chosen}
     dear = {check.cost for check in chosen}
     facts = gather(context, pairs="pairs" in dear or "model" in dear, naive="leaks" in ran, terms="diversity" in ran)
@@ -134,6 +138,11 @@ def run_checks(
         facts=facts,
         suspects=context.suspects if any(finding.id in label_noise.GIVES for finding in findings) else (),
     )
+
+
+def checks_apart(recipe: Recipe) -> frozenset[str]:
+    """Ids of checks and findings that do not apply to the task of a recipe; none where it leaves the task open."""
+    return frozenset() if recipe.task == AUTO else task_of(recipe.task).checks_apart
 
 
 def checks() -> tuple[Check, ...]:

@@ -18,6 +18,7 @@ from ratchet.tables.dataset import Dataset, Roles, concat
 from ratchet.tables.read import RawTable, dataset_of, read_dataset, read_table, require_apart, with_nulls
 from ratchet.tables.roles import ROLES, Guess, guess_roles
 from ratchet.tables.sources import STDIN
+from ratchet.tasks.registry import AUTO, guess_task
 from ratchet.text.columns import Rows
 from ratchet.workspace.lazy import once
 
@@ -235,9 +236,12 @@ def _of_recipe(path: Path, *, overrides: Sequence[str]) -> Target:
     def keep(raw: RawTable) -> None:
         raws.append((raw.lines, raw.notes))  # and not the table
 
+    dataset = read_dataset(files, config=recipe.data, base=base, each=keep)
+    if recipe.task == AUTO:
+        recipe = recipe.model_copy(update={"task": guess_task(dataset).name})
     return Target(
         path=path,
-        dataset=read_dataset(files, config=recipe.data, base=base, each=keep),
+        dataset=dataset,
         test=read_dataset(test_files, config=recipe.data, base=base, each=keep) if test_files else None,
         recipe=recipe,
         guess=None,

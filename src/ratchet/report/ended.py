@@ -68,10 +68,12 @@ class BestBet:
     def line(self) -> str:
         """The bet in one line for people."""
         metric = named(self.metric)[0]
-        estimate, low, high = (f"{value * metric.scale:+.2f}" for value in (self.estimate, self.low, self.high))
+        estimate, low, high = (metric.told(value) for value in (self.estimate, self.low, self.high))
+        unit = f" {metric.unit}" if metric.unit else ""
+        unit += f" of {self.metric}, + is better" if metric.sign < 0 and not metric.saving else ""
         rows = f", about {self.rows_needed:,} rows would decide (there are {self.n:,})" if self.rows_needed else ""
         return (
-            f"{self.name} looks better than {self.against} but is not proven: {estimate} [{low}, {high}] {metric.unit}"
+            f"{self.name} looks better than {self.against} but is not proven: {estimate} [{low}, {high}]{unit}"
             f"{rows}; what would decide: {self.decide}"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ratchet.models.targets import Targets
 from ratchet.prepare.labels import require_trainable
 from ratchet.tables.dataset import Dataset
 from ratchet.tasks.task import Columns, Parity, Task, Wrong
+from ratchet.tasks.views import Confusion, View
 
 TIE = 2e-5
 """Two labels closer than this in probability are a tie: rounding in float32, which moves each by up to 1e-5 with the
@@ -67,6 +69,17 @@ class Classification(Task):
             )
             for place in first.tolist()
         ]
+
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """Which label was taken for which."""
+        del texts, metrics
+        return (Confusion.of(targets.values, answers.argmax(axis=1), targets.names),)
+
+    def counts(self, answers: Sequence[str]) -> Mapping[str, int]:
+        """Rows of each label."""
+        return Counter(answer for answer in answers if answer)
 
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The most probable label, its probability, and those of all labels."""

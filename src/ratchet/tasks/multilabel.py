@@ -18,7 +18,8 @@ from ratchet.models.targets import Targets
 from ratchet.tables.dataset import Dataset
 from ratchet.tasks.classification import ROUNDING, TIE
 from ratchet.tasks.label_lists import cut, listed, mark_of
-from ratchet.tasks.task import NAMED, Columns, Parity, Task, Wrong, filled, require_columns
+from ratchet.tasks.task import NAMED, OF_CLASSES, Columns, Parity, Task, Wrong, filled, require_columns
+from ratchet.tasks.views import LabelTable, View
 
 GIVEN = 0.5
 """A label is given from this probability on."""
@@ -32,8 +33,9 @@ class Multilabel(Task):
     """Any number of labels for each row; the cell is a JSON list, a list as Python writes it, or names with a mark between."""
 
     name = "multilabel"
-    answer = "list of labels"
+    answer = "label list"
     metrics = ("micro_f1", "subset_accuracy", "macro_f1")
+    checks_apart = frozenset({*OF_CLASSES, "labels.many", "labels.lists", "labels.variants", "labels.spelling"})
 
     def read(self, dataset: Dataset) -> Dataset:
         """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
@@ -107,6 +109,17 @@ class Multilabel(Task):
             Wrong(place=place, right=written(targets.values[place]), given=written(given[place]), certainty=None)
             for place in first
         ]
+
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """How well each label is found."""
+        del texts, metrics
+        return (LabelTable.of(targets.values.astype(bool), answers >= GIVEN, targets.names),)
+
+    def counts(self, answers: Sequence[str]) -> Mapping[str, int]:
+        """Rows of each label; a row with several counts for each of them."""
+        return Counter(name for answer in answers for name in names_of(answer))
 
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The labels that are given, and the probability of each label."""
