@@ -70,7 +70,6 @@ class BestBet:
         metric = named(self.metric)[0]
         estimate, low, high = (metric.told(value) for value in (self.estimate, self.low, self.high))
         unit = f" {metric.unit}" if metric.unit else ""
-        unit += f" of {self.metric}, + is better" if metric.sign < 0 and not metric.saving else ""
         rows = f", about {self.rows_needed:,} rows would decide (there are {self.n:,})" if self.rows_needed else ""
         return (
             f"{self.name} looks better than {self.against} but is not proven: {estimate} [{low}, {high}]{unit}"
@@ -89,6 +88,17 @@ class Timed:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Offered:
+    """A contender with its score and what it takes; ``None`` where that is not known."""
+
+    contender: Contender
+    score: Score
+    cost_per_row: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Tried:
     """The contenders of a run and their scores on the rows of the verdicts."""
 
@@ -103,6 +113,8 @@ class Tried:
     best_bet: BestBet | None
     forms: tuple[Timed, ...]
     """The champion before and after it was compressed; empty where it was not."""
+    offers: tuple[Offered, ...] = ()
+    """The champion and others whose price or latency is known."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

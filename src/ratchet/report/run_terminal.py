@@ -52,7 +52,8 @@ def _data(data: Json) -> Iterator[str]:
         label = version_label(version, data["tags"])
         yield f"version {label}; `ratchet data restore {version[:SHORT]}` brings it back"
     yield (
-        f"{data['rows']:,} rows, {data['unique_rows']:,} different texts, {data['conflicting_texts']:,} with two labels"
+        f"{data['rows']:,} rows, {data['unique_rows']:,} different texts, {data['conflicting_texts']:,} with two "
+        f"{data.get('answer', 'label')}s"
     )
     if data["naive_leak_share"] is not None:
         yield f"{data['naive_leak_share']:.1%} of the test rows of a random split have a copy in its train rows"
@@ -98,7 +99,4 @@ def _gate(summary: Json) -> Iterator[str]:
         f"{summary['alpha']:g} is left for others. The best of so many estimates is expected to be up to "
         f"{amount(gate['optimism'], metric)} too {'high' if named(metric)[0].sign > 0 else 'good'}"
     )
-    yield (
-        f"{used} of the margin of {whole} is used since "
-        f"{gate['anchor']} was proven better"
-    )
+    yield (f"{used} of the margin of {whole} is used since {gate['anchor']} was proven better")

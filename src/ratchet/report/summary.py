@@ -7,7 +7,7 @@ from typing import Any
 
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Score
-from ratchet.report.ended import Ended, Timed
+from ratchet.report.ended import Ended, Offered, Timed
 from ratchet.report.story import p_of, remark
 
 Json = dict[str, Any]
@@ -35,6 +35,7 @@ def summary(ended: Ended) -> Json:
         "test_opened": [] if test is None else list(test.opened),
         "test_openings_lost": test is not None and test.lost,
         "compression": [_form(form) for form in (() if tried is None else tried.forms)],
+        "offers": [_offer(offer) for offer in (() if tried is None else tried.offers)],
         "stages": {stage.name: {"seconds": stage.seconds, "status": stage.status} for stage in ended.stages},
         "seconds": round(sum(stage.seconds or 0.0 for stage in ended.stages), 2),
     }
@@ -45,6 +46,16 @@ def _form(form: Timed) -> Json:
     return {"name": of.name, "bytes": of.bytes, "p50_ms": form.p50_ms, "p95_ms": form.p95_ms}
 
 
+def _offer(offer: Offered) -> Json:
+    return {
+        "name": offer.contender.name,
+        "score": offer.score.to_dict(),
+        "cost_per_row": offer.cost_per_row,
+        "p50_ms": offer.p50_ms,
+        "p95_ms": offer.p95_ms,
+    }
+
+
 def _data(ended: Ended) -> Json:
     facts, rows = ended.health.facts, ended.rows
     naive = facts.naive if facts.naive and facts.naive.test_rows else None
@@ -52,6 +63,7 @@ def _data(ended: Ended) -> Json:
         "rows": facts.rows,
         "unique_rows": facts.unique_rows,
         "conflicting_texts": facts.conflicting_texts,
+        "answer": "label" if rows is None else rows.task.answer,
         "naive_leak_share": None if naive is None else naive.leaked_share,
         "removed": None if rows is None else dict(rows.removed),
         "changed": None if rows is None else dict(rows.changed),

@@ -23,7 +23,9 @@ def check(job: Job, source: Source) -> Health:
     """Look at the table: what would make a model trained on it, or its score, lie?"""
     recipe = job.recipe
     with job.stage(Stage.CHECK) as skipped:
-        key = key_of("check", source.key, source.task.name, recipe.check, recipe.split, recipe.baseline, recipe.seed, job.code)
+        key = key_of(
+            "check", source.key, source.task.name, recipe.check, recipe.split, recipe.baseline, recipe.seed, job.code
+        )
         folder = job.workspace.data / f"check-{key}"
 
         def build(target: Path) -> None:

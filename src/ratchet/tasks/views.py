@@ -207,9 +207,7 @@ class Residuals:
                 continue
             p10, p25, p50, p75, p90 = np.quantile(truth[rows] - given[rows], (0.1, 0.25, 0.5, 0.75, 0.9)).tolist()
             ends = float(given[rows[0]]), float(given[rows[-1]])
-            tenths.append(
-                Tenth(low=ends[0], high=ends[1], rows=len(rows), p10=p10, p25=p25, p50=p50, p75=p75, p90=p90)
-            )
+            tenths.append(Tenth(low=ends[0], high=ends[1], rows=len(rows), p10=p10, p25=p25, p50=p50, p75=p75, p90=p90))
         return cls(tenths=tuple(tenths))
 
 
