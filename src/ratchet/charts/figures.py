@@ -69,11 +69,11 @@ def score(of: Score | None) -> str:
 
 
 def gap(of: Score, other: Score) -> str:
-    """How far a score is from another one of the same metric: "+0.4 points", "0.327 better"."""
+    """How far a score is from another one of the same metric: "+0.4 points", "0.327 (better)"."""
     metric, difference = named(of.metric)[0], of.value - other.value
     if metric.unit == "points":
         return f"{signed(difference)} points"
-    return f"{abs(difference):.3g} {'better' if difference > 0 else 'worse'}" if difference else "0"
+    return f"{abs(difference):.3g} ({'better' if difference > 0 else 'worse'})" if difference else "0"
 
 
 def difference(of: Finding) -> str:

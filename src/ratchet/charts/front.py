@@ -129,7 +129,8 @@ def _place(one: Place, plan: _Plan, *, best: bool) -> str:
 
 def _names(places: Sequence[Place], best: Sequence[Place], plan: _Plan, width: float) -> list[str]:
     """The names of the front and of the champion, and of the others where nothing else stands."""
-    taken: list[tuple[float, float, float, float]] = []
+    marks = [(plan.at(one.takes), plan.y(one.score.value)) for one in places]
+    taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in marks]
     body = []
     order = sorted(places, key=lambda one: (not one.champion, one not in best))
     for one in order:

@@ -69,10 +69,28 @@ def _moved(height: float, difference: float, found: Finding) -> float:
 
 def levels(base: float, steps: Sequence[Challenge]) -> list[float]:
     """The champion's height before each step, and after the last: ``base`` plus the differences that were promoted."""
-    heights = [base]
-    for step in steps:
+    before, heights = opposite(base, steps), [base]
+    for height, step in zip(before, steps, strict=True):
         found = _first(step)
-        heights.append(_moved(heights[-1], found.estimate, found) if step.promoted else heights[-1])
+        heights.append(_moved(height, found.estimate, found) if step.promoted else heights[-1])
+    return heights
+
+
+def opposite(base: float, steps: Sequence[Challenge]) -> list[float]:
+    """The height of the one that each step was compared with.
+
+    That is the last that was proven better, and not the one who took over in the same round, nor a smaller copy.
+    """
+    stands = start = base
+    known: dict[str, float] = {}
+    heights, last = [], -1
+    for step in steps:
+        verdict, found = step.verdict, _first(step)
+        if step.record.seq != last:
+            start, last = stands, step.record.seq
+        heights.append(known.get(verdict.champion, start))
+        if step.promoted:
+            stands = known[verdict.challenger] = _moved(heights[-1], found.estimate, found)
     return heights
 
 
@@ -87,7 +105,7 @@ def window(base: float, steps: Sequence[Challenge], *, metric: str = "accuracy")
     share = named(metric)[0].unit == "points"
     spans = [
         (_moved(height, one.low, one), _moved(height, one.high, one))
-        for height, one in zip(heights[:-1], found, strict=True)
+        for height, one in zip(opposite(base, steps), found, strict=True)
     ]
     widths = [high - low for low, high in spans]
     reach = [end for span in spans for end in span]
@@ -130,8 +148,8 @@ def staircase(
     floor = crown + tall
     plan = _Plan(Scale(0, len(steps) + 1, left, width - tail), Scale(lo, hi, floor, crown + 10), column, floor, width)
     body = [*legend, *_grid(plan, metric), *_champion(plan, heights, steps, key, metric)]
-    for index, step in enumerate(steps):
-        body.append(_challenger(plan, index, step, heights[index]))
+    for index, (step, before) in enumerate(zip(steps, opposite(value, steps), strict=True)):
+        body.append(_challenger(plan, index, step, before))
     body += _names(plan, [base, *(step.verdict.challenger for step in steps)], named=named)
     return chart(
         body,
@@ -236,7 +254,7 @@ def _fade(key: str) -> str:
 
 
 def _challenger(plan: _Plan, index: int, step: Challenge, before: float) -> str:
-    """The mark of a challenger at the height of the champion ``before`` it plus its difference, with its figure."""
+    """The mark of a challenger at the height of its opponent, ``before``, plus its difference, with its figure."""
     found, tone = _first(step), look(step.verdict.outcome, step.promoted)[2]
     x = plan.middle(index + 1)
     low, own, high = (_moved(before, one, found) for one in (found.low, found.estimate, found.high))

@@ -25,7 +25,7 @@ def tell(summary: Json, *, screen: Screen) -> None:
     if summary.get("best_bet"):
         screen.say("best bet", BestBet(**summary["best_bet"]).line)
     screen.say("run", f"{summary['run']}  {summary['name']}  {summary['seconds']:.0f} s")
-    for line in _data(summary["data"]):
+    for line in _data(summary["data"], answer=summary.get("answer", "label")):
         screen.say("data", line)
     for name, words in SCORES.items():
         if found := summary["scores"][name]:
@@ -47,13 +47,13 @@ def figures(found: Json) -> str:
     return f"{score.metric} {value:.1f} % [{low:.1f}, {high:.1f}], {score.n:,} rows"
 
 
-def _data(data: Json) -> Iterator[str]:
+def _data(data: Json, *, answer: str) -> Iterator[str]:
     if version := data.get("version"):
         label = version_label(version, data["tags"])
         yield f"version {label}; `ratchet data restore {version[:SHORT]}` brings it back"
     yield (
         f"{data['rows']:,} rows, {data['unique_rows']:,} different texts, {data['conflicting_texts']:,} with two "
-        f"{data.get('answer', 'label')}s"
+        f"{answer}s"
     )
     if data["naive_leak_share"] is not None:
         yield f"{data['naive_leak_share']:.1%} of the test rows of a random split have a copy in its train rows"

@@ -10,6 +10,7 @@ from ratchet.charts.charts import Mark
 from ratchet.charts.heatmap import MOST, heatmap
 from ratchet.charts.scatter import Box, Cell, boxes, scatter
 from ratchet.report.classes import Pair, confused, per_class
+from ratchet.report.content import ReportData
 from ratchet.report.pictures import HALF, Picture, both
 from ratchet.tasks.views import (
     GRID,
@@ -45,6 +46,13 @@ def drawn(views: tuple[View, ...]) -> tuple[Drawn, ...]:
     """The views of a report in their order; errors by tenths have the band of the scatter before them."""
     band = next((view.half_width for view in views if isinstance(view, Scatter)), None)
     return tuple(_drawn(view, key=f"view-{index}", band=band) for index, view in enumerate(views))
+
+
+def without_certainty(report: ReportData) -> bool:
+    """Whether the worst answers are not the surest ones: no mistake has a probability, and no class was chosen."""
+    if report.mistakes:
+        return all(mistake.probability is None for mistake in report.mistakes)
+    return report.answered is not None and not any(isinstance(view, Confusion) for view in report.answered.views)
 
 
 def _drawn(view: View, *, key: str, band: float | None) -> Drawn:
