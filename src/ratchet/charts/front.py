@@ -82,7 +82,7 @@ def front(
     body.append(write((begin + width) / 2, floor + 37, x_name, class_="t3", anchor="middle"))
     best = front_of(places)
     joined = "L".join(f"{number(plan.at(one.takes))} {number(plan.y(one.score.value))}" for one in best)
-    body += [path(f"M{joined}", "beaten")] if len(best) > 1 else []
+    body += [path(f"M{joined}", "front")] if len(best) > 1 else []
     body += [_place(one, plan, best=one in best) for one in places]
     body += _names(places, best, plan, width)
     said = desc or "On the front: " + ", ".join(one.name for one in best)

@@ -93,9 +93,10 @@ def _shades(cells: Sequence[Cell], *, left: float, floor: float, side: float) ->
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """A group: the middle half of its values, the middle 80 % and the median; ``low`` and ``high`` name its place."""
+    """A group: the middle half of its values, the middle 80 % and the median; its place is ``at``, from ``low`` to ``high``."""
 
     low: float
+    at: float
     high: float
     rows: int
     ends: tuple[float, float]
@@ -144,8 +145,8 @@ def boxes(
 
 
 def _rounded(one: Box) -> float:
-    """The middle of a group's place, to three digits."""
-    return float(f"{(one.low + one.high) / 2:.3g}")
+    """A group's place, to three digits."""
+    return float(f"{one.at:.3g}")
 
 
 def _place(one: Box) -> str:

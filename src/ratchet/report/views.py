@@ -99,6 +99,7 @@ def _residuals(view: Residuals, *, key: str, band: float | None) -> Picture:
     groups = [
         Box(
             low=one.low,
+            at=one.middle,
             high=one.high,
             rows=one.rows,
             ends=(one.p10, one.p90),

@@ -165,21 +165,25 @@ class Scatter:
 
 
 def _window(values: Doubles) -> tuple[float, float]:
-    """The ends of an axis: those of the finite values, where these are not far from the middle 98 %."""
+    """The ends of an axis: the least and the greatest of the values that are not far from the middle 98 %."""
     known = values[np.isfinite(values)]
     if not len(known):
         return 0.0, 1.0
     low, high = np.quantile(known, (0.01, 0.99), method="inverted_cdf")
     reach = REACH * (high - low) or max(abs(float(high)) * 0.1, 0.5)
-    ends = max(float(known.min()), float(low - reach)), min(float(known.max()), float(high + reach))
+    near = known[(known >= low - reach) & (known <= high + reach)]
+    ends = float(near.min()), float(near.max())
     return ends if ends[1] > ends[0] else (ends[0] - float(reach), ends[1] + float(reach))
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Tenth:
-    """A tenth of the rows by their prediction, from ``low`` to ``high``, and quantiles of what is true minus it."""
+    """A tenth of the rows by their prediction, from ``low`` to ``high`` with the median ``middle``, and quantiles of what is
+    true minus it.
+    """
 
     low: float
+    middle: float
     high: float
     rows: int
     p10: float
@@ -206,8 +210,10 @@ class Residuals:
             if not len(rows):
                 continue
             p10, p25, p50, p75, p90 = np.quantile(truth[rows] - given[rows], (0.1, 0.25, 0.5, 0.75, 0.9)).tolist()
-            ends = float(given[rows[0]]), float(given[rows[-1]])
-            tenths.append(Tenth(low=ends[0], high=ends[1], rows=len(rows), p10=p10, p25=p25, p50=p50, p75=p75, p90=p90))
+            low, middle, high = (float(given[rows[place]]) for place in (0, len(rows) // 2, -1))
+            tenths.append(
+                Tenth(low=low, middle=middle, high=high, rows=len(rows), p10=p10, p25=p25, p50=p50, p75=p75, p90=p90)
+            )
         return cls(tenths=tuple(tenths))
 
 
