@@ -63,8 +63,8 @@ def _pair(contenders: Sequence[Contender]) -> list[Contender]:
 def _chosen(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> list[Contender]:
     """The champion and the best of each kind among the models that can be run here and now."""
     metric, best = job.recipe.gate.metrics[0], dict[str, tuple[float, Contender]]()
-    able = [one for one in contenders if one.learns and (one.folder / MODEL).is_dir() and "latency_ms" not in one.facts]
-    for one in able:
+    able = [one for one in contenders if (one.folder / MODEL).is_dir() and "latency_ms" not in one.facts]
+    for one in (one for one in able if one.learns):
         evidence = one.evidence(rows)
         value = find_metric(metric, evidence).value(evidence)
         if one.ref.kind not in best or value > best[one.ref.kind][0]:
@@ -106,8 +106,7 @@ def _mean(evidence: Evidence, name: str) -> float | None:
 
 
 def _known(evidence: Evidence, name: str) -> npt.NDArray[np.float64]:
-    values = np.asarray(evidence.outcomes.get(name, ()), np.float64)
-    return values[np.isfinite(values)]
+    return np.asarray(evidence.outcomes.get(name, ()), np.float64)
 
 
 def _milliseconds(times: npt.NDArray[np.float64]) -> Milliseconds:
