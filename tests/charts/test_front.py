@@ -43,6 +43,17 @@ def test_an_error_is_better_where_it_is_less() -> None:
     assert "3 [" in marks["small"][0].text  # type: ignore[operator]
 
 
+def test_no_share_beyond_one_is_on_the_axis() -> None:
+    score = Score(value=1.0, low=1.0, high=1.0, n=9, metric="accuracy")
+    places = [Place(name=name, score=score, takes=takes) for name, takes in (("a", 1.0), ("b", 3.0))]
+    said = [
+        node.text
+        for node in ET.fromstring(front(places, metric="accuracy", x_name="x", title="t", key="k")).iter("text")
+    ]
+    assert "100.0" in said
+    assert not [text for text in said if text and text.startswith(("101", "100.5"))]
+
+
 @pytest.mark.parametrize("width", [760.0, 340.0])
 def test_marks_and_names_stay_in_the_picture(width: float) -> None:
     names = ["a", "一个很长的名字的模型" * 5, "c" * 60, "d", "e"]

@@ -11,7 +11,7 @@ import pytest
 
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Score
-from ratchet.report import Answered, Challenges, Mistake, Offer, ReportData, SealedTest, render
+from ratchet.report import Answered, Challenges, Count, DataHealth, Mistake, Offer, ReportData, SealedTest, render
 from ratchet.report.story import story, tiles
 from ratchet.tasks.registry import task_of
 from ratchet.tasks.views import LabelTable, View
@@ -154,3 +154,10 @@ def test_price_and_latency_are_shown_where_two_have_them() -> None:
     said = page(offers=(own, free))
     assert "cost of 1,000 rows" not in said
     assert "milliseconds a row" in said
+
+
+def test_a_row_may_count_for_several_labels() -> None:
+    classes = (Count(name="a", rows=60), Count(name="b", rows=50))
+    said = Words(render(ReportData(name="r", run_id="1", date="2026", data=DataHealth(rows=100, classes=classes)))).said
+    assert "60 (60.0 %)" in said
+    assert "50 (50.0 %)" in said

@@ -66,12 +66,14 @@ def front(
     ends = [end for one in places for end in (one.score.low, one.score.high, one.score.value)]
     lo, hi = min(ends, default=0.0), max(ends, default=1.0)
     pad = (hi - lo) * 0.08 or abs(hi) * 0.02 or 0.01
-    marks = ticks(lo - pad, hi + pad, most=6)
+    lo, hi = lo - pad, hi + pad
+    lo, hi = (max(lo, 0.0), min(hi, 1.0)) if named(metric)[0].unit == "points" else (lo, hi)
+    marks = ticks(lo, hi, most=6)
     shown = figures.scale(marks, metric)
     left, crown, tall = max(30.0, *(width_of(mark) for mark in shown)) + 12, 26.0, 260.0
     floor, free = crown + tall, any(one.takes <= 0 for one in places)
     begin = left + (FREE if free else 0)
-    plan = _Plan(_log(places, begin, width - 14), Scale(lo - pad, hi + pad, floor, crown), left, free, floor)
+    plan = _Plan(_log(places, begin, width - 14), Scale(lo, hi, floor, crown), left, free, floor)
     body = []
     for value, said in zip(marks, shown, strict=True):
         body.append(line(left, plan.y(value), width - 6, plan.y(value), "grid"))

@@ -27,7 +27,7 @@ def _sections(report: ReportData) -> dict[str, object]:
     """Everything the template shows that is computed from the records."""
     health, challenges, environment = report.data, report.challenges, report.environment
     return {
-        "class_bars": pictures.class_bars(health.classes, key="classes", title="Rows of each class")
+        "class_bars": pictures.class_bars(health.classes, key="classes", title="Rows of each class", rows=health.rows)
         if health and health.classes
         else None,
         "lengths": pictures.lengths(health.lengths) if health and health.lengths else None,

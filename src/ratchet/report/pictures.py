@@ -50,9 +50,12 @@ def both(key: str, draw: Callable[[str, float], str], *, wide: float = WIDE, hea
     return Picture(wide=drawn[0], narrow=drawn[1], heading=heading)
 
 
-def class_bars(classes: tuple[Count, ...], *, key: str, title: str) -> Picture:
-    """Classes by size; of many only the largest and the smallest, and a line that says what lies between."""
-    total = sum(one.rows for one in classes) or 1
+def class_bars(classes: tuple[Count, ...], *, key: str, title: str, rows: int | None = None) -> Picture:
+    """Classes by size; of many only the largest and the smallest, and a line that says what lies between.
+
+    Shares are of ``rows``, of which one may count for several classes; without them of the sum of the classes.
+    """
+    total = rows or sum(one.rows for one in classes) or 1
     ranked = sorted(classes, key=lambda one: -one.rows)
 
     def bar(one: Count) -> Bar:
@@ -60,12 +63,12 @@ def class_bars(classes: tuple[Count, ...], *, key: str, title: str) -> Picture:
             label=one.name, value=one.rows, shown=f"{figures.count(one.rows)}  ({figures.percent(one.rows / total)})"
         )
 
-    rows = [bar(one) for one in ranked]
+    drawn = [bar(one) for one in ranked]
     if len(ranked) > FEW:
         between = ranked[8:-4]
         said = f"{len(between)} more classes with {figures.count(between[-1].rows)} to {figures.count(between[0].rows)} rows"
-        rows = [*rows[:8], Bar(label=said, value=None), *rows[-4:]]
-    return both(key, partial(_bars, rows, title))
+        drawn = [*drawn[:8], Bar(label=said, value=None), *drawn[-4:]]
+    return both(key, partial(_bars, drawn, title))
 
 
 def lengths(one: Lengths) -> Picture:
