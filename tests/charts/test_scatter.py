@@ -17,8 +17,7 @@ def numbers(d: str) -> list[float]:
 def test_points_band_and_squares_stay_in_the_plane(width: float, band: float | None) -> None:
     svg = scatter(
         [(0.0, 0.0), (0.5, 0.4), (1.0, 1.0)],
-        low=-2.0,
-        high=8.0,
+        ends=(-2.0, 8.0),
         cells=[Cell(x=0.975, y=0.0, side=0.025, rows=9), Cell(x=0.0, y=0.0, side=0.025, rows=1)],
         band=band,
         title="t",
@@ -39,7 +38,7 @@ def test_points_band_and_squares_stay_in_the_plane(width: float, band: float | N
 
 
 def test_a_right_prediction_lies_on_the_dashed_line() -> None:
-    root = ET.fromstring(scatter([(0.25, 0.25)], low=0.0, high=4.0, title="t", key="k"))
+    root = ET.fromstring(scatter([(0.25, 0.25)], ends=(0.0, 4.0), title="t", key="k"))
     (mark,) = [node for node in root.iter("line") if node.get("class") == "mark"]
     x1, y1, x2, y2 = (float(mark.get(name, 0)) for name in ("x1", "y1", "x2", "y2"))
     x, y = numbers(next(n.get("d", "") for n in root.iter("path") if n.get("class") == "speck"))[:2]

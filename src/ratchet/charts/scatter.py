@@ -28,8 +28,7 @@ class Cell:
 def scatter(
     points: Sequence[tuple[float, float]],
     *,
-    low: float,
-    high: float,
+    ends: tuple[float, float],
     title: str,
     key: str,
     cells: Sequence[Cell] = (),
@@ -37,7 +36,8 @@ def scatter(
     desc: str = "",
     width: float = WIDE,
 ) -> str:
-    """Points (predicted, true) as shares of two equal axes from ``low`` to ``high``; ``band`` is half the interval's width."""
+    """Points (predicted, true) as shares of two equal axes between ``ends``; ``band`` is half the interval's width."""
+    low, high = ends
     marks = ticks(low, high, most=5)
     shown = [figures.short(mark) for mark in marks]
     left, crown = max(30.0, *(width_of(mark) for mark in shown)) + 12, 26.0

@@ -90,7 +90,7 @@ def _confusion(view: Confusion, *, key: str) -> Drawn:
 def _scatter(view: Scatter, *, key: str) -> Picture:
     points = [(x / THOUSAND, y / THOUSAND) for x, y in view.points]
     cells = [Cell(x=x / GRID, y=y / GRID, side=1 / GRID, rows=rows) for x, y, rows in view.cells]
-    draw = partial(scatter, points, low=view.low, high=view.high, cells=cells, band=view.half_width)
+    draw = partial(scatter, points, ends=(view.low, view.high), cells=cells, band=view.half_width)
     said = f"{figures.count(view.rows)} rows between {view.low:.4g} and {view.high:.4g}, {view.outside} beyond."
     return both(key, lambda k, w: draw(title="True over predicted values", desc=said, key=k, width=w))
 
