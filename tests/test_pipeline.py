@@ -520,7 +520,7 @@ def test_in_time_order_every_verdict_is_made_on_the_valid_part(make_reviews: Cal
     assert "Every verdict is made on the valid part alone" in plain
     report = json.loads((Workspace(recipe.workspace).runs / summary["run"] / "report.json").read_bytes())
     assert any("valid begins at" in note for note in report["notes"])
-    assert report["confusion"]["part"] == "valid part"
+    assert report["answered"]["part"] == "valid part"
     for name in ("tfidf-lr", "majority"):
         assert (
             compare_named(

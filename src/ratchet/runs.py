@@ -11,6 +11,7 @@ from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
 from ratchet.gate.legacy import words as words_before
+from ratchet.gate.metrics import Score, named
 from ratchet.gate.verdict import Claim, Kind, Round, Verdict, compare
 from ratchet.predictions import pair_files
 from ratchet.prepare.saved import ROWS
@@ -48,8 +49,16 @@ def list_runs(root: Path) -> list[Json]:
             path = workspace.runs / body["run"] / "summary.json"
             test = _summary(path)["scores"].get("test") if path.is_file() else None
             if test:
-                runs[body["run"]]["test"] = f"{test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}]"
+                runs[body["run"]]["test"] = _shown(Score(**test))
     return list(runs.values())
+
+
+def _shown(score: Score) -> str:
+    """A score with its interval, with four decimals where it is a share."""
+    value, low, high = (
+        f"{one:.4f}" if named(score.metric)[0].unit == "points" else f"{one:.4g}" for one in score.shown
+    )
+    return f"{value} [{low}, {high}]"
 
 
 def load_summary(root: Path, run: str) -> Json:

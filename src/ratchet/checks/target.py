@@ -28,6 +28,7 @@ from ratchet.tables.read import (
 )
 from ratchet.tables.roles import ROLES, Guess, guess_roles
 from ratchet.tables.sources import STDIN
+from ratchet.tasks.registry import AUTO, guess_task
 from ratchet.text.columns import Rows
 from ratchet.workspace.lazy import once
 
@@ -265,6 +266,8 @@ def _of_recipe(path: Path, *, overrides: Sequence[str]) -> Target:
 
     dataset = read_dataset(files, config=recipe.data, base=base, each=keep)
     settled = with_kinds(recipe.data, dataset)
+    if recipe.task == AUTO:
+        recipe = recipe.model_copy(update={"task": guess_task(dataset).name})
     return Target(
         path=path,
         dataset=dataset,

@@ -42,7 +42,7 @@ def export(job: Job, rows: PartedRows) -> Bundle:
     job.screen.say(
         "export",
         f"{target} ({bundle.bytes:,} bytes); {facts['parity_rows']:,} valid rows predicted again: largest difference "
-        f"{facts['parity_max_difference']:.1e}, {facts['parity_disagreements']} other labels",
+        f"{facts['parity_max_difference']:.1e}, {facts['parity_disagreements']} other answers",
     )
     return bundle
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ratchet.tasks.task import (
     object_schema,
     share_columns,
 )
+from ratchet.tasks.views import Confusion, View
 
 if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset
@@ -102,6 +104,17 @@ class Classification(Task):
             )
             for place in first.tolist()
         ]
+
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """Which label was taken for which."""
+        del texts, metrics
+        return (Confusion.of(targets.values, answers.argmax(axis=1), targets.names),)
+
+    def counts(self, answers: Sequence[str]) -> Mapping[str, int]:
+        """Rows of each label."""
+        return Counter(answer for answer in answers if answer)
 
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The most probable label, its probability, and those of all labels."""

@@ -20,6 +20,7 @@ from ratchet.tasks.task import (
     EXAMPLES,
     FILE_DECIMALS,
     NAMED,
+    OF_CLASSES,
     Cell,
     CellType,
     Columns,
@@ -32,6 +33,7 @@ from ratchet.tasks.task import (
     require_columns,
     share_columns,
 )
+from ratchet.tasks.views import LabelTable, View
 
 if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset
@@ -49,9 +51,10 @@ class Multilabel(Task):
     """Any number of labels for each row; the cell is a JSON list, a list as Python writes it, or names with a mark between."""
 
     name = "multilabel"
-    answer = "list of labels"
+    answer = "label list"
     metrics = ("micro_f1", "subset_accuracy", "macro_f1")
     shares = True
+    checks_apart = frozenset({*OF_CLASSES, "labels.many", "labels.lists", "labels.variants", "labels.spelling"})
 
     def read(self, dataset: Dataset) -> Dataset:
         """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
@@ -153,6 +156,17 @@ class Multilabel(Task):
             Wrong(place=place, right=written(targets.values[place]), given=written(given[place]), certainty=None)
             for place in first
         ]
+
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """How well each label is found."""
+        del texts, metrics
+        return (LabelTable.of(targets.values.astype(bool), answers >= GIVEN, targets.names),)
+
+    def counts(self, answers: Sequence[str]) -> Mapping[str, int]:
+        """Rows of each label; a row with several counts for each of them."""
+        return Counter(name for answer in answers for name in names_of(answer))
 
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The labels that are given, and the probability of each label."""

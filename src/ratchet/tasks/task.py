@@ -16,6 +16,7 @@ from ratchet.errors import DataError, RecipeError
 from ratchet.models.linear_fit import fit_majority
 from ratchet.models.model import Answers, Model
 from ratchet.models.targets import Targets
+from ratchet.tasks.views import View
 
 if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset  # it needs Arrow, which a server of texts does not
@@ -29,6 +30,8 @@ FILE_DECIMALS = 6
 """Decimals of a probability in a table."""
 EXAMPLES = 3
 """Labels in an example of a prediction."""
+OF_CLASSES = ("leaks", "noise", "giveaway", "balance", "diversity.tail", "diversity.repetitive", "parts.labels")
+"""Checks and findings about classes: where each row has one label of a few, and a classifier is fitted for some."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,6 +84,8 @@ class Task(ABC):
     """What may decide in the gate; the first does where the recipe names none."""
     runtime: ClassVar[str] = "linear"
     """What the first champion runs on."""
+    checks_apart: ClassVar[frozenset[str]] = frozenset()
+    """Ids of checks and of findings that do not apply: what they say would be wrong for these answers."""
     contradictions: ClassVar[bool] = True
     """Whether one text with two answers is a mistake; where it is not, such rows stay unless the recipe says otherwise."""
     shares: ClassVar[bool] = False
@@ -180,6 +185,23 @@ class Task(ABC):
     @abstractmethod
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows that were answered worst, the worst first."""
+
+    @abstractmethod
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """What a report shows of a model's answers to rows that it had not seen.
+
+        Args:
+            targets: the right answers of these rows.
+            answers: (n, k) of the model.
+            texts: of these rows.
+            metrics: what the gate judges by.
+        """
+
+    @abstractmethod
+    def counts(self, answers: Sequence[str]) -> Mapping[str, int] | None:
+        """Rows of each label; ``None`` where answers are no labels."""
 
     def read(self, dataset: Dataset) -> Dataset:
         """The table with its answers in one spelling.
