@@ -53,10 +53,15 @@ def test_equal_texts_are_matched_in_order_or_by_the_right_answer(answers: Make) 
 
 def test_by_place_only_without_ids_and_texts(answers: Make) -> None:
     one, other = answers(["a", "b"]), answers(["A", None])
-    found = match(one, other)
+    found = match(one, other, most_missing=0.5)
     assert said(found, one, other) == [("a", "A"), ("b", None)]
     assert found.second.missing == 1
-    assert found.notes[0] == "There is no id and no text: rows are taken in their order."
+    assert found.notes == (
+        "There is no id and no text: rows are taken in their order.",
+        "1 of 2 rows have no answer in a.csv and count as wrong.",
+    )
+    with pytest.raises(DataError, match="by place, 1 of 2 rows have no answer"):
+        match(one, other)
     with pytest.raises(DataError, match="must have the same rows but have 3 and 2"):
         match(one, answers(["A", "B", "C"]))
 
@@ -106,7 +111,7 @@ def test_epochs_of_a_row_stay_together(answers: Make) -> None:
     assert found.first.cluster.tolist() == [0, 0, 0, 1, 1]
     assert [one.answers[n] for n in found.first.answers] == ["a0", "a1", "a2", "b0", "b1"]
     assert found.first.per_row(np.array([1.0, 0, 0, 1, 0]), rows=2).tolist() == [1 / 3, 1 / 2]
-    assert "the row is the unit" in found.notes[0]
+    assert found.notes == ("a.csv has up to 3 answers a row: 2 rows, not 5; scores are their means.",)
     by_content = answers(["x", "y", "z", "w"], inputs=["t", "t", "t", "t"], epochs=[0, 0, 1, 1])
     assert match(by_content, answers(["p", "q"], inputs=["t", "t"])).first.cluster.tolist() == [0, 0, 1, 1]
 

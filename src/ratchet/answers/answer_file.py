@@ -50,6 +50,8 @@ class AnswerFile:
         measures: by the names in ``MEASURES``, each of shape (n,); NaN where absent.
         columns: what else the file says of each answer.
         notes: what a person should know about the reading.
+        verbatim: whether answers are written as right answers are, such as predictions of a model, and are no replies
+            from which the answer must first be understood.
     """
 
     path: Path
@@ -64,13 +66,20 @@ class AnswerFile:
     measures: Mapping[str, Floats]
     columns: Mapping[str, Words]
     notes: tuple[str, ...] = ()
+    verbatim: bool = False
 
     def __len__(self) -> int:
         return len(self.answers)
 
 
 def of_answers(
-    found: Sequence[Answer], *, path: Path, format: str, model: str, notes: Iterable[str] = ()
+    found: Sequence[Answer],
+    *,
+    path: Path,
+    format: str,
+    model: str,
+    notes: Iterable[str] = (),
+    verbatim: bool = False,
 ) -> AnswerFile:
     """The answers as columns.
 
@@ -79,8 +88,6 @@ def of_answers(
     """
     if not found:
         raise DataError(f"{path} must have answers but has none.", next_step="Check that the run finished.")
-    failed = sum(one.answer is None for one in found)
-    said = [f"{failed:,} of {len(found):,} answers of {path.name} failed or are empty."] if failed else []
     return AnswerFile(
         path=path,
         format=format,
@@ -93,7 +100,8 @@ def of_answers(
         scores=_numbers([one.scores for one in found]),
         measures=_numbers([one.measures for one in found], names=MEASURES),
         columns=_words([one.columns for one in found]),
-        notes=(*notes, *said),
+        notes=tuple(notes),
+        verbatim=verbatim,
     )
 
 

@@ -11,8 +11,9 @@ from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.prepare.labels import require_trainable
 from ratchet.tables.dataset import Dataset
-from ratchet.tasks.replies import Parsed, label
-from ratchet.tasks.task import Columns, Parity, Task, Wrong
+from ratchet.tasks.replies import UNKNOWN_LABEL, Parsed, label
+from ratchet.tasks.stated import Stated, label_probabilities
+from ratchet.tasks.task import Array, Columns, Parity, Task, Wrong
 
 TIE = 2e-5
 """Two labels closer than this in probability are a tie: rounding in float32, which moves each by up to 1e-5 with the
@@ -27,6 +28,7 @@ class Classification(Task):
 
     name = "classification"
     metrics = ("accuracy", "macro_f1", "auc", "log_loss")
+    row_metrics = ("accuracy",)
 
     def require_trainable(self, dataset: Dataset) -> None:
         """Two labels, each with two rows."""
@@ -64,6 +66,20 @@ class Classification(Task):
     def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
         """The one label that it names."""
         return label(text, names)
+
+    def written(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """The label, as it is."""
+        said = text.strip()
+        return Parsed(value=said) if said in names else Parsed(reason=UNKNOWN_LABEL)
+
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """Whether the label is right."""
+        right = (answers.argmax(axis=1) == targets.values).astype(np.float64)
+        return {"accuracy": right} if "accuracy" in metrics else {}
+
+    def stated(self, said: Stated, cells: Sequence[str | None], targets: Targets, *, metric: str) -> Answers:
+        """The columns ``probability_LABEL``; of two labels also ``probability``, that of the label which was given."""
+        return label_probabilities(said, cells, targets.names, metric=metric)
 
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
         """Probability 1 for the label that was given; for no answer, for a column that is nobody's label."""

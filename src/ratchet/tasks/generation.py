@@ -28,7 +28,7 @@ from ratchet.tables.conversations import Turn, recognised
 from ratchet.tables.conversations import rows as turns_of
 from ratchet.tables.dataset import Dataset
 from ratchet.tasks.replies import Parsed, plain_text
-from ratchet.tasks.task import Columns, Parity, Task, Wrong, require_columns
+from ratchet.tasks.task import Array, Columns, Parity, Task, Wrong, require_columns
 
 Score = Callable[[Sequence[str | None], Sequence[str]], npt.NDArray[np.float64]]
 SCORES: dict[str, Score] = {
@@ -54,6 +54,9 @@ class Generation(Task):
     name = "generation"
     answer = "answer"
     metrics = (*SCORES,)
+    row_metrics = metrics
+    own_scores = True
+    unreferenced = ("json_valid",)
     contradictions = False
     runtime = "constant"
 
@@ -94,11 +97,20 @@ class Generation(Task):
     def columns(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> Columns:
         """A column for each metric; a row without an answer scores nothing."""
         references: list[str] = targets.values.tolist()
-        given: list[str | None] = answers[:, 0].tolist()
         return Columns(
             targets={"reference": np.array([_fingerprint(one) for one in references], dtype=np.int64)},
-            outcomes={name: score_of(name)(given, references) for name in metrics if name not in ("cost", "latency")},
+            outcomes=self.row_scores(targets, answers, metrics=metrics),
         )
+
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """A column for each metric."""
+        references: list[str] = targets.values.tolist()
+        given: list[str | None] = answers[:, 0].tolist()
+        return {name: score_of(name)(given, references) for name in metrics if name not in ("cost", "latency")}
+
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """The texts as they are."""
+        return [*answers]
 
     def parity(self, before: Answers, after: Answers) -> Parity:
         """Answers that are not the same text."""

@@ -19,7 +19,7 @@ from ratchet.tables.dataset import Dataset
 from ratchet.tasks.classification import ROUNDING, TIE
 from ratchet.tasks.label_lists import cut, listed, mark_of
 from ratchet.tasks.replies import Parsed, label_set
-from ratchet.tasks.task import NAMED, Columns, Parity, Task, Wrong, filled, require_columns
+from ratchet.tasks.task import NAMED, Array, Columns, Parity, Task, Wrong, filled, require_columns
 
 GIVEN = 0.5
 """A label is given from this probability on."""
@@ -35,21 +35,25 @@ class Multilabel(Task):
     name = "multilabel"
     answer = "list of labels"
     metrics = ("micro_f1", "subset_accuracy", "macro_f1")
+    row_metrics = ("subset_accuracy",)
 
     def read(self, dataset: Dataset) -> Dataset:
         """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
         if dataset.roles.label is None:
             return dataset
-        values = dict.fromkeys(label for label in dataset.labels if label)
-        mark = mark_of([*values])
-        spelled: dict[str, str] = {}
-        for label in values:
-            names = listed(label)
-            names = cut(label, mark) if names is None else names
-            spelled[label] = json.dumps(sorted({name.strip() for name in names if name.strip()}), ensure_ascii=False)
+        values = [*dict.fromkeys(label for label in dataset.labels if label)]
+        spelled = dict(zip(values, self.spelled(values), strict=True))
         cells = pa.array([spelled[label] if label else None for label in dataset.labels], pa.string())
         place = dataset.table.column_names.index(dataset.roles.label)
         return replace(dataset, table=dataset.table.set_column(place, dataset.roles.label, cells))
+
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """Every cell as a JSON list of its different labels, sorted."""
+        mark = mark_of([*dict.fromkeys(answers)])
+        lists = [cut(cell, mark) if (names := listed(cell)) is None else names for cell in answers]
+        return [
+            json.dumps(sorted({name.strip() for name in names if name.strip()}), ensure_ascii=False) for names in lists
+        ]
 
     def require_trainable(self, dataset: Dataset) -> None:
         """A label at least, and two rows for each."""
@@ -104,6 +108,11 @@ class Multilabel(Task):
         listed_ = label_set(text, names)
         value = None if listed_.value is None else json.dumps(sorted(listed_.value), ensure_ascii=False)
         return Parsed(value=value, reason=listed_.reason)
+
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """Whether all labels are right."""
+        right = ((answers >= GIVEN) == targets.values).all(axis=1).astype(np.float64)
+        return {"subset_accuracy": right} if "subset_accuracy" in metrics else {}
 
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
         """Probability 1 for each label that was given; no answer is wrong in every label."""
