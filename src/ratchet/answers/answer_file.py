@@ -52,6 +52,7 @@ class AnswerFile:
         notes: what a person should know about the reading.
         verbatim: whether answers are written as right answers are, such as predictions of a model, and are no replies
             from which the answer must first be understood.
+        called: for messages, the columns of a table by what they hold: ``id``, ``input``, ``reference``, ``answer`` ...
     """
 
     path: Path
@@ -67,6 +68,7 @@ class AnswerFile:
     columns: Mapping[str, Words]
     notes: tuple[str, ...] = ()
     verbatim: bool = False
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -79,6 +81,7 @@ def of_answers(
     format: str,
     model: str,
     notes: Iterable[str] = (),
+    called: Mapping[str, str] | None = None,
     verbatim: bool = False,
 ) -> AnswerFile:
     """The answers as columns.
@@ -101,6 +104,7 @@ def of_answers(
         measures=_numbers([one.measures for one in found], names=MEASURES),
         columns=_words([one.columns for one in found]),
         notes=tuple(notes),
+        called=called or {},
         verbatim=verbatim,
     )
 

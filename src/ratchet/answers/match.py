@@ -128,8 +128,9 @@ def match(
     """
     whole = rows or _union(rows_of(first), rows_of(second), by=by)
     found, notes = [], list[str]()
-    for file in (first, second):
-        side, said = match_rows(file, whole, by=by, most_missing=most_missing)
+    for file, other in ((first, second), (second, first)):
+        asked = whole if rows is not None else replace(whole, name=str(other.path))
+        side, said = match_rows(file, asked, by=by, most_missing=most_missing)
         found.append(side)
         notes.extend(said)
     if rows is not None and rows.references.count(None) < len(rows):
@@ -319,9 +320,18 @@ def _repeated(file: AnswerFile, own: Sequence[Key], different: Sequence[int]) ->
     n = different[0]
     return DataError(
         f"{file.path} must have one answer a row but {len(different):,} answers differ from an earlier one to the same row, "
-        f"{own[n]!r} first.",
+        f"{own[n]!r} in row {n + 1:,} first.",
         next_step="Number them in a column 'epoch' (0, 1, 2 and so on), or keep one of each.",
     )
+
+
+def _called(file: AnswerFile, role: str, otherwise: str) -> str:
+    """What a column is called in a message."""
+    return repr(file.called[role]) if role in file.called else otherwise
+
+
+def _in(file: AnswerFile) -> str:
+    return f", in {file.called['reference']!r}" if "reference" in file.called else ""
 
 
 def _require_different(where: dict[Key, list[int]], file: AnswerFile) -> None:
@@ -342,8 +352,8 @@ def _same_content(file: AnswerFile, rows: Rows, side: Side) -> None:
     different = [n for n, (one, other) in enumerate(pairs) if one and other and one != other]
     if different:
         raise DataError(
-            f"The ids of {file.path} and {rows.name} must name the same rows but {len(different):,} of {len(pairs):,} texts "
-            f"differ, answer {int(side.answers[different[0]]) + 1:,} before the others.",
+            f"The ids of {file.path} and {rows.name} must name the same rows but {len(different):,} of {len(pairs):,} "
+            f"differ in {_called(file, 'input', 'their texts')}, row {int(side.answers[different[0]]) + 1:,} of {file.path} first.",
             next_step="Take out the ids: rows are then matched by content. If the ids are of one table and only the prompts "
             "around the texts differ, name their column with --id.",
         )
@@ -391,8 +401,8 @@ def _references(first: AnswerFile, second: AnswerFile, sides: Sequence[Side], ro
         a, b = pairs[different[0]]
         raise DataError(
             f"{first.path} and {second.path} must have the same right answer in each row but {len(different):,} of {rows:,} "
-            f"differ: {a!r} and {b!r} first, answer {places[0][different[0]]:,} of the first file and "
-            f"{places[1][different[0]]:,} of the second.",
+            f"differ: row {places[0][different[0]]:,} of the first file has {a!r} and row {places[1][different[0]]:,} of the "
+            f"second {b!r}{_in(first)}.",
             next_step=_SAME,
         )
     return tuple(a if a is not None else b for a, b in pairs)

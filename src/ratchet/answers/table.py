@@ -98,7 +98,7 @@ def read_answer_table(
         )
     answers = [_answer(cells, roles, row, path=path) for row in rows]
     verbatim = roles["answer"].strip().casefold() in _VERBATIM
-    return of_answers(answers, path=path, format="table", model=model, verbatim=verbatim)
+    return of_answers(answers, path=path, format="table", model=model, called=roles, verbatim=verbatim)
 
 
 def read_rows(path: Path, *, columns: Columns | None = None, encoding: str = "auto") -> Rows:

@@ -78,7 +78,7 @@ def with_metrics(guess: Task, metrics: Sequence[str]) -> Task:
     Raises:
         RatchetError: no task has them all.
     """
-    tasks = [guess, *registered(TASKS, group=GROUP, base=Task)]
+    tasks: list[Task] = [guess, *registered(TASKS, group=GROUP, base=Task).values()]
     able = (task for task in tasks if all(task.own_scores if ":" in name else name in task.metrics for name in metrics))
     found = next(able, None)
     if found is None:
