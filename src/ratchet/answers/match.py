@@ -351,9 +351,10 @@ def _same_content(file: AnswerFile, rows: Rows, side: Side) -> None:
     pairs = [(_word(own[n]), _word(wanted[row])) for n, row in zip(side.answers, side.cluster, strict=True)]
     different = [n for n, (one, other) in enumerate(pairs) if one and other and one != other]
     if different:
+        row = int(side.answers[different[0]]) + 1
         raise DataError(
             f"The ids of {file.path} and {rows.name} must name the same rows but {len(different):,} of {len(pairs):,} "
-            f"differ in {_called(file, 'input', 'their texts')}, row {int(side.answers[different[0]]) + 1:,} of {file.path} first.",
+            f"differ in {_called(file, 'input', 'their texts')}, row {row:,} of {file.path} first.",
             next_step="Take out the ids: rows are then matched by content. If the ids are of one table and only the prompts "
             "around the texts differ, name their column with --id.",
         )

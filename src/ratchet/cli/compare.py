@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ratchet.cli import arguments
-from ratchet.forms import json_bytes
-from ratchet.screen import echo
+from ratchet.forms import json_bytes, legible
 
 if TYPE_CHECKING:
     from ratchet.compare.question import Comparison
@@ -110,11 +109,11 @@ def compare(challenger: str, champion: str, asked: _Asked, named: _Named, worksp
     )
     found = compare_named(challenger, champion, workspace=workspace, question=question)
     for line in _beside(found):
-        echo(_fitted(line, terminal=sys.stderr.isatty()), err=True)
+        _say(line, err=True)
     if as_json:
         click.echo(json_bytes(found.to_dict(), indent=2).decode())
     else:
-        echo(_fitted(found.verdict.line, terminal=sys.stdout.isatty()))
+        _say(found.verdict.line)
     sys.exit(EXIT_CODES[found.verdict.outcome])
 
 
@@ -127,9 +126,10 @@ def _beside(found: Comparison) -> list[str]:
     return [*lines, *(f"note: {note}" for note in found.notes)]
 
 
-def _fitted(line: str, *, terminal: bool) -> str:
-    """The line, broken between words where a person reads it; a program gets it whole."""
-    if not terminal:
-        return line
-    width = max(shutil.get_terminal_size().columns, 40)
-    return textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+def _say(line: str, *, err: bool = False) -> None:
+    """Print a line, broken between words where a person reads it; a program gets it whole."""
+    plain = legible(line)
+    if (sys.stderr if err else sys.stdout).isatty():
+        width = max(shutil.get_terminal_size().columns, 40)
+        plain = textwrap.fill(plain, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    click.echo(plain, err=err)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,15 +64,21 @@ def compare_files(challenger: str, champion: str, question: Question) -> Compari
         RatchetError: a file cannot be read, the files are not about the same rows, or they cannot be judged by a metric.
     """
     found = sides_of(challenger, champion, question)
-    return judged(
+    plan = found.plan
+    answer = judged(
         *found.evidence,
         question=question,
-        metrics=found.plan.metrics,
-        task=found.plan.task.name if found.plan.task else "",
-        guessed=found.plan.guessed,
+        metrics=plan.metrics,
+        task=plan.task.name if plan.task else "",
+        guessed=plan.guessed,
         notes=found.notes,
         matching=dict(found.pair.matching),
     )
+    if question.metrics or plan.task is None or any(side[0].value for side in answer.scores):
+        return answer
+    others = ", ".join(name for name in plan.task.metrics if name not in plan.metrics)
+    nothing = f"No answer scores by {plan.metrics[0]}; other metrics: {others}."
+    return replace(answer, notes=(*answer.notes, nothing))
 
 
 def sides_of(challenger: str, champion: str, question: Question) -> Sides:
