@@ -99,7 +99,8 @@ def paired(challenger: str, champion: str, question: Question) -> Pair:
     files = [read_answers(Path(name), part=part, columns=columns) for name, part in zip(asked, parts, strict=True)]
     rows = read_rows(question.rows, columns=columns) if question.rows is not None else None
     first, second = (files[0], files[1]) if rows is not None else with_content(files[0], files[1])
-    matched = match(first, second, rows=rows, by="id" if question.id else "auto", most_missing=question.most_missing)
+    by = "id" if question.id else _way(files, rows)
+    matched = match(first, second, rows=rows, by=by, most_missing=question.most_missing)
     sides = (matched.first, matched.second)
     names = _names(files, [*parts], asked)
     given = [_given(file, name, side, len(matched.rows)) for file, name, side in zip(files, names, sides, strict=True)]
@@ -113,6 +114,15 @@ def paired(challenger: str, champion: str, question: Question) -> Pair:
             for what, file, name, side in zip(("challenger", "champion"), files, names, sides, strict=True)
         },
     )
+
+
+def _way(files: Sequence[AnswerFile], rows: Rows | None) -> str:
+    """How rows are matched: by content where several tools, each of which numbers rows itself, were asked the same texts."""
+    origins = {file.format for file in files} | ({"table"} if rows is not None else set())
+    asked = [side.inputs for side in files] + ([] if rows is None else [rows.inputs])
+    texts = [{text.strip() for text in inputs if text} for inputs in asked]
+    alike = all(2 * len(texts[0] & other) > len(texts[0]) for other in texts[1:])
+    return "content" if len(origins) > 1 and texts[0] and alike else "auto"
 
 
 def _names(files: Sequence[AnswerFile], parts: Sequence[str], asked: Sequence[str]) -> list[str]:
