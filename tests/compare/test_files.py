@@ -231,3 +231,15 @@ def test_what_one_model_said_is_no_content(table: Write) -> None:
     strangers = [{**row, "title": f"u{n}"} for n, row in enumerate(other)]
     with pytest.raises(DataError, match="by content, 40 of 80 rows have no answer"):
         sides_of(table("a.csv", rows), table("c.csv", strangers), Question())
+
+
+def test_two_parts_of_one_file(table: Write) -> None:
+    rows = [
+        {"model": name, **row} for name, seed in (("big", 0.9), ("small", 0.5)) for row in as_rows(answers(1, seed))
+    ]
+    path = table("all.csv", rows)
+    found = compare_files(f"{path}#big", f"{path}#small", Question())
+    assert found.verdict.line.startswith("all.csv#big against all.csv#small: better")
+    assert compare_files(path, path, Question(parts=("small", "big"))).verdict.outcome == "worse"
+    with pytest.raises(DataError, match="must have one model but has 2: 'big', 'small'"):
+        compare_files(path, f"{path}#small", Question())
