@@ -197,7 +197,9 @@ def test_commands_and_flags_are_known() -> None:
         for name, command in cli.commands.items()
     }
     assert flags["run"] == ["--json", "--set", "--until", "--wait"]
-    assert flags["compare"] == ["--claim", "--json", "--label", "--labels", "--margin", "--metric", "--workspace"]
+    before = {"--claim", "--json", "--label", "--labels", "--margin", "--metric", "--workspace"}
+    files = {"--answer", "--id", "--most-missing", "--part", "--rows", "--seed", "--task", "--times"}
+    assert flags["compare"] == sorted(before | files)
     assert flags["serve"] == ["--host", "--name", "--port", "--workers"]
 
 

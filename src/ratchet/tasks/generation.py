@@ -23,7 +23,18 @@ from ratchet.scores.json_answers import json_fields, json_valid
 from ratchet.scores.numbers import numeric_match
 from ratchet.scores.user_score import user_score
 from ratchet.scores.words import one_form
-from ratchet.tasks.task import OF_CLASSES, Cell, CellType, Columns, Parity, Task, Wrong, object_schema, require_columns
+from ratchet.tasks.task import (
+    OF_CLASSES,
+    Array,
+    Cell,
+    CellType,
+    Columns,
+    Parity,
+    Task,
+    Wrong,
+    object_schema,
+    require_columns,
+)
 from ratchet.tasks.views import AnswerLengths, Example, Examples, RowScore, RowScores, View
 
 if TYPE_CHECKING:
@@ -60,6 +71,9 @@ class Generation(Task):
     answer = "answer"
     metrics = (*SCORES,)
     checks_apart = frozenset({*OF_CLASSES, "labels"})
+    row_metrics = metrics
+    own_scores = True
+    unreferenced = ("json_valid",)
     contradictions = False
     runtime = "constant"
 
@@ -104,11 +118,20 @@ class Generation(Task):
     def columns(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> Columns:
         """A column for each metric; a row without an answer scores nothing."""
         references: list[str] = targets.values.tolist()
-        given: list[str | None] = answers[:, 0].tolist()
         return Columns(
             targets={"reference": np.array([_fingerprint(one) for one in references], dtype=np.int64)},
-            outcomes={name: score_of(name)(given, references) for name in metrics if name not in MEASURED},
+            outcomes=self.row_scores(targets, answers, metrics=metrics),
         )
+
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """A column for each metric."""
+        references: list[str] = targets.values.tolist()
+        given: list[str | None] = answers[:, 0].tolist()
+        return {name: score_of(name)(given, references) for name in metrics if name not in MEASURED}
+
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """The texts as they are."""
+        return [*answers]
 
     def parity(self, before: Answers, after: Answers) -> Parity:
         """Answers that are not the same text."""

@@ -21,6 +21,7 @@ from ratchet.tasks.task import (
     FILE_DECIMALS,
     NAMED,
     OF_CLASSES,
+    Array,
     Cell,
     CellType,
     Columns,
@@ -55,6 +56,7 @@ class Multilabel(Task):
     metrics = ("micro_f1", "subset_accuracy", "macro_f1")
     shares = True
     checks_apart = frozenset({*OF_CLASSES, "labels.many", "labels.lists", "labels.variants", "labels.spelling"})
+    row_metrics = ("subset_accuracy",)
 
     def read(self, dataset: Dataset) -> Dataset:
         """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
@@ -62,16 +64,17 @@ class Multilabel(Task):
 
         if dataset.roles.label is None:
             return dataset
-        values = dict.fromkeys(label for label in dataset.labels if label)
-        mark = mark_of([*values])
-        spelled: dict[str, str] = {}
-        for label in values:
-            names = listed(label)
-            names = cut(label, mark) if names is None else names
-            spelled[label] = json_list(sorted({name.strip() for name in names if name.strip()}))
+        values = [*dict.fromkeys(label for label in dataset.labels if label)]
+        spelled = dict(zip(values, self.spelled(values), strict=True))
         cells = pa.array([spelled[label] if label else None for label in dataset.labels], pa.string())
         place = dataset.table.column_names.index(dataset.roles.label)
         return replace(dataset, table=dataset.table.set_column(place, dataset.roles.label, cells))
+
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """Every cell as a JSON list of its different labels, sorted."""
+        mark = mark_of([*dict.fromkeys(answers)])
+        lists = [cut(cell, mark) if (names := listed(cell)) is None else names for cell in answers]
+        return [json_list(sorted({name.strip() for name in names if name.strip()})) for names in lists]
 
     def require_trainable(self, dataset: Dataset) -> None:
         """A label at least, two rows for each, and rows that differ."""
@@ -135,6 +138,11 @@ class Multilabel(Task):
         listed_ = label_set(text, names)
         value = None if listed_.value is None else json.dumps(sorted(listed_.value), ensure_ascii=False)
         return Parsed(value=value, reason=listed_.reason)
+
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """Whether all labels are right."""
+        right = ((answers >= GIVEN) == targets.values).all(axis=1).astype(np.float64)
+        return {"subset_accuracy": right} if "subset_accuracy" in metrics else {}
 
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
         """Probability 1 for each label that was given; no answer is wrong in every label."""

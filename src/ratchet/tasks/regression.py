@@ -99,6 +99,17 @@ class Regression(Task):
         found = number(text)
         return Parsed(value=None if found.value is None else repr(found.value), reason=found.reason)
 
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """The cells as they are, each of which must be a number."""
+        wrong = np.flatnonzero(~(np.abs(values_of(answers)) <= NUMBER))
+        if len(wrong):
+            raise DataError(
+                f"The right answers must be numbers but {len(wrong):,} of {len(answers):,} are not: "
+                f"{answers[int(wrong[0])]!r} first.",
+                next_step="Correct them, or name another task.",
+            )
+        return [*answers]
+
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
         """The numbers; no answer counts as the end of the values that is farther from the right one."""
         low, high = float(targets.values.min(initial=0)), float(targets.values.max(initial=0))
