@@ -32,7 +32,7 @@ def measured(
         metric: of the scores of the forms; those of the others are by the first metric of the gate.
         timed: whether our own models are timed, all in the same interleaved rounds; else what is known is told.
     """
-    pair = _pair(contenders) if timed else []
+    pair = _forms(contenders) if timed else []
     own = {one.folder: one for one in [*pair, *(_chosen(job, rows, contenders) if timed else [])]}
     models = [one.model(threads=job.recipe.threads) for one in own.values()]
     seconds = latency(models, rows.texts(rows.parts.valid[:TIMED])) if models else []
@@ -51,13 +51,14 @@ def measured(
     return forms, tuple(offer for offer in offers if offer is not None)
 
 
-def _pair(contenders: Sequence[Contender]) -> list[Contender]:
-    """The last compressed contender after what it was made from; empty where nothing was compressed."""
+def _forms(contenders: Sequence[Contender]) -> list[Contender]:
+    """The last compressed contender after all that it was made from, the first form first; empty where there is none."""
     small = [one for one in contenders if "of_key" in one.facts]
-    if not small:
-        return []
-    of = [one for one in contenders if one.folder.name == small[-1].facts["of_key"]][:1]
-    return [*of, small[-1]]
+    by_key = {one.folder.name: one for one in contenders}
+    chain = small[-1:]
+    while chain and (before := by_key.get(str(chain[0].facts.get("of_key")))) is not None:
+        chain.insert(0, before)
+    return chain
 
 
 def _chosen(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> list[Contender]:
