@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bundle.predict import checked
+from ratchet.endpoint.key import EndpointError, NoAnswer
 from ratchet.errors import BundleError
 from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
@@ -66,11 +67,11 @@ class Engine:
     """Loads a model in the background and predicts in a bounded pool of threads.
 
     ``load`` is called once, in a thread. numpy and ONNX Runtime release the interpreter lock while they compute, so
-    threads are enough and the model is in memory once.
+    threads are enough and the model is in memory once. ``self_test=False``: each answer costs money.
     """
 
-    def __init__(self, load: Callable[[], Predictor], *, config: ServeConfig) -> None:
-        self._load = load
+    def __init__(self, load: Callable[[], Predictor], *, config: ServeConfig, self_test: bool = True) -> None:
+        self._load, self._self_test = load, self_test
         self._config = config
         self._room = worker_count(config) + config.queue
         self._pool = ThreadPoolExecutor(worker_count(config), thread_name_prefix="ratchet-predict")
@@ -98,7 +99,8 @@ class Engine:
         model = self._load()
         if not model.labels:
             raise BundleError("The model must have labels but has none.", next_step="Export the bundle again.")
-        checked(model, SELF_TEST)
+        if self._self_test:
+            checked(model, SELF_TEST)
         return model
 
     def require_room(self) -> Predictor:
@@ -122,7 +124,8 @@ class Engine:
             since: when the request came, in seconds of time.monotonic().
 
         Raises:
-            Refused: 503 when the model is not ready or the queue is full, 504 after the deadline, 500 if the model fails.
+            Refused: 503 when the model is not ready, the queue is full or an endpoint cannot be asked, 502 when an endpoint has
+                no usable answer, 504 after the deadline, 500 if the model fails.
         """
         job = Job(self.require_room(), since + self._config.deadline)
         self._pending += 1
@@ -139,6 +142,9 @@ class Engine:
             raise _too_late(self._config)
         if isinstance(failure, Refused):
             raise failure
+        if isinstance(failure, EndpointError):
+            asked = isinstance(failure, NoAnswer)
+            raise Refused(502 if asked else 503, "no_answer" if asked else "endpoint_unavailable", failure.problem)
         if failure is not None:
             place = traceback.extract_tb(failure.__traceback__)[-1]
             # The exception's own text may hold the user's text, which does not belong in a log.

@@ -70,6 +70,7 @@ def predict_file(
     each_label: bool = False,
     threads: int = 0,
     model: Predictor | None = None,
+    send_to: str = "",
     progress: Progress | None = None,
 ) -> FilePredictions:
     """Copy a table and add the columns ``prediction`` and ``probability``.
@@ -89,6 +90,7 @@ def predict_file(
         each_label: also add a column ``probability_LABEL`` for every label.
         threads: cores to use; 0: all.
         model: used instead of the bundle's own model, which is then not loaded.
+        send_to: the address that texts may be sent to, where the model is behind one.
         progress: called after each block.
 
     Raises:
@@ -101,7 +103,7 @@ def predict_file(
     streamed = format or (headless_format(source) if columns else format_of(source, text=text, encoding=encoding))
     kind, whole = streamed or "csv", streamed is None
     goal = target_of(source, None if target is None else Path(target), kind=kind, whole=whole)
-    tally = _Tally(model or load_model(opened, threads=threads), each_label=each_label)
+    tally = _Tally(model or load_model(opened, threads=threads, send_to=send_to), each_label=each_label)
     read_as = "utf-8" if whole else encoding_of(source, wanted=encoding, kind=kind)
     opening: AbstractContextManager[BinaryIO] = reading(source, kind=kind)
     notes: tuple[str, ...] = ()

@@ -43,6 +43,10 @@ def _answers(job: Job, rows: PartedRows, best: Contender, bundle: Bundle) -> Ans
     if not best.learns:
         return load_model(bundle, threads=job.recipe.threads).predict(rows.texts(rows.parts.test))
     kind, spec = kind_of(best)
+    own = next((one for one in job.recipe.challengers or () if getattr(one, "name", "") == best.name), spec)
+    spec = (
+        own if isinstance(own, kind.spec) and kind.named_by(own) == kind.named_by(spec) else spec
+    )  # a limit may be raised
     with job.screen.bar("test") as advance:
         training = training_of(job, rows, name=best.name, kind=best.ref.kind, key=best.folder.name, advance=advance)
         return kind.sealed(spec, training, best, bundle)
