@@ -45,8 +45,8 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         family, standing = family_of(rows), champion(job, rows)
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         able = _able(job, rows, standing, claims)
-        proven = anchor(job, rows).folder.name
-        keys = {one.name: key_of("trade", one.folder.name, proven, claims) for one in able}
+        proven = anchor(job, rows)
+        keys = {one.name: _key(one, proven, claims) for one in able}
         new = [one for one in able if keys[one.name] not in judged]
         skipped += [True] * (len(able) - len(new))
         if new:
@@ -54,9 +54,15 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
             _judge(job, rows, new, standing, keys, later=later)
         forget(job, rows, (*able, standing))
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
-        for one in able:
-            if keys[one.name] in judged:
-                tell(job, judged[keys[one.name]])
+        for one in (*able, standing):
+            found = judged.get(_key(one, proven, claims))
+            if found is not None:
+                tell(job, found)
+
+
+def _key(one: Contender, proven: Contender, claims: Sequence[ClaimSpec]) -> str:
+    """What names its verdict: it is judged once by the same claims, as long as nothing is proven better."""
+    return key_of("trade", one.folder.name, proven.folder.name, claims)
 
 
 def _judge(
