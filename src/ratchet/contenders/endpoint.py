@@ -95,11 +95,8 @@ class Endpoint(Kind[EndpointSpec]):
         return rows.task.answers(cells, rows.targets.take(test))
 
     def named_by(self, spec: EndpointSpec) -> object:
-        """Without what says how fast and for how much at most it is asked."""
-        plain = {
-            name: EndpointSpec.model_fields[name].default for name in ("limit", "concurrency", "timeout", "retries")
-        }
-        return spec.model_copy(update=plain)
+        """How fast, and for how much at most, it is asked makes no other contender."""
+        return spec.asked()
 
 
 def _divided(spec: EndpointSpec, training: Training) -> tuple[Ints, Sequence[Example]]:

@@ -315,6 +315,11 @@ def require_all(asked: Asked, *, spec: EndpointSpec) -> None:
             f"{spec.url} must be asked about all {len(asked.replies):,} rows but {len(unasked):,} were {unasked[0]}.",
             next_step="Run again when the endpoint is in order: replies are kept, and none is paid twice.",
         )
+    if asked.replies and not any(reply.text is not None or reply.reason in PAID for reply in asked.replies):
+        raise EndpointError(
+            f"{spec.url} must answer but answered none of {len(asked.replies):,} rows; the first: {reasons[0]}.",
+            next_step="Run again when the endpoint is in order.",
+        )
 
 
 def response_format(labels: Sequence[str]) -> dict[str, object]:

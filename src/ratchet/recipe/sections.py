@@ -5,23 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-
-class Section(BaseModel):
-    """A part of the recipe: frozen, and unknown keys are refused.
-
-    The line under a key is its description in the JSON Schema and in the recipe that ``ratchet init`` writes. A
-    validator's message begins with the key it is about: "high must be at least low (3) but got 2."
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=False, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-Name = Annotated[str, Field(max_length=60, pattern=r"^([^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*)?$")]
-"""A name that is also part of a folder's name: no slash, no control character, no dot first, at most 60 characters."""
+from ratchet.recipe.endpoint import JudgeSpec
+from ratchet.recipe.section import Name as Name
+from ratchet.recipe.section import Section as Section
 
 
 def name_after(file: str) -> str:
@@ -96,7 +84,7 @@ class ColumnRule(Section):
 class CheckConfig(Section):
     """What the data check looks for."""
 
-    columns: dict[str, ColumnRule] = {}
+    columns: dict[str, ColumnRule] = Field(default={})
     """Rules by column name, such as ``{tel: {kind: phone}, age: {low: 0, high: 150}}``; other columns are guessed."""
     guess: float = Field(default=0.90, gt=0.5, le=1)
     """Share of a column's cells that must be of one kind for the others to be listed as wrong."""
@@ -122,7 +110,7 @@ class PrepareConfig(Section):
 
     text: tuple[TextFix, ...] = ()
     """Repair mojibake, take out HTML or invisible characters, mask personal data: in all parts and before each prediction."""
-    labels: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
     """New names of labels, such as ``{"Pos ": pos, positive: pos}``."""
     review: str = ""
     """Queue of ``ratchet check --queue`` whose column ``decision`` somebody filled in: keep, drop or the right label."""
@@ -176,7 +164,7 @@ class GateConfig(Section):
     metrics: tuple[str, ...] = ()
     """Every one of these must be better; empty: the task's own. accuracy, macro_f1, auc, log_loss; for several labels
     micro_f1, subset_accuracy, macro_f1; for numbers rmse, mae, r2, spearman; for texts exact_match, token_f1, contains,
-    numeric_match, json_valid, json_fields, chrf, bleu, or ``module:function`` of yours."""
+    numeric_match, json_valid, json_fields, chrf, bleu, judge (by the section ``judge``), or ``module:function`` of yours."""
     alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
@@ -454,6 +442,7 @@ class Recipe(Section):
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     gate: GateConfig = GateConfig()
+    judge: JudgeSpec = JudgeSpec()
     baseline: LinearSpec = LinearSpec(name="tfidf-lr")
     train: EncoderSpec = EncoderSpec(name="encoder")
     """How the encoder is trained; an encoder among the challengers takes from here what it does not say itself."""

@@ -44,6 +44,8 @@ SCORES: dict[str, Score] = {
 """What is computed of each answer and its reference: one number a row, or the counts of a corpus metric."""
 
 
+BESIDE = ("cost", "latency", "judge")
+"""Metrics that are kept beside the answers, since no function of the answers gives them."""
 PROMPT, ANSWER = "ratchet_prompt", "ratchet_answer"
 """Columns that conversations are turned into."""
 
@@ -53,7 +55,7 @@ class Generation(Task):
 
     name = "generation"
     answer = "answer"
-    metrics = (*SCORES,)
+    metrics = (*SCORES, "judge")
     contradictions = False
     runtime = "constant"
 
@@ -97,7 +99,7 @@ class Generation(Task):
         given: list[str | None] = answers[:, 0].tolist()
         return Columns(
             targets={"reference": np.array([_fingerprint(one) for one in references], dtype=np.int64)},
-            outcomes={name: score_of(name)(given, references) for name in metrics if name not in ("cost", "latency")},
+            outcomes={name: score_of(name)(given, references) for name in metrics if name not in BESIDE},
         )
 
     def parity(self, before: Answers, after: Answers) -> Parity:
