@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ _FIRST = 3
 def failed_rows(
     failures: Mapping[int, str], said: Mapping[int, str | None], rows: PartedRows, wanted: Ints
 ) -> list[dict[str, Any]]:
-    """The first failed rows: where each stands in the table, the reason, and the beginning of what was said.
+    """The first rows of every reason: where each stands in the table, the reason, and the beginning of what was said.
 
     Args:
         failures: why, by place among the wanted rows.
@@ -25,13 +26,18 @@ def failed_rows(
         rows: the table.
         wanted: the rows that were asked about.
     """
+    turns = Counter[str]()
+    order: list[tuple[int, int]] = []
+    for place in sorted(failures):
+        order.append((turns[failures[place]], place))
+        turns[failures[place]] += 1
     return [
         {
             "row": rows.dataset.place(int(wanted[place])),
-            "reason": reason,
+            "reason": failures[place],
             "said": (said.get(place) or "")[:SHOWN],
         }
-        for place, reason in list(failures.items())[:LISTED]
+        for _, place in sorted(order)[:LISTED]
     ]
 
 

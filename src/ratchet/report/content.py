@@ -21,6 +21,7 @@ from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
 from ratchet.gate.metrics import Score
 from ratchet.gate.verdict import Outcome, Verdict
+from ratchet.tasks.classification import NO_ANSWER
 
 STRICT = ConfigDict(extra="forbid")
 """A record of the report refuses keys that it does not know."""
@@ -206,7 +207,8 @@ class Confusion:
         used, place = np.unique(pairs, return_inverse=True)
         true, given = place.reshape(pairs.shape)
         cells = tuple(zip(true.tolist(), given.tolist(), rows.tolist(), strict=True))
-        return cls(labels=tuple(labels[index] for index in used), cells=cells, model=evidence.name, part=part)
+        names = (*labels, NO_ANSWER)
+        return cls(labels=tuple(names[index] for index in used), cells=cells, model=evidence.name, part=part)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
