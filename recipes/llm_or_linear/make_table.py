@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 ROWS = 160
-NAMES = "Ann Ben Cem Dora Eli Fay Gus Hana Ivo Jo Kim Lea".split()
-PLACES = "the station,the office,the gym,our place,the café,school,the market,the dentist".split(",")
-THINGS = "milk,the keys,your charger,the report,tickets,the blue folder,my umbrella,some bread".split(",")
-PRIZES = "a new phone,£500 cash,a weekend in Rome,free ringtones,a gift card,a loan of 5,000".split(",")
-FIRMS = "BestBank,LuckyDraw,MobileClub,FastLoan,ParcelNow,StreamPlus".split(",")
+NAMES = ["Ann", "Ben", "Cem", "Dora", "Eli", "Fay", "Gus", "Hana", "Ivo", "Jo", "Kim", "Lea"]
+PLACES = ["the station", "the office", "the gym", "our place", "the café", "school", "the market", "the dentist"]
+THINGS = ["milk", "the keys", "your charger", "the report", "tickets", "the blue folder", "my umbrella", "some bread"]
+PRIZES = ["a new phone", "£500 cash", "a weekend in Rome", "free ringtones", "a gift card", "a loan of 5", "000"]
+FIRMS = ["BestBank", "LuckyDraw", "MobileClub", "FastLoan", "ParcelNow", "StreamPlus"]
 HAM = (
     "Hi {name}, running {n} minutes late, see you at {place}",
     "Can you bring {thing} when you come to {place}?",

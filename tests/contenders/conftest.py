@@ -24,7 +24,7 @@ WORDS = {
     "rate": ["rate", "exchange", "fee"],
     "refund": ["refund", "cancel", "back"],
 }
-FILLER = "please help with my thing now today order account question hello where".split()
+FILLER = ["please", "help", "with", "my", "thing", "now", "today", "order", "account", "question", "hello", "where"]
 TASKS = ("classification", "multilabel", "regression", "generation")
 
 

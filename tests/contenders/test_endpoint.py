@@ -10,7 +10,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,8 @@ KEY = "sk-never-4711-to-be-seen"
 
 
 def llm(server: Server, *more: str) -> str:
-    return f"{{{', '.join(['kind: endpoint', 'name: llm', f'url: {server.url!r}', 'model: m', 'timeout: 5', 'retries: 0', *more])}}}"
+    keys = ["kind: endpoint", "name: llm", f"url: {server.url!r}", "model: m", "timeout: 5", "retries: 0", *more]
+    return f"{{{', '.join(keys)}}}"
 
 
 WIDE = "{kind: linear, name: wide, features: [{unit: word, low: 1, high: 1}]}"
@@ -253,7 +253,11 @@ def test_a_killed_run_pays_for_no_row_twice(trial: Callable[..., Trial], server:
         answers(stage)
 
     server.play = play
-    text = f"data: {{files: [t.csv], id: id}}\nthreads: 1\nworkspace: w\nsplit: {{near: false, folds: 3}}\nchallengers: [{llm(server, 'concurrency: 2')}]\n"
+    challenger = llm(server, "concurrency: 2")
+    text = (
+        "data: {files: [t.csv], id: id}\nthreads: 1\nworkspace: w\nsplit: {near: false, folds: 3}\n"
+        f"challengers: [{challenger}]\n"
+    )
     (made.folder / "r.yaml").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "ratchet", "run", str(made.folder / "r.yaml"), "--until", "train"]
     for most in (40, 90):

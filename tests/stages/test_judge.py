@@ -103,7 +103,7 @@ def test_a_judge_that_agrees_with_people_counts(made: Trial, server: Server) -> 
 def test_a_judge_that_does_not_agree_is_refused(made: Trial, server: Server) -> None:
     server.play = grades
     people = human(made, lambda number, *_: number % 5 + 1)
-    with pytest.raises(RatchetError, match="must agree with people with a kappa of at least 0.40"):
+    with pytest.raises(RatchetError, match=r"must agree with people with a kappa of at least 0\.40"):
         made.run(GPT, *judge(server, people), until="train")
     assert made.lines("it agrees with people: kappa ")
     assert not [line for line in made.said if line.startswith("challenge")]
@@ -112,7 +112,7 @@ def test_a_judge_that_does_not_agree_is_refused(made: Trial, server: Server) -> 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (('judge.rubric=""',), "rubric must say"),
+        (('judge.rubric=""',), "must say what makes an answer good"),
         (("judge.human=human.jsonl", "data.id=null"), "data.id must name a column"),
     ],
 )

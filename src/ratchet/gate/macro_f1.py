@@ -17,7 +17,7 @@ def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
 
 
 def macro_f1_of(matrices: Floats) -> Floats:
-    """Macro-F1 of confusion matrices of shape (b, k, k), over the classes that have a row; "no answer" is a class that none has."""
+    """Macro-F1 of confusion matrices of shape (b, k, k), over the classes that have a row; "no answer" has none."""
     true = matrices.sum(axis=2)
     predicted = matrices.sum(axis=1)
     hits = np.diagonal(matrices, axis1=1, axis2=2)
