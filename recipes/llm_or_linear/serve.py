@@ -32,7 +32,7 @@ def main(port: int) -> None:
     parameters.model.path = str(model_file())
     parameters.port = port
     parameters.n_ctx, parameters.n_parallel = 2048, 1
-    parameters.cpuparams.n_threads = 2
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1  # two on busy cores wait for each other
     server = xllamacpp.Server(parameters)
     print(f"{server.listening_address}/v1", flush=True)
     Event().wait()
