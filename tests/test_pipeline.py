@@ -130,12 +130,13 @@ def test_a_run_leaves_its_figures(done: tuple[Recipe, dict[str, Any]]) -> None:
         assert found["metric"] == "accuracy"
     names = [verdict["name"] for verdict in summary["verdicts"]]
     assert names[:3] == ["tfidf-lr", "wide", "eda"]
-    assert names[3].endswith("-int8")
+    assert names[3].endswith("-prune")
+    assert names[4].endswith("-int8")
     assert summary["verdicts"][0]["outcome"] == "better"
-    assert summary["verdicts"][3]["promoted"] is True
+    assert [verdict["promoted"] for verdict in summary["verdicts"]][4] is True
     for verdict in summary["verdicts"]:
         assert {"name", "outcome", "metric", "estimate", "low", "high", "p", "n", "test"} <= set(verdict)
-    assert summary["champion"] == names[3]
+    assert summary["champion"] == names[4]
     assert summary["seconds"] > 0
     assert len(summary["test_opened"]) == 1
 
@@ -166,7 +167,7 @@ def test_an_unchanged_run_skips_everything(done: tuple[Recipe, dict[str, Any]]) 
         assert again[key] == summary[key], key
     records = Ledger(Workspace(recipe.workspace).ledger).records()
     judged = [entry for record in records if record.kind == ROUND for entry in record.body["challenges"]]
-    assert len(judged) == 4
+    assert len(judged) == 5
     assert sum(record.kind == "test-opened" for record in records) == 1
 
 
@@ -180,7 +181,9 @@ def test_a_new_challenger_only_has_to_beat_the_champion(done: tuple[Recipe, dict
         *[verdict["name"] for verdict in summary["verdicts"]],
         "unigrams",
     ]
-    anchor = summary["champion"].removesuffix("-int8")  # a copy that lost a little is not what must be beaten
+    anchor = (
+        summary["champion"].removesuffix("-int8").removesuffix("-prune")
+    )  # a copy that lost a little is not what must be beaten
     assert again["verdicts"][-1]["against"] == anchor
     assert again["stages"]["prepare"]["status"] == "skipped"
 
@@ -245,7 +248,7 @@ def test_history(done: tuple[Recipe, dict[str, Any]]) -> None:
     assert load_summary(root, summary["run"][:10]) == summary
     assert load_summary(root, "last")["run"] == summary["run"]
     told = [record["text"] for record in list_records(root) if record["kind"] == "round"]
-    assert sum(text.count(" against ") for text in told) == 4
+    assert sum(text.count(" against ") for text in told) == 5
     verdict, _ = compare_named(
         "tfidf-lr", "majority", workspace=root, metrics=["accuracy"], kind="superior", margin=0.01, label="label"
     )

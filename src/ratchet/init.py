@@ -13,8 +13,9 @@ from ratchet.errors import RecipeError
 from ratchet.forms import FORMATS
 from ratchet.recipe.recipe import commented_recipe
 from ratchet.recipe.sections import DataConfig, name_after
+from ratchet.tables.conversations import holds_conversations
 from ratchet.tables.read import read_table, with_nulls
-from ratchet.tables.roles import guess_roles
+from ratchet.tables.roles import answer_column, guess_roles
 from ratchet.workspace.workspace import write_named
 
 Ask = Callable[[str, str], str]
@@ -65,7 +66,9 @@ def write_recipe(
         "data.header": list(columns),
         "data.test_files": [_relative(table, out) for table in test_files],
     }
-    write_named(out, commented_recipe({key: value for key, value in answers.items() if value}).encode())
+    write_named(
+        out, commented_recipe({key: value for key, value in answers.items() if value or key == "data.label"}).encode()
+    )
     return out
 
 
@@ -93,7 +96,9 @@ def _chosen(table: pa.Table, name: str, *, text: str | None, label: str | None, 
     if ask is not None and label is None:
         label = ask(f"Which column is the label? ({columns})", roles.label or "")
         _require_columns(table, name, {"label": label})
-    label = label or roles.label
+    label = label or roles.label or answer_column(table, text=text or roles.text)
+    if label is None and holds_conversations(table.column(text or roles.text)):
+        return text or roles.text, ""
     if label is None:
         raise RecipeError(
             f"{name} must have a label column but none of its columns ({columns}) looks like one.",

@@ -202,3 +202,78 @@ def test_an_unusable_model_folder_leaves_the_old_bundle(bundle: Bundle, tmp_path
         write_bundle(bundle.path, model_folder=folder, name="x", created=CREATED, kind="onnx", labels=("a", "b"))
     assert Bundle.open(bundle.path) == replace(bundle, path=bundle.path)
     assert sorted(path.name for path in tmp_path.iterdir() if path != folder) == ["bundle", "model"]
+
+
+BEFORE = {
+    "format": 1,
+    "name": "评论",
+    "created": "2026-11-24T08:00:00Z",
+    "ratchet": "0.1.0",
+    "task": "classification",
+    "kind": "linear",
+    "labels": ["坏", "好"],
+    "language": "mixed",
+    "text_column": "评论",
+    "license": "",
+    "model": {},
+    "data_version": "",
+    "recipe": "",
+    "verdicts": [],
+    "scores": {},
+    "environment": {},
+    "files": [
+        {
+            "path": "model/weights.bin",
+            "bytes": 3,
+            "sha256": "a665a45920422f9d417e4867efdc4fb8a04a1f3fff1fa07e998e86f7f7a27ae3",
+        }
+    ],
+}
+"""The manifest of a bundle from before rows had several texts or features."""
+
+
+def before(folder: Path, **more: Any) -> Bundle:
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "weights.bin").write_bytes(b"123")
+    (folder / "manifest.json").write_text(json.dumps(BEFORE | more), encoding="utf-8")
+    return Bundle.open(folder)
+
+
+def test_a_bundle_from_before_is_the_same_bundle(tmp_path: Path) -> None:
+    old = before(tmp_path / "old")
+    assert (old.manifest.text_columns, old.manifest.features) == ((), {})
+    assert old.sha256 == "1e4dfd7bc75110944d0e723afcea12a33d520984ecb9dd76f21a0887d7c9c22c"
+    assert before(tmp_path / "empty", text_columns=[], features={}).sha256 == old.sha256
+
+
+def test_several_texts_and_features_are_of_the_identity(tmp_path: Path) -> None:
+    made = [
+        before(tmp_path / str(number), **more).sha256
+        for number, more in enumerate(
+            [
+                {},
+                {"text_columns": ["a", "b"]},
+                {"text_columns": ["b", "a"]},
+                {"features": {"price": "number"}},
+                {"features": {"price": "category"}},
+            ]
+        )
+    ]
+    assert len(set(made)) == 5
+
+
+def test_what_is_not_there_is_not_written(tmp_path: Path, bundle: Bundle) -> None:
+    plain = json.loads((bundle.path / "manifest.json").read_bytes())
+    assert not {"text_columns", "features"} & plain.keys()  # an older version opens it
+    made = write_bundle(
+        tmp_path / "more",
+        model_folder=bundle.model_folder,
+        name="more",
+        created="",
+        kind="linear",
+        labels=("a", "b"),
+        text_columns=("title", "body"),
+        features={"price": "number", "shop": "category"},
+    )
+    assert made.manifest.text_columns == ("title", "body")
+    assert dict(made.manifest.features) == {"price": "number", "shop": "category"}

@@ -16,6 +16,9 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import Parity, Recorded, checked, load_model, parity, require_parity
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
 from ratchet.recipe.sections import ExportConfig
+from ratchet.tasks.classification import Classification
+
+CLASSES = Classification()
 
 
 @dataclass
@@ -32,7 +35,7 @@ TEXTS = ["x", "y"]
 
 def test_the_same_model_is_at_parity_with_itself() -> None:
     model = Fixed([[0.9, 0.1], [0.2, 0.8]])
-    found = parity(model, model, TEXTS)
+    found = parity(model, model, TEXTS, task=CLASSES)
     assert found == Parity(max_difference=0.0, disagreements=0, n=2)
     require_parity(found, config=ExportConfig())
 
@@ -47,13 +50,13 @@ def test_the_same_model_is_at_parity_with_itself() -> None:
     ],
 )
 def test_parity_counts(exported: list[list[float]], difference: float, disagreements: int) -> None:
-    found = parity(Fixed([[0.9, 0.1], [0.2, 0.8]]), Fixed(exported), TEXTS)
+    found = parity(Fixed([[0.9, 0.1], [0.2, 0.8]]), Fixed(exported), TEXTS, task=CLASSES)
     assert found.max_difference == pytest.approx(difference, abs=1e-6)
     assert (found.disagreements, found.n) == (disagreements, 2)
 
 
 def test_a_tie_may_break_either_way() -> None:
-    found = parity(Fixed([[0.500005, 0.499995]]), Fixed([[0.499995, 0.500005]]), ["x"])
+    found = parity(Fixed([[0.500005, 0.499995]]), Fixed([[0.499995, 0.500005]]), ["x"], task=CLASSES)
     assert found.disagreements == 0
 
 
@@ -79,7 +82,7 @@ def test_a_wide_tolerance_lets_a_quantised_model_pass() -> None:
 
 def test_models_with_other_labels_are_not_compared() -> None:
     with pytest.raises(BundleError, match="must have the labels"):
-        parity(Fixed([[1, 0]]), Fixed([[1, 0]], labels=("b", "a")), ["x"])
+        parity(Fixed([[1, 0]]), Fixed([[1, 0]], labels=("b", "a")), ["x"], task=CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +128,7 @@ def test_a_model_with_other_labels_than_its_manifest_is_refused(
 
 def test_a_bundle_of_an_unknown_runtime_is_refused(bundle: Bundle) -> None:
     manifest = bundle.manifest.model_copy(update={"kind": "pickle"})
-    with pytest.raises(RatchetError, match="must be one of linear, onnx but got 'pickle'"):
+    with pytest.raises(RatchetError, match="must be one of linear, onnx, nearest, constant, endpoint but got 'pickle'"):
         load_model(Bundle(path=bundle.path, manifest=manifest))
 
 
@@ -139,6 +142,45 @@ def test_a_missing_runtime_names_the_command(bundle: Bundle, monkeypatch: pytest
 def test_recorded_predictions_stand_for_the_model_that_made_them() -> None:
     probability = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
     recorded = Recorded(labels=("a", "b"), probability=probability)
-    assert parity(recorded, recorded, ["x", "y"]) == Parity(max_difference=0.0, disagreements=0, n=2)
+    assert parity(recorded, recorded, ["x", "y"], task=CLASSES) == Parity(max_difference=0.0, disagreements=0, n=2)
     with pytest.raises(AssertionError):
         recorded.predict(["x"])
+
+
+class Said:
+    labels = ("answer",)
+
+    def __init__(self, *cells: object) -> None:
+        self.cells = cells
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.object_]:
+        found = np.empty((len(self.cells), 1), dtype=object)
+        found[:, 0] = self.cells
+        return found
+
+
+def test_texts_are_answers_and_so_is_none() -> None:
+    assert checked(Said("a", None), ["x", "y"]).tolist() == [["a"], [None]]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Said("a", 3), "must answer with texts but one is int"),
+        (Said("a", float("nan")), "must answer with texts but one is float"),
+        (Said("a", ["b"]), "must answer with texts but one is list"),
+        (Said("a"), r"must answer with shape \(2, 1\) but got \(1, 1\)"),
+    ],
+)
+def test_other_answers_than_texts_are_refused(model: Said, message: str) -> None:
+    with pytest.raises(BundleError, match=message):
+        checked(model, ["x", "y"])
+
+
+def test_strings_and_whole_numbers_are_no_answers() -> None:
+    class Odd(Said):
+        def predict(self, texts: Sequence[str]) -> npt.NDArray[np.object_]:
+            return np.array([["a"], ["b"]])
+
+    with pytest.raises(BundleError, match="must answer with numbers or texts but got <U1"):
+        checked(Odd(), ["x", "y"])

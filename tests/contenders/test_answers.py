@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.contenders.conftest import TASKS, Row, Trial, rows_for
+from tests.trial import TASKS, Row, Trial, rows_for
 
 from ratchet.bundle.bundle import Bundle
 

@@ -259,7 +259,7 @@ def test_the_recipe_knows_what_is_registered() -> None:
     [
         ("challengers: [{kind: centroit}]", 'must be one of linear, .* but got the text "centroit".*centroid'),
         ("challengers: [{kind: centroid, wide: 3}]", "challengers.0.wide .* must be a key of challengers.0"),
-        ("compress: {methods: [haff]}", 'must be one of int8, half but got the text "haff".*half'),
+        ("compress: {methods: [haff]}", 'must be one of prune, int8, half but got the text "haff".*half'),
     ],
 )
 def test_a_wrong_name_is_one_sentence(tmp_path: Path, recipe_text: str, message: str) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.contenders.conftest import TASKS, Row, Server, Trial, knows, rows_for
+from tests.endpoint.conftest import Server
+from tests.trial import TASKS, Row, Trial, knows, rows_for
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.contenders.rows import PartedRows

@@ -39,6 +39,15 @@ def test_rank_swaps_find_the_better_ranking_and_ignore_the_scale() -> None:
     assert (same.estimate, same.at_most()) == (0.0, 0.5)
 
 
+def test_a_ranking_without_any_error_is_better_than_one_that_tells_nothing() -> None:
+    truth = np.arange(120) % 3 > 0
+    found = auc_difference(truth, truth.astype(float), np.zeros(120))
+    assert found.estimate == 0.5
+    assert 3 < found.score(0.0) < 6  # what the draws can resolve, and no more
+    again = auc_difference(truth, np.zeros(120), truth.astype(float))
+    assert again.score(0.0) == -found.score(0.0)
+
+
 def test_ten_positives_tell_nothing_about_a_ranking() -> None:
     generator = np.random.default_rng(8)
     truth = np.arange(200) < 10

@@ -113,5 +113,5 @@ def test_a_label_that_a_file_without_quoting_can_not_hold(tmp_path: Path, bundle
     source = tmp_path / "x.tsv"
     source.write_text('评论\tb\n5" tall\tx\n', encoding="utf-8")
     model.labels = ("a\tb", "c\td", "e\tf")
-    with pytest.raises(DataError, match=r"A label must be without tabs and line breaks, since .* has no quoting"):
+    with pytest.raises(DataError, match=r"A prediction must be without tabs and line breaks, since .* has no quoting"):
         predict_file(bundle, source, model=model)

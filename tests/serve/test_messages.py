@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
-import msgspec
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.messages import Refused, body_limit, predictions, read_texts
+from ratchet.serve.messages import Refused, body_limit, read_texts
 
 CONFIG = ServeConfig(max_texts=3, max_text_bytes=9)
 
@@ -109,12 +105,3 @@ def test_any_bytes_are_texts_or_refused(body: bytes) -> None:
 )
 def test_the_body_limit_follows_from_the_texts(texts: int, size: int, limit: int) -> None:
     assert body_limit(ServeConfig(max_texts=texts, max_text_bytes=size)) == limit
-
-
-def test_predictions_name_every_label() -> None:
-    found = predictions(np.array([[0.1, 0.9], [0.75, 0.25]], dtype=np.float32), labels=("坏", "好"))
-    assert json.loads(msgspec.json.encode(found)) == [
-        {"label": "好", "probability": 0.9, "probabilities": {"坏": 0.1, "好": 0.9}},
-        {"label": "坏", "probability": 0.75, "probabilities": {"坏": 0.75, "好": 0.25}},
-    ]
-    assert predictions(np.zeros((0, 2), dtype=np.float32), labels=("a", "b")) == []

@@ -28,7 +28,10 @@ from ratchet.models.linear_fit import fit_linear
 from ratchet.recipe.sections import ExportConfig, LinearFeatures, LinearSpec, ServeConfig
 from ratchet.serve import load_model, parity, predict_file, require_parity
 from ratchet.serve.rest import build_app
+from ratchet.tasks.classification import Classification
 from ratchet.train.export import export_onnx
+
+CLASSES = Classification()
 
 TEXTS = ["物流很快，下次还会再来", "太差了，再也不来", "质量不错", "包装破损，很失望", "好评", "差评"] * 3
 LABELS = ["好", "坏"] * 9
@@ -69,7 +72,7 @@ def onnx(tiny: FittedEncoder, tmp_path_factory: pytest.TempPathFactory) -> Bundl
 
 
 def test_an_onnx_bundle_is_at_parity(tiny: FittedEncoder, onnx: Bundle) -> None:
-    require_parity(parity(tiny, load_model(onnx, threads=1), TEXTS + STRANGE), config=ExportConfig())
+    require_parity(parity(tiny, load_model(onnx, threads=1), TEXTS + STRANGE, task=CLASSES), config=ExportConfig())
 
 
 def test_an_onnx_bundle_over_rest(tiny: FittedEncoder, onnx: Bundle) -> None:
@@ -88,7 +91,7 @@ def test_bundles_are_served_without_what_trained_them(linear: Bundle, onnx: Bund
 
 
 def test_a_linear_bundle_is_at_exact_parity(fitted: LinearModel, linear: Bundle) -> None:
-    found = parity(fitted, load_model(linear), TEXTS + STRANGE)
+    found = parity(fitted, load_model(linear), TEXTS + STRANGE, task=CLASSES)
     assert (found.max_difference, found.disagreements, found.n) == (0.0, 0, len(TEXTS) + len(STRANGE))
     require_parity(found, config=ExportConfig())
 

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.contenders.conftest import RatchetError, Server, Trial, server, trial
+from tests.endpoint.conftest import Server, server
+from tests.trial import Trial, trial
 
 from ratchet.contenders.rows import PartedRows
+from ratchet.errors import RatchetError
 
 __all__ = ["server", "trial"]
 

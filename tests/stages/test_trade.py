@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.contenders.conftest import Trial, rows_for, trial
+from tests.trial import Trial, rows_for, trial
 
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows

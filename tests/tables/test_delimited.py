@@ -9,6 +9,7 @@ import pytest
 
 from ratchet.errors import DataError
 from ratchet.serve.formats import Pass, delimited
+from ratchet.serve.rows import Fields
 from ratchet.tables.read import RawTable, read_table
 
 ROWS = [(f"这家酒店的第{i}间房很好", "好" if i % 2 else "差") for i in range(8)]
@@ -184,9 +185,9 @@ def test_predictions_find_the_text_column_behind_marks(tmp_path: Path) -> None:
         name="t.csv",
         encoding="utf-8",
         written="utf-8",
-        text="text",
-        columns=("p",),
-        annotate=lambda texts: [{"p": text} for text in texts],
+        fields=Fields(texts=("text",)),
+        columns={"p": str},
+        annotate=lambda rows: [{"p": text} for (text,) in rows],
     )
     delimited(work, delimiter=",")
     lines = sink.getvalue().decode().splitlines()

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 import ratchet
 from ratchet.bounds import MANIFEST_BYTES, json_value
@@ -25,6 +25,8 @@ MODEL = "model"
 CARD = "README.md"
 BLOCK = 1024 * 1024
 _IDENTITY = ("format", "name", "kind", "labels", "language", "text_column", "fixes", "scores", "data_version")
+_SINCE = ("text_columns", "features")
+"""Part of what a bundle is where they say something: bundles from before they were there keep their hash."""
 LICENSE_NOTE = "The model carries the terms of its training data and of the pretrained model it was made from, if any."
 
 Facts = Mapping[str, Any]
@@ -67,6 +69,10 @@ class Manifest(Section):
     files: tuple[FileEntry, ...]
     fixes: tuple[TextFix, ...] = ()
     """What is done to every text before the model sees it, as to the training texts."""
+    text_columns: tuple[str, ...] = ()
+    """The columns whose texts a row joins, in this order; empty: ``text_column`` alone."""
+    features: dict[str, str] = Field(default_factory=dict)
+    """The columns that the model reads beside the text: ``number`` or ``category``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +137,8 @@ class Bundle:
         Only when and where it was made is left out: another machine may make the same bundle.
         """
         lines = sorted(f"{entry.sha256} {entry.bytes} {entry.path}\n" for entry in self.manifest.files)
-        facts = self.manifest.model_dump(mode="json", include=set(_IDENTITY))
+        known = [name for name in _SINCE if getattr(self.manifest, name)]
+        facts = self.manifest.model_dump(mode="json", include={*_IDENTITY, *known})
         return hashlib.sha256("".join(lines).encode() + _json(facts)).hexdigest()
 
 
@@ -146,6 +153,8 @@ def write_bundle(
     task: str = "classification",
     language: str = "mixed",
     text_column: str = "text",
+    text_columns: Sequence[str] = (),
+    features: Mapping[str, str] | None = None,
     fixes: Sequence[TextFix] = (),
     license: str = LICENSE_NOTE,
     model: Facts | None = None,
@@ -167,6 +176,8 @@ def write_bundle(
         task: what the model does.
         language: language of the training texts.
         text_column: name of the text column in the training table.
+        text_columns: the columns that it was joined from, where they are several.
+        features: the columns that the model reads beside the text, and their kinds.
         fixes: what is done to every text before the model sees it.
         license: a note on the rights to the model.
         model: facts about the model, as JSON values.
@@ -198,6 +209,11 @@ def write_bundle(
         "verdicts": [dict(verdict) for verdict in verdicts],
         "scores": dict(scores or {}),
         "environment": dict(environment or {}),
+    }
+    facts |= {
+        name: value
+        for name, value in (("text_columns", list(text_columns)), ("features", dict(features or {})))
+        if value
     }
     _json(facts)  # refuse before anything is copied
     with atomic_folder(target) as folder:

@@ -11,7 +11,7 @@ import numpy as np
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.runtimes import destination_of, load_model_folder
 from ratchet.errors import BundleError
-from ratchet.models.inputs import Inputs
+from ratchet.models.inputs import Inputs, joined, parted
 from ratchet.models.model import Answers, Destination, Predictor
 from ratchet.recipe.sections import ExportConfig, TextFix
 from ratchet.tasks.task import Parity, Task
@@ -68,16 +68,17 @@ def load_model(bundle: Bundle | Path | str, *, threads: int = 0, send_to: str = 
             f"but the manifest has {list(opened.labels)}.",
             next_step="Copy or export the bundle again.",
         )
-    return Mending(model, opened.manifest.fixes) if opened.manifest.fixes else model
+    fixes, several = opened.manifest.fixes, len(opened.manifest.text_columns) > 1
+    return Mending(model, fixes, several=several) if fixes else model
 
 
 class Mending:
-    """A model that sees every text with these fixes (``prepare.text``)."""
+    """A model that sees every text with these fixes (``prepare.text``); of several texts in one, each."""
 
-    def __init__(self, model: Predictor, fixes: Sequence[TextFix]) -> None:
+    def __init__(self, model: Predictor, fixes: Sequence[TextFix], *, several: bool = False) -> None:
         from ratchet.prepare.cleaning import mended
 
-        self._model, self._mended, self._fixes = model, mended, fixes
+        self._model, self._mended, self._fixes, self._several = model, mended, fixes, several
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -85,22 +86,32 @@ class Mending:
         return self._model.labels
 
     def predict(self, texts: Sequence[str], /) -> Answers:
-        """Probabilities, shape (n texts, k labels)."""
+        """Answers, shape (n texts, k columns)."""
         rows = Inputs.of(texts)
-        return self._model.predict(rows.with_texts([self._mended(text, self._fixes)[0] for text in rows.texts]))
+        return self._model.predict(rows.with_texts([self._fixed(text) for text in rows.texts]))
+
+    def _fixed(self, text: str) -> str:
+        fixed = [self._mended(one, self._fixes)[0] for one in (parted(text) if self._several else (text,))]
+        return joined(fixed) if self._several else fixed[0]
 
 
 def checked(model: Predictor, texts: Sequence[str]) -> Answers:
-    """Probabilities (n, k) of the texts, after a look at their shape and values.
+    """Answers (n, k) to the texts, after a look at their shape and values.
 
     Raises:
-        BundleError: the model's answer has another shape, or is not finite.
+        BundleError: the model's answer has another shape, is not finite, or is neither numbers nor texts.
     """
     found = np.asarray(model.predict(texts))
     wanted = (len(texts), len(model.labels))
     if found.shape != wanted:
         raise BundleError(f"The model must answer with shape {wanted} but got {found.shape}.")
-    if found.dtype != object and not np.isfinite(found).all():
+    if found.dtype == object:
+        other = next((one for one in found.flat if one is not None and not isinstance(one, str)), None)
+        if other is not None:
+            raise BundleError(f"The model must answer with texts but one is {type(other).__name__}.")
+    elif found.dtype.kind != "f":
+        raise BundleError(f"The model must answer with numbers or texts but got {found.dtype}.")
+    elif not np.isfinite(found).all():
         row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
         raise BundleError(f"The model must answer with finite probabilities but text {row + 1} of a block got none.")
     return found

@@ -71,11 +71,11 @@ def _endpoint_address(folder: Path) -> Destination:
 
 
 RUNTIMES = (
-    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint", sends_to=_endpoint_address),
-    Runtime(name="nearest", load=_nearest),
-    Runtime(name="constant", load=_constant),
     Runtime(name="linear", load=_linear),
     Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers")),
+    Runtime(name="nearest", load=_nearest),
+    Runtime(name="constant", load=_constant),
+    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint", sends_to=_endpoint_address),
 )
 
 

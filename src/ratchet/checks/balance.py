@@ -67,5 +67,5 @@ def _rare(context: Context, texts: np.ndarray[tuple[int], np.dtype[np.int64]]) -
 
 
 def _macro(context: Context) -> str:
-    metrics = list(context.recipe.gate.metrics)
+    metrics = list(context.recipe.gate.metrics) or ["accuracy"]
     return patch({"gate": {"metrics": metrics if "macro_f1" in metrics else [*metrics, "macro_f1"]}})

@@ -264,7 +264,7 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
 def predict(
     bundle: Path, file: Path, out: Path | None, form: _Form, send_to: str, each_label: bool, as_json: bool
 ) -> None:
-    """Add the columns `prediction` and `probability` to FILE (a table, plain lines, or `-`)."""
+    """Add the column `prediction`, and others as its task has them, to FILE (a table, plain lines, or `-`)."""
     from ratchet.serve import predict_file
 
     screen = _screen(as_json, to=sys.stderr)
@@ -294,7 +294,7 @@ def predict(
         click.echo(json_bytes(facts).decode(), err=str(found.target) == "-")
     else:
         counts = ", ".join(f"{label}: {rows:,}" for label, rows in found.counts.items())
-        echo(f"{found.rows:,} rows to {found.target} ({counts})", err=True)
+        echo(f"{found.rows:,} rows to {found.target}" + (f" ({counts})" if counts else ""), err=True)
 
 
 @cli.command()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ratchet.plugins import registered
+
+if TYPE_CHECKING:
+    from ratchet.models.linear import LinearModel
 
 GROUP = "ratchet.compressors"
 
@@ -26,23 +30,39 @@ class Compressor:
     apply: Callable[[Path, Path], object]
 
 
+def _prune(source: Path, target: Path) -> None:
+    """Without the half of the n-grams with the smallest weights."""
+    from ratchet.compress.linear import prune_linear
+    from ratchet.models.linear import LinearModel
+
+    _save(prune_linear(LinearModel.load(source)), target)
+
+
 def _int8(source: Path, target: Path) -> None:
-    """Weights in int8; a linear model also loses the half of its n-grams with the smallest weights."""
+    """Weights in one byte each."""
     if (source / "model.onnx").is_file():
         from ratchet.compress.quantise import quantise_onnx
 
         quantise_onnx(source, target)
         return
-    from ratchet.compress.linear import PRUNED, quantise_linear
+    from ratchet.compress.linear import quantise_linear
     from ratchet.models.linear import LinearModel
+
+    _save(quantise_linear(LinearModel.load(source)), target)
+
+
+def _save(model: LinearModel, target: Path) -> None:
     from ratchet.workspace.workspace import writing
 
     with writing(target):
         target.mkdir(parents=True)
-    quantise_linear(LinearModel.load(source), prune=PRUNED).save(target)
+    model.save(target)
 
 
-COMPRESSORS = (Compressor(name="int8", runtimes=("linear", "onnx"), apply=_int8),)
+COMPRESSORS = (
+    Compressor(name="prune", runtimes=("linear",), apply=_prune),
+    Compressor(name="int8", runtimes=("linear", "onnx"), apply=_int8),
+)
 
 
 def compressors() -> dict[str, Compressor]:

@@ -64,7 +64,7 @@ class Kind(ABC, Generic[S]):
     spec: ClassVar[type[Section]]
     """Its section in the recipe."""
     runtime: ClassVar[str]
-    """What its models run on; see `models.runtimes`."""
+    """What its models run on; see `bundle.runtimes`."""
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     """The tasks whose answers it can give."""
     packages: ClassVar[tuple[str, ...]] = ()

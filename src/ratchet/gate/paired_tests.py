@@ -23,7 +23,7 @@ TAIL = 10  # fewer permutations than this beyond the observed value: the tail is
 FEW = 20  # a ranking of fewer rows of a class than this tells nothing about others
 _BLOCK = 4_000_000  # cells of one block of resamples
 _STEPS = 60  # halvings of an interval, for a bound
-_FAR = 1e100  # a bound beyond this is none
+_FAR = 1e100  # a bound or a statistic beyond this is none
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -156,12 +156,16 @@ def permutation_z(observed: float, null: Floats) -> float:
     """The z-score of the observed value among draws of a symmetric null.
 
     Draws as large as the observed one count half, as in mid-p. With fewer than `TAIL` draws beyond it, the tail is that of
-    a normal law with the draws' spread: a plan's levels lie below what the draws can resolve.
+    a normal law with the draws' spread: a plan's levels lie below what the draws can resolve. An infinite one, of an
+    estimate without any error, is told by the draws alone.
     """
     spread, size = float(null.std()), abs(observed)
     if spread == 0:
         return 0.0
     sizes = np.abs(null)
+    if math.isinf(size):
+        as_far = float(np.count_nonzero(sizes > _FAR))
+        return math.copysign(max(z_of((as_far / 4 + 0.5) / (len(null) + 1)), 0.0), observed)
     beyond = float(np.count_nonzero(sizes > size * (1 + 1e-9)))
     equal = float(np.count_nonzero(np.abs(sizes - size) <= size * 1e-9)) if size > 0 else 0.0
     if size == 0:

@@ -25,7 +25,9 @@ class ConstantModel:
 
     def predict(self, texts: Sequence[str], /) -> Answers:
         """(n, 1) the text."""
-        return np.full((len(texts), 1), self.answer, dtype=object)
+        found = np.empty((len(texts), 1), dtype=object)
+        found[:] = self.answer  # np.full would take NUL characters off its end
+        return found
 
     def save(self, folder: Path, /) -> None:
         """Write the text."""

@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import DataError
+from ratchet.text.joined import SEPARATOR, joined, parted
+
+__all__ = ["SEPARATOR", "Inputs", "joined", "parted"]
 
 Cells = tuple[str | None, ...]
 

@@ -78,7 +78,7 @@ class EndpointSpec(Section):
     """Its name in verdicts and reports; empty: made from its kind."""
     url: str = "http://127.0.0.1:8080/v1"
     """Base of the endpoint; ``/chat/completions`` is put behind it."""
-    model: str = Field(default="", max_length=200)
+    model: str = Field(default="default", max_length=200)
     """The model's name there."""
     key: str = ""
     """Name of the environment variable that holds the key, never the key itself; empty: no key is sent."""
@@ -102,7 +102,9 @@ class EndpointSpec(Section):
     retries: int = Field(default=4, ge=0, le=20)
     """Further tries where the server is busy or out of order, does not answer in time, or drops the connection."""
     price: EndpointPrice = EndpointPrice()
+    """What the endpoint costs, in any currency."""
     limit: EndpointLimit = EndpointLimit()
+    """What one run may use; it stops before it would use more, and goes on with a higher limit."""
     context: int = Field(default=0, ge=0)
     """Tokens, estimated, that prompt and answer may have together; rows with longer prompts are not asked. 0: not checked."""
 

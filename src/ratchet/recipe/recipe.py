@@ -7,6 +7,7 @@ import difflib
 import json
 import os
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,10 @@ def schema() -> dict[str, Any]:
             entry = found["properties"][name]
             entry["anyOf"] = [{"$ref": entry.pop("$ref")}, {"type": "null"}]
             entry.setdefault("description", _text(type(info.default).__doc__))
+    for section in found["$defs"].values():
+        for entry in section["properties"].values():
+            if "$ref" in entry:  # pydantic leaves out what is said beside a reference
+                entry.setdefault("description", found["$defs"][entry["$ref"].rpartition("/")[2]]["description"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:ratchetml:recipe",
@@ -119,10 +124,10 @@ def commented_recipe(answers: Mapping[str, object]) -> str:
     for name, info in full_recipe().model_fields.items():
         default = info.default
         if isinstance(default, Section):
-            lines += ["", f"# {_text(type(default).__doc__)}", f"{name}:"]
+            lines += ["", *_comment(type(default).__doc__), f"{name}:"]
             lines += _keys(default, values.get(name) or {}, indent="  ")
         else:
-            lines += ["", f"# {_text(info.description)}"]
+            lines += ["", *_comment(info.description)]
             if name == "challengers" and name not in values:
                 lines += _examples()
             else:
@@ -177,6 +182,7 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
         RecipeError: the first mistake, and where the others are.
     """
     values = dict(values)
+    registered = values.get("challengers") or values.get("compress")  # else the registries need not be loaded
     for name, info in Recipe.model_fields.items():
         given = values.get(name)
         if isinstance(info.default, Section) and (given is None or isinstance(given, dict)):
@@ -186,8 +192,9 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
         values["challengers"] = [_trained_alike(entry, values["train"]) for entry in values["challengers"]]
     try:
         # Strict checking takes a list for a tuple only in JSON.
-        checked = full_recipe().model_validate_json(json.dumps(values), strict=True)
-        return Recipe.model_validate(checked.model_dump(exclude_unset=True))
+        model = full_recipe() if registered else Recipe
+        checked = model.model_validate_json(json.dumps(values), strict=True)
+        return Recipe.model_validate(checked.model_dump(exclude_unset=True)) if registered else checked
     except ValidationError as error:
         mistakes = [Mistake(details, values=values, places=places) for details in error.errors()]
     # A list without its wrong items may be wrong too, but only because of them.
@@ -241,15 +248,21 @@ def _keys(section: Section, given: Mapping[str, Any], *, indent: str) -> list[st
     lines = []
     for name, info in type(section).model_fields.items():
         if name != "kind":
-            lines.append(f"{indent}# {_text(info.description)}")
+            lines += _comment(info.description, indent=indent)
             lines.append(indent + _line(name, getattr(section, name), given))
     return lines
+
+
+def _comment(docstring: str | None, *, indent: str = "") -> list[str]:
+    """A docstring as comment lines that fit on a screen."""
+    before = f"{indent}# "
+    return textwrap.wrap(_text(docstring), width=120, initial_indent=before, subsequent_indent=before)
 
 
 def _line(name: str, default: object, given: Mapping[str, Any]) -> str:
     if name in given:
         return f"{name}: {write_yaml(given[name], flow=True)}"
-    plain = json.loads(json.dumps(default))
+    plain = json.loads(json.dumps(default, default=lambda section: section.model_dump(mode="json")))
     return f"#{name}: {write_yaml(plain, flow=True)}"
 
 
@@ -257,7 +270,7 @@ def _examples() -> list[str]:
     """One challenger of each kind, commented out."""
     lines = ["#challengers:"]
     for spec in sections(full_recipe(), "challengers"):
-        lines += [f"  # {_text(spec.__doc__)}", f"  #- kind: {spec.model_fields['kind'].default}"]
+        lines += [*_comment(spec.__doc__, indent="  "), f"  #- kind: {spec.model_fields['kind'].default}"]
         lines += _keys(spec(), {}, indent="    ")
     return lines
 

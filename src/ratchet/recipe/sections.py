@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic_core import PydanticCustomError
 
 from ratchet.recipe.endpoint import JudgeSpec
 from ratchet.recipe.section import Name as Name
@@ -139,10 +141,19 @@ class SplitConfig(Section):
     """Similarity (Jaccard, character bigrams; 4-grams for alphabetic scripts) from which texts stay in one part."""
 
 
+def _known_metric(name: str) -> str:
+    """Refuse a name that is no metric of any task, and none of the user's own."""
+    known: tuple[str, ...] = import_module("ratchet.tasks.registry").metrics()  # it lies above the recipe
+    if name in known or ":" in name:
+        return name
+    expected = ", ".join(f"'{metric}'" for metric in known)
+    raise PydanticCustomError("literal_error", "Input should be a metric", {"expected": expected})
+
+
 class ClaimSpec(Section):
     """One thing that a contender must show to replace a champion that it does not beat."""
 
-    metric: str
+    metric: Annotated[str, AfterValidator(_known_metric)]
     """A metric of the task, cost or latency."""
     margin: float | None = Field(default=None, gt=0)
     """Not worse by this: 0.01 is a point; of an error, a hundredth of the middle half of the values."""
@@ -161,17 +172,14 @@ class ClaimSpec(Section):
 class GateConfig(Section):
     """What a challenger must prove."""
 
-    metrics: tuple[str, ...] = ()
-    """Every one of these must be better; empty: the task's own. accuracy, macro_f1, auc, log_loss; for several labels
-    micro_f1, subset_accuracy, macro_f1; for numbers rmse, mae, r2, spearman; for texts exact_match, token_f1, contains,
-    numeric_match, json_valid, json_fields, chrf, bleu, judge (by the section ``judge``), or ``module:function`` of yours."""
+    metrics: tuple[Annotated[str, AfterValidator(_known_metric)], ...] = ()
+    """Every one of these must be better; empty: the task's own. docs/tasks.md lists them; ``module:function`` is yours."""
     alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
     """Loss that smaller or faster forms may have, all together, since the last model that was proven better."""
     claims: tuple[ClaimSpec, ...] = ()
-    """What lets a contender replace a champion that it does not beat; all must hold: ``[{metric: accuracy, margin: 0.01},
-    {metric: cost, times: 100}]`` is not worse by a point, and a hundred times cheaper. Empty: nothing does."""
+    """What lets a contender replace a champion that it does not beat (docs/endpoint.md); all must hold. Empty: nothing."""
     hour: float = Field(default=0.0, ge=0)
     """Price of an hour of this machine, in the currency of endpoints: what answers of models that run here cost."""
     budget: float = Field(default=10.0, ge=0)
@@ -371,8 +379,9 @@ class AnswersSpec(Section):
 class CompressConfig(Section):
     """Which smaller forms of the champion are tried."""
 
-    methods: tuple[str, ...] = ("int8",)
-    """The ways to make it smaller, tried in this order; empty: none."""
+    methods: tuple[str, ...] = ("prune", "int8")
+    """The ways to make it smaller, tried in this order, each on what the one before made: prune (linear models lose the half
+    of their n-grams with the smallest weights), int8 (weights in one byte); empty: none."""
 
 
 class ExportConfig(Section):

@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ratchet.bundle.predict import checked
 from ratchet.endpoint.key import EndpointError, NoAnswer
 from ratchet.errors import BundleError
-from ratchet.models.model import Predictor
+from ratchet.models.model import Answers, Predictor
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.messages import Refused
 
@@ -25,6 +24,8 @@ logger = logging.getLogger("ratchet.serve")
 
 CHUNK = 32  # texts between two looks at the deadline
 SELF_TEST = ("", "a", "服务正常", "\U0001f600\x00", "long " * 400)
+
+Probe = Callable[[Answers], object]
 
 
 class Expired(Exception):
@@ -39,8 +40,8 @@ class Job:
     stop: float
     abandoned: bool = False
 
-    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Probabilities (n, k) of the texts.
+    def predict(self, texts: Sequence[str]) -> Answers:
+        """(n, k) answers to the texts, with the features beside them where the model has such.
 
         Raises:
             Expired: the deadline passed, or nobody waits any more.
@@ -66,12 +67,20 @@ def threads_each(config: ServeConfig) -> int:
 class Engine:
     """Loads a model in the background and predicts in a bounded pool of threads.
 
-    ``load`` is called once, in a thread. numpy and ONNX Runtime release the interpreter lock while they compute, so
-    threads are enough and the model is in memory once. ``self_test=False``: each answer costs money.
+    Args:
+        load: is called once, in a thread.
+        config: workers, queue and deadline.
+        rows: what the model is asked before the first request; nothing where each answer costs money.
+        probe: looks at its answers to these; where it raises, the server does not get ready.
+
+    numpy and ONNX Runtime release the interpreter lock while they compute, so
+    threads are enough and the model is in memory once.
     """
 
-    def __init__(self, load: Callable[[], Predictor], *, config: ServeConfig, self_test: bool = True) -> None:
-        self._load, self._self_test = load, self_test
+    def __init__(
+        self, load: Callable[[], Predictor], *, config: ServeConfig, rows: Sequence[str] = SELF_TEST, probe: Probe
+    ) -> None:
+        self._load, self._rows, self._probe = load, rows, probe
         self._config = config
         self._room = worker_count(config) + config.queue
         self._pool = ThreadPoolExecutor(worker_count(config), thread_name_prefix="ratchet-predict")
@@ -99,8 +108,8 @@ class Engine:
         model = self._load()
         if not model.labels:
             raise BundleError("The model must have labels but has none.", next_step="Export the bundle again.")
-        if self._self_test:
-            checked(model, SELF_TEST)
+        if len(self._rows):
+            self._probe(checked(model, self._rows))
         return model
 
     def require_room(self) -> Predictor:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
+from typing import Any, BinaryIO
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import checked, load_model
+from ratchet.errors import DataError
 from ratchet.models.model import Predictor
 from ratchet.serve import formats
-from ratchet.serve.formats import Cell, Format, Pass
+from ratchet.serve.formats import Format, Pass
 from ratchet.serve.opening import (
     STDIO,
     encoding_of,
@@ -28,6 +27,9 @@ from ratchet.serve.opening import (
     writing_to,
     written_encoding,
 )
+from ratchet.serve.rows import Cells, Fields, listed
+from ratchet.tasks.registry import task_of
+from ratchet.tasks.task import Cell, Task
 
 WRITERS: dict[Format, Callable[[Pass], None]] = {
     "csv": partial(formats.delimited, delimiter=","),
@@ -36,7 +38,6 @@ WRITERS: dict[Format, Callable[[Pass], None]] = {
     "parquet": formats.parquet,
     "text": formats.lines,
 }
-DECIMALS = 6
 
 Progress = Callable[[int, float | None], None]
 """Called after each block with the rows done and the share of the source's bytes read (``None`` for stdin and gzip)."""
@@ -53,7 +54,7 @@ class FilePredictions:
     without_text: int
     """Rows whose text was missing or blank; their new cells are empty."""
     counts: dict[str, int]
-    """Rows by predicted label."""
+    """Rows by what was predicted, as the task counts them: by label; empty where the answers are numbers."""
     notes: tuple[str, ...] = ()
     """What of a workbook or folder was not read."""
 
@@ -73,7 +74,7 @@ def predict_file(
     send_to: str = "",
     progress: Progress | None = None,
 ) -> FilePredictions:
-    """Copy a table and add the columns ``prediction`` and ``probability``.
+    """Copy a table and add what is predicted: ``prediction``, and further columns as the task of the bundle has them.
 
     Args:
         bundle: an opened bundle, or its folder.
@@ -81,13 +82,13 @@ def predict_file(
         target: where the result goes, in the format of the source (plain lines become TSV, tables that are read whole CSV);
             ``-`` is standard output;
             ``None``: ``NAME.predictions.SUFFIX`` beside the source, or standard output when reading standard input.
-        text: the text column; ``None``: the one that the model was trained on.
+        text: the text column; ``None``: as in training. Several texts and features are taken by their names.
         format: format of the source; ``None``: from its suffix (before ``.gz``). Standard input and ``.txt`` are tables if
             their first line has the text column, else plain lines.
         encoding: encoding of the source: ``auto`` (UTF-8, UTF-16 by its mark, or GB18030), ``utf-8``, ``gb18030``,
             ``utf-16``, ``big5``, ``windows-1252`` or ``latin-1``; standard input is UTF-8 unless told otherwise.
         columns: names of the first columns of a CSV or TSV file that has no header; the result has one.
-        each_label: also add a column ``probability_LABEL`` for every label.
+        each_label: also add a column ``probability_LABEL`` for every label, where the task has labels.
         threads: cores to use; 0: all.
         model: used instead of the bundle's own model, which is then not loaded.
         send_to: the address that texts may be sent to, where the model is behind one.
@@ -99,11 +100,21 @@ def predict_file(
     """
     source = Path(source)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-    text = text or opened.manifest.text_column
-    streamed = format or (headless_format(source) if columns else format_of(source, text=text, encoding=encoding))
+    task, fields = task_of(opened.manifest.task), Fields.of(opened.manifest)
+    fields = fields.called(text) if text else fields
+    _require_shares(task, each_label=each_label)
+    first = fields.texts[0]
+    streamed = format or (headless_format(source) if columns else format_of(source, text=first, encoding=encoding))
     kind, whole = streamed or "csv", streamed is None
+    _require_table(fields, source, kind=kind)
     goal = target_of(source, None if target is None else Path(target), kind=kind, whole=whole)
-    tally = _Tally(model or load_model(opened, threads=threads, send_to=send_to), each_label=each_label)
+    tally = _Tally(
+        model or load_model(opened, threads=threads, send_to=send_to),
+        task=task,
+        fields=fields,
+        facts=opened.manifest.model,
+        each_label=each_label,
+    )
     read_as = "utf-8" if whole else encoding_of(source, wanted=encoding, kind=kind)
     opening: AbstractContextManager[BinaryIO] = reading(source, kind=kind)
     notes: tuple[str, ...] = ()
@@ -117,7 +128,7 @@ def predict_file(
             name="standard input" if source == STDIO else str(source),
             encoding=read_as,
             written=written_encoding(read_as, source=source),
-            text=text,
+            fields=fields,
             header=tuple(columns),
             columns=tally.columns,
             annotate=tally.annotate if progress is None or whole else _reported(tally, source, reader, progress),
@@ -129,33 +140,50 @@ def predict_file(
     )
 
 
+def _require_shares(task: Task, *, each_label: bool) -> None:
+    if each_label and not task.shares:
+        raise DataError(
+            f"The probability of each label must be asked of a model with labels but the task is {task.name}.",
+            next_step="Leave --each-label out.",
+        )
+
+
+def _require_table(fields: Fields, source: Path, *, kind: Format) -> None:
+    if kind == "text" and not fields.plain:
+        name = "Standard input" if source == STDIO else str(source)
+        raise DataError(
+            f"{name} must be a table with the columns {listed(fields.names)} but is plain lines.",
+            next_step="Save it as CSV with a header, or as JSON lines with these keys.",
+        )
+
+
 class _Tally:
     """Predicts blocks and counts what it did."""
 
-    def __init__(self, model: Predictor, *, each_label: bool) -> None:
-        self._model = model
-        self._label_columns = [f"probability_{label}" for label in model.labels] if each_label else []
-        self.columns = ("prediction", "probability", *self._label_columns)
+    def __init__(
+        self, model: Predictor, *, task: Task, fields: Fields, facts: Mapping[str, Any], each_label: bool
+    ) -> None:
+        self._model, self._task, self._fields = model, task, fields
+        self._facts, self._each_label = facts, each_label
+        self.columns = task.cell_types(model.labels, each_label=each_label)
         self.rows = 0
         self.without_text = 0
         self.counts: Counter[str] = Counter()
 
-    def annotate(self, texts: list[str | None]) -> list[dict[str, Cell]]:
+    def annotate(self, rows: list[Cells]) -> list[dict[str, Cell]]:
         """The new cells of each row of a block."""
-        wanted = [(row, text) for row, text in enumerate(texts) if text is not None and text.strip()]
-        cells: list[dict[str, Cell]] = [{} for _ in texts]
-        self.rows += len(texts)
-        self.without_text += len(texts) - len(wanted)
+        wanted = [place for place, row in enumerate(rows) if not self._fields.is_blank(row)]
+        cells: list[dict[str, Cell]] = [{} for _ in rows]
+        self.rows += len(rows)
+        self.without_text += len(rows) - len(wanted)
         if not wanted:
             return cells
-        found = checked(self._model, [_encodable(text) for _, text in wanted])
-        rounded = np.round(found.astype(np.float64), DECIMALS).tolist()
-        for (row, _), best, values in zip(wanted, found.argmax(axis=1).tolist(), rounded, strict=True):
-            label = self._model.labels[best]
-            self.counts[label] += 1
-            cells[row] = {"prediction": label, "probability": values[best]}
-            if self._label_columns:
-                cells[row].update(zip(self._label_columns, values, strict=True))
+        asked = [tuple(cell if cell is None else _encodable(cell) for cell in rows[place]) for place in wanted]
+        answers = checked(self._model, self._fields.inputs(asked))
+        found = self._task.cells(answers, names=self._model.labels, facts=self._facts, each_label=self._each_label)
+        for place, new in zip(wanted, found, strict=True):
+            cells[place] = new
+            self.counts.update(self._task.counted(new))
         return cells
 
 
@@ -171,8 +199,8 @@ def _encodable(text: str) -> str:
 def _reported(tally: _Tally, source: Path, reader: BinaryIO, progress: Progress) -> formats.Annotate:
     size = None if source == STDIO or source.suffix == ".gz" else source.stat().st_size
 
-    def annotate(texts: list[str | None]) -> list[dict[str, Cell]]:
-        cells = tally.annotate(texts)
+    def annotate(rows: list[Cells]) -> list[dict[str, Cell]]:
+        cells = tally.annotate(rows)
         progress(tally.rows, min(1.0, reader.tell() / size) if size else None)
         return cells
 

@@ -6,27 +6,28 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, TypeVar
 
 from ratchet.bounds import LINE_CHARACTERS, require_columns
-from ratchet.errors import DataError, no_such_column
+from ratchet.errors import DataError
 from ratchet.forms import HEAD_BYTES, plain_name
+from ratchet.serve.rows import Cells, Fields
+from ratchet.tasks.task import Cell, CellType
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatch
+    from pyarrow import Array, RecordBatch
     from pyarrow.parquet import ParquetFile
 
     from ratchet.tables.delimited import Layout
 
 Row = TypeVar("Row")
 Format = Literal["csv", "tsv", "jsonl", "parquet", "text"]
-Cell = str | float | None
-Annotate = Callable[[list[str | None]], list[dict[str, Cell]]]
-"""From the texts of a block (``None`` where missing) to the new cells of each row, by column name."""
+Annotate = Callable[[list[Cells]], list[dict[str, Cell]]]
+"""From the rows of a block, as `Fields` names their cells, to the new cells of each, by column name."""
 
 BLOCK_ROWS = 1024
 BLOCK_CHARACTERS = 4_000_000
@@ -43,12 +44,12 @@ class Pass:
     encoding: str
     written: str
     """Encoding of the target."""
-    text: str
-    """Name of the text column."""
+    fields: Fields
+    """The columns that the model is told of."""
     header: tuple[str, ...] = ()
     """Names of the first columns of a CSV or TSV file that has no header."""
-    columns: tuple[str, ...]
-    """Names of the new columns."""
+    columns: Mapping[str, CellType]
+    """The new columns, and what is in them."""
     annotate: Annotate
 
     def refuse_taken(self, names: Sequence[str]) -> None:
@@ -60,16 +61,15 @@ class Pass:
                     next_step="Rename or remove that column; predictions are written under this name.",
                 )
 
-    def text_index(self, names: Sequence[str], *, exactly: bool = False) -> int:
-        """Position of the text column among the names; white space around them is none of them, unless ``exactly``."""
+    def places(self, names: Sequence[str], *, exactly: bool = False) -> list[int]:
+        """Positions of the model's columns among the names; white space around them is none of them, unless ``exactly``."""
         plain = list(names) if exactly else list(map(plain_name, names))
-        if plain.count(self.text) == 1:
-            return plain.index(self.text)
-        if self.text in plain:
-            raise DataError(f"{self.name} must have one column {self.text!r} but has several.")
-        raise no_such_column(
-            self.text, plain, table=self.name, role="the text; see --text", otherwise="Name one of them with --text."
-        )
+        for name in self.fields.names:
+            if plain.count(name) > 1:
+                raise DataError(f"{self.name} must have one column {name!r} but has several.")
+        if not set(self.fields.names) <= set(plain):
+            raise self.fields.missing(plain, table=self.name)
+        return [plain.index(name) for name in self.fields.names]
 
 
 @contextmanager
@@ -120,15 +120,16 @@ def delimited(work: Pass, *, delimiter: str) -> None:
             if work.header:
                 names = header_of(work.header, cells=len(header), name=work.name)
                 rows, header = itertools.chain([header], rows), names
-            index = work.text_index(header)
+            places = work.places(header)
             work.refuse_taken(header)
             styled = _dialect(",", quoted=True) if found.delimiter == NO_MARK else style
             out = _Table(writer, styled, name=work.name)
             out.write([[*header, *work.columns]])
             for block in _blocks(
-                _same_width(rows, width=len(header), name=work.name), size=lambda row: len(row[index])
+                _same_width(rows, width=len(header), name=work.name),
+                size=lambda row: sum(len(row[place]) for place in places),
             ):
-                added = work.annotate([row[index] for row in block])
+                added = work.annotate([tuple(row[place] for place in places) for row in block])
                 out.write([*row, *_cells(cells, work.columns)] for row, cells in zip(block, added, strict=True))
         except csv.Error as error:
             raise DataError(
@@ -148,7 +149,7 @@ class _Table:
             self._writer.writerows(rows)
         except csv.Error as error:
             raise DataError(
-                f"A label must be without tabs and line breaks, since {self._name} has no quoting, but one has some.",
+                f"A prediction must be without tabs and line breaks, since {self._name} has no quoting, but one has some.",
                 next_step="Save the table as CSV, or as JSON lines.",
             ) from error
 
@@ -234,7 +235,7 @@ def _same_width(rows: Iterator[list[str]], *, width: int, name: str) -> Iterator
         yield row
 
 
-def _cells(cells: dict[str, Cell], columns: Sequence[str]) -> list[str]:
+def _cells(cells: Mapping[str, Cell], columns: Iterable[str]) -> list[str]:
     return ["" if (cell := cells.get(name)) is None else str(cell) for name in columns]
 
 
@@ -245,7 +246,7 @@ def lines(work: Pass) -> None:
         out.writerow(["text", *work.columns])
         texts = (line.removesuffix("\n") for line in _lines(reader, name=work.name))
         for block in _blocks(texts, size=len):
-            added = work.annotate(list(block))
+            added = work.annotate([(text,) for text in block])
             out.writerows([text, *_cells(cells, work.columns)] for text, cells in zip(block, added, strict=True))
 
 
@@ -253,30 +254,30 @@ def jsonl(work: Pass) -> None:
     """One JSON object per line; what was there is copied byte for byte, the new fields follow at the end."""
     with _opened(work, newline=None) as (reader, writer):
         for block in _blocks(_objects(reader, work), size=lambda pair: len(pair[0])):
-            added = work.annotate([text for _, text in block])
+            added = work.annotate([row for _, row in block])
             for (raw, _), cells in zip(block, added, strict=True):
                 new = json.dumps({name: cells.get(name) for name in work.columns}, ensure_ascii=False)
                 comma = "" if raw[1:-1].isspace() or len(raw) == 2 else ", "
                 writer.write(f"{raw[:-1]}{comma}{new[1:]}\n")
 
 
-def _objects(reader: TextIO, work: Pass) -> Iterator[tuple[str, str | None]]:
-    """Each line with its text, read as ``check`` and ``run`` read it: a number keeps its digits, an absent key is null."""
+def _objects(reader: TextIO, work: Pass) -> Iterator[tuple[str, Cells]]:
+    """Each line with its cells, read as ``check`` and ``run`` read it: a number keeps its digits, an absent key is null."""
     from ratchet.tables.parse import json_row
 
-    names: dict[str, None] = {}
+    wanted, names = set(work.fields.names), dict[str, None]()
     for number, line in enumerate(_lines(reader, name=work.name), start=1):
         raw = line.strip()
         if not raw:
             continue
         row = json_row(raw, number=number, name=work.name)
-        if work.text not in names:
+        if not wanted <= names.keys():
             names.update(dict.fromkeys(row))
             require_columns(len(names), name=work.name)
         work.refuse_taken(list(row))
-        yield raw, row.get(work.text)
-    if names and work.text not in names:
-        work.text_index(list(names), exactly=True)
+        yield raw, tuple(row.get(name) for name in work.fields.names)
+    if names and not wanted <= names.keys():
+        work.places(list(names), exactly=True)
 
 
 def parquet(work: Pass) -> None:
@@ -289,26 +290,33 @@ def parquet(work: Pass) -> None:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _no_parquet(work, error) from error
     names = table.schema_arrow.names
-    index = work.text_index(names)
+    places = work.places(names)
     work.refuse_taken(names)
     schema = table.schema_arrow
-    for name in work.columns:
-        schema = schema.append(pa.field(name, pa.string() if name == work.columns[0] else pa.float64()))
+    for name, kind in work.columns.items():
+        schema = schema.append(pa.field(name, pa.string() if kind is str else pa.float64()))
     with pq.ParquetWriter(work.target, schema) as out:
         for batch in _batches(table, work):
-            column = batch.column(index)
-            try:
-                column.validate(full=True)
-                texts = column.cast(pa.string()).to_pylist()
-            except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
-                kind = "damaged UTF-8" if pa.types.is_string(column.type) else column.type
-                raise DataError(
-                    f"The column {work.text!r} of {work.name} must be text but is {kind}.",
-                    next_step="Write the file again, or convert the column.",
-                ) from error
-            added = work.annotate(texts)
+            cells = [_strings(batch.column(place), names[place], work) for place in places]
+            added = work.annotate([*zip(*cells, strict=True)])
             new = [pa.array([c.get(name) for c in added], schema.field(name).type) for name in work.columns]
             out.write_batch(pa.record_batch([*batch.columns, *new], schema=schema))
+
+
+def _strings(column: Array, name: str, work: Pass) -> list[str | None]:
+    """A column as strings."""
+    import pyarrow as pa
+
+    try:
+        column.validate(full=True)
+        cells: list[str | None] = column.cast(pa.string()).to_pylist()
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        kind = "damaged UTF-8" if pa.types.is_string(column.type) else column.type
+        raise DataError(
+            f"The column {name!r} of {work.name} must be text but is {kind}.",
+            next_step="Write the file again, or convert the column.",
+        ) from error
+    return cells
 
 
 def _batches(table: ParquetFile, work: Pass) -> Iterator[RecordBatch]:

@@ -5,44 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from ratchet.forms import legible
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.row_values import Wrong, cells_of
+from ratchet.serve.rows import Cells, Fields, listed
 
 BODY_CAP = 8 * 1024 * 1024
 ESCAPE = 6  # a one-byte character may be written as \u0041
 SHOWN = 200  # characters of a message that quotes the body
-ROUNDING = 7  # decimals; float32 holds no more
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(description="One text.", examples=["物流很快，下次还会再来"])]
 
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """One text or many; exactly one of the two fields is given."""
+    """One text or many, or one row or many with the columns of the training table; exactly one of the fields is given."""
 
     text: Text | msgspec.UnsetType = msgspec.UNSET
     texts: Annotated[list[str], msgspec.Meta(description="Several texts.")] | msgspec.UnsetType = msgspec.UNSET
-
-
-class Prediction(msgspec.Struct):
-    """The most probable label of one text, and the probability of every label."""
-
-    label: str
-    probability: float
-    probabilities: dict[str, float]
+    row: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    rows: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PredictResponse(msgspec.Struct):
-    """One prediction a text, in the order of the request."""
+    """One prediction a text or row, in the order of the request."""
 
     model: Annotated[str, msgspec.Meta(description="Name of the model.")]
     bundle: Annotated[str, msgspec.Meta(description="First 12 hex digits of the bundle's sha256.")]
-    predictions: list[Prediction]
+    predictions: list[dict[str, Any]]
 
 
 class Status(msgspec.Struct, omit_defaults=True):
@@ -83,6 +76,7 @@ def body_limit(config: ServeConfig) -> int:
     return max(one_text, min(BODY_CAP, ESCAPE * config.max_texts * config.max_text_bytes + 1024))
 
 
+FIELDS = ("text", "texts", "row", "rows")
 _decoder = msgspec.json.Decoder(PredictRequest)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _HALF = re.compile(
@@ -92,31 +86,58 @@ _HALF = re.compile(
 """An escape of half a surrogate pair, where the other half is not beside it."""
 
 
-def read_texts(body: bytes | bytearray, *, config: ServeConfig) -> list[str]:
-    """The texts in a request body.
+ONE_TEXT = Fields(texts=("text",))
+
+
+def read_texts(body: bytes | bytearray, *, config: ServeConfig, fields: Fields = ONE_TEXT) -> Sequence[str]:
+    """The texts in a request body, with the features beside them where the model has such.
+
+    Args:
+        body: JSON.
+        config: how many rows it may have, and how large each may be.
+        fields: the columns of the model.
 
     Raises:
-        Refused: 400 when the body is not a JSON object, 422 when it has another shape or a text is empty, 413 when it
-            holds too much.
+        Refused: 400 when the body is not a JSON object, 422 when it has another shape, lacks a column or a text is empty,
+            413 when it holds too much.
     """
-    request = _decode(body, most=2 * config.max_texts)
-    if (request.text is msgspec.UNSET) == (request.texts is msgspec.UNSET):
-        raise Refused(422, "wrong_shape", "The object must have exactly one of the fields 'text' and 'texts'.")
-    texts, one = ([request.text], True) if isinstance(request.text, str) else (request.texts, False)
-    assert isinstance(texts, list)
-    if len(texts) > config.max_texts:
-        message = f"'texts' must hold at most {config.max_texts} texts but got {len(texts)}."
+    request = _decode(body, most=2 * config.max_texts * len(fields.names))
+    given = [name for name in FIELDS if getattr(request, name) is not msgspec.UNSET]
+    if len(given) != 1:
+        message = "The object must have exactly one of the fields 'text', 'texts', 'row' and 'rows'."
+        raise Refused(422, "wrong_shape", message)
+    value, many = getattr(request, given[0]), given[0].endswith("s")
+    found = value if many else [value]
+    if len(found) > config.max_texts:
+        message = f"'{given[0]}' must hold at most {config.max_texts} {given[0]} but got {len(found)}."
         raise Refused(413, "too_many_texts", message)
-    for index, text in enumerate(texts):
-        if not text or text.isspace():
-            where = "'text'" if one else f"'texts[{index}]'"
-            raise Refused(422, "empty_text", f"{where} must hold a text but is empty: there is nothing to predict.")
-        size = len(text) if text.isascii() else len(text.encode())
-        if size > config.max_text_bytes:
-            where = "'text'" if one else f"'texts[{index}]'"
-            message = f"{where} must have at most {config.max_text_bytes} bytes of UTF-8 but got {size}."
-            raise Refused(413, "text_too_big", message)
-    return texts
+    if given[0].startswith("text") and not fields.plain:
+        message = (
+            f"'{given[0]}' must be 'row{'s' * many}' with {listed(fields.names)}: the model wants more than a text."
+        )
+        raise Refused(422, "missing_columns", message)
+    rows = []
+    for index, one in enumerate(found):
+        where = f"'{given[0]}[{index}]'" if many else f"'{given[0]}'"
+        rows.append(_row(one, fields=fields, where=where, most=config.max_text_bytes))
+    return fields.inputs(rows)
+
+
+def _row(value: str | msgspec.Raw, *, fields: Fields, where: str, most: int) -> Cells:
+    """The cells of a row, which has something to predict and is not too large."""
+    try:
+        row = (value,) if isinstance(value, str) else cells_of(bytes(value), fields=fields, where=where)
+    except Wrong as error:
+        raise Refused(422, "wrong_shape", _short(str(error), most=2 * SHOWN)) from error
+    except UnicodeDecodeError as error:
+        raise Refused(400, "bad_json", f"The body must be UTF-8, but byte {error.start} of {where} is not.") from error
+    if fields.is_blank(row):
+        raise Refused(422, "empty_text", f"{where} must hold a text but is empty: there is nothing to predict.")
+    size = sum(len(cell) if cell.isascii() else len(cell.encode()) for cell in row if cell)
+    if size > most:
+        message = f"{where} must have at most {most} bytes of UTF-8 but got {size}."
+        raise Refused(413, "text_too_big", message)
+    return row
 
 
 def _decode(body: bytes | bytearray, *, most: int) -> PredictRequest:
@@ -130,16 +151,18 @@ def _decode(body: bytes | bytearray, *, most: int) -> PredictRequest:
         raise Refused(422, "wrong_shape", f"{_short(str(error))}.") from error
     except UnicodeDecodeError as error:
         raise Refused(400, "bad_json", f"The body must be UTF-8, but byte {error.start} of a text is not.") from error
+    except RecursionError as error:
+        raise Refused(400, "bad_json", "The body must be JSON: it is nested too deeply.") from error
     except msgspec.DecodeError as error:
         if most and _SURROGATE_ESCAPE.search(body):
             return _decode_halves(body, error, most=most)
         raise Refused(400, "bad_json", f"The body must be JSON: {_short(str(error))}.") from error
 
 
-def _short(message: str) -> str:
+def _short(message: str, *, most: int = SHOWN) -> str:
     """A message that may quote the body, at a length that people read."""
     plain = legible(message)
-    return plain if len(plain) <= SHOWN else f"{plain[: SHOWN // 2]} ... {plain[-SHOWN // 2 :]}"
+    return plain if len(plain) <= most else f"{plain[: most // 2]} ... {plain[-most // 2 :]}"
 
 
 def _found(error: msgspec.ValidationError) -> str:
@@ -168,13 +191,3 @@ def _is_escaped(body: bytes | bytearray, at: int) -> bool:
     while before and body[before - 1] == ord("\\"):
         before -= 1
     return (at - before) % 2 == 1
-
-
-def predictions(probabilities: npt.NDArray[np.float32], *, labels: Sequence[str]) -> list[Prediction]:
-    """One Prediction for each row of an (n, k) array of probabilities."""
-    best = probabilities.argmax(axis=1).tolist()
-    rows = np.round(probabilities.astype(np.float64), ROUNDING).tolist()
-    return [
-        Prediction(label=labels[top], probability=row[top], probabilities=dict(zip(labels, row, strict=True)))
-        for row, top in zip(rows, best, strict=True)
-    ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from ratchet.serve.messages import ErrorResponse, PredictRequest, PredictResponse, Status
+from ratchet.serve.messages import FIELDS, ErrorResponse, PredictRequest, PredictResponse, Status
+from ratchet.serve.rows import Fields
 
 JSON = "application/json"
 _ERRORS = {
@@ -15,25 +18,41 @@ _ERRORS = {
     408: "The body came too slowly.",
     413: "The body, a text or the number of texts is too big.",
     415: "The content type is not application/json.",
-    422: "The object has another shape; the message names the field.",
+    422: "The object has another shape; the message names the field or the column.",
     500: "The model failed.",
     503: "The model is loading, or too many requests are waiting; Retry-After says when to try again.",
     504: "The deadline passed.",
 }
 
 
-def document(*, name: str, version: str, keyed: bool) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What a bundle answers, as the document tells it."""
+
+    name: str
+    version: str
+    prediction: Mapping[str, Any]
+    """The JSON schema of one prediction, with an example."""
+    fields: Fields
+
+
+def document(served: Served, *, keyed: bool) -> dict[str, Any]:
     """The document; ``keyed`` says whether the server wants an API key."""
     types = (PredictRequest, PredictResponse, Status, ErrorResponse)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    request = components["PredictRequest"]
-    request["oneOf"] = [{"required": ["text"]}, {"required": ["texts"]}]
+    components |= {"Row": _row(served.fields), "Prediction": dict(served.prediction)}
+    components["PredictResponse"]["properties"]["predictions"]["items"] = _ref("Prediction")
+    request, names = components["PredictRequest"], FIELDS if served.fields.plain else ("row", "rows")
+    request["properties"] = {name: request["properties"][name] for name in names}
+    request["properties"]["row"] = _ref("Row")
+    request["properties"]["rows"] = {"type": "array", "items": _ref("Row"), "description": "Several rows."}
+    request["oneOf"] = [{"required": [name]} for name in names]
     request.pop("required", None)
     result: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": name, "version": version, "description": "Predicts a label for each text."},
+        "info": {"title": served.name, "version": served.version, "description": served.prediction["description"]},
         "paths": {
-            "/predict": {"post": _predict(keyed)},
+            "/predict": {"post": _predict(served, keyed=keyed)},
             "/healthz": {"get": _status("alive", "Whether the process is alive.", ready=False)},
             "/readyz": {"get": _status("ready", "Whether the model is loaded and passed its self-test.", ready=True)},
         },
@@ -47,17 +66,51 @@ def document(*, name: str, version: str, keyed: bool) -> dict[str, Any]:
     return result
 
 
-def _predict(keyed: bool) -> dict[str, Any]:
-    examples = {
-        "one": {"summary": "One text", "value": {"text": "物流很快，下次还会再来"}},
-        "many": {"summary": "Several texts", "value": {"texts": ["very good", "太差了"]}},
+def _row(fields: Fields) -> dict[str, Any]:
+    cell = {"type": ["string", "number", "null"]}
+    about = {**dict.fromkeys(fields.texts, "A text."), **dict.fromkeys(fields.features, "A feature; may be left out.")}
+    return {
+        "title": "Row",
+        "description": "A row of the table that the model was trained with, by the names of its columns.",
+        "type": "object",
+        "properties": {name: cell | {"description": text} for name, text in about.items()},
+        "required": [*fields.texts],
+        "additionalProperties": False,
+    }
+
+
+def _examples(fields: Fields) -> dict[str, Any]:
+    text = "物流很快，下次还会再来"
+    if fields.plain:
+        return {
+            "one": {"summary": "One text", "value": {"text": text}},
+            "many": {"summary": "Several texts", "value": {"texts": ["very good", "太差了"]}},
+        }
+    row = {**dict.fromkeys(fields.texts, text), **dict.fromkeys(fields.features)}
+    return {
+        "one": {"summary": "One row", "value": {"row": row}},
+        "many": {"summary": "Several rows", "value": {"rows": [row, row]}},
+    }
+
+
+def _predict(served: Served, *, keyed: bool) -> dict[str, Any]:
+    schema, noun = _ref("PredictRequest"), "text" if served.fields.plain else "row"
+    answer = _answer(f"The predictions, in the order of the {noun}s.", "PredictResponse")
+    predictions = served.prediction["examples"]
+    answer["content"][JSON]["example"] = {
+        "model": served.name,
+        "bundle": served.version,
+        "predictions": [*predictions],
     }
     operation: dict[str, Any] = {
         "operationId": "predict",
-        "summary": "Predict the label of one text or of many",
-        "requestBody": {"required": True, "content": {JSON: {"schema": _ref("PredictRequest"), "examples": examples}}},
+        "summary": f"Predict for one {noun} or for many",
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": schema, "examples": _examples(served.fields)}},
+        },
         "responses": {
-            "200": _answer("The predictions, in the order of the texts.", "PredictResponse"),
+            "200": answer,
             **{str(status): _answer(text, "ErrorResponse") for status, text in _ERRORS.items()},
         },
     }

@@ -8,8 +8,9 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -24,10 +25,10 @@ from starlette.routing import Route
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model, require_consent
-from ratchet.models.model import Predictor
+from ratchet.models.model import Answers, Predictor
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import openapi
-from ratchet.serve.engine import Engine, Job, threads_each
+from ratchet.serve.engine import SELF_TEST, Engine, Job, threads_each
 from ratchet.serve.limits import Intake, require_host, require_json
 from ratchet.serve.messages import (
     ErrorDetail,
@@ -35,9 +36,11 @@ from ratchet.serve.messages import (
     PredictResponse,
     Refused,
     Status,
-    predictions,
     read_texts,
 )
+from ratchet.serve.rows import Cells, Fields
+from ratchet.tasks.registry import task_of
+from ratchet.tasks.task import Task
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SHORT = 12  # hex digits of the bundle's sha256 in answers
@@ -63,12 +66,19 @@ def build_app(
 
     Raises:
         BundleError: the bundle is incomplete or was changed, or sends texts to another address than ``send_to``.
+        RatchetError: its task is not installed.
     """
     bundle = Bundle.open(Path(bundle_path))
     far = require_consent(bundle, send_to=send_to)
     load = partial(load_model, bundle, threads=threads_each(config), send_to=send_to)
-    engine = Engine(lambda: model or load(), config=config, self_test=far is None)
-    service = _Service(bundle=bundle, engine=engine, config=config, api_key=api_key)
+    answering = _Answering.of(bundle)
+    engine = Engine(
+        lambda: model or load(),
+        config=config,
+        rows=answering.fields.inputs([answering.alone(text) for text in SELF_TEST]) if far is None else (),
+        probe=lambda answers: answering.written(answers, names=bundle.labels),
+    )
+    service = _Service(answering=answering, engine=engine, config=config, api_key=api_key)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -92,18 +102,56 @@ def build_app(
     return app
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Answering:
+    """What a bundle is asked, and how its answers are written."""
+
+    name: str
+    short: str
+    task: Task
+    fields: Fields
+    labels: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> _Answering:
+        """That of a bundle."""
+        manifest = bundle.manifest
+        return cls(
+            name=bundle.name,
+            short=bundle.sha256[:SHORT],
+            task=task_of(manifest.task),
+            fields=Fields.of(manifest),
+            labels=bundle.labels,
+            facts=manifest.model,
+        )
+
+    def alone(self, text: str) -> Cells:
+        """A row of this text and nothing else."""
+        return (text, *(None for _ in self.fields.names[1:]))
+
+    def written(self, answers: Answers, *, names: Sequence[str]) -> bytes:
+        """The body of an answer."""
+        found = self.task.predictions(answers, names=names, facts=self.facts)
+        return msgspec.json.encode(PredictResponse(model=self.name, bundle=self.short, predictions=found))
+
+    def document(self, *, keyed: bool) -> bytes:
+        """The OpenAPI document."""
+        schema = self.task.schema(names=self.labels, facts=self.facts)
+        what = openapi.Served(name=self.name, version=self.short, prediction=schema, fields=self.fields)
+        return msgspec.json.encode(openapi.document(what, keyed=keyed))
+
+
 class _Service:
     """The endpoints; each refuses by raising Refused."""
 
-    def __init__(self, *, bundle: Bundle, engine: Engine, config: ServeConfig, api_key: str | None) -> None:
-        self._engine = engine
+    def __init__(self, *, answering: _Answering, engine: Engine, config: ServeConfig, api_key: str | None) -> None:
+        self._answering, self._engine = answering, engine
         self._config = config
         self._intake = Intake(config)
         self._key = api_key.encode() if api_key else None
         self._names = frozenset({*LOOPBACK, *(name.lower() for name in (config.host, *config.names))})
-        self._name, self._short = bundle.name, bundle.sha256[:SHORT]
-        api = openapi.document(name=bundle.name, version=self._short, keyed=api_key is not None)
-        self._document = msgspec.json.encode(api)
+        self._document = answering.document(keyed=api_key is not None)
         self._page, self._page_headers = _page()
         self.handlers: dict[Any, Any] = {
             Refused: self._refused,
@@ -128,9 +176,8 @@ class _Service:
 
     def _predicted(self, body: bytearray, job: Job) -> bytes:
         """From the bytes of the body to those of the answer; runs in a thread, so that neighbours do not wait."""
-        probabilities = job.predict(read_texts(body, config=self._config))
-        answer = predictions(probabilities, labels=job.model.labels)
-        return msgspec.json.encode(PredictResponse(model=self._name, bundle=self._short, predictions=answer))
+        rows = read_texts(body, config=self._config, fields=self._answering.fields)
+        return self._answering.written(job.predict(rows), names=job.model.labels)
 
     async def healthz(self, _: Request) -> Response:
         return self._answer(Status(status="alive"))
@@ -141,7 +188,7 @@ class _Service:
         if not self._engine.ready:
             message = "The server is about to stop." if self._engine.draining else "The model is still loading."
             raise Refused(503, "not_ready", message, headers={"Retry-After": "1"})
-        return self._answer(Status(status="ready", model=self._name, bundle=self._short))
+        return self._answer(Status(status="ready", model=self._answering.name, bundle=self._answering.short))
 
     async def document(self, _: Request) -> Response:
         return Response(self._document, media_type="application/json")

@@ -220,13 +220,22 @@ def compress(job: Job, rows: PartedRows) -> None:
         methods = job.recipe.compress.methods
         for number, method in enumerate(methods):
             of, compressor = champion(job, rows), chosen(method, compressors(), noun="A method of compress")
-            if not of.learns or of.ref.kind == method or of.runtime not in compressor.runtimes:
+            if not of.learns or method in _forms(job, of) or of.runtime not in compressor.runtimes:
                 skipped.append(True)
                 continue
             key, name = key_of("compress", method, of.folder.name, job.code), f"{of.name}-{method}"
             train = partial(_compressed, job=job, rows=rows, compressor=compressor, of=of, name=name, key=key)
             entrants = [entered(job, name, key, train)]
             contest(job, rows, entrants, skipped, later=len(methods) - number - 1, copies=True)
+
+
+def _forms(job: Job, of: Contender) -> list[str]:
+    """The methods that a contender was made by, from the last to the first."""
+    found = []
+    while "of_key" in of.facts:
+        found.append(of.ref.kind)
+        of = Contender.load(job.workspace.models / str(of.facts["of_key"]))
+    return found
 
 
 def _compressed(

@@ -43,7 +43,7 @@ def gate_state(job: Job, rows: PartedRows, judged: Sequence[Challenge]) -> GateS
 def best_bet(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> BestBet | None:
     """The contender that looks better than the one that stands, but is not proven to be; ``None`` when there is none."""
     root, metric = anchor(job, rows), job.recipe.gate.metrics[0]
-    others = [one for one in contenders if one.folder != root.folder and one.card["facts"].get("of") != root.name]
+    others = [one for one in contenders if one.folder != root.folder and "of_key" not in one.facts]
     found = [(one, compare(one.evidence(rows), root.evidence(rows), [metric]).findings[0]) for one in others]
     ahead = [pair for pair in found if pair[1].estimate > 0]
     if not ahead:

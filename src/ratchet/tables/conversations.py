@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 
 from ratchet.bounds import json_value
 from ratchet.tables.dataset import Dataset
+from ratchet.tables.roles import ANSWERS
 
 _LOOKED_AT, _SAMPLE = 2_000, 200
 _SHARE = 0.5
 _PROMPTS = ("prompt", "instruction", "question", "query", "指令", "提示", "提示词", "问题", "提问")
-_ANSWERS = ("answer", "response", "output", "completion", "回答", "答案", "回复", "输出", "chosen")
 _CHOSEN = ("chosen", "chosen_response", "preferred")
 _BESIDE = ("rejected", "rejected_response", "tools", "functions")
 _INPUTS = ("input", "context", "输入")
@@ -97,12 +97,17 @@ def recognised(dataset: Dataset) -> Chat | None:
             answer = next((folded[word] for word in _CHOSEN if word in folded and folded[word] != name), "")
             return Chat(form=form, columns=(name,), system=system, answer=answer, beside=beside)
     prompt, answer, more = (
-        next((folded[word] for word in words if word in folded), None) for words in (_PROMPTS, _ANSWERS, _INPUTS)
+        next((folded[word] for word in words if word in folded), None) for words in (_PROMPTS, ANSWERS, _INPUTS)
     )
     if prompt is None or answer is None:
         return None
     columns = (prompt, *((more,) if more is not None else ()), answer)
     return Chat(form="pairs", columns=columns, system=system, beside=beside)
+
+
+def holds_conversations(column: pa.ChunkedArray) -> bool:
+    """Whether most cells of a column are lists of messages."""
+    return _form(column) is not None
 
 
 def rows(dataset: Dataset, chat: Chat) -> Iterator[list[Turn] | None]:

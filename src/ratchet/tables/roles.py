@@ -52,6 +52,8 @@ _TIME = (
     *("time", "date", "datetime", "timestamp", "created", "day", "published", "updated", "ts"),
     *("时间", "日期", "年月日"),
 )
+ANSWERS = ("answer", "response", "output", "completion", "回答", "答案", "回复", "输出", "chosen")
+"""What the answer to a prompt is usually called."""
 IDS = ("id", "uid", "uuid", "guid", "index", "idx", "key", "no", "编号", "序号", "主键", "流水号")
 _NOT_TEXT = frozenset(
     ("id", "date", "time", "count", "len", "length", "type", "lang", "language", "url", "score", "label")
@@ -77,6 +79,12 @@ class Guess:
     roles: Roles
     why: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def answer_column(table: pa.Table, *, text: str) -> str | None:
+    """The column beside the text that is called as answers usually are, whatever it holds: numbers and texts too."""
+    folded = {name.strip().casefold(): name for name in reversed(table.column_names) if name != text}
+    return next((folded[name] for name in (*_LABEL, *ANSWERS) if name in folded), None)
 
 
 def guess_roles(table: pa.Table, *, name: str, given: Mapping[str, str | None] | None = None) -> Guess:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
-from ratchet.prepare.labels import require_trainable
-from ratchet.tables.dataset import Dataset
-from ratchet.tasks.replies import Parsed, label
-from ratchet.tasks.task import Columns, Parity, Task, Wrong
+from ratchet.tasks.task import (
+    EXAMPLES,
+    FILE_DECIMALS,
+    Cell,
+    CellType,
+    Columns,
+    Parity,
+    Task,
+    Wrong,
+    object_schema,
+    share_columns,
+)
+
+if TYPE_CHECKING:
+    from ratchet.tables.dataset import Dataset
+    from ratchet.tasks.replies import Parsed
 
 TIE = 2e-5
 """Two labels closer than this in probability are a tie: rounding in float32, which moves each by up to 1e-5 with the
@@ -27,9 +39,12 @@ class Classification(Task):
 
     name = "classification"
     metrics = ("accuracy", "macro_f1", "auc", "log_loss")
+    shares = True
 
     def require_trainable(self, dataset: Dataset) -> None:
         """Two labels, each with two rows."""
+        from ratchet.prepare.labels import require_trainable
+
         require_trainable(dataset)
 
     def targets(self, answers: Sequence[str], *, names: tuple[str, ...] | None = None) -> Targets:
@@ -63,6 +78,8 @@ class Classification(Task):
 
     def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
         """The one label that it names."""
+        from ratchet.tasks.replies import label
+
         return label(text, names)
 
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
@@ -95,3 +112,39 @@ class Classification(Task):
             {"label": names[top], "probability": row[top], "probabilities": dict(zip(names, row, strict=True))}
             for row, top in zip(rows, best, strict=True)
         ]
+
+    def schema(self, *, names: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """As `predictions` writes it."""
+        shown = names[:EXAMPLES]
+        answers = np.array([[0.75, *[0.25 / max(len(shown) - 1, 1)] * (len(shown) - 1)]], np.float32)
+        return object_schema(
+            "The most probable label of one text, and the probability of every label.",
+            {
+                "label": {"type": "string"},
+                "probability": {"type": "number"},
+                "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
+            },
+            example=self.predictions(answers, names=shown, facts=facts)[0],
+        )
+
+    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+        """The label, its probability, and on request those of all labels."""
+        further = share_columns(names) if each_label else []
+        return {"prediction": str, "probability": float, **dict.fromkeys(further, float)}
+
+    def cells(
+        self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any], each_label: bool
+    ) -> list[dict[str, Cell]]:
+        """As `cell_types` names them."""
+        del facts
+        columns = share_columns(names)
+        rows = np.round(answers.astype(np.float64), FILE_DECIMALS).tolist()
+        return [
+            {"prediction": names[top], "probability": row[top]}
+            | (dict(zip(columns, row, strict=True)) if each_label else {})
+            for row, top in zip(rows, answers.argmax(axis=1).tolist(), strict=True)
+        ]
+
+    def counted(self, cells: Mapping[str, Cell]) -> list[str]:
+        """Its label."""
+        return [str(cells["prediction"])]

@@ -7,11 +7,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from ratchet.errors import RatchetError
 from ratchet.models.constant import ConstantModel
@@ -24,11 +23,12 @@ from ratchet.scores.json_answers import json_fields, json_valid
 from ratchet.scores.numbers import numeric_match
 from ratchet.scores.user_score import user_score
 from ratchet.scores.words import one_form
-from ratchet.tables.conversations import Turn, recognised
-from ratchet.tables.conversations import rows as turns_of
-from ratchet.tables.dataset import Dataset
-from ratchet.tasks.replies import Parsed, plain_text
-from ratchet.tasks.task import Columns, Parity, Task, Wrong, require_columns
+from ratchet.tasks.task import Cell, CellType, Columns, Parity, Task, Wrong, object_schema, require_columns
+
+if TYPE_CHECKING:
+    from ratchet.tables.conversations import Turn
+    from ratchet.tables.dataset import Dataset
+    from ratchet.tasks.replies import Parsed
 
 Score = Callable[[Sequence[str | None], Sequence[str]], npt.NDArray[np.float64]]
 SCORES: dict[str, Score] = {
@@ -61,12 +61,16 @@ class Generation(Task):
 
     def read(self, dataset: Dataset) -> Dataset:
         """Conversations as prompts and answers: the answer is the last turn of the assistant."""
+        import pyarrow as pa
+
+        from ratchet.tables.conversations import recognised, rows
+
         chat = recognised(dataset)
         if chat is None or chat.form == "pairs":
             return dataset
         prompts: list[str | None] = []
         answers: list[str | None] = []
-        for spoken in turns_of(dataset, chat):
+        for spoken in rows(dataset, chat):
             prompt, answer = divided(spoken or [])
             prompts.append(prompt)
             answers.append(answer)
@@ -109,6 +113,8 @@ class Generation(Task):
 
     def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
         """The text without what the model thought before it."""
+        from ratchet.tasks.replies import plain_text
+
         del names
         return plain_text(text)
 
@@ -127,7 +133,34 @@ class Generation(Task):
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The text, or null where there is none."""
         del names, facts
-        return [{"text": answer} for answer in answers[:, 0].tolist()]
+        return [{"text": None if answer is None else _whole(answer)} for answer in answers[:, 0].tolist()]
+
+    def schema(self, *, names: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """As `predictions` writes it."""
+        example = self.predictions(np.array([["It is on its way."]], object), names=names, facts=facts)[0]
+        text = {"type": ["string", "null"]}
+        return object_schema("The answer to one text; null: there is none.", {"text": text}, example=example)
+
+    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+        """The text."""
+        del names, each_label
+        return {"prediction": str}
+
+    def cells(
+        self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any], each_label: bool
+    ) -> list[dict[str, Cell]]:
+        """As `cell_types` names it; missing where there is no answer."""
+        del each_label
+        return [{"prediction": one["text"]} for one in self.predictions(answers, names=names, facts=facts)]
+
+    def counted(self, cells: Mapping[str, Cell]) -> list[str]:
+        """Whether it was answered."""
+        return ["no answer" if cells["prediction"] is None else "answered"]
+
+
+def _whole(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, which no encoding can hold."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _fingerprint(text: str) -> int:

@@ -23,6 +23,8 @@ def listed(cell: str) -> list[str] | None:
     try:
         value = json_value(cell)
     except ValueError:
+        if not cell.strip().endswith("]"):
+            return None
         inner = cell.strip()[1:-1].strip()
         parts = [part.strip() for part in inner.split(",")] if inner else []
         quoted = all(len(part) >= 2 and part[0] == part[-1] and part[0] in "'\"" for part in parts)

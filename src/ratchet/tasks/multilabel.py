@@ -6,20 +6,36 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from ratchet.errors import DataError
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
-from ratchet.tables.dataset import Dataset
 from ratchet.tasks.classification import ROUNDING, TIE
 from ratchet.tasks.label_lists import cut, listed, mark_of
-from ratchet.tasks.replies import Parsed, label_set
-from ratchet.tasks.task import NAMED, Columns, Parity, Task, Wrong, filled, require_columns
+from ratchet.tasks.task import (
+    EXAMPLES,
+    FILE_DECIMALS,
+    NAMED,
+    Cell,
+    CellType,
+    Columns,
+    Parity,
+    Task,
+    Wrong,
+    filled,
+    json_list,
+    object_schema,
+    require_columns,
+    share_columns,
+)
+
+if TYPE_CHECKING:
+    from ratchet.tables.dataset import Dataset
+    from ratchet.tasks.replies import Parsed
 
 GIVEN = 0.5
 """A label is given from this probability on."""
@@ -35,9 +51,12 @@ class Multilabel(Task):
     name = "multilabel"
     answer = "list of labels"
     metrics = ("micro_f1", "subset_accuracy", "macro_f1")
+    shares = True
 
     def read(self, dataset: Dataset) -> Dataset:
         """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
+        import pyarrow as pa
+
         if dataset.roles.label is None:
             return dataset
         values = dict.fromkeys(label for label in dataset.labels if label)
@@ -46,13 +65,13 @@ class Multilabel(Task):
         for label in values:
             names = listed(label)
             names = cut(label, mark) if names is None else names
-            spelled[label] = json.dumps(sorted({name.strip() for name in names if name.strip()}), ensure_ascii=False)
+            spelled[label] = json_list(sorted({name.strip() for name in names if name.strip()}))
         cells = pa.array([spelled[label] if label else None for label in dataset.labels], pa.string())
         place = dataset.table.column_names.index(dataset.roles.label)
         return replace(dataset, table=dataset.table.set_column(place, dataset.roles.label, cells))
 
     def require_trainable(self, dataset: Dataset) -> None:
-        """A label at least, and two rows for each."""
+        """A label at least, two rows for each, and rows that differ."""
         require_columns(dataset, answer=self.answer)
         rows = filled(dataset)
         counts = Counter(name for row in rows.tolist() for name in names_of(dataset.labels[row]))
@@ -70,6 +89,13 @@ class Multilabel(Task):
             raise DataError(
                 f"Every label must have at least {FEWEST} rows but {len(rare):,} of {len(counts):,} have fewer: {shown}.",
                 next_step=step,
+            )
+        cells = {dataset.labels[row] for row in rows.tolist()}
+        if len(cells) == 1:
+            raise DataError(
+                f"Column {dataset.roles.label!r} must hold different lists of labels but all {len(rows):,} rows are "
+                f"{cells.pop()}.",
+                next_step="Add rows with other labels, or set data.label to another column.",
             )
 
     def targets(self, answers: Sequence[str], *, names: tuple[str, ...] | None = None) -> Targets:
@@ -101,6 +127,8 @@ class Multilabel(Task):
 
     def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
         """The labels that it lists, as `read` writes them."""
+        from ratchet.tasks.replies import Parsed, label_set
+
         listed_ = label_set(text, names)
         value = None if listed_.value is None else json.dumps(sorted(listed_.value), ensure_ascii=False)
         return Parsed(value=value, reason=listed_.reason)
@@ -137,6 +165,38 @@ class Multilabel(Task):
             }
             for row in rows
         ]
+
+    def schema(self, *, names: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """As `predictions` writes it."""
+        shown = names[:EXAMPLES]
+        answers = np.array([[0.9, 0.2, 0.6][: len(shown)]], np.float32)
+        return object_schema(
+            f"The labels of one text, which are those of a probability from {GIVEN:g} on, and the probability of every label.",
+            {
+                "labels": {"type": "array", "items": {"type": "string"}},
+                "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
+            },
+            example=self.predictions(answers, names=shown, facts=facts)[0],
+        )
+
+    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+        """The labels as a JSON list, and on request the probability of each."""
+        return {"prediction": str, **dict.fromkeys(share_columns(names) if each_label else [], float)}
+
+    def cells(
+        self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any], each_label: bool
+    ) -> list[dict[str, Cell]]:
+        """As `cell_types` names them."""
+        columns = share_columns(names)
+        rows = np.round(answers.astype(np.float64), FILE_DECIMALS).tolist()
+        return [
+            {"prediction": json_list(found["labels"])} | (dict(zip(columns, row, strict=True)) if each_label else {})
+            for row, found in zip(rows, self.predictions(answers, names=names, facts=facts), strict=True)
+        ]
+
+    def counted(self, cells: Mapping[str, Cell]) -> list[str]:
+        """Each of its labels; ``none`` where it has none."""
+        return names_of(str(cells["prediction"])) or ["none"]
 
 
 def names_of(cell: str) -> list[str]:

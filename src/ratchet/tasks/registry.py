@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ratchet.plugins import chosen, registered
-from ratchet.tables.conversations import recognised
-from ratchet.tables.dataset import Dataset
 from ratchet.tasks.classification import Classification
 from ratchet.tasks.generation import Generation
 from ratchet.tasks.label_lists import listed, mark_of
 from ratchet.tasks.multilabel import Multilabel
 from ratchet.tasks.regression import Regression, values_of
 from ratchet.tasks.task import Task
+
+if TYPE_CHECKING:
+    from ratchet.tables.dataset import Dataset
 
 GROUP = "ratchet.tasks"
 TASKS: tuple[Task, ...] = (Classification(), Multilabel(), Regression(), Generation())
@@ -34,12 +36,21 @@ def task_of(name: str) -> Task:
     return chosen(name, registered(TASKS, group=GROUP, base=Task), noun="The task")
 
 
+def metrics() -> tuple[str, ...]:
+    """All metrics that any task has, and the measures that claims may be about."""
+    tasks = registered(TASKS, group=GROUP, base=Task).values()
+    return (*dict.fromkeys(name for task in tasks for name in task.metrics), "cost", "latency")
+
+
 def guess_task(dataset: Dataset) -> Task:
     """The task that a table's answers look like: lists are labels, many different numbers are values, long texts answers."""
+    from ratchet.tables.conversations import recognised
+
     labels = [label for label in dataset.labels if label]
     values = [*dict.fromkeys(labels)]
     chat = recognised(dataset)
-    if chat is not None and (chat.form != "pairs" or dataset.roles.label == chat.columns[-1]):
+    answered = chat.columns[-1] if chat is not None and chat.form == "pairs" else None
+    if chat is not None and dataset.roles.label == answered:
         return task_of("generation")
     if not values:
         return task_of("classification")

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from ratchet.bounds import NUMBER
 from ratchet.errors import DataError
 from ratchet.models.conformal import half_width
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
-from ratchet.tables.dataset import Dataset
-from ratchet.tasks.replies import Parsed, number
-from ratchet.tasks.task import Columns, Parity, Task, Wrong, filled, require_columns
-from ratchet.text.numbers import numbers
+from ratchet.tasks.task import (
+    Cell,
+    CellType,
+    Columns,
+    Parity,
+    Task,
+    Wrong,
+    filled,
+    object_schema,
+    require_columns,
+)
+
+if TYPE_CHECKING:
+    from ratchet.tables.dataset import Dataset
+    from ratchet.tasks.replies import Parsed
 
 ALPHA = 0.1
 """Share of rows whose value may lie outside the interval of a prediction."""
 _BINS = 10
+_A_NUMBER = {"type": "number"}
 
 
 class Regression(Task):
@@ -76,6 +87,8 @@ class Regression(Task):
 
     def understood(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
         """The one number that it holds."""
+        from ratchet.tasks.replies import Parsed, number
+
         del names
         found = number(text)
         return Parsed(value=None if found.value is None else repr(found.value), reason=found.reason)
@@ -105,6 +118,28 @@ class Regression(Task):
             return [{"value": value} for value in rows]
         return [{"value": value, "low": value - half, "high": value + half} for value in rows]
 
+    def schema(self, *, names: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """As `predictions` writes it."""
+        example = self.predictions(np.ones((1, 1)), names=names, facts=facts)[0]
+        share = f"{facts['coverage']:.0%} of rows" if "coverage" in facts else "rows"
+        about = f", and the ends of an interval that holds the right one of {share}" if "low" in example else ""
+        return object_schema(f"The number of one text{about}.", dict.fromkeys(example, _A_NUMBER), example=example)
+
+    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+        """The number, and the ends of its interval."""
+        del names, each_label
+        return {"prediction": float, "prediction_low": float, "prediction_high": float}
+
+    def cells(
+        self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any], each_label: bool
+    ) -> list[dict[str, Cell]]:
+        """As `cell_types` names them; no ends where the model has no interval."""
+        del each_label
+        return [
+            {"prediction": one["value"], "prediction_low": one.get("low"), "prediction_high": one.get("high")}
+            for one in self.predictions(answers, names=names, facts=facts)
+        ]
+
     def facts(self, targets: Targets, answers: Answers) -> dict[str, Any]:
         """The half-width of an interval, from the errors on rows that the models had not seen (split conformal)."""
         half = half_width(targets.values - answers[:, 0], alpha=ALPHA)
@@ -118,5 +153,9 @@ class Regression(Task):
 
 def values_of(answers: Sequence[str]) -> npt.NDArray[np.float64]:
     """(n,) the cells as numbers; NaN where one is none."""
+    import pyarrow as pa
+
+    from ratchet.text.numbers import numbers
+
     values, _ = numbers(pa.array(answers, pa.string()))
     return values

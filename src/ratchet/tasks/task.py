@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,19 @@ from ratchet.errors import DataError, RecipeError
 from ratchet.models.linear_fit import fit_majority
 from ratchet.models.model import Answers, Model
 from ratchet.models.targets import Targets
-from ratchet.tables.dataset import Dataset
-from ratchet.tasks.replies import Parsed
+
+if TYPE_CHECKING:
+    from ratchet.tables.dataset import Dataset  # it needs Arrow, which a server of texts does not
+    from ratchet.tasks.replies import Parsed
 
 Array = npt.NDArray[Any]
+Cell: TypeAlias = str | float | None
+CellType: TypeAlias = type[str] | type[float]
 NAMED = 3
+FILE_DECIMALS = 6
+"""Decimals of a probability in a table."""
+EXAMPLES = 3
+"""Labels in an example of a prediction."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,6 +83,8 @@ class Task(ABC):
     """What the first champion runs on."""
     contradictions: ClassVar[bool] = True
     """Whether one text with two answers is a mistake; where it is not, such rows stay unless the recipe says otherwise."""
+    shares: ClassVar[bool] = False
+    """Whether an answer is a probability for each of its columns."""
 
     @abstractmethod
     def require_trainable(self, dataset: Dataset) -> None:
@@ -143,6 +154,30 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def schema(self, *, names: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON schema of one prediction, with an example in it; arguments as of `predictions`."""
+
+    @abstractmethod
+    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+        """The columns that predictions of a table add to it, by name.
+
+        Args:
+            names: the columns of a model's answer.
+            each_label: also the probability of each, where there are such.
+        """
+
+    @abstractmethod
+    def cells(
+        self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any], each_label: bool
+    ) -> list[dict[str, Cell]]:
+        """What stands in those columns, for each row; arguments as of `predictions` and `cell_types`."""
+
+    def counted(self, cells: Mapping[str, Cell]) -> list[str]:
+        """What a row counts as, by its new cells, where predictions of a table are told in one line."""
+        del cells
+        return []
+
+    @abstractmethod
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows that were answered worst, the worst first."""
 
@@ -168,6 +203,30 @@ class Task(ABC):
         """What a margin of 1 is in the unit of the answers: 1 for shares."""
         del targets
         return 1.0
+
+
+def object_schema(
+    description: str, properties: Mapping[str, Mapping[str, Any]], *, example: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The JSON schema of an object that has all of these properties."""
+    return {
+        "title": "Prediction",
+        "description": description,
+        "type": "object",
+        "required": [*properties],
+        "properties": {name: dict(facts) for name, facts in properties.items()},
+        "examples": [dict(example)],
+    }
+
+
+def share_columns(names: Sequence[str]) -> list[str]:
+    """Names of the columns that hold the probability of each label."""
+    return [f"probability_{name}" for name in names]
+
+
+def json_list(names: Sequence[str]) -> str:
+    """A list in one cell."""
+    return json.dumps(list(names), ensure_ascii=False)
 
 
 def require_metrics(names: Sequence[str], task: Task) -> None:

@@ -1,0 +1,76 @@
+"""The champion of earlier rows is scored only on rows that it cannot know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.conftest import Table, generate
+
+from ratchet.contenders.base import Contender
+from ratchet.contenders.incumbent import defend, trained_in
+from ratchet.contenders.kind import Training
+from ratchet.contenders.linear import Linear
+from ratchet.contenders.rows import PartedRows
+from ratchet.errors import DataError
+from ratchet.recipe.sections import LinearFeatures, LinearSpec
+from ratchet.tables.dataset import Dataset
+
+Parted, Trained = Callable[..., PartedRows], Callable[..., Training]
+SPEC = LinearSpec(features=(LinearFeatures(unit="word", high=1),), C=5)
+
+
+@pytest.fixture
+def old(parted: Parted, training: Trained) -> Contender:
+    made = training(parted(), name="old")
+    Linear().train(made.store / "old", SPEC, made)
+    return Contender.load(made.store / "old")
+
+
+def dataset(table: Table, texts: list[str], labels: list[str]) -> Dataset:
+    return table({"text": texts, "label": labels})
+
+
+def test_rows_that_it_knows_are_left_out(parted: Parted, old: Contender, table: Table) -> None:
+    rows = parted(key="later")
+    compared = rows.parts.compared
+    known = rows.texts(compared[:20])
+    before = dataset(table, [*known, *generate(10, seed=99)[0]], ["card"] * 30)
+    folder = old.folder.parent / "incumbent"
+    defend(folder, rows, name="old (before)", of=old, trained_on=before)
+    found = Contender.load(folder)
+    copies = {row for row in compared.tolist() if rows.dataset.texts[row] in known}
+    assert not copies & set(found.rows.tolist())
+    assert found.facts["left_out"] == len(compared) - len(found.rows) >= 20
+    np.testing.assert_allclose(found.answers, old.model().predict(rows.texts(found.rows)), atol=1e-6)
+    assert (found.name, found.facts["of"], found.runtime) == ("old (before)", "old", "linear")
+    assert found.card["spec"] == old.card["spec"]
+
+
+def test_it_is_refused_where_it_knows_every_row(parted: Parted, old: Contender) -> None:
+    rows = parted(key="later")
+    with pytest.raises(DataError, match=r"'old' was trained on copies of all 150 rows, so it cannot be scored"):
+        defend(old.folder.parent / "x", rows, name="old (before)", of=old, trained_on=rows.dataset)
+
+
+def test_in_time_order_only_later_rows_count(parted: Parted, old: Contender, table: Table) -> None:
+    rows = parted(order="time")
+    days = [f"2026-01-{n % 28 + 1:02}" for n in range(len(rows.dataset))]
+    timed = rows.dataset.table.append_column("day", pa.array(days))
+    roles = replace(rows.dataset.roles, time="day")
+    rows = replace(rows, dataset=replace(rows.dataset, table=timed, roles=roles))
+    before = table({"text": ["quite other words"] * 2, "label": ["card"] * 2, "day": ["2026-01-20", "2026-01-02"]})
+    before = replace(before, roles=replace(before.roles, time="day"))
+    defend(old.folder.parent / "timed", rows, name="old (before)", of=old, trained_on=before)
+    found = Contender.load(old.folder.parent / "timed").rows.tolist()
+    assert found == [row for row in rows.parts.compared.tolist() if days[row] > "2026-01-20"]
+    assert found
+
+
+def test_what_it_was_trained_on_is_that_of_its_origin(old: Contender) -> None:
+    assert trained_in(old) == ["rows", 0]
+    copied = Contender(folder=old.folder, card={**old.card, "facts": {"trained": ["rows-before", 3]}})
+    assert trained_in(copied) == ["rows-before", 3]

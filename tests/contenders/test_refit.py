@@ -1,0 +1,83 @@
+"""The winner on all dev rows: the same settings, the same row change, the same smaller form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from tests.contenders.conftest import TEXTS
+
+from ratchet.compress.compressor import compressors
+from ratchet.contenders.base import Contender
+from ratchet.contenders.kind import Training
+from ratchet.contenders.linear import Linear, Majority
+from ratchet.contenders.refit import changed, refit
+from ratchet.contenders.rows import PartedRows
+from ratchet.models.linear_fit import fit_linear
+from ratchet.recipe.sections import LinearFeatures, LinearSpec, Section
+
+Parted, Trained = Callable[..., PartedRows], Callable[..., Training]
+SPEC = LinearSpec(features=(LinearFeatures(unit="word", high=1),), C=5)
+
+
+def judged(made: Training) -> Contender:
+    Linear().train(made.store / "best-key", SPEC, made)
+    return Contender.load(made.store / "best-key")
+
+
+def test_it_is_trained_on_every_dev_row(parted: Parted, training: Trained) -> None:
+    rows = parted()
+    made = training(rows, name="best")
+    whole, reason = refit(judged(made), made)
+    assert reason == ""
+    assert whole is not None
+    dev = rows.parts.dev
+    assert (whole.name, whole.facts["refit"], whole.facts["judged"]) == ("best", len(dev), "best-key")
+    wanted = fit_linear(rows.texts(dev), rows.names(dev), spec=SPEC, seed=1).predict(TEXTS)
+    np.testing.assert_allclose(whole.model(threads=1).predict(TEXTS), wanted, atol=1e-5)
+    before = (whole.folder / "contender.json").stat().st_mtime_ns
+    refit(Contender.load(made.store / "best-key"), made)
+    assert (whole.folder / "contender.json").stat().st_mtime_ns == before, "what is finished is not trained again"
+
+
+def test_a_smaller_form_is_made_of_the_refitted_model(parted: Parted, training: Trained) -> None:
+    rows = parted()
+    made = training(rows, name="best")
+    best = judged(made)
+    small_training = training(rows, name="best-int8", kind="int8", facts={"of": "best", "of_key": "best-key"})
+    Linear().compress(made.store / "small-key", compressors()["int8"], best, small_training)
+    small = Contender.load(made.store / "small-key")
+    whole, _ = refit(small, small_training)
+    origin, _ = refit(best, made)
+    assert whole is not None
+    assert origin is not None
+    assert whole.ref.kind == "int8"
+    assert whole.ref.bytes < origin.ref.bytes
+    alike = whole.model().predict(TEXTS).argmax(axis=1) == origin.model().predict(TEXTS).argmax(axis=1)
+    assert alike.mean() > 0.9
+
+
+def test_what_cannot_be_trained_again_says_why(parted: Parted, training: Trained) -> None:
+    rows = parted()
+    made = training(rows, name="majority", kind="majority")
+    Majority().train(made.store / "majority", Section(), made)
+    assert refit(Contender.load(made.store / "majority"), made) == (None, "The majority model has nothing to fit.")
+    old = training(rows, name="old", facts={"left_out": 3})
+    Linear().train(made.store / "old", SPEC, old)
+    found, reason = refit(Contender.load(made.store / "old"), old)
+    assert found is None
+    assert "earlier rows" in reason
+
+
+def test_the_row_change_of_the_winner_is_made_again(parted: Parted, training: Trained) -> None:
+    rows = parted()
+    made = training(rows)
+    assert changed({}, made) is made
+    noisy = changed({"made_by": {"kind": "eda", "name": "noise"}}, made)
+    none = np.zeros(0, np.int64)
+    material = noisy.change(rows.parts.dev, held_out=none)
+    assert not made.change(rows.parts.dev, held_out=none).texts
+    assert len(material.texts) > 20
+    assert not {*material.texts} & {*rows.texts(rows.parts.dev)}
+    again = noisy.change(rows.parts.dev, held_out=none)
+    assert [*again.texts] == [*material.texts], "the seed decides"
