@@ -155,7 +155,7 @@ class JudgeSpec(Section):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    endpoint: EndpointSpec = EndpointSpec()
+    endpoint: EndpointSpec | None = None
     """Who judges; the prompt is Ratchet's own, ``system`` may say more."""
     rubric: str = Field(default="", max_length=100_000)
     """What makes an answer good, in a few sentences; grades go from 1 to 5."""
@@ -166,13 +166,8 @@ class JudgeSpec(Section):
     right one, or tie). The judge must agree with it before its word counts; empty: it is said to be unproven."""
 
     @model_validator(mode="after")
-    def _told(self) -> Self:
-        if not self.rubric.strip() and self.model_fields_set:
-            raise ValueError("rubric must say what makes an answer good but is empty.")
-        return self
-
-    @model_validator(mode="after")
     def _own_prompt(self) -> Self:
-        if self.endpoint.prompt or self.endpoint.shots or self.endpoint.structured:
+        asked = self.endpoint
+        if asked is not None and (asked.prompt or asked.shots or asked.structured):
             raise ValueError("endpoint must not have prompt, shots or structured: a judge's prompt is Ratchet's own.")
         return self

@@ -17,7 +17,7 @@ from ratchet.endpoint.prompt import prompt_of
 from ratchet.endpoint.purse import Purse
 from ratchet.errors import DataError, RecipeError
 from ratchet.models.model import Answers
-from ratchet.recipe.endpoint import JudgeSpec
+from ratchet.recipe.endpoint import EndpointSpec, JudgeSpec
 from ratchet.scores.agreement import Agreement, agreement_by_id, human_verdicts, require_agreement
 from ratchet.scores.judge import judge_answers, judge_pairs
 from ratchet.stages.job import Job
@@ -39,12 +39,13 @@ def with_judge(job: Job, rows: PartedRows) -> PartedRows:
     if JUDGE not in rows.judged_by:
         return rows
     spec = job.recipe.judge
-    if not spec.rubric:
+    if not spec.rubric.strip() or spec.endpoint is None:
+        lacking = "endpoint must say who judges" if spec.rubric.strip() else "rubric must say what makes an answer good"
         raise RecipeError(
-            "judge.rubric must say what makes an answer good when gate.metrics has judge but is empty.",
+            f"judge.{lacking} when gate.metrics has judge but is absent.",
             next_step="Add the section judge, with endpoint and rubric.",
         )
-    judge = _Judge(job=job, spec=spec, rows=rows, purse=Purse(spec.endpoint.limit))
+    judge = _Judge(job=job, spec=spec, endpoint=spec.endpoint, rows=rows, purse=Purse(spec.endpoint.limit))
     if spec.human:
         found = judge.agreement(Path(spec.human))
         job.screen.say("judge", _told(found))
@@ -62,6 +63,7 @@ class _Judge:
 
     job: Job
     spec: JudgeSpec
+    endpoint: EndpointSpec
     rows: PartedRows
     purse: Purse
 
@@ -109,7 +111,7 @@ class _Judge:
 
     def _ask(self, texts: Sequence[str]) -> list[str | None]:
         """The replies to prompts, from the store or from the endpoint."""
-        spec = self.spec.endpoint
+        spec = self.endpoint
         asked = [prompt_of(text, spec=spec) for text in texts]
         with self.job.screen.bar(JUDGE) as advance, Cache(self.job.workspace.models / CACHE) as cache:
             found = ask(asked, spec=spec, cache=cache, purse=self.purse, advance=advance)
