@@ -17,6 +17,7 @@ from ratchet.stages.check import check
 from ratchet.stages.export import export
 from ratchet.stages.finish import finish
 from ratchet.stages.job import Job, Json
+from ratchet.stages.judge import with_judge
 from ratchet.stages.names import Stage, last_stage
 from ratchet.stages.prepare import prepare
 from ratchet.stages.read import Source, read, settled, start
@@ -81,6 +82,7 @@ def road(job: Job, source: Source, *, last: Stage | None = None) -> Json:
     rows = prepare(job, source)
     if last == Stage.PREPARE:
         return finish(job, health=health, rows=rows)
+    rows = with_judge(job, rows)
     beside, first, second = waves(challengers(job, rows), rows)
     later = len(first) + len(second)
     baseline(job, rows, beside, later=later)

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.conftest import Table, generate
+from tests.endpoint.conftest import server
+from tests.trial import trial
 
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import PartedRows
 from ratchet.prepare.parts import parts_of
 from ratchet.tasks.registry import task_of
+
+__all__ = ["server", "trial"]
 
 COUNT = 180
 TEXTS, LABELS = generate(COUNT, seed=11)

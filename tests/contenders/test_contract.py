@@ -42,6 +42,8 @@ SETTINGS = {
     "encoder": "{kind: encoder, source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150, epochs: 6, lr: 2e-2,"
     f" batch_tokens: 256, {DEEP}}}",
     "embedding": f"{{kind: embedding, source: CHECKPOINT, {DEEP}}}",
+    "endpoint": "{kind: endpoint, name: mine, url: 'URL', model: m}",
+    "answers": "{kind: answers, name: mine, file: answers.csv}",
 }
 
 
@@ -172,10 +174,12 @@ def seen_vectors(model: Any, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     return made
 
 
-TRAINED = [kind.name for kind in KINDS if kind.trained and "classification" in kind.tasks]
+def classifying(*, trained: bool) -> list[str]:
+    """The kinds that answer with a label, by whether their models are trained here; `nearest` answers with texts."""
+    return [kind.name for kind in (*KINDS, Centroid()) if kind.trained == trained and "classification" in kind.tasks]
 
 
-@pytest.mark.parametrize("kind", [*TRAINED, "centroid"])
+@pytest.mark.parametrize("kind", classifying(trained=True))
 def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
     recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -207,6 +211,34 @@ def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
         answer = client.post("/predict", json={"texts": texts}).json()["predictions"]
     expected = load_model(bundle).predict(texts)
     assert [[*one["probabilities"].values()] for one in answer] == [pytest.approx(row, abs=1e-6) for row in expected]
+
+
+@pytest.mark.parametrize("kind", classifying(trained=False))
+def test_a_kind_that_is_not_trained_wins_and_goes_as_far_as_its_flags_say(
+    recipe: Callable[..., Recipe], server: Any, tmp_path: Path, kind: str
+) -> None:
+    texts, labels = generate(300, seed=5)
+    right = dict(zip(texts, labels, strict=True))
+    server.play = lambda stage: stage.answer(right[stage.asked.rsplit("Text: ", 1)[1].rsplit("\nLabel:", 1)[0]])
+    with (tmp_path / "answers.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "prediction"), *right.items()])
+    made = ", ".join(f"{{kind: {name}, name: {name}}}" for name in changes())
+    summary = run(recipe(f"{SETTINGS[kind].replace('URL', server.url)}, {made}", "compress.methods=[int8]"))
+    verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
+    assert verdicts["mine"]["promoted"], verdicts["mine"]["line"]
+    assert not {"mine-int8", *changes()} & {*verdicts}, "nothing is made of what is not trained here"
+    bundle = Bundle.open(summary["bundle"]["path"])
+    assert (bundle.name == "mine") == kinds()[kind].exported
+    if not kinds()[kind].exported:
+        return
+    assert bundle.kind == kinds()[kind].runtime
+    assert bundle.manifest.model["refit_rows"] is None
+    wanted = [*right][:2]
+    app = build_app(bundle.path, config=ServeConfig(), send_to=bundle.manifest.model["sends_to"])
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        assert 200 in [client.get("/readyz").status_code for _ in range(200)]
+        answer = client.post("/predict", json={"texts": wanted}).json()["predictions"]
+    assert [one["label"] for one in answer] == [right[text] for text in wanted]
 
 
 def test_an_unchanged_run_trains_nothing_again(recipe: Callable[..., Recipe]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -126,11 +127,11 @@ def test_odd_values(keys: dict[str, object], said: str) -> None:
     assert said in refused(**keys)
 
 
-def test_a_judge_needs_a_rubric() -> None:
-    judge = JudgeSpec(endpoint=EndpointSpec(model="m"), rubric="Short and true.")
-    assert judge.endpoint.model == "m"
-    with pytest.raises(ValidationError, match="rubric must say"):
-        JudgeSpec(endpoint=EndpointSpec(model="m"))
+@pytest.mark.parametrize("more", [{"prompt": "{{ text }}"}, {"structured": True}])
+def test_the_prompt_of_a_judge_is_not_the_recipes(more: dict[str, Any]) -> None:
+    assert JudgeSpec(endpoint=EndpointSpec(model="m"), rubric="Short and true.").endpoint is not None
+    with pytest.raises(ValidationError, match="a judge's prompt is Ratchet's own"):
+        JudgeSpec(endpoint=EndpointSpec(model="m", **more))
 
 
 def test_reading_a_recipe_loads_neither_httpx_nor_jinja2() -> None:

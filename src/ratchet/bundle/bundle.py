@@ -121,6 +121,11 @@ class Bundle:
         return self.path / MODEL
 
     @property
+    def consent(self) -> str:
+        """The option by which whoever serves the bundle agrees that its model sends texts away; empty: it does not."""
+        return _consent(self.manifest.model)
+
+    @property
     def bytes(self) -> int:
         """Size of all files but the manifest."""
         return sum(entry.bytes for entry in self.manifest.files)
@@ -344,8 +349,14 @@ def _verify_file(folder: Path, entry: FileEntry) -> None:
         )
 
 
+def _consent(model: Facts) -> str:
+    address = model.get("sends_to")
+    return f" --send-to {address}" if address else ""
+
+
 def _card(facts: Facts) -> str:
     """A short model card in Markdown."""
+    consent = _consent(facts["model"])
     lines = [
         f"# {facts['name']}",
         "",
@@ -371,9 +382,9 @@ def _card(facts: Facts) -> str:
         "",
         "## Use",
         "",
-        '    pip install "ratchetml[serve]"',
-        "    ratchet serve THIS_FOLDER",
-        "    ratchet predict THIS_FOLDER texts.csv",
+        f'    pip install "ratchetml[serve{",endpoint" if consent else ""}]"',
+        f"    ratchet serve THIS_FOLDER{consent}",
+        f"    ratchet predict THIS_FOLDER texts.csv{consent}",
         "",
         "## Licence",
         "",

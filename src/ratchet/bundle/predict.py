@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.bundle.runtimes import load_model_folder
+from ratchet.bundle.runtimes import destination_of, load_model_folder
 from ratchet.errors import BundleError
 from ratchet.models.inputs import Inputs, joined, parted
-from ratchet.models.model import Answers, Predictor
+from ratchet.models.model import Answers, Destination, Predictor
 from ratchet.recipe.sections import ExportConfig, TextFix
 from ratchet.tasks.task import Parity, Task
 
@@ -30,18 +30,37 @@ class Recorded:
         return self.probability
 
 
-def load_model(bundle: Bundle | Path | str, *, threads: int = 0) -> Predictor:
+def require_consent(bundle: Bundle, *, send_to: str = "") -> Destination | None:
+    """Where the bundle's model sends texts, which whoever uses it must have named; ``None``: nowhere.
+
+    Raises:
+        BundleError: it sends them to another address than ``send_to``.
+    """
+    found = destination_of(bundle.model_folder, bundle.kind)
+    if found is not None and send_to.rstrip("/") != found.address.rstrip("/"):
+        wanted = f"but {send_to} was" if send_to else "but it was not"
+        raise BundleError(
+            f"{bundle.path} sends every text to {found}: this address must be agreed to {wanted}.",
+            next_step=f"If you trust it, add: --send-to {found.address}",
+        )
+    return found
+
+
+def load_model(bundle: Bundle | Path | str, *, threads: int = 0, send_to: str = "") -> Predictor:
     """The model of a bundle, ready to predict: texts are fixed first, as those it was trained on; no torch is imported.
 
     Args:
         bundle: an opened bundle, or its folder (which is verified first).
         threads: cores that one call of ``predict`` may use; 0: all.
+        send_to: the address that texts may be sent to, where the model is behind one.
 
     Raises:
-        BundleError: the bundle is damaged, or its model has other labels than its manifest.
+        BundleError: the bundle is damaged, would send texts to another address than ``send_to``, or its
+            model has other labels than its manifest.
         ExtraMissing: the runtime of this kind of model is not installed.
     """
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    require_consent(opened, send_to=send_to)
     model = load_model_folder(opened.model_folder, opened.kind, threads=threads)
     if tuple(model.labels) != opened.labels:
         raise BundleError(

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ratchet.errors import ExtraMissing
-from ratchet.models.model import Predictor
+from ratchet.models.model import Destination, Predictor
 from ratchet.plugins import chosen, registered
 
 GROUP = "ratchet.runtimes"
@@ -23,12 +23,14 @@ class Runtime:
         load: gives the model of a folder, to run on so many threads (0: all cores); it imports no torch.
         packages: what must be installed to load it.
         extra: the extra that installs them.
+        sends_to: where a model in a folder sends the texts that it is asked about; ``None``: it sends nothing anywhere.
     """
 
     name: str
     load: Callable[[Path, int], Predictor]
     packages: tuple[str, ...] = ()
     extra: str = "serve"
+    sends_to: Callable[[Path], Destination] | None = None
 
 
 def _linear(folder: Path, threads: int) -> Predictor:
@@ -62,12 +64,18 @@ def _endpoint(folder: Path, threads: int) -> Predictor:
     return EndpointModel.load(folder, threads)
 
 
+def _endpoint_address(folder: Path) -> Destination:
+    from ratchet.endpoint.model import sends_to
+
+    return sends_to(folder)
+
+
 RUNTIMES = (
     Runtime(name="linear", load=_linear),
     Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers")),
     Runtime(name="nearest", load=_nearest),
     Runtime(name="constant", load=_constant),
-    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint"),
+    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint", sends_to=_endpoint_address),
 )
 
 
@@ -78,8 +86,18 @@ def load_model_folder(folder: Path, runtime: str, *, threads: int = 0) -> Predic
         RatchetError: no such runtime is installed.
         ExtraMissing: a package that it needs is not installed.
     """
-    entry = chosen(runtime, registered(RUNTIMES, group=GROUP, base=Runtime), noun="The runtime of a model")
+    entry = _runtime(runtime)
     for package in entry.packages:
         if find_spec(package) is None:
             raise ExtraMissing(package, extra=entry.extra, why=f"Serving an {runtime.upper()} model")
     return entry.load(folder, threads)
+
+
+def destination_of(folder: Path, runtime: str) -> Destination | None:
+    """Where the model of a folder sends the texts that it is asked about; ``None``: nowhere."""
+    sends_to = _runtime(runtime).sends_to
+    return None if sends_to is None else sends_to(folder)
+
+
+def _runtime(name: str) -> Runtime:
+    return chosen(name, registered(RUNTIMES, group=GROUP, base=Runtime), noun="The runtime of a model")

@@ -29,6 +29,12 @@ class _Path(click.Path):
 PATH = _Path(path_type=Path)
 workspace = click.option("--workspace", type=PATH, default=".ratchet", show_default=True, help="Folder of the runs.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+send_to = click.option(
+    "--send-to",
+    metavar="ADDRESS",
+    default="",
+    help="Agree that texts are sent there, by a bundle that asks an endpoint.",
+)
 columns = click.option(
     "--columns", metavar="NAME,NAME,...", help="Names of the first columns of a table without a header."
 )

@@ -201,6 +201,7 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
 @click.option("--out", type=arguments.PATH, help="Where to write; `-` is standard output.")
 @click.option("--text", help="Text column; default: as in training.")
 @click.option("--encoding", default="auto", show_default=True)
+@arguments.send_to
 @click.option("--each-label", is_flag=True, help="Also a column with the probability of each label.")
 @click.option(
     "--format",
@@ -211,7 +212,9 @@ def report(run_id: str, workspace: Path, out: Path | None) -> None:
 @arguments.columns
 @arguments.as_json
 @arguments.gathered("form", _Form)
-def predict(bundle: Path, file: Path, out: Path | None, form: _Form, each_label: bool, as_json: bool) -> None:
+def predict(
+    bundle: Path, file: Path, out: Path | None, form: _Form, send_to: str, each_label: bool, as_json: bool
+) -> None:
     """Add the column `prediction`, and others as its task has them, to FILE (a table, plain lines, or `-`)."""
     from ratchet.serve import predict_file
 
@@ -226,6 +229,7 @@ def predict(bundle: Path, file: Path, out: Path | None, form: _Form, each_label:
             encoding=form.encoding,
             columns=arguments.listed(form.columns),
             each_label=each_label,
+            send_to=send_to,
             progress=lambda rows, share: advance(int(1000 * (share or 0)), 1000, f"{rows:,} rows"),
         )
     facts = {
@@ -250,7 +254,8 @@ def predict(bundle: Path, file: Path, out: Path | None, form: _Form, each_label:
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
 @click.option("--workers", type=click.IntRange(0), default=0, help="Requests computed at once; 0: by cores.")
 @click.option("--name", "names", multiple=True, help="A further name by which clients may call it without a key.")
-def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ...]) -> None:
+@arguments.send_to
+def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ...], send_to: str) -> None:
     """Serve BUNDLE over REST: /predict, /healthz, /readyz, /docs.
 
     Beyond this machine (another --host than loopback) the environment variable RATCHET_API_KEY must hold a key.
@@ -258,7 +263,7 @@ def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ..
     from ratchet.recipe.sections import ServeConfig
     from ratchet.serve import serve as serve_bundle
 
-    serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers, names=names))
+    serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers, names=names), send_to=send_to)
 
 
 cli.add_command(check)

@@ -13,16 +13,13 @@ from ratchet.answers.answer_file import AnswerFile
 from ratchet.answers.match import Rows, Side, match_rows
 from ratchet.answers.read import read_answers
 from ratchet.answers.table import Columns
-from ratchet.bundle.bundle import Bundle
-from ratchet.contenders.base import MEASURED, MODEL, Contender, Identity, Trained, write_contender
+from ratchet.contenders.base import MEASURED, MODEL, Identity, Trained, write_contender
+from ratchet.contenders.failures import failed_rows, told_failures
 from ratchet.contenders.kind import Kind, Training
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError
-from ratchet.models.model import Answers
 from ratchet.recipe.sections import AnswersSpec
-
-LISTED = 20
-"""Failed rows that the card lists."""
+from ratchet.workspace.finished import file_sha256
 
 
 class AnswersFromFile(Kind[AnswersSpec]):
@@ -45,26 +42,27 @@ class AnswersFromFile(Kind[AnswersSpec]):
         answers = rows.task.answers(cells, rows.targets.take(wanted))
         measured = _measures(file, side, count=len(wanted))
         (folder / MODEL).mkdir(parents=True)
+        counts = Counter(failures.values())
+        failed = failed_rows(failures, _said(file, side), rows, wanted)
         facts = {
             "fixed": True,
             "file": str(spec.file),
             "format": file.format,
             "model": file.model,
-            "unanswered": dict(Counter(failures.values())),
-            "failed_rows": [rows.dataset.place(int(wanted[row])) for row in list(failures)[:LISTED]],
+            "unanswered": dict(counts.most_common()),
+            "failed_rows": failed,
             "foreign": side.foreign,
+            "said": told_failures(failed, counts),
             **training.facts,
         }
         trained = Trained(predicted=wanted, answers=answers, seconds=0.0, facts=facts, measured=measured)
         write_contender(folder, rows, self.identity(spec, training), trained)
 
-    def sealed(self, spec: AnswersSpec, training: Training, of: Contender, bundle: Bundle) -> Answers:
-        """The file's answers to the test rows."""
-        del of, bundle
-        rows, test = training.rows, training.rows.parts.test
-        file, side = _matched(spec, rows, test)
-        cells, _ = _cells(file, side, rows, test)
-        return rows.task.answers(cells, rows.targets.take(test))
+    def named_by(self, spec: AnswersSpec) -> object:
+        """Other answers in the same file are another contender."""
+        path = Path(spec.file)
+        files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        return spec, [file_sha256(each) for each in files if each.is_file()]
 
     def identity(self, spec: AnswersSpec, training: Training) -> Identity:
         """Beside the settings, no model."""
@@ -96,18 +94,24 @@ def _matched(spec: AnswersSpec, rows: PartedRows, wanted: Ints) -> tuple[AnswerF
 
 def _cells(file: AnswerFile, side: Side, rows: PartedRows, wanted: Ints) -> tuple[list[str | None], dict[int, str]]:
     """The answer to each row as a cell, ``None`` where there is none, and why; of several answers to a row the first."""
-    given: dict[int, int] = {}
-    for place, row in zip(side.answers.tolist(), side.cluster.tolist(), strict=True):
-        given.setdefault(row, place)
+    said = _said(file, side)
     cells: list[str | None] = []
     failures: dict[int, str] = {}
     for row in range(len(wanted)):
-        text = file.answers[given[row]] if row in given else None
+        text = said.get(row)
         parsed = rows.task.understood(text, names=rows.labels) if text else None
         cells.append(None if parsed is None else parsed.value)
         if cells[-1] is None:
             failures[row] = "no answer" if parsed is None else parsed.reason
     return cells, failures
+
+
+def _said(file: AnswerFile, side: Side) -> dict[int, str | None]:
+    """The first answer to each row that has one."""
+    first: dict[int, str | None] = {}
+    for place, row in zip(side.answers.tolist(), side.cluster.tolist(), strict=True):
+        first.setdefault(row, file.answers[place])
+    return first
 
 
 def _measures(file: AnswerFile, side: Side, *, count: int) -> dict[str, npt.NDArray[np.float64]]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bundle.runtimes import load_model_folder
-from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.rows import JUDGE, Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
@@ -26,6 +26,8 @@ from ratchet.workspace.finished import file_sha256, load_array, load_json, save_
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
 TEXTS = "answers.json"
 MEASURED = ("cost", "latency")
+KEPT = (*MEASURED, JUDGE)
+"""What is kept of each answer beside it."""
 _CARD: dict[str, type | UnionType] = {
     "name": str,
     "kind": str,
@@ -114,8 +116,8 @@ class Contender:
 
     @cached_property
     def measured(self) -> dict[str, npt.NDArray[np.float64]]:
-        """What each answer cost, and how many seconds it took, shape (len(rows),); empty where that was not measured."""
-        return {name: self._array(f"{name}.npy") for name in MEASURED if (self.folder / f"{name}.npy").is_file()}
+        """What each answer cost, how many seconds it took, and its grade, shape (len(rows),); empty where that is unknown."""
+        return {name: self._array(f"{name}.npy") for name in KEPT if (self.folder / f"{name}.npy").is_file()}
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         """An array of its evidence, as it was written.
@@ -142,16 +144,21 @@ class Contender:
         measures: Mapping[str, npt.NDArray[np.float64]] | None = None,
         seeds: bool = False,
     ) -> Evidence:
-        """Its predictions as evidence for a verdict; with ``seeds`` those of all seeds that it was trained with."""
+        """Its predictions as evidence for a verdict; with ``seeds`` those of all seeds that it was trained with.
+
+        Rows of which the judge said nothing of use are left out.
+        """
         further = self._array(SEEDS) if seeds and (self.folder / SEEDS).is_file() else ()
         places = self.placed(rows)
-        columns = rows.columns(places, self.answers)
+        read = np.isfinite(self.measured.get(JUDGE, np.zeros(len(places))))
+        places, answers = places[read], self.answers[read]
+        columns = rows.columns(places, answers)
         return Evidence(
             name=self.name,
             rows=places,
             targets=columns.targets,
-            outcomes={**columns.outcomes, **self.measured},
-            seeds=tuple(rows.columns(places, answers).outcomes for answers in further),
+            outcomes={**columns.outcomes, **{name: values[read] for name, values in self.measured.items()}},
+            seeds=tuple(rows.columns(places, seed[read]).outcomes for seed in further),
             fold=None if self.facts.get("fixed") else rows.parts.fold[places],
             unit=None if rows.parts.unit is None else rows.parts.unit[places],
             chance=bool(self.facts.get("chance")),
@@ -236,9 +243,11 @@ def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained:
         save_json(folder / TEXTS, {"answers": trained.answers[:, 0].tolist()})
     else:
         save_array(folder / "probability.npy", trained.answers)
-    for name, values in trained.measured.items():
+    refitted = "refit" in trained.facts  # it serves the parity check alone, and no verdict
+    graded = {} if refitted else rows.graded(trained.predicted, trained.answers)
+    for name, values in {**trained.measured, **graded}.items():
         save_array(folder / f"{name}.npy", values)
-    files = ("rows.npy", "probability.npy", TEXTS, SEEDS, *(f"{name}.npy" for name in MEASURED))
+    files = ("rows.npy", "probability.npy", TEXTS, SEEDS, *(f"{name}.npy" for name in KEPT))
     card = {
         "name": identity.name,
         "kind": identity.kind,

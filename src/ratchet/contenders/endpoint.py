@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,20 +11,21 @@ import numpy as np
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.contenders.base import MODEL, Contender, Trained, write_contender
+from ratchet.contenders.failures import failed_rows, told_failures
 from ratchet.contenders.kind import Kind, Training
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.endpoint.cache import Cache
-from ratchet.endpoint.client import ask
+from ratchet.endpoint.client import ask, require_all
 from ratchet.endpoint.examples import choose
 from ratchet.endpoint.model import Asking, EndpointModel
 from ratchet.endpoint.prompt import Example, prompts
 from ratchet.endpoint.reply import Asked
+from ratchet.errors import RecipeError
 from ratchet.models.model import Answers
-from ratchet.recipe.endpoint import EndpointSpec
+from ratchet.recipe.endpoint import EndpointLimit, EndpointSpec
 from ratchet.workspace.workspace import writing
 
 CACHE = "endpoint-replies.sqlite"
-LISTED = 20
 POOL = 20
 """Rows drawn for each example: those that are shown, and all that belong to them, are not judged."""
 
@@ -42,24 +44,36 @@ class Endpoint(Kind[EndpointSpec]):
         wanted, examples = _divided(spec, training)
         asked = _asked(spec, training, wanted, examples)
         cells, failures = _cells(asked, rows)
+        failed = failed_rows(failures, {row: reply.text for row, reply in enumerate(asked.replies)}, rows, wanted)
+        model = EndpointModel(
+            Asking(
+                spec=spec.model_copy(update={"limit": EndpointLimit()}),
+                examples=tuple(examples),
+                task=rows.task.name,
+                names=rows.labels,
+                column=rows.dataset.roles.text,
+            )
+        )
         facts = {
             "fixed": True,
             "answered_by": list(asked.models),
             "examples": len(examples),
             "requests": asked.requests,
+            "tokens": {"input": asked.prompt_tokens, "output": asked.completion_tokens},
             "spent": asked.spent,
             "cost": asked.cost,
             "unsure": asked.unsure,
-            "unanswered": _counted(failures),
-            "failed_rows": [rows.dataset.place(int(wanted[row])) for row in list(failures)[:LISTED]],
+            "unanswered": dict(Counter(failures.values()).most_common()),
+            "failed_rows": failed,
             "notes": list(asked.notes),
+            "said": [_paid(asked), *told_failures(failed, Counter(failures.values())), *asked.notes],
+            "not_exported": _needs_more(model),
             **_measured_facts(asked),
             **training.facts,
         }
-        asking = Asking(spec=spec, examples=tuple(examples), task=rows.task.name, names=rows.labels)
         with writing(folder):
             (folder / MODEL).mkdir(parents=True)
-        EndpointModel(asking).save(folder / MODEL)
+        model.save(folder / MODEL)
         trained = Trained(
             predicted=wanted,
             answers=rows.task.answers(cells, rows.targets.take(wanted)),
@@ -79,6 +93,10 @@ class Endpoint(Kind[EndpointSpec]):
         asking = EndpointModel.load(of.folder / MODEL).asking
         cells, _ = _cells(_asked(spec, training, test, asking.examples), rows)
         return rows.task.answers(cells, rows.targets.take(test))
+
+    def named_by(self, spec: EndpointSpec) -> object:
+        """How fast, and for how much at most, it is asked makes no other contender."""
+        return spec.asked()
 
 
 def _divided(spec: EndpointSpec, training: Training) -> tuple[Ints, Sequence[Example]]:
@@ -105,7 +123,9 @@ def _asked(spec: EndpointSpec, training: Training, wanted: Ints, examples: Seque
     names = rows.task.choices(rows.labels)
     asked = prompts(rows.dataset.take(wanted), spec=spec, labels=names, examples=examples)
     with Cache(training.store / CACHE) as cache:
-        return ask(asked, spec=spec, cache=cache, labels=names, advance=training.advance)
+        found = ask(asked, spec=spec, cache=cache, labels=names, advance=training.advance)
+    require_all(found, spec=spec)
+    return found
 
 
 def _cells(asked: Asked, rows: PartedRows) -> tuple[list[str | None], dict[int, str]]:
@@ -120,11 +140,24 @@ def _cells(asked: Asked, rows: PartedRows) -> tuple[list[str | None], dict[int, 
     return cells, failures
 
 
-def _counted(failures: dict[int, str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for reason in failures.values():
-        counts[reason] = counts.get(reason, 0) + 1
-    return counts
+def _needs_more(model: EndpointModel) -> str:
+    """Why the model cannot be served: its prompt needs more than the text; empty: it can."""
+    try:
+        model.require_text_alone()
+    except RecipeError as error:
+        return error.problem
+    return ""
+
+
+def _paid(asked: Asked) -> str:
+    """Requests, tokens and money in one line."""
+    kept = sum(reply.cached for reply in asked.replies)
+    unsure = f", and at most {asked.unsure:,.4g} for requests without an answer" if asked.unsure else ""
+    return (
+        f"{len(asked.replies):,} rows ({kept:,} from stored replies), {asked.requests:,} requests, "
+        f"{asked.prompt_tokens:,} + {asked.completion_tokens:,} tokens; worth {asked.cost:,.4g}, "
+        f"{asked.spent:,.4g} spent now{unsure}"
+    )
 
 
 def _measured_facts(asked: Asked) -> dict[str, object]:

@@ -112,6 +112,10 @@ class Kind(ABC, Generic[S]):
         rows = training.rows
         return load_model(bundle, threads=training.threads).predict(rows.inputs(rows.parts.test))
 
+    def named_by(self, spec: S) -> object:
+        """What makes it another contender: its settings but those that change no answer, and what they name."""
+        return spec
+
     def missing(self) -> str | None:
         """The first package that must be installed and is not."""
         return next((package for package in self.packages if find_spec(package) is None), None)

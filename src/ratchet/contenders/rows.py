@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,9 @@ from ratchet.workspace.finished import load_json
 
 Ints = npt.NDArray[np.int64]
 Language = Literal["zh", "en", "mixed"]
+Judging = Callable[[Ints, Answers], npt.NDArray[np.float64]]
+"""Grades of the answers to some rows, (n,) from 0 to 1, NaN where the judge said nothing of use."""
+JUDGE = "judge"
 FACTS = {
     "hash": str,
     "seal": str,
@@ -50,6 +53,8 @@ class PartedRows:
     seal: str
     key: str
     task: Task
+    judge: Judging | None = None
+    """Who grades the answers to some rows, where a metric of the gate is a judge's."""
     metrics: tuple[str, ...] = ()
     """What the gate judges by; empty: the task's first metric."""
     removed: Mapping[str, int] = field(default_factory=dict)
@@ -135,6 +140,10 @@ class PartedRows:
     def columns(self, rows: Ints, answers: Answers) -> Columns:
         """What the gate reads of the answers to some rows."""
         return self.task.columns(self.targets.take(rows), answers, metrics=self.judged_by)
+
+    def graded(self, rows: Ints, answers: Answers) -> dict[str, npt.NDArray[np.float64]]:
+        """The column of the judge's grades, where there is a judge."""
+        return {} if self.judge is None else {JUDGE: self.judge(rows, answers)}
 
     @property
     def judged_by(self) -> tuple[str, ...]:

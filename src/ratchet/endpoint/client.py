@@ -18,7 +18,7 @@ from ratchet.endpoint.key import EndpointError, Key
 from ratchet.endpoint.prompt import Prompt
 from ratchet.endpoint.purse import Purse
 from ratchet.endpoint.reply import Asked, Reply
-from ratchet.endpoint.wire import Lost, Response, client, post
+from ratchet.endpoint.wire import NO_CONNECTION, Lost, Response, client, post
 from ratchet.forms import json_bytes
 from ratchet.recipe.endpoint import EndpointPrice, EndpointSpec
 from ratchet.screen import Advance
@@ -26,7 +26,7 @@ from ratchet.screen import Advance
 if TYPE_CHECKING:
     import httpx
 
-LIMIT = "limit"
+LIMIT, NOT_ASKED = "limit", "not asked"
 STREAK = 20
 """So many rows lost one after another, all for the endpoint's reasons, and the others are not asked."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
@@ -106,6 +106,7 @@ class _Run:
         self._format_known: bool | None = None
         self._lock, self._stop = Lock(), Event()
         self._streak = 0
+        self._unreachable = False
         self._why_stopped = ""
 
     def all(self, prompts: Sequence[Prompt], *, advance: Advance) -> Asked:
@@ -129,7 +130,9 @@ class _Run:
             replies[first] = reply
             bought = reply.text is not None or reply.reason in PAID
             replies.update(dict.fromkeys(copies, replace(reply, cached=bought, attempts=0)))
-            advance(len(replies), len(prompts), f"{self._purse.requests:,} requests")
+            words = f"{len(replies):,} of {len(prompts):,} rows, {self._purse.requests:,} requests"
+            paid = f", {self._purse.spent:,.4g} spent" if self._purse.spent else ""
+            advance(len(replies), len(prompts), words + paid)
 
         if todo:
             self._send(todo, done)
@@ -155,6 +158,8 @@ class _Run:
                 client(headers=self._secret.headers, timeout=spec.timeout, connections=spec.concurrency)
             )
             self._work(wire, iter([next(waiting)]), done)
+            if self._unreachable:
+                self._give_up(f"{NOT_ASKED}: {NO_CONNECTION}")
             pool = stack.enter_context(ThreadPoolExecutor(spec.concurrency, thread_name_prefix="endpoint"))
             threads = [pool.submit(self._work, wire, waiting, done) for _ in range(spec.concurrency)]
             try:
@@ -184,8 +189,12 @@ class _Run:
         worst = worst_case(prompt, price=self._spec.price, max_tokens=self._spec.max_tokens)
         structured = self._format is not None and self._format_known is not False
         attempts = tries = 0
-        reason = LIMIT
-        while not self._stop.is_set() and self._purse.take(worst):
+        reason = ""
+        first = self._clock.now()
+        while not self._stop.is_set():
+            if not self._purse.take(worst):
+                reason = LIMIT
+                break
             attempts += 1
             begun = self._clock.now()
             tried = self._try(wire, prompt, structured=structured, worst=worst)
@@ -196,16 +205,17 @@ class _Run:
                 )
             reason = tried.reason
             if structured and tried.status in _NOT_SO and self._format_known is None:
-                structured, reason = False, LIMIT  # if it is taken without, the format was what the server refused
+                structured = False  # if it is taken without, the format was what the server refused
                 continue
             if not tried.again or tries == self._spec.retries:
+                self._unreachable = reason == NO_CONNECTION
                 self._lost(reason, counts=tried.status not in _OF_THE_ROW)
                 break
             self._clock.wait(self._stop, pause(tries, after=tried.after))
             tries += 1
         if not attempts and self._stop.is_set():
-            reason = self._why_stopped or "not asked: the run was stopped"
-        return Reply(text=None, reason=reason, attempts=attempts)
+            reason = self._why_stopped or f"{NOT_ASKED}: the run was stopped"
+        return Reply(text=None, reason=reason, attempts=attempts, seconds=self._clock.now() - first)
 
     def _try(self, wire: httpx.Client, prompt: Prompt, *, structured: bool, worst: float) -> _Try:
         """Send one request, and settle what it cost."""
@@ -274,12 +284,42 @@ class _Run:
         with self._lock:
             self._streak += counts
             if self._streak >= STREAK:
-                self._why_stopped = f"not asked: {STREAK} rows before it were lost ({reason})"
-                self._stop.set()
+                self._give_up(f"{NOT_ASKED}: {STREAK} rows before it were lost ({reason})")
+
+    def _give_up(self, reason: str) -> None:
+        """No further row is asked about, for this reason."""
+        self._why_stopped = reason
+        self._stop.set()
 
     def _body(self, prompt: Prompt, *, structured: bool) -> bytes:
         body = {"model": self._spec.model, "messages": list(prompt.messages), **self._plain, "stream": False}
         return json_bytes({**body, "response_format": self._format} if structured else body)
+
+
+def require_all(asked: Asked, *, spec: EndpointSpec) -> None:
+    """Refuse replies of which some are missing because nobody asked: they would count as wrong answers.
+
+    Raises:
+        EndpointError: a limit was reached, or the endpoint is out of order; what was paid for is kept.
+    """
+    reasons = [reply.reason for reply in asked.replies if reply.text is None]
+    limited, unasked = reasons.count(LIMIT), [reason for reason in reasons if reason.startswith(NOT_ASKED)]
+    if limited:
+        raise EndpointError(
+            f"{spec.url} must be asked about all {len(asked.replies):,} rows but {limited:,} are left and limit is reached "
+            f"({asked.requests:,} requests, {asked.spent + asked.unsure:,.4g} spent in this run).",
+            next_step="Raise limit and run again: replies are kept, and none is paid twice.",
+        )
+    if unasked:
+        raise EndpointError(
+            f"{spec.url} must be asked about all {len(asked.replies):,} rows but {len(unasked):,} were {unasked[0]}.",
+            next_step="Run again when the endpoint is in order: replies are kept, and none is paid twice.",
+        )
+    if asked.replies and not any(reply.text is not None or reply.reason in PAID for reply in asked.replies):
+        raise EndpointError(
+            f"{spec.url} must answer but answered none of {len(asked.replies):,} rows; the first: {reasons[0]}.",
+            next_step="Run again when the endpoint is in order.",
+        )
 
 
 def response_format(labels: Sequence[str]) -> dict[str, object]:

@@ -15,6 +15,10 @@ class EndpointError(RatchetError):
     """An endpoint cannot be asked at all: no key, a wrong one, no model."""
 
 
+class NoAnswer(EndpointError):
+    """The endpoint was asked and gave no usable answer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Key:
     """A key, empty where none is needed; it is in no ``repr``."""

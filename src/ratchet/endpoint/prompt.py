@@ -81,6 +81,12 @@ def prompts(
     return found
 
 
+def prompt_of(text: str, *, spec: EndpointSpec) -> Prompt:
+    """The messages of a prompt that is written already, behind ``spec.system`` as it stands."""
+    system = ({"role": "system", "content": spec.system},) if spec.system.strip() else ()
+    return _measured((*system, {"role": "user", "content": text}), spec=spec)
+
+
 def _measured(messages: tuple[dict[str, str], ...], *, spec: EndpointSpec) -> Prompt:
     from ratchet.checks.chat import tokens
 

@@ -11,8 +11,8 @@ class Reply:
     """The answer to one prompt, or why there is none.
 
     ``cost`` is what it cost when it was bought, so it does not depend on the cache; ``seconds`` is how long the request
-    that brought it took. ``attempts`` counts the requests of this run: 0 where it was ``cached``, which copies of a prompt
-    in the same run are too. ``structured``: asked with a response format.
+    that brought it took, or all requests of a row without an answer. ``attempts`` counts the requests of this run: 0 where
+    it was ``cached``, which copies of a prompt in the same run are too. ``structured``: asked with a response format.
     """
 
     text: str | None
@@ -45,6 +45,16 @@ class Asked:
     def cost(self) -> float:
         """What all rows' replies cost when they were bought; copies of a prompt count each, as they would in production."""
         return sum(reply.cost for reply in self.replies)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of all prompts."""
+        return sum(reply.prompt_tokens for reply in self.replies)
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of all answers."""
+        return sum(reply.completion_tokens for reply in self.replies)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BODY_BYTES = 8 << 20
 """Longest body that is read, packed or unpacked; an answer of 100,000 tokens has about half a megabyte."""
+NO_CONNECTION = "no connection"
 _CONNECT = 10.0
 _PACKED = {"gzip": 47, "x-gzip": 47, "deflate": 47}
 """zlib's window for what a server may send unasked; 47: gzip or zlib, told by the first bytes."""
@@ -77,7 +78,7 @@ def post(client: httpx.Client, url: str, body: bytes, *, timeout: float, now: Ca
         with client.stream("POST", url, content=body) as response:
             return _read(response, until=lambda: now() >= end)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-        return Lost(reason="no connection", again=True, sent=False)
+        return Lost(reason=NO_CONNECTION, again=True, sent=False)
     except httpx.TimeoutException:
         return Lost(reason="timeout", again=True, sent=True)
     except httpx.HTTPError:

@@ -85,15 +85,18 @@ def _macro_f1_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[flo
 
 
 def _positive(evidence: Evidence) -> tuple[npt.NDArray[np.bool_], Floats]:
-    if evidence.probability.shape[-1] != 2:
+    columns = evidence.probability.shape[-1]
+    unanswered = columns == 3 and evidence.truth.max(initial=0) < 2  # one column more where somebody gave no answer
+    if columns != 2 and not unanswered:
         raise RatchetError(
-            f"The metric auc must have two classes but got {evidence.probability.shape[-1]}.",
+            f"The metric auc must have two classes but got {columns}.",
             next_step="Use macro_f1 or accuracy.",
         )
     positive = evidence.truth == 1
     if positive.all() or not positive.any():
         raise RatchetError("The metric auc must have rows of both classes but got one.", next_step="Use accuracy.")
-    return positive, evidence.probability[:, 1].astype(np.float64)
+    scores = evidence.probability[:, 1].astype(np.float64)
+    return positive, np.where(evidence.predicted == 2, ~positive, scores) if unanswered else scores
 
 
 def _compare_auc(a: Evidence, b: Evidence, setting: Setting) -> Paired:

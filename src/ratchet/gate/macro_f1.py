@@ -17,11 +17,11 @@ def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
 
 
 def macro_f1_of(matrices: Floats) -> Floats:
-    """Macro-F1 of confusion matrices of shape (b, k, k); a class with no row and no prediction is left out."""
+    """Macro-F1 of confusion matrices of shape (b, k, k), over the classes that have a row; "no answer" has none."""
     true = matrices.sum(axis=2)
     predicted = matrices.sum(axis=1)
     hits = np.diagonal(matrices, axis1=1, axis2=2)
-    present = (true + predicted) > 0
+    present = true > 0
     f1 = np.where(present, 2 * hits / np.maximum(true + predicted, 1e-12), 0.0)
     mean: Floats = f1.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
     return mean
@@ -37,8 +37,8 @@ def macro_f1_influence(truth: Ints, predicted: Ints, *, classes: int) -> tuple[f
     said = np.bincount(predicted, minlength=classes).astype(np.float64)
     hits = np.bincount(truth[truth == predicted], minlength=classes).astype(np.float64)
     total = true + said
-    present = total > 0
-    safe = np.where(present, total, 1.0)
+    present = true > 0
+    safe = np.where(total > 0, total, 1.0)
     f1 = np.where(present, 2 * hits / safe, 0.0)
     k = max(int(present.sum()), 1)
     right = truth == predicted
@@ -91,6 +91,7 @@ def _swapped_f1(
     triples, counts = np.unique(keys, return_counts=True)
     t, a, b = triples // classes**2, triples // classes % classes, triples % classes
     true = np.bincount(t, weights=counts, minlength=classes)
+    k = max(int((true > 0).sum()), 1)
     differs = np.where(a != b, counts, 0)
     generator = np.random.default_rng(seed)
     null = np.empty(draws)
@@ -107,16 +108,16 @@ def _swapped_f1(
             total = true + said
             safe = np.where(total > 0, total, 1.0)
             f1 = np.where(total > 0, 2 * hits / safe, 0.0)
-            sides.append((f1, safe, np.maximum((total > 0).sum(axis=1), 1)))
-        (f_a, s_a, k_a), (f_b, s_b, k_b) = sides
-        gap = f_a.sum(axis=1) / k_a - f_b.sum(axis=1) / k_b
+            sides.append((f1, safe))
+        (f_a, s_a), (f_b, s_b) = sides
+        gap = (f_a - f_b).sum(axis=1) / k
 
-        def term(f1: Floats, safe: Floats, k: Ints, said: Ints) -> Floats:
-            found: Floats = ((2 * (said == t) - f1[:, t]) / safe[:, t] - f1[:, said] / safe[:, said]) / k[:, None]
+        def term(f1: Floats, safe: Floats, said: Ints) -> Floats:
+            found: Floats = ((2 * (said == t) - f1[:, t]) / safe[:, t] - f1[:, said] / safe[:, said]) / k
             return found
 
-        straight = term(f_a, s_a, k_a, a) - term(f_b, s_b, k_b, b)
-        crossed = term(f_a, s_a, k_a, b) - term(f_b, s_b, k_b, a)
+        straight = term(f_a, s_a, a) - term(f_b, s_b, b)
+        crossed = term(f_a, s_a, b) - term(f_b, s_b, a)
         spread = (kept * straight**2 + swapped * crossed**2).sum(axis=1)
         null[start:stop] = gap / np.sqrt(spread + rare)
     return null

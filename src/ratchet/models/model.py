@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
 
 Answers = npt.NDArray[Any]
 """(n, k): probabilities of k labels in float32, one value in float64, or one text as an object (``None``: no answer)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """Where a model sends the texts that it is asked about, and the environment variable whose value goes with them."""
+
+    address: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.address}, with the key in {self.key}" if self.key else self.address
 
 
 class Predictor(Protocol):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
-from ratchet.recipe.sections import Name, Section
+from ratchet.recipe.section import Name, Section
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,59}")
 _LONG_RUN = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16}")
@@ -108,6 +108,11 @@ class EndpointSpec(Section):
     context: int = Field(default=0, ge=0)
     """Tokens, estimated, that prompt and answer may have together; rows with longer prompts are not asked. 0: not checked."""
 
+    def asked(self) -> EndpointSpec:
+        """What decides the answers: without how fast, and for how much at most, they are asked for."""
+        plain = ("limit", "concurrency", "timeout", "retries")
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in plain})
+
     @model_validator(mode="after")
     def _base(self) -> Self:
         if problem := _no_base(self.url):
@@ -150,13 +155,19 @@ class JudgeSpec(Section):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    endpoint: EndpointSpec = EndpointSpec()
-    """Who judges; its templates also know the variable rubric."""
+    endpoint: EndpointSpec | None = None
+    """Who judges; the prompt is Ratchet's own, ``system`` may say more."""
     rubric: str = Field(default="", max_length=100_000)
-    """What makes an answer good, in a few sentences."""
+    """What makes an answer good, in a few sentences; grades go from 1 to 5."""
+    pairs: bool = False
+    """Ask which is better, the answer or the right answer of the row, in both orders, instead of a grade."""
+    human: str = ""
+    """A table of people's verdicts of answers: id of the row, answer, and verdict (1 to 5; for pairs A: the answer, B: the
+    right one, or tie). The judge must agree with it before its word counts; empty: it is said to be unproven."""
 
     @model_validator(mode="after")
-    def _told(self) -> Self:
-        if not self.rubric.strip() and self.model_fields_set:
-            raise ValueError("rubric must say what makes an answer good but is empty.")
+    def _own_prompt(self) -> Self:
+        asked = self.endpoint
+        if asked is not None and (asked.prompt or asked.shots or asked.structured):
+            raise ValueError("endpoint must not have prompt, shots or structured: a judge's prompt is Ratchet's own.")
         return self

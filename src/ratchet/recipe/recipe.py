@@ -237,6 +237,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
             "workspace": path(recipe.workspace),
             "data": recipe.data.model_copy(update=data),
             "prepare": recipe.prepare.model_copy(update={"review": path(recipe.prepare.review)}),
+            "judge": recipe.judge.model_copy(update={"human": path(recipe.judge.human)}),
             "train": spec(recipe.train),
             "challengers": challengers,
         }

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from ratchet.recipe.data import DataConfig as DataConfig
 from ratchet.recipe.data import FeatureKind as FeatureKind
+from ratchet.recipe.endpoint import JudgeSpec
 from ratchet.recipe.section import Name as Name
 from ratchet.recipe.section import Section as Section
 from ratchet.recipe.section import name_after as name_after
@@ -423,6 +424,7 @@ class Recipe(Section):
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     gate: GateConfig = GateConfig()
+    judge: JudgeSpec = JudgeSpec()
     baseline: LinearSpec = LinearSpec(name="tfidf-lr")
     train: EncoderSpec = EncoderSpec(name="encoder")
     """How the encoder is trained; an encoder among the challengers takes from here what it does not say itself."""

@@ -194,7 +194,10 @@ def _bundle(bundle: Bundle) -> BundleFacts:
         bytes=bundle.bytes,
         sha256=bundle.sha256,
         files=tuple(BundleFile(name=e.path, bytes=e.bytes, sha256=e.sha256) for e in bundle.manifest.files),
-        commands=(f"ratchet serve {bundle.path}", f"ratchet predict {bundle.path} FILE"),
+        commands=(
+            f"ratchet serve {bundle.path}{bundle.consent}",
+            f"ratchet predict {bundle.path} FILE{bundle.consent}",
+        ),
         parity=f"{facts['parity_rows']:,} valid rows were predicted again by the exported files: the largest difference "
         f"is {facts['parity_max_difference']:.1e}, and {facts['parity_disagreements']} answers differ.",
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratchet.bundle.predict import checked
+from ratchet.endpoint.key import EndpointError, NoAnswer
 from ratchet.errors import BundleError
 from ratchet.models.model import Answers, Predictor
 from ratchet.recipe.sections import ServeConfig
@@ -69,7 +70,7 @@ class Engine:
     Args:
         load: is called once, in a thread.
         config: workers, queue and deadline.
-        rows: what the model is asked before the first request.
+        rows: what the model is asked before the first request; nothing where each answer costs money.
         probe: looks at its answers to these; where it raises, the server does not get ready.
 
     numpy and ONNX Runtime release the interpreter lock while they compute, so
@@ -107,7 +108,8 @@ class Engine:
         model = self._load()
         if not model.labels:
             raise BundleError("The model must have labels but has none.", next_step="Export the bundle again.")
-        self._probe(checked(model, self._rows))
+        if len(self._rows):
+            self._probe(checked(model, self._rows))
         return model
 
     def require_room(self) -> Predictor:
@@ -131,7 +133,8 @@ class Engine:
             since: when the request came, in seconds of time.monotonic().
 
         Raises:
-            Refused: 503 when the model is not ready or the queue is full, 504 after the deadline, 500 if the model fails.
+            Refused: 503 when the model is not ready, the queue is full or an endpoint cannot be asked, 502 when an endpoint has
+                no usable answer, 504 after the deadline, 500 if the model fails.
         """
         job = Job(self.require_room(), since + self._config.deadline)
         self._pending += 1
@@ -148,6 +151,9 @@ class Engine:
             raise _too_late(self._config)
         if isinstance(failure, Refused):
             raise failure
+        if isinstance(failure, EndpointError):
+            asked = isinstance(failure, NoAnswer)
+            raise Refused(502 if asked else 503, "no_answer" if asked else "endpoint_unavailable", failure.problem)
         if failure is not None:
             place = traceback.extract_tb(failure.__traceback__)[-1]
             # The exception's own text may hold the user's text, which does not belong in a log.

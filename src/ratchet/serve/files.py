@@ -71,6 +71,7 @@ def predict_file(
     each_label: bool = False,
     threads: int = 0,
     model: Predictor | None = None,
+    send_to: str = "",
     progress: Progress | None = None,
 ) -> FilePredictions:
     """Copy a table and add what is predicted: ``prediction``, and further columns as the task of the bundle has them.
@@ -90,6 +91,7 @@ def predict_file(
         each_label: also add a column ``probability_LABEL`` for every label, where the task has labels.
         threads: cores to use; 0: all.
         model: used instead of the bundle's own model, which is then not loaded.
+        send_to: the address that texts may be sent to, where the model is behind one.
         progress: called after each block.
 
     Raises:
@@ -107,7 +109,7 @@ def predict_file(
     _require_table(fields, source, kind=kind)
     goal = target_of(source, None if target is None else Path(target), kind=kind, whole=whole)
     tally = _Tally(
-        model or load_model(opened, threads=threads),
+        model or load_model(opened, threads=threads, send_to=send_to),
         task=task,
         fields=fields,
         facts=opened.manifest.model,

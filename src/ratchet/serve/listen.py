@@ -35,7 +35,11 @@ DRAIN = 5  # seconds on top of the deadline until open requests are given up
 
 
 def serve(
-    bundle_path: Path | str, *, config: ServeConfig, say: Callable[[str], None] = lambda line: print(line, flush=True)
+    bundle_path: Path | str,
+    *,
+    config: ServeConfig,
+    send_to: str = "",
+    say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> None:
     """Serve a bundle until SIGTERM or Ctrl-C; requests in flight are answered first.
 
@@ -45,6 +49,7 @@ def serve(
     Args:
         bundle_path: folder of the bundle.
         config: address, limits, queue, workers and deadline; port 0 picks a free one.
+        send_to: the address that texts may be sent to, where the model is behind one.
         say: gets the lines for people.
 
     Raises:
@@ -58,8 +63,10 @@ def serve(
     from ratchet.serve.rest import build_app
 
     key = _key(config.host)
-    app = build_app(bundle_path, config=config, api_key=key)
+    app = build_app(bundle_path, config=config, api_key=key, send_to=send_to)
     engine: Engine = app.state.engine
+    if app.state.destination is not None:
+        say(f"Every text is sent to {app.state.destination}.")
     with _listening(config) as listener, _quiet_signals():
         url = _url(listener)
 

@@ -24,7 +24,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.bundle.predict import load_model
+from ratchet.bundle.predict import load_model, require_consent
 from ratchet.models.model import Answers, Predictor
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import openapi
@@ -53,6 +53,7 @@ def build_app(
     config: ServeConfig,
     model: Predictor | None = None,
     api_key: str | None = None,
+    send_to: str = "",
 ) -> Starlette:
     """The application for one bundle; ``app.state.engine`` is its Engine.
 
@@ -61,17 +62,20 @@ def build_app(
         config: limits, queue, workers and deadline.
         model: used instead of the bundle's own model (tests, null models for measurements).
         api_key: when given, /predict wants it as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
+        send_to: the address that texts may be sent to, where the model is behind one.
 
     Raises:
-        BundleError: the bundle is incomplete or was changed.
+        BundleError: the bundle is incomplete or was changed, or sends texts to another address than ``send_to``.
         RatchetError: its task is not installed.
     """
     bundle = Bundle.open(Path(bundle_path))
+    far = require_consent(bundle, send_to=send_to)
+    load = partial(load_model, bundle, threads=threads_each(config), send_to=send_to)
     answering = _Answering.of(bundle)
     engine = Engine(
-        lambda: model or load_model(bundle, threads=threads_each(config)),
+        lambda: model or load(),
         config=config,
-        rows=answering.fields.inputs([answering.alone(text) for text in SELF_TEST]),
+        rows=answering.fields.inputs([answering.alone(text) for text in SELF_TEST]) if far is None else (),
         probe=lambda answers: answering.written(answers, names=bundle.labels),
     )
     service = _Service(answering=answering, engine=engine, config=config, api_key=api_key)
@@ -94,7 +98,7 @@ def build_app(
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=service.handlers)
     app.router.redirect_slashes = False
     app.state.engine = engine
-    app.state.bundle = bundle
+    app.state.bundle, app.state.destination = bundle, far
     return app
 
 

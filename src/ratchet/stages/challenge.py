@@ -86,6 +86,8 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
         trained, left_out = trained_in(of)
         known = job.workspace.data / f"rows-{trained}"
         reason = "Its labels are others." if tuple(of.card["labels"]) != rows.labels else ""
+        if of.learns and not kind_of(of)[0].trained:
+            reason = "It is no model of ours; as a challenger of this recipe it answers the new rows too."
         reason = reason or ("" if known.is_dir() else f"{known} is gone, so nobody knows what it was trained on.")
         if not reason:
             fold = load_parts(known).fold
@@ -159,10 +161,6 @@ def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
     if rows.task.name not in able:
         skip(job, name, f"It is for {' and '.join(able)}, and this is {rows.task.name}.")
         return None
-    able = tasks_of(_name(spec))
-    if rows.task.name not in able:
-        skip(job, name, f"It is for {' and '.join(able)}, and this is {rows.task.name}.")
-        return None
     if _name(spec) in changes():
         return _made(job, rows, spec, name=name)
     kind = chosen(_name(spec), kinds(), noun="The kind of a challenger")
@@ -172,7 +170,10 @@ def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
         return None
     if rows.kinds and kind.trained and not kind.featured:
         job.screen.say("challenge", f"{name}: {_unused(rows)} not used")
-    key = key_of("challenger", content(job, rows), spec, job.recipe.seed, job.recipe.threads if kind.threaded else 0)
+    named_by = kind.named_by(spec)
+    key = key_of(
+        "challenger", content(job, rows), named_by, job.recipe.seed, job.recipe.threads if kind.threaded else 0
+    )
     train = _trained(job, rows, kind, spec, name=name, key=key)
     return entered(job, name, key, train, folds=kind.folds_at_first(rows))
 

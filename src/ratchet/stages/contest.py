@@ -98,6 +98,9 @@ def contest(
                 shutil.rmtree(spare, ignore_errors=True)
     known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
     for entrant in entrants:
+        if entrant.name in trained:
+            for line in trained[entrant.name].facts.get("said", ()):
+                job.screen.say("answers", f"{entrant.name}: {line}")
         if entrant.judged in known:
             tell(job, known[entrant.judged])
 

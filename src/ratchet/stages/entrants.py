@@ -17,7 +17,11 @@ from ratchet.workspace.finished import key_of
 
 def content(job: Job, rows: PartedRows) -> str:
     """What names the rows and their folds, in whatever order the table has them, under this version of Ratchet."""
-    return key_of(rows.parts.hash, job.code)
+    judge = job.recipe.judge
+    if rows.judge is None or judge.endpoint is None:
+        return key_of(rows.parts.hash, job.code)
+    judged = [judge.endpoint.asked(), judge.rubric, judge.pairs]
+    return key_of(rows.parts.hash, job.code, *judged)
 
 
 def family_of(rows: PartedRows) -> str:

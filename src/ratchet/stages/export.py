@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.bundle.predict import Recorded, parity, require_parity
+from ratchet.bundle.runtimes import destination_of
 from ratchet.contenders.base import MODEL, Contender
 from ratchet.contenders.refit import refit
 from ratchet.contenders.registry import kind_of
@@ -39,6 +40,10 @@ def export(job: Job, rows: PartedRows) -> Bundle:
     facts = bundle.manifest.model
     how = f"trained again on all {facts['refit_rows']:,} train and valid rows" if facts.get("refit_rows") else reason
     job.screen.say("export", f"{best.name}, {how}")
+    if bundle.consent:
+        address = facts["sends_to"]
+        job.screen.say("export", f"{target} ({bundle.bytes:,} bytes); a prompt: it sends every text to {address}")
+        return bundle
     job.screen.say(
         "export",
         f"{target} ({bundle.bytes:,} bytes); {facts['parity_rows']:,} valid rows predicted again: largest difference "
@@ -71,6 +76,8 @@ def exportable(job: Job, rows: PartedRows) -> Contender:
 
 
 def _can_be_exported(contender: Contender) -> bool:
+    if contender.facts.get("not_exported"):
+        return False
     return not contender.learns or kind_of(contender)[0].exported
 
 
@@ -108,6 +115,7 @@ def _proven(job: Job, rows: PartedRows, served: Contender) -> Parity:
 def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found: Parity, *, target: Path) -> None:
     """Write the bundle of ``best``, with the model of ``served``."""
     places, roles = best.placed(rows), rows.dataset.roles
+    to = destination_of(served.folder / MODEL, served.runtime)
     judged = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()
     write_bundle(
         target,
@@ -128,6 +136,7 @@ def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found
             "bytes": served.ref.bytes,
             "judged": best.folder.name,
             "served": served.folder.name,
+            **({} if to is None else {"sends_to": to.address}),
             "refit_rows": served.card["facts"].get("refit"),
             "parity_max_difference": found.max_difference,
             "parity_disagreements": found.disagreements,

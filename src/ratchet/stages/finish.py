@@ -46,7 +46,7 @@ def finish(
         job.screen.say("best bet", ended.tried.best_bet.line)
     job.screen.say("report", str(job.folder / "report.html"))
     if bundle is not None:
-        job.screen.say("serve", f"ratchet serve {bundle.path}")
+        job.screen.say("serve", f"ratchet serve {bundle.path}{bundle.consent}")
     return figures
 
 

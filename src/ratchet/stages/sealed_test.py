@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
 from ratchet.contenders.base import Contender
 from ratchet.contenders.registry import kind_of
-from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.rows import JUDGE, PartedRows
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import score
 from ratchet.models.model import Answers
@@ -20,12 +22,11 @@ from ratchet.stages.names import Stage
 def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
     """Score the bundle on the sealed test part; the opening is recorded first, and once for each champion."""
     with job.stage(Stage.TEST):
-        best, test = exportable(job, rows), rows.parts.test
+        best = exportable(job, rows)
         body = {"run": job.run, "seal": rows.seal, "champion": best.name, "bundle": bundle.sha256}
         job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{bundle.sha256}")
         answers = _answers(job, rows, best, bundle)
-        columns = rows.columns(test, answers)
-        evidence = Evidence(name=best.name, rows=test, targets=columns.targets, outcomes=columns.outcomes)
+        evidence = _evidence(best.name, rows, answers)
         metrics, records = job.recipe.gate.metrics, job.ledger.records()
         opened = Opened(
             scores=tuple(score(evidence, metric) for metric in metrics),
@@ -38,11 +39,25 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
     return opened
 
 
+def _evidence(name: str, rows: PartedRows, answers: Answers) -> Evidence:
+    """The answers to the test rows, but those of which a judge said nothing of use."""
+    test = rows.parts.test
+    graded = rows.graded(test, answers)
+    read = np.isfinite(graded.get(JUDGE, np.zeros(len(test))))
+    columns = rows.columns(test[read], answers[read])
+    outcomes = {**columns.outcomes, **{metric: values[read] for metric, values in graded.items()}}
+    return Evidence(name=name, rows=test[read], targets=columns.targets, outcomes=outcomes)
+
+
 def _answers(job: Job, rows: PartedRows, best: Contender, bundle: Bundle) -> Answers:
     """The answers to the test rows: of the bundle, or, where the kind says so, by its own way."""
     if not best.learns:
         return load_model(bundle, threads=job.recipe.threads).predict(rows.inputs(rows.parts.test))
     kind, spec = kind_of(best)
+    own = next((one for one in job.recipe.challengers or () if getattr(one, "name", "") == best.name), spec)
+    spec = (
+        own if isinstance(own, kind.spec) and kind.named_by(own) == kind.named_by(spec) else spec
+    )  # a limit may be raised
     with job.screen.bar("test") as advance:
         training = training_of(job, rows, name=best.name, kind=best.ref.kind, key=best.folder.name, advance=advance)
         return kind.sealed(spec, training, best, bundle)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from ratchet.gate.claim import Claim
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import judge
 from ratchet.recipe.sections import ClaimSpec
+from ratchet.screen import Advance
 from ratchet.stages.contest import forget, tell
 from ratchet.stages.entrants import anchor, champion, family_of
 from ratchet.stages.job import Job, skip
@@ -23,6 +25,9 @@ from ratchet.stages.names import Stage
 from ratchet.workspace.finished import key_of
 
 HOUR = 3_600
+ROUNDS = 5
+"""How often the latency of a row is measured; the median counts."""
+Measures = Mapping[Path, Mapping[str, npt.NDArray[np.float64]]]
 
 
 def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
@@ -40,7 +45,8 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         family, standing = family_of(rows), champion(job, rows)
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         able = _able(job, rows, standing, claims)
-        keys = {one.name: key_of("trade", one.folder.name, standing.folder.name, claims) for one in able}
+        proven = anchor(job, rows)
+        keys = {one.name: _key(one, proven, claims) for one in able}
         new = [one for one in able if keys[one.name] not in judged]
         skipped += [True] * (len(able) - len(new))
         if new:
@@ -48,9 +54,15 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
             _judge(job, rows, new, standing, keys, later=later)
         forget(job, rows, (*able, standing))
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
-        for one in able:
-            if keys[one.name] in judged:
-                tell(job, judged[keys[one.name]])
+        for one in (*able, standing):
+            found = judged.get(_key(one, proven, claims))
+            if found is not None:
+                tell(job, found)
+
+
+def _key(one: Contender, proven: Contender, claims: Sequence[ClaimSpec]) -> str:
+    """What names its verdict: it is judged once by the same claims, as long as nothing is proven better."""
+    return key_of("trade", one.folder.name, proven.folder.name, claims)
 
 
 def _judge(
@@ -58,14 +70,14 @@ def _judge(
 ) -> None:
     family, gate, root = family_of(rows), job.recipe.gate, anchor(job, rows)
     paid = job.ledger.family(family, alpha=gate.alpha, account="copies")
-    wanted = {claim.metric for claim in gate.claims}
+    here = _measured_here(job, rows, [*new, standing, root], {claim.metric for claim in gate.claims})
     found = judge(
-        [_evidence(job, rows, one, wanted) for one in new],
-        _evidence(job, rows, standing, wanted),
+        [_evidence(one, rows, here) for one in new],
+        _evidence(standing, rows, here),
         [_claim(claim, rows) for claim in gate.claims],
         family=paid,
         level=paid.share(float(len(new)), later=later),
-        anchor=_evidence(job, rows, root, wanted),
+        anchor=_evidence(root, rows, here),
         seed=job.recipe.seed,
     )
     names = {one.name: keys[one.name] for one in new}
@@ -87,13 +99,19 @@ def _claim(spec: ClaimSpec, rows: PartedRows) -> Claim:
 
 
 def _able(job: Job, rows: PartedRows, standing: Contender, claims: Sequence[ClaimSpec]) -> list[Contender]:
-    """The contenders that were judged on these rows and learn something; the others are told apart with a reason."""
+    """The contenders that were judged on these rows and learn something; those whose measures are unknown are said.
+
+    Whoever was proven better last has been the champion himself, and smaller forms have a claim of their own.
+    """
     found: dict[str, Contender] = {}
-    for challenge in job.ledger.challenges(family_of(rows)):
-        folder = job.workspace.models / challenge.challenger.key
-        if folder == standing.folder or not folder.is_dir():
+    gone = {standing.folder, anchor(job, rows).folder}
+    for key in dict.fromkeys(challenge.challenger.key for challenge in job.ledger.challenges(family_of(rows))):
+        folder = job.workspace.models / key
+        if folder in gone or not folder.is_dir():
             continue
         contender = Contender.load(folder)
+        if "of_key" in contender.facts:
+            continue
         lacking = _lacking(contender, claims)
         if lacking:
             skip(job, contender.name, f"Its {lacking} is not known, and a claim is about it.")
@@ -116,31 +134,57 @@ def _runs_here(contender: Contender) -> bool:
     return not contender.learns or kind_of(contender)[0].trained
 
 
-def _evidence(job: Job, rows: PartedRows, of: Contender, wanted: set[str]) -> Evidence:
-    """Its evidence, with cost and latency measured here where a claim is about them and the model is ours."""
-    evidence = of.evidence(rows)
-    missing = wanted & {*MEASURED} - {*evidence.outcomes}
-    if not missing:
-        return evidence
-    measured = measured_here(of, rows, threads=job.recipe.threads, hour=job.recipe.gate.hour)
-    return replace(evidence, outcomes={**evidence.outcomes, **{name: measured[name] for name in missing}})
+def _measured_here(
+    job: Job, rows: PartedRows, of: Sequence[Contender], wanted: set[str]
+) -> dict[Path, dict[str, npt.NDArray[np.float64]]]:
+    """Cost and latency of each answer of the models that run here, by the folder of the contender."""
+    if not wanted & {*MEASURED}:
+        return {}
+    ours = [one for one in {one.folder: one for one in of}.values() if _runs_here(one)]
+    with job.screen.bar("latency") as advance:
+        seconds = side_by_side(ours, rows, threads=job.recipe.threads, advance=advance)
+    hour = job.recipe.gate.hour
+    return {
+        one.folder: {"latency": taken, "cost": taken * hour / HOUR} for one, taken in zip(ours, seconds, strict=True)
+    }
 
 
-def measured_here(of: Contender, rows: PartedRows, *, threads: int, hour: float) -> dict[str, npt.NDArray[np.float64]]:
-    """Seconds and cost of each answer of a model of ours, one text at a time, shape (len(of.rows),).
+def side_by_side(
+    of: Sequence[Contender], rows: PartedRows, *, threads: int, advance: Advance
+) -> list[npt.NDArray[np.float64]]:
+    """Seconds of each answer, one text at a time: for each contender the median of interleaved rounds, (len(its rows),).
+
+    Every round asks all models about a row before it goes to the next row, each time in another order: whatever else the
+    machine does meets them all alike.
 
     Args:
-        of: a contender whose model runs here.
+        of: contenders whose models run here.
         rows: the rows of the verdicts.
         threads: cores; 0: all.
-        hour: price of an hour of this machine.
+        advance: called with rows done.
     """
-    model = of.model(threads=threads)
-    texts = rows.inputs(of.placed(rows))
-    model.predict(texts[:1])
-    seconds = np.empty(len(texts))
-    for row in range(len(texts)):
-        begun = time.perf_counter()
-        model.predict(texts[row : row + 1])
-        seconds[row] = time.perf_counter() - begun
-    return {"latency": seconds, "cost": seconds * hour / HOUR}
+    models = [one.model(threads=threads) for one in of]
+    places = [one.placed(rows) for one in of]
+    texts = [rows.inputs(own) for own in places]
+    row_of = [dict(zip(own.tolist(), range(len(own)), strict=True)) for own in places]
+    every = np.unique(np.concatenate(places)).tolist()
+    seconds = [np.empty((ROUNDS, len(own))) for own in places]
+    for model, own in zip(models, texts, strict=True):
+        model.predict(own[:1])
+    for turn in range(ROUNDS):
+        for done, place in enumerate(every):
+            for step in range(len(models)):
+                which = (step + turn + done) % len(models)
+                row = row_of[which].get(place)
+                if row is not None:
+                    begun = time.perf_counter()
+                    models[which].predict(texts[which][row : row + 1])
+                    seconds[which][turn, row] = time.perf_counter() - begun
+            advance(turn * len(every) + done + 1, ROUNDS * len(every), f"round {turn + 1} of {ROUNDS}")
+    return [np.median(rounds, axis=0) for rounds in seconds]
+
+
+def _evidence(of: Contender, rows: PartedRows, here: Measures) -> Evidence:
+    """Its evidence, with cost and latency measured here where the model is ours and they are not known."""
+    evidence = of.evidence(rows)
+    return replace(evidence, outcomes={**here.get(of.folder, {}), **evidence.outcomes})

@@ -56,8 +56,8 @@ SCORES: dict[str, Score] = {
 """What is computed of each answer and its reference: one number a row, or the counts of a corpus metric."""
 ALWAYS = ("exact_match", "token_f1")
 """Scores that a report shows, whatever the gate judges by."""
-MEASURED = ("cost", "latency")
-"""What is no score of an answer but is measured when it is given."""
+BESIDE = ("cost", "latency", "judge")
+"""Metrics that are kept beside the answers, since no function of the answers gives them."""
 EXAMPLES, SHOWN = 8, 4_000
 """Rows that are shown as examples, and characters of each text that are kept."""
 PROMPT, ANSWER = "ratchet_prompt", "ratchet_answer"
@@ -69,9 +69,9 @@ class Generation(Task):
 
     name = "generation"
     answer = "answer"
-    metrics = (*SCORES,)
+    metrics = (*SCORES, "judge")
     checks_apart = frozenset({*OF_CLASSES, "labels"})
-    row_metrics = metrics
+    row_metrics = (*SCORES,)
     own_scores = True
     unreferenced = ("json_valid",)
     contradictions = False
@@ -127,7 +127,7 @@ class Generation(Task):
         """A column for each metric."""
         references: list[str] = targets.values.tolist()
         given: list[str | None] = answers[:, 0].tolist()
-        return {name: score_of(name)(given, references) for name in metrics if name not in MEASURED}
+        return {name: score_of(name)(given, references) for name in metrics if name not in BESIDE}
 
     def spelled(self, answers: Sequence[str]) -> list[str]:
         """The texts as they are."""
@@ -163,7 +163,7 @@ class Generation(Task):
         """Scores of the answers, rows from the worst to the best, and how long answers are."""
         right: list[str] = targets.values.tolist()
         given: list[str | None] = answers[:, 0].tolist()
-        names = dict.fromkeys([*(name for name in metrics if name not in MEASURED), *ALWAYS])
+        names = dict.fromkeys([*(name for name in metrics if name not in BESIDE), *ALWAYS])
         found = {name: score_of(name)(given, right) for name in names}
         rows = {name: scores for name, scores in found.items() if scores.ndim == 1}
         first = next(iter(rows))

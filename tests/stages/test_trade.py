@@ -1,0 +1,151 @@
+"""Claims: who is not worse and cheaper replaces the champion, once, and only when all claims hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tests.trial import Trial, rows_for, trial
+
+from ratchet.contenders.base import Contender
+from ratchet.contenders.rows import PartedRows
+from ratchet.stages.trade import ROUNDS, side_by_side
+
+__all__ = ["trial"]
+
+GPT = "{kind: answers, name: gpt, file: gpt.jsonl}"
+WIDE = "{kind: linear, name: wide, features: [{unit: word, low: 1, high: 1}]}"
+HUNDRED = "gate.claims=[{metric: accuracy, margin: 0.2}, {metric: cost, times: 100}]"
+
+
+@pytest.fixture
+def bought(trial: Callable[..., Trial]) -> Callable[..., Trial]:
+    """A table on which bought answers are right and a linear model nearly is."""
+
+    def make(**measures: float) -> Trial:
+        rows = rows_for("classification", 600, seed=9)
+        hard = [
+            type(row)(row.id, row.text.replace("fee", "post") if n % 9 == 0 else row.text, row.answer)
+            for n, row in enumerate(rows)
+        ]
+        made = trial(rows=hard)
+        made.write("gpt.jsonl", [{"id": row.id, "prediction": row.answer, **measures} for row in hard])
+        return made
+
+    return make
+
+
+def traded(summary: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return [verdict for verdict in summary["verdicts"] if verdict["line"].startswith(f"{name} against gpt: ")]
+
+
+def test_a_cheaper_model_replaces_the_champion_once(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    summary = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=2", "compress.methods=[int8]")
+    assert summary["champion"].startswith("wide")
+    [verdict] = traded(summary, "wide")
+    assert verdict["promoted"]
+    assert "100 claimed" in verdict["line"]
+    assert "margin 20" in verdict["line"]
+    assert made.lines("wide-int8 against wide"), "the folds' models were there to be made smaller"
+    report = (made.folder / "w" / "runs" / summary["run"] / "report.html").read_text("utf-8")
+    assert "100 times less claimed" in report
+    again = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=2", "compress.methods=[int8]")
+    assert again["stages"]["trade"]["status"] == "skipped"
+    assert len(again["verdicts"]) == len(summary["verdicts"])
+    assert again["champion"] == summary["champion"]
+    assert len(made.lines("wide against gpt: ")) == 1, "the verdict is told again"
+
+
+@pytest.mark.parametrize(
+    ("claims", "hour"),
+    [
+        ("[{metric: accuracy, margin: 0.2}, {metric: cost, times: 100}]", 7_200_000),  # costly here
+        ("[{metric: accuracy, margin: 0.001}, {metric: cost, times: 100}]", 2),  # worse by more than that
+        ("[{metric: accuracy, margin: 0.2}, {metric: cost, times: 2}, {metric: latency, times: 100000}]", 2),
+    ],
+)
+def test_all_claims_must_hold(bought: Callable[..., Trial], claims: str, hour: float) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    summary = made.run(f"{GPT}, {WIDE}", f"gate.claims={claims}", f"gate.hour={hour}", until="train")
+    assert summary["champion"] == "gpt"
+    assert [verdict["promoted"] for verdict in traded(summary, "wide")] == [False]
+
+
+def test_measures_that_nobody_knows_are_said(bought: Callable[..., Trial]) -> None:
+    made = bought()
+    summary = made.run(f"{GPT}, {WIDE}", HUNDRED, until="train")
+    assert summary["champion"] == "gpt"
+    assert not traded(summary, "wide")
+    assert made.lines("gpt: skipped. Nothing can replace it by the claims: its cost is not known.")
+
+
+def test_a_challenger_without_measures_is_said(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    made.write("bad.jsonl", [{"id": row.id, "prediction": "card"} for row in made.rows])
+    other = "{kind: answers, name: bad, file: bad.jsonl}"
+    summary = made.run(f"{GPT}, {other}, {WIDE}", HUNDRED, "gate.hour=2", until="train")
+    assert made.lines("bad: skipped. Its cost is not known, and a claim is about it.")
+    assert summary["champion"] == "wide"
+
+
+def test_two_models_of_ours_are_measured_side_by_side(bought: Callable[..., Trial]) -> None:
+    made = bought()
+    deep = "{kind: blend, name: deep}"
+    latency = "gate.claims=[{metric: accuracy, margin: 0.4}, {metric: latency, times: 1}]"
+    summary = made.run(f"{deep}, {WIDE}", latency, until="train")
+    told = [verdict for verdict in summary["verdicts"] if "latency" in verdict["line"]]
+    assert told
+    assert {verdict["name"] for verdict in told} <= {"deep", "wide", "tfidf-lr"}
+
+
+class Timed:
+    """Takes so long for each text, and longer while the machine is busy."""
+
+    labels = ("a",)
+
+    def __init__(self, seconds: float, log: list[str], name: str) -> None:
+        self.seconds, self.log, self.name = seconds, log, name
+
+    def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
+        self.log.append(self.name)
+        busy = 5 if len(self.log) < 40 else 1  # the machine is busy with something else at first
+        time.sleep(self.seconds * busy)
+        return np.ones((len(texts), 1), np.float32)
+
+
+def test_rounds_are_interleaved_so_that_a_busy_machine_meets_all(
+    bought: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bought()
+    made.run(WIDE, until="train")
+    folder = next((made.folder / "w" / "data").glob("rows-*"))
+    rows = PartedRows.load(folder)
+    log: list[str] = []
+    of = [Contender.load(path.parent) for path in sorted((made.folder / "w" / "models").glob("*/contender.json"))][:2]
+    models = {of[0].folder: Timed(0.001, log, "fast"), of[1].folder: Timed(0.002, log, "slow")}
+    monkeypatch.setattr(Contender, "model", lambda self, threads=0: models[self.folder])
+    few = np.sort(of[0].placed(rows)[:12]), np.sort(of[0].placed(rows)[4:16])  # they share 8 rows
+    places = dict(zip([one.folder for one in of], few, strict=True))
+    monkeypatch.setattr(Contender, "placed", lambda self, rows: places[self.folder])
+    steps: list[int] = []
+    fast, slow = side_by_side(of, rows, threads=1, advance=lambda done, total, words: steps.append(done))
+    assert fast.shape == slow.shape == (12,)
+    assert 0.3 < float(np.median(fast) / np.median(slow)) < 0.8
+    assert len(steps) == ROUNDS * 16
+    calls = "".join("f" if name == "fast" else "s" for name in log[2:])
+    assert "fffffff" not in calls
+    assert "sssssss" not in calls
+    assert calls.count("f") == calls.count("s") == ROUNDS * 12
+
+
+def test_without_claims_nothing_is_measured(bought: Callable[..., Trial], tmp_path: Path) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    summary = made.run(f"{GPT}, {WIDE}", until="train")
+    assert "trade" not in summary["stages"]
+    assert summary["champion"] == "gpt"
