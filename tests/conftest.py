@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -230,8 +231,10 @@ P: Mapping[Outcome, dict[str, float]] = {
 def judged() -> Judged:
     """Makes a challenge as a ledger has it, its record without a body; the figures must say what the outcome says.
 
-    A copy (``saved``: the share of the bytes that it saves) claims "not worse"; ``others`` are further findings.
+    A copy (``saved``: the share of the bytes that it saves) claims "not worse"; ``others`` are further findings; each has a
+    ``round`` of its own unless one is named.
     """
+    rounds = count(2)
 
     def make(
         name: str,
@@ -245,6 +248,7 @@ def judged() -> Judged:
         saved: float | None = None,
         others: Sequence[Mapping[str, Any]] = (),
         level: float = 0.0125,
+        round: int | None = None,
         **finding: Any,
     ) -> Challenge:
         first = {
@@ -280,7 +284,13 @@ def judged() -> Judged:
         )
         return Challenge(
             record=Record(
-                seq=2, time="2026-11-24T04:12:05Z", kind="round", key=name, body={}, prev="0" * 64, hash="1" * 64
+                seq=next(rounds) if round is None else round,
+                time="2026-11-24T04:12:05Z",
+                kind="round",
+                key=name,
+                body={},
+                prev="0" * 64,
+                hash="1" * 64,
             ),
             run="20261124-041205-7f3a",
             key=name,

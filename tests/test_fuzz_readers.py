@@ -17,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratchet.errors import DataError, RatchetError
-from ratchet.predictions import pair_files
+from ratchet.compare.files import compare_files
+from ratchet.compare.question import Question
+from ratchet.errors import RatchetError
 from ratchet.recipe.yaml import read_yaml
 from ratchet.tables.read import read_table
 
@@ -204,8 +205,8 @@ def test_damaged_predictions(tmp_path: Path, name: str, data: st.DataObject) -> 
     (tmp_path / f"one.{name}").write_bytes(SOUND[name])
     (tmp_path / f"two.{name}").write_bytes(data.draw(damage(SOUND[name])))
     try:
-        pair_files(tmp_path / f"one.{name}", tmp_path / f"two.{name}", label="label", metrics=["accuracy"])
-    except DataError as error:
+        compare_files(str(tmp_path / f"one.{name}"), str(tmp_path / f"two.{name}"), Question(metrics=("accuracy",)))
+    except RatchetError as error:
         one_line(error)
 
 

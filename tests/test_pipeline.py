@@ -249,14 +249,11 @@ def test_history(done: tuple[Recipe, dict[str, Any]]) -> None:
     assert load_summary(root, "last")["run"] == summary["run"]
     told = [record["text"] for record in list_records(root) if record["kind"] == "round"]
     assert sum(text.count(" against ") for text in told) == 5
-    verdict, _ = compare_named(
-        "tfidf-lr", "majority", workspace=root, metrics=["accuracy"], kind="superior", margin=0.01, label="label"
-    )
-    assert verdict.outcome == "better"
+    found = compare_named("tfidf-lr", "majority", workspace=root)
+    assert found.verdict.outcome == "better"
+    assert [score[0].metric for score in found.scores] == ["accuracy", "accuracy"]
     with pytest.raises(WorkspaceError, match="must be one of majority, tfidf-lr"):
-        compare_named(
-            "nobody", "wide", workspace=root, metrics=["accuracy"], kind="superior", margin=0.01, label="label"
-        )
+        compare_named("nobody", "wide", workspace=root)
 
 
 @pytest.mark.parametrize("until", ["check", "prepare"])
@@ -520,22 +517,10 @@ def test_in_time_order_every_verdict_is_made_on_the_valid_part(make_reviews: Cal
     assert "Every verdict is made on the valid part alone" in plain
     report = json.loads((Workspace(recipe.workspace).runs / summary["run"] / "report.json").read_bytes())
     assert any("valid begins at" in note for note in report["notes"])
-    assert report["confusion"]["part"] == "valid part"
+    assert report["answered"]["part"] == "valid part"
     for name in ("tfidf-lr", "majority"):
-        assert (
-            compare_named(
-                name,
-                "majority",
-                workspace=Path(recipe.workspace),
-                metrics=["accuracy"],
-                kind="superior",
-                margin=0.01,
-                label="",
-            )[0]
-            .findings[0]
-            .n
-            == (fold == 0).sum()
-        )
+        found = compare_named(name, "majority", workspace=Path(recipe.workspace))
+        assert found.verdict.findings[0].n == (fold == 0).sum()
 
 
 def test_the_model_judged_in_time_order_saw_the_train_part_alone(make_reviews: Callable[..., Path]) -> None:

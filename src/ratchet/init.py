@@ -14,6 +14,8 @@ from ratchet.forms import FORMATS
 from ratchet.recipe.recipe import commented_recipe
 from ratchet.recipe.sections import DataConfig, name_after
 from ratchet.tables.conversations import holds_conversations
+from ratchet.tables.dataset import Roles
+from ratchet.tables.features import kinds_of
 from ratchet.tables.read import read_table, with_nulls
 from ratchet.tables.roles import answer_column, guess_roles
 from ratchet.workspace.workspace import write_named
@@ -30,6 +32,7 @@ def write_recipe(
     text: str | None = None,
     label: str | None = None,
     columns: Sequence[str] = (),
+    features: Sequence[str] = (),
     name: str | None = None,
     force: bool = False,
     ask: Ask | None = None,
@@ -39,8 +42,9 @@ def write_recipe(
     Args:
         out: the recipe file.
         files: tables with the rows, as seen from the current folder; ``test_files`` likewise.
-        text: the text column; guessed from the table when absent; so is ``label``.
+        text: the text column, or several with commas between them; guessed from the table when absent; so is ``label``.
         columns: names of the first columns of tables without a header.
+        features: columns that models may use beside the text; their kinds are guessed.
         name: of the run; the first table's name when absent.
         force: replace a file that is there.
         ask: called with a question and the default answer; nothing is asked without it.
@@ -61,11 +65,14 @@ def write_recipe(
     answers: dict[str, Any] = {
         "name": name or name_after(tables[0]),
         "data.files": [_relative(table, out) for table in tables],
-        "data.text": chosen_text,
+        "data.text": list(chosen_text) if len(chosen_text) > 1 else chosen_text[0],
         "data.label": chosen_label,
         "data.header": list(columns),
         "data.test_files": [_relative(table, out) for table in test_files],
     }
+    if features:
+        _require_columns(table, tables[0], {"feature": features})
+        answers["data.features"] = dict(kinds_of(table, features))
     write_named(
         out, commented_recipe({key: value for key, value in answers.items() if value or key == "data.label"}).encode()
     )
@@ -84,32 +91,57 @@ def _table(ask: Ask | None) -> str:
     )
 
 
-def _chosen(table: pa.Table, name: str, *, text: str | None, label: str | None, ask: Ask | None) -> tuple[str, str]:
+def _chosen(
+    table: pa.Table, name: str, *, text: str | None, label: str | None, ask: Ask | None
+) -> tuple[tuple[str, ...], str]:
     """The columns of the text and the label: as given, as guessed, or as answered."""
-    _require_columns(table, name, {"text": text, "label": label})
-    roles = guess_roles(table, name=name, given={"text": text, "label": label}).roles
+    texts = _texts(table, name, text)
+    _require_columns(table, name, {"label": _one(label)})
+    roles = _roles(table, name, texts, label)
     columns = ", ".join(table.column_names)
     if ask is not None and text is None:
-        text = ask(f"Which column is the text? ({columns})", roles.text)
-        _require_columns(table, name, {"text": text})
-        roles = guess_roles(table, name=name, given={"text": text, "label": label}).roles
+        texts = _texts(table, name, ask(f"Which column is the text? ({columns})", roles.text))
+        roles = _roles(table, name, texts, label)
     if ask is not None and label is None:
         label = ask(f"Which column is the label? ({columns})", roles.label or "")
-        _require_columns(table, name, {"label": label})
-    label = label or roles.label or answer_column(table, text=text or roles.text)
-    if label is None and holds_conversations(table.column(text or roles.text)):
-        return text or roles.text, ""
+        _require_columns(table, name, {"label": _one(label)})
+    texts = texts or (roles.text,)
+    label = label or roles.label or answer_column(table, text=texts[0])
+    if label is None and holds_conversations(table.column(texts[0])):
+        return texts, ""
     if label is None:
         raise RecipeError(
             f"{name} must have a label column but none of its columns ({columns}) looks like one.",
             next_step="Give it with --label.",
         )
-    return text or roles.text, label
+    if label in texts[1:]:
+        raise RecipeError(f"The text and the label must be different columns but both have {label!r}.")
+    return texts or (roles.text,), label
 
 
-def _require_columns(table: pa.Table, name: str, roles: Mapping[str, str | None]) -> None:
-    for role, column in roles.items():
-        if column is not None and column not in table.column_names:
+def _texts(table: pa.Table, name: str, text: str | None) -> tuple[str, ...]:
+    """The columns of the text as they were named: one, or several with commas between them."""
+    if text is None:
+        return ()
+    texts = (text,) if text in table.column_names else tuple(part.strip() for part in text.split(","))
+    _require_columns(table, name, {"text": texts})
+    return texts
+
+
+def _roles(table: pa.Table, name: str, texts: Sequence[str], label: str | None) -> Roles:
+    """The roles of the columns beside these texts, which take no other."""
+    left = table.drop_columns(list(texts[1:]))
+    given = {"text": texts[0] if texts else None, "label": label if label in left.column_names else None}
+    return guess_roles(left, name=name, given=given).roles
+
+
+def _one(name: str | None) -> tuple[str, ...]:
+    return () if name is None else (name,)
+
+
+def _require_columns(table: pa.Table, name: str, roles: Mapping[str, Sequence[str]]) -> None:
+    for role, column in [(role, column) for role, columns in roles.items() for column in columns]:
+        if column not in table.column_names:
             raise RecipeError(
                 f"The {role} must be a column of {name} ({', '.join(table.column_names)}) but got {column!r}.",
                 next_step=f"Give it with --{role}.",

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from ratchet.compare.files import compare_files
+from ratchet.compare.question import Comparison, Question, judged
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
-from ratchet.errors import WorkspaceError
+from ratchet.errors import DataError, WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
 from ratchet.gate.legacy import words as words_before
-from ratchet.gate.verdict import Claim, Kind, Round, Verdict, compare
-from ratchet.predictions import pair_files
+from ratchet.gate.metrics import Score, named
+from ratchet.gate.verdict import Round
 from ratchet.prepare.saved import ROWS
 from ratchet.report import ReportData, save
 from ratchet.report.summary import Json
+from ratchet.tasks.task import Task
 from ratchet.versions.log import log
 from ratchet.workspace.finished import load_json
 from ratchet.workspace.workspace import Workspace
@@ -48,8 +50,16 @@ def list_runs(root: Path) -> list[Json]:
             path = workspace.runs / body["run"] / "summary.json"
             test = _summary(path)["scores"].get("test") if path.is_file() else None
             if test:
-                runs[body["run"]]["test"] = f"{test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}]"
+                runs[body["run"]]["test"] = _shown(Score(**test))
     return list(runs.values())
+
+
+def _shown(score: Score) -> str:
+    """A score with its interval, with four decimals where it is a share."""
+    value, low, high = (
+        f"{one:.4f}" if named(score.metric)[0].unit == "points" else f"{one:.4g}" for one in score.shown
+    )
+    return f"{value} [{low}, {high}]"
 
 
 def load_summary(root: Path, run: str) -> Json:
@@ -96,53 +106,68 @@ def _words(record: Record) -> str:
     return ", ".join(f"{key} {value}" for key, value in record.body.items() if isinstance(value, str | int | float))
 
 
-def compare_named(
-    challenger: str,
-    champion: str,
-    *,
-    workspace: Path,
-    metrics: Sequence[str],
-    kind: Kind,
-    margin: float,
-    label: str,
-    labels: Sequence[str] = (),
-) -> tuple[Verdict, list[str]]:
-    """Judge two models of the workspace, or two tables of predictions, and what to say beside; the ledger is not touched.
+def compare_named(challenger: str, champion: str, *, workspace: Path, question: Question | None = None) -> Comparison:
+    """Judge two models of the workspace, or two files of answers; the ledger is not touched.
+
+    Args:
+        challenger: a file or a folder of answers, with its part behind a ``#``; or the name of a model, or a run for its
+            champion. ``champion`` likewise.
+        workspace: where models are.
+        question: by what, and how; the first metric of the task when absent.
 
     Raises:
         RatchetError: one is unknown, or they were not scored on the same rows.
     """
-    claims = [Claim(metric=metric, kind=kind, margin=margin) for metric in metrics]
-    if Path(challenger).is_file() and Path(champion).is_file():
-        paths = Path(challenger), Path(champion)
-        first, second, notes = pair_files(*paths, label=label, metrics=metrics, labels=labels)
-        return compare(first, second, claims), notes
-    first, second = (_named(workspace, name) for name in (challenger, champion))
-    return compare(first, second, claims), []
+    question = question or Question()
+    there = [_is_answers(workspace, name) for name in (challenger, champion)]
+    if all(there):
+        return compare_files(challenger, champion, question)
+    if any(there):
+        lost, found = (challenger, champion) if there[1] else (champion, challenger)
+        raise DataError(
+            f"{lost} must be a file of answers, as {found} is, but is not there.",
+            next_step="Check the path. A model is compared with a model, a file with a file.",
+        )
+    (first, task), (second, _) = (_named(workspace, name) for name in (challenger, champion))
+    return judged(first, second, question=question, metrics=question.metrics or task.metrics[:1], task=task.name)
 
 
-def _named(root: Path, name: str) -> Evidence:
-    """Evidence of the newest contender with this name, or of the champion of a run."""
-    workspace = _workspace(root)
-    records = Ledger(workspace.ledger).records()
-    started = {r.body["run"] for r in records if r.kind == "run-started"}
-    if name == "last" or name in started:
-        name = str(load_summary(root, name)["champion"])
+def _is_answers(root: Path, name: str) -> bool:
+    """Whether it is a file, with a part behind a ``#`` or without, or a folder that is called as no model is."""
+    path = Path(name) if Path(name).exists() else Path(name.partition("#")[0])
+    return path.is_file() or (path.is_dir() and name not in _models(root))
+
+
+def _models(root: Path) -> dict[str, tuple[str, str]]:
+    """Key and family of the newest contender of each name; none without a ledger."""
+    ledger = Workspace(root).ledger
     known: dict[str, tuple[str, str]] = {}
-    for record in records:
+    for record in Ledger(ledger).records() if ledger.is_file() else ():
         body = record.body
         entered = [body["contender"]] if record.kind == ROOT else []
         entered += [body["challenger"]] if record.kind == CHALLENGE else []
         entered += [entry["challenger"] for entry in body["challenges"]] if record.kind == ROUND else []
         for contender in entered:
             known[contender["name"]] = (contender["key"], body["family"])
+    return known
+
+
+def _named(root: Path, name: str) -> tuple[Evidence, Task]:
+    """Evidence of the newest contender with this name, or of the champion of a run, and its task."""
+    workspace = _workspace(root)
+    records = Ledger(workspace.ledger).records()
+    started = {r.body["run"] for r in records if r.kind == "run-started"}
+    if name == "last" or name in started:
+        name = str(load_summary(root, name)["champion"])
+    known = _models(root)
     if name not in known:
         raise WorkspaceError(
             f"A model must be one of {', '.join(known) or 'none yet'}, a run, or a file but got {name!r}.",
             next_step="`ratchet show` lists them.",
         )
     key, family = known[name]
-    return Contender.load(workspace.models / key).evidence(_rows_of(workspace, family))
+    rows = _rows_of(workspace, family)
+    return Contender.load(workspace.models / key).evidence(rows), rows.task
 
 
 def _rows_of(workspace: Workspace, family: str) -> PartedRows:

@@ -122,7 +122,7 @@ def test_prompts_in_other_templates_are_the_same_documents(jsonl: Callable[..., 
     found = match(one, other)
     assert [other.answers[n] for n in found.second.answers] == ["0", "1", "2"]
     renumbered = read_answers(jsonl("c.jsonl", [row | {"doc_hash": f"d{2 - row['doc_id']}"} for row in rows]))
-    with pytest.raises(DataError, match="must name the same rows but 2 of 3 texts differ"):
+    with pytest.raises(DataError, match="must name the same rows but 2 of 3 differ in their texts"):
         match(one, renumbered)
 
 

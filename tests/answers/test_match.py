@@ -53,10 +53,15 @@ def test_equal_texts_are_matched_in_order_or_by_the_right_answer(answers: Make) 
 
 def test_by_place_only_without_ids_and_texts(answers: Make) -> None:
     one, other = answers(["a", "b"]), answers(["A", None])
-    found = match(one, other)
+    found = match(one, other, most_missing=0.5)
     assert said(found, one, other) == [("a", "A"), ("b", None)]
     assert found.second.missing == 1
-    assert found.notes[0] == "There is no id and no text: rows are taken in their order."
+    assert found.notes == (
+        "There is no id and no text: rows are taken in their order.",
+        "1 of 2 rows have no answer in a.csv and count as wrong.",
+    )
+    with pytest.raises(DataError, match="by place, 1 of 2 rows have no answer"):
+        match(one, other)
     with pytest.raises(DataError, match="must have the same rows but have 3 and 2"):
         match(one, answers(["A", "B", "C"]))
 
@@ -92,10 +97,10 @@ def test_repeated_answers_are_dropped_when_equal_and_else_refused(answers: Make)
     found = match(one, answers(["A", " A", "B"], ids=["1", "1", "2"]))
     assert (found.second.repeated, found.second.answers.tolist()) == (1, [0, 2])
     with pytest.raises(
-        DataError, match="one answer a row but 1 answers differ from an earlier one to the same row, '1' first"
+        DataError, match="one answer a row but 1 answers differ from an earlier one to the same row, '1' in row 2 first"
     ):
         match(one, answers(["A", "C", "B"], ids=["1", "1", "2"]))
-    with pytest.raises(DataError, match="'x' first"):
+    with pytest.raises(DataError, match="'x' in row 2 first"):
         match(answers(["a", "b"], inputs=["x", "y"]), answers(["A", "C", "B"], inputs=["x", "x", "y"]))
 
 
@@ -106,7 +111,7 @@ def test_epochs_of_a_row_stay_together(answers: Make) -> None:
     assert found.first.cluster.tolist() == [0, 0, 0, 1, 1]
     assert [one.answers[n] for n in found.first.answers] == ["a0", "a1", "a2", "b0", "b1"]
     assert found.first.per_row(np.array([1.0, 0, 0, 1, 0]), rows=2).tolist() == [1 / 3, 1 / 2]
-    assert "the row is the unit" in found.notes[0]
+    assert found.notes == ("a.csv has up to 3 answers a row: 2 rows, not 5; scores are their means.",)
     by_content = answers(["x", "y", "z", "w"], inputs=["t", "t", "t", "t"], epochs=[0, 0, 1, 1])
     assert match(by_content, answers(["p", "q"], inputs=["t", "t"])).first.cluster.tolist() == [0, 0, 1, 1]
 
@@ -114,7 +119,9 @@ def test_epochs_of_a_row_stay_together(answers: Make) -> None:
 def test_ids_that_were_numbered_anew_are_refused(answers: Make) -> None:
     one = answers(["a", "b"], ids=["0", "1"], inputs=["x", "y"])
     other = answers(["B", "A"], ids=["0", "1"], inputs=["y", "x"])
-    with pytest.raises(DataError, match="must name the same rows but 2 of 2 texts differ, answer 1 before the others"):
+    with pytest.raises(
+        DataError, match=r"must name the same rows but 2 of 2 differ in their texts, row 1 of a\.csv first"
+    ):
         match(one, other)
     assert said(match(one, other, by="content"), one, other) == [("a", "A"), ("b", "B")]
     assert said(match(one, other, by="id"), one, other) == [("a", "B"), ("b", "A")]
@@ -123,7 +130,10 @@ def test_ids_that_were_numbered_anew_are_refused(answers: Make) -> None:
 def test_right_answers_must_agree(answers: Make) -> None:
     one = answers(["a", "b"], ids=["0", "1"], references=["p", None])
     assert match(one, answers(["a", "b"], ids=["0", "1"], references=[" p", "n"])).references == ("p", "n")
-    with pytest.raises(DataError, match="same right answer in each row but 1 of 2 differ: 'p' and 'q' first"):
+    with pytest.raises(
+        DataError,
+        match=r"same right answer in each row but 1 of 2 differ: row 1 of the first file has 'p' and row 1 of the second 'q'\.",
+    ):
         match(one, answers(["a", "b"], ids=["0", "1"], references=["q", "n"]))
 
 

@@ -53,3 +53,34 @@ def test_figures_are_written(write: object, arguments: tuple[object, ...], shown
 def test_a_score_has_its_interval() -> None:
     assert figures.score(Score(value=0.5, low=0.4, high=0.6, n=9, metric="accuracy")) == "50.0 % [40.0, 60.0]"
     assert figures.score(None) == "–"
+
+
+def shown(value: float, half: float, metric: str) -> Score:
+    return Score(value=value, low=value - half, high=value + half, n=10, metric=metric)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "half", "said", "gap"),
+    [
+        ("accuracy", 0.857, 0.01, "85.7 % [84.7, 86.7]", "+1.0 points"),
+        ("rmse", -3.57, 0.5, "3.57 [3.07, 4.07]", "0.01 (better)"),
+        ("log_loss", -0.4, 0.1, "0.4 [0.3, 0.5]", "0.01 (better)"),
+        ("r2", -0.2, 0.1, "−0.2 [−0.3, −0.1]", "0.01 (better)"),
+        ("cost", -0.002, 0.001, "0.002 [0.001, 0.003]", "0.01 (better)"),
+        ("module:function", 7.25, 1.0, "7.25 [6.25, 8.25]", "0.01 (better)"),
+    ],
+)
+def test_a_score_is_read_through_its_metric(metric: str, value: float, half: float, said: str, gap: str) -> None:
+    score = shown(value, half, metric)
+    assert figures.score(score) == said
+    assert figures.value(value, metric) == said.partition(" [")[0]
+    assert figures.gap(score, shown(value - 0.01, half, metric)) == gap
+
+
+def test_marks_of_an_axis_are_read_as_the_metric() -> None:
+    assert figures.scale([0.5, 0.75], "accuracy") == ["50", "75"]
+    assert figures.scale([-15.0, -5.0, 0.0], "rmse") == ["15", "5", "0"]
+    assert figures.scale([-20_000.0, 0.5], "r2") == ["−20k", "0.5"]
+    assert figures.amount(0.0123, "accuracy") == "1.2 points"
+    assert figures.amount(0.2225, "rmse") == "0.223"
+    assert figures.amount(0.01, "log_loss") == "0.01 nats"

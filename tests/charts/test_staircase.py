@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ratchet.charts.staircase import levels, look, staircase, told, window
+from ratchet.charts.staircase import levels, look, opposite, staircase, told, window
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.verdict import Outcome
 
@@ -130,3 +130,39 @@ def test_the_description_tells_the_whole_story(judged: Judged, loss: Challenge) 
 def test_a_copy_that_took_over_is_told_as_smaller(judged: Judged) -> None:
     copy = judged("blend-int8", -0.001, outcome="not_worse", promoted=True, saved=0.74)
     assert told(copy) == "blend-int8: not worse and smaller, −0.1 [−0.6, +0.4] points"
+
+
+def test_a_challenger_of_the_same_round_stands_where_its_comparison_put_it(judged: Judged) -> None:
+    wide = judged("wide", 0.30, outcome="better", promoted=True, against="majority", round=3)
+    blend = judged("blend", 0.29, outcome="better", against="majority", round=3)
+    later = judged("eda", -0.01, outcome="worse", against="wide", round=4)
+    small = judged("wide-int8", -0.002, outcome="not_worse", promoted=True, against="wide", saved=0.5, round=5)
+    last = judged("new", 0.01, half=0.02, against="wide", round=6)
+    steps = [wide, blend, later, small, last]
+    assert opposite(0.5, steps) == pytest.approx([0.5, 0.5, 0.8, 0.8, 0.8])
+    assert levels(0.5, steps) == pytest.approx([0.5, 0.8, 0.8, 0.8, 0.798, 0.798])
+
+
+@pytest.mark.parametrize("width", [760.0, 340.0])
+def test_an_error_is_drawn_as_it_is_and_up_is_less(judged: Judged, width: float) -> None:
+    win = judged("wide", 13.7, half=1.0, outcome="better", promoted=True, metric="rmse")
+    worse = judged("eda", -0.16, half=0.05, outcome="worse", metric="rmse")
+    svg = staircase("majority", -17.6, [win, worse], metric="rmse", key="k", width=width)
+    root = ET.fromstring(svg)
+    said = {node.text for node in root.iter("text")}
+    marks = [(float(n.text or 0), float(n.get("y", 0))) for n in root.iter("text") if n.get("text-anchor") == "end"]
+    assert len(marks) > 2
+    assert sorted(marks) == sorted(marks, key=lambda mark: mark[1])  # pixels run downwards
+    assert {"17.6", "3.9", "+13.7", "RMSE; less is better, up is less"} <= said
+    desc = next(node.text or "" for node in root if node.tag == "desc")
+    assert "has RMSE 17.6." in desc
+    assert "wide: better, +13.7 [+12.7, +14.7] better, takes over." in desc
+    assert "%" not in "".join(filter(None, said))
+
+
+def test_a_saving_moves_by_its_share(judged: Judged) -> None:
+    win = judged("cheap", 0.25, half=0.05, outcome="better", promoted=True, metric="cost", test="ratio of means, t")
+    assert levels(-8.0, [win]) == pytest.approx([-8.0, -6.0])
+    assert told(win) == "cheap: better, +25.00 [+20.00, +30.00] % saved"
+    low, high = window(-8.0, [win], metric="cost")
+    assert low < -8.0 < -6.0 < high < 0

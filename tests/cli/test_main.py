@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import Ended
 
 from ratchet.cli.main import CRASHED
+from ratchet.recipe.recipe import load_recipe
 
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "onnxruntime", "pydantic", "rich")
 
@@ -196,7 +197,9 @@ def test_commands_and_flags_are_known() -> None:
         for name, command in cli.commands.items()
     }
     assert flags["run"] == ["--json", "--set", "--until", "--wait"]
-    assert flags["compare"] == ["--claim", "--json", "--label", "--labels", "--margin", "--metric", "--workspace"]
+    before = {"--claim", "--json", "--label", "--labels", "--margin", "--metric", "--workspace"}
+    files = {"--answer", "--id", "--most-missing", "--part", "--rows", "--seed", "--task", "--times"}
+    assert flags["compare"] == sorted(before | files)
     assert flags["serve"] == ["--host", "--name", "--port", "--workers"]
 
 
@@ -248,3 +251,20 @@ def test_an_empty_name_is_no_folder(ratchet: Callable[..., Ended], arguments: li
     assert ended.code == 2
     assert words in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_init_takes_several_texts_and_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratchet: Callable[..., Ended]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"t{i},body {i},{i},c{i % 3},{'ab'[i % 2]}\n" for i in range(30))
+    Path("t.csv").write_text("title,body,age,city,label\n" + rows, encoding="utf-8")
+    flags = ("--text", "title, body", "--feature", "age", "--feature", "city")
+    assert ratchet("init", "--yes", *flags).code == 0
+    data = load_recipe("ratchet.yaml").data
+    assert (data.text, data.label) == (("title", "body"), "label")
+    assert data.features == {"age": "number", "city": "category"}
+    wrong = ratchet("init", "--yes", "--force", "--text", "title,bdy")
+    assert (wrong.code, "The text must be a column of t.csv" in wrong.err) == (2, True)
+    assert "The feature must be a column" in ratchet("init", "--yes", "--force", "--feature", "agee").err
+    assert "different columns" in ratchet("init", "--yes", "--force", "--text", "title,label", "--label", "label").err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,13 @@ def test_columns_are_variables_and_texts_are_no_templates(rows: Dataset) -> None
 def test_the_text_is_known_by_its_role(table: Table) -> None:
     rows = table({"review": ["a"], "text": ["b"], "y": ["1"]}, text="review", label="y")
     assert content(rows, "{{ text }} {{ review }} {{ row.text }}") == ["a a b"]
+
+
+def test_several_texts_are_paragraphs_and_variables_of_their_own(table: Table) -> None:
+    data = table({"a": ["one", "one"], "b": ["two", None], "a + b": ["one\u2029two", "one\u2029"]}, text="a + b")
+    several = replace(data, roles=replace(data.roles, texts=("a", "b")))
+    assert content(several, "{{ text }}|{{ b }}") == ["one\n\ntwo|two", "one|"]
+    assert content(data, "{{ text }}") == ["one\u2029two", "one\u2029"]
 
 
 def test_labels_examples_and_more(rows: Dataset) -> None:

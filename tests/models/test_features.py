@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ratchet.errors import DataError
-from ratchet.models.features import MOST_CATEGORIES, FeatureEncoder, FeatureKind, add_features, fair_scale
+from ratchet.models.features import MOST_CATEGORIES, FeatureEncoder, add_features, fair_scale
 from ratchet.models.inputs import Inputs
+from ratchet.recipe.sections import FeatureKind
 
 KINDS: dict[str, FeatureKind] = {"price": "number", "shop": "category"}
 

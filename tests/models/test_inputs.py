@@ -17,6 +17,13 @@ def test_a_sequence_of_texts_that_keeps_its_features() -> None:
     assert rows.with_texts(["x", "y", "z"]).features == rows.features
 
 
+def test_rows_follow_each_other() -> None:
+    rows = Inputs(["a"], {"price": ["1"]})
+    both = rows.followed_by(Inputs(["b", "c"], {"price": [None, "2"]}))
+    assert (list(both), both.features) == (["a", "b", "c"], {"price": ("1", None, "2")})
+    assert rows.followed_by(Inputs([])) is rows
+
+
 def test_plain_texts_have_none() -> None:
     rows = Inputs(["a"], {"price": ["1"]})
     assert Inputs.of(rows) is rows

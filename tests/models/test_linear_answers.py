@@ -13,13 +13,12 @@ from sklearn.multiclass import OneVsRestClassifier
 from ratchet.compress.linear import quantise_linear
 from ratchet.errors import BundleError, DataError
 from ratchet.models.baseline import fit_folds
-from ratchet.models.features import FeatureKind
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear import LinearModel
 from ratchet.models.linear_defaults import default_specs, resolve
 from ratchet.models.linear_fit import Corpus, fit_linear, fit_majority, fit_rows
 from ratchet.models.targets import Targets
-from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
+from ratchet.recipe.sections import BlendSpec, FeatureKind, LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]
 WORD = LinearSpec(features=(LinearFeatures(unit="word", high=1),), C=5)

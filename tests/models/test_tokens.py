@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from ratchet.models.tokens import TextEncoder, cut, train_tokenizer
 from ratchet.recipe.sections import EncoderSpec
+from ratchet.text.joined import SEPARATOR, joined
 
 SPEC = EncoderSpec(vocabulary=120, max_tokens=12)
 TEXTS = ["房间很干净，服务很好", "房间太吵，服务很差", "my card has not arrived", "the card arrived late"] * 3
@@ -60,3 +63,53 @@ def test_cut_and_padding_of_a_tokenizer_file_are_replaced() -> None:
     again = TextEncoder.from_json(tokens.to_json(), max_tokens=7, pad_id=0)
     assert len(again.encode(["card"])[0]) == 3
     assert len(again.encode(["card card card card card card card card"])[0]) == 7
+
+
+PAIRS = [
+    joined(pair)
+    for pair in (("房间很干净", "服务很好"), ("my card", "has not arrived"), ("card", None), (None, "late"))
+]
+
+
+def test_two_texts_are_a_pair_with_room_for_both() -> None:
+    tokens = train_tokenizer(PAIRS * 3, spec=SPEC, columns=2)
+    assert tokens.pairs
+    end = tokens.tokenizer.token_to_id("[SEP]")
+    assert [int((row == end).sum()) for row in tokens.encode(PAIRS)] == [2] * 4
+    (long,) = tokens.encode([joined(["card " * 50, "late " * 50])])
+    first, second = np.flatnonzero(long == end)
+    assert len(long) == SPEC.max_tokens
+    assert abs((first - 1) - (second - first - 1)) <= 1
+
+
+def test_a_pair_is_encoded_the_same_after_it_was_saved() -> None:
+    tokens = train_tokenizer(PAIRS * 3, spec=SPEC, columns=2)
+    again = TextEncoder.from_json(tokens.to_json(), max_tokens=SPEC.max_tokens, pad_id=tokens.pad_id, columns=2)
+    assert [row.tolist() for row in again.encode(PAIRS)] == [row.tolist() for row in tokens.encode(PAIRS)]
+
+
+def test_without_a_template_for_pairs_a_separator_stands_between_the_texts() -> None:
+    alone = train_tokenizer(TEXTS, spec=SPEC)
+    for columns in (2, 3):
+        tokens = TextEncoder.from_json(alone.to_json(), max_tokens=12, pad_id=alone.pad_id, columns=columns)
+        assert (tokens.pairs, tokens.separator) == (False, " [SEP] ")
+        parts = ["card", "late", "my"][:columns]
+        assert tokens.encode([joined(parts)])[0].tolist() == alone.encode([" [SEP] ".join(parts)])[0].tolist()
+
+
+def test_without_a_separator_it_is_a_line_break() -> None:
+    contents = json.loads(train_tokenizer(TEXTS, spec=SPEC).to_json().replace("[SEP]", "[END]"))
+    tokens = TextEncoder.from_json(json.dumps(contents), max_tokens=12, pad_id=0, columns=2)
+    assert tokens.separator == "\n"
+    assert tokens.encode([joined(["card", "late"])])[0].tolist() == tokens.encode(["card late"])[0].tolist()
+
+
+@pytest.mark.parametrize("text", ["card", f"card{SEPARATOR}late{SEPARATOR}my"])
+def test_as_many_texts_as_columns_whatever_comes(text: str) -> None:
+    tokens = train_tokenizer(PAIRS * 3, spec=SPEC, columns=2)
+    assert int((tokens.encode([text])[0] == tokens.tokenizer.token_to_id("[SEP]")).sum()) == 2
+
+
+def test_one_column_keeps_its_paragraph_separators() -> None:
+    tokens = train_tokenizer(TEXTS, spec=SPEC)
+    assert tokens.encode([f"my{SEPARATOR}card"])[0].tolist() == tokens.encode(["my card"])[0].tolist()

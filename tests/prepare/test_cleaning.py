@@ -10,9 +10,19 @@ from hypothesis import strategies as st
 
 from ratchet.prepare.cleaning import STEPS, mended, plain, visible
 from ratchet.recipe.sections import TextFix
+from ratchet.text.joined import joined, parted
 
 ALL: tuple[TextFix, ...] = ("mojibake", "html", "invisible", "mask")
 GBK = "这家酒店的服务很好".encode("gbk").decode("latin-1")
+
+
+@pytest.mark.parametrize("text", ["13812345678", GBK, "&#8233;", "a &#8233; <i>b</i>", "</b>", ""])
+def test_joined_texts_are_mended_each_by_itself(text: str) -> None:
+    whole = joined(["<b>ok</b>", text, None])
+    after, steps = mended(whole, ALL)
+    assert parted(after) == ["ok", joined([mended(text, ALL)[0]]), ""]
+    assert "html" in steps
+    assert mended(after, ALL) == (after, ())
 
 
 @pytest.mark.parametrize(

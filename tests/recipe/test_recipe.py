@@ -106,7 +106,7 @@ def test_a_whole_recipe() -> None:
             "data.text (ratchet.yaml, line 2) must be text but got nothing",
             "remove the key",
         ),
-        ("data: {text: [a]}", "must be text but got a list", ""),
+        ("data: {label: [a]}", "must be text but got a list", ""),
         ("data: {text: {a: 1}}", "must be text but got a section of keys", ""),
         (
             "data: {files: a.csv}",
@@ -486,3 +486,36 @@ def test_an_encoder_takes_from_train_what_it_does_not_say() -> None:
 )
 def test_numbers_that_no_machine_can_work_with(text: str) -> None:
     assert " must be " in refused(text).problem
+
+
+def test_texts_and_features_in_their_forms() -> None:
+    one = parse("data: {text: [title, body], features: {age: number, city: category}}").data
+    assert (one.text, one.texts, one.text_name) == (("title", "body"), ("title", "body"), "title + body")
+    assert one.features == {"age": "number", "city": "category"}
+    other = parse("data: {text: body, features: [age]}").data
+    assert (other.texts, other.text_name, other.features) == (("body",), "body", ("age",))
+    assert parse("{}", "data.text=[a, b]", "data.features.age=number").data.features == {"age": "number"}
+    assert parse(dump_recipe(parse("data: {text: [a, b], features: [c]}"))).data.text == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("data: {text: []}", "data.text (ratchet.yaml, line 1) must name a column but got an empty list."),
+        ("data: {text: [a, a]}", "data.text (ratchet.yaml, line 1) must name each column once but got 'a' twice."),
+        ("data: {text: [a, 3]}", "data.text.1 (ratchet.yaml, line 1) must be text but got 3."),
+        ("data: {features: age}", 'data.features (ratchet.yaml, line 1) must be a list but got the text "age".'),
+        (
+            "data: {features: {age: numbr}}",
+            "data.features.age (ratchet.yaml, line 1) must be one of number, category but got",
+        ),
+        (
+            "challengers: [{kind: blend, members: [{columns: []}]}]",
+            "members (ratchet.yaml, line 1) must leave columns to",
+        ),
+    ],
+)
+def test_mistakes_of_texts_and_features(text: str, problem: str) -> None:
+    error = refused(text)
+    assert problem in error.problem
+    assert "Also wrong" not in (error.next_step or "")

@@ -12,16 +12,15 @@ import numpy as np
 import pytest
 
 from ratchet.checks import Lengths, run_checks
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import Challenge, Record
 from ratchet.gate.metrics import Score
 from ratchet.recipe.sections import Recipe
 from ratchet.report import (
+    Answered,
     BundleFacts,
     BundleFile,
     Challenges,
     Compression,
-    Confusion,
     Count,
     Curve,
     DataHealth,
@@ -37,6 +36,7 @@ from ratchet.report import (
 )
 from ratchet.report.ended import Ended
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.views import Confusion
 from ratchet.workspace.environment import environment
 
 Judged = Callable[..., Challenge]
@@ -187,11 +187,11 @@ def reviews(judged: Judged) -> ReportData:
                 ),
             ),
         ),
-        confusion=Confusion(
-            labels=(BAD, GOOD),
-            cells=((0, 0, 1302), (0, 1, 221), (1, 0, 204), (1, 1, 1246)),
+        answered=Answered(
+            views=(Confusion(labels=(BAD, GOOD), cells=((0, 0, 1302), (0, 1, 221), (1, 0, 204), (1, 1, 1246))),),
             part="valid part",
             model="blend-int8",
+            rows=2973,
         ),
         mistakes=(
             Mistake(
@@ -283,14 +283,9 @@ def reviews(judged: Judged) -> ReportData:
     )
 
 
-def confused(name: str, true: Sequence[int], predicted: Sequence[int], names: Sequence[str]) -> Confusion:
-    evidence = Evidence.of_classes(
-        name=name,
-        rows=np.arange(len(true)),
-        truth=np.array(true),
-        probability=np.eye(len(names))[np.array(predicted)],
-    )
-    return Confusion.of(evidence, names, part="valid part")
+def confused(name: str, true: Sequence[int], predicted: Sequence[int], names: Sequence[str]) -> Answered:
+    view = Confusion.of(np.array(true), np.array(predicted), names)
+    return Answered(views=(view,), model=name, part="valid part", rows=len(true))
 
 
 def intent_names() -> list[str]:
@@ -364,7 +359,7 @@ def intents(judged: Judged) -> ReportData:
             ),
             alpha=0.05,
         ),
-        confusion=confused("minilm", true, predicted, names),
+        answered=confused("minilm", true, predicted, names),
         mistakes=(),
         not_run={
             "compression": "`compress.methods` is empty in the recipe.",

@@ -10,9 +10,8 @@ import pytest
 from ratchet.checks import Example, NaiveSplit
 from ratchet.checks import Finding as Found
 from ratchet.errors import RatchetError
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import Score
-from ratchet.report import Confusion, Curve, Environment, Epoch, Finding, Leak, ReportData
+from ratchet.report import Curve, Environment, Epoch, Finding, Leak, ReportData
 
 SCORE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 7, "metric": "accuracy"}
 
@@ -64,19 +63,6 @@ def test_numpy_numbers_become_plain_ones() -> None:
 
 def test_lists_become_tuples() -> None:
     assert Environment(stages=[]).stages == ()  # type: ignore[arg-type]
-
-
-def test_confusion_counts_pairs_and_leaves_out_classes_without_rows() -> None:
-    evidence = Evidence.of_classes(
-        name="m",
-        rows=np.arange(4),
-        truth=np.array([2, 0, 0, 3]),
-        probability=np.eye(5)[[2, 2, 2, 4]],
-    )
-    confusion = Confusion.of(evidence, ["a", "nobody", "b", "c", "d"], part="valid part")
-    assert confusion.labels == ("a", "b", "c", "d")
-    assert confusion.cells == ((0, 1, 2), (1, 1, 1), (2, 3, 1))
-    assert (confusion.model, confusion.part) == ("m", "valid part")
 
 
 def test_verdicts_are_read_through_the_gate(reviews: ReportData) -> None:

@@ -17,8 +17,8 @@ from ratchet.charts.charts import waffle
 from ratchet.errors import WorkspaceError
 from ratchet.gate.metrics import Score
 from ratchet.report import (
+    Answered,
     Compression,
-    Confusion,
     Count,
     Curve,
     DataHealth,
@@ -32,6 +32,7 @@ from ratchet.report import (
     standalone,
 )
 from ratchet.report.frame import FULL, cut, emphasised
+from ratchet.tasks.views import Confusion
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "col", "source", "wbr"}
 HOSTILE = (
@@ -42,6 +43,7 @@ HOSTILE = (
     " onmouseover=alert(1) x=",
 )
 LITERALS = {"outcome", "severity", "claim"}
+MANY = Confusion(labels=tuple(map(str, range(250))), cells=tuple((i, i, 1) for i in range(250)))
 SCORE = Score(value=0.8, low=0.7, high=0.9, n=10, metric="accuracy")
 
 
@@ -241,9 +243,9 @@ def test_a_repeated_opening_of_the_test_is_a_warning(reviews: ReportData) -> Non
         ({"mistakes": ()}, "There was no mistake on these rows."),
         ({"data": DataHealth(rows=0)}, "The check found nothing to report."),
         ({"data": DataHealth(rows=1, classes=(Count(name="", rows=0),))}, "(empty)"),
-        ({"confusion": Confusion(labels=(), cells=())}, "0 classes"),
+        ({"answered": Answered(views=(Confusion(labels=(), cells=()),))}, "0 classes"),
         (
-            {"confusion": Confusion(labels=tuple(map(str, range(250))), cells=tuple((i, i, 1) for i in range(250)))},
+            {"answered": Answered(views=(MANY,))},
             "too many for a picture",
         ),
         ({"curves": (Curve(name="c", epochs=()),)}, "Nothing was recorded."),

@@ -25,7 +25,6 @@ from ratchet.bundle.predict import Mending
 from ratchet.cli.main import cli
 from ratchet.errors import BundleError, DataError, RatchetError
 from ratchet.models.constant import ConstantModel
-from ratchet.models.features import FeatureKind
 from ratchet.models.inputs import Inputs, joined
 from ratchet.models.linear_fit import Corpus, fit_linear, fit_rows
 from ratchet.models.model import Model
@@ -33,7 +32,7 @@ from ratchet.models.nearest import NearestModel
 from ratchet.models.targets import Targets
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
-from ratchet.recipe.sections import LinearFeatures, LinearSpec, ServeConfig
+from ratchet.recipe.sections import FeatureKind, LinearFeatures, LinearSpec, ServeConfig
 from ratchet.serve import load_model, predict_file
 from ratchet.serve.messages import Refused, read_texts
 from ratchet.serve.rest import build_app

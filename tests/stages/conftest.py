@@ -30,7 +30,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
             writer.writerow(["".join(words) + str(row), "好评" if good else "差评"])
     tried = "challengers=[{kind: blend, name: blend}, {kind: eda, name: eda}]"
     text = f"data: {{files: [{table.name}]}}\nworkspace: w\n"
-    recipe = parse_recipe(text, folder=folder, overrides=[tried, "gate.metrics=[accuracy]"])
+    recipe = parse_recipe(text, folder=folder, overrides=[tried, "gate.metrics=[accuracy]", "task=classification"])
     summary = run(recipe, until="train")
     workspace = Workspace(recipe.workspace)
     return Job(

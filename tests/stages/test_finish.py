@@ -4,6 +4,7 @@ import json
 
 from ratchet.report import ReportData
 from ratchet.stages.job import Job
+from ratchet.tasks.views import Confusion
 
 
 def test_a_run_that_ended_before_its_export_shows_its_verdicts(job: Job) -> None:
@@ -14,8 +15,9 @@ def test_a_run_that_ended_before_its_export_shows_its_verdicts(job: Job) -> None
     assert judged == [verdict["name"] for verdict in summary["verdicts"]]
     assert judged[:2] == ["tfidf-lr", "blend"]
     assert summary["scores"]["champion"]["value"] > 0.5
-    assert report.confusion is not None
-    assert report.confusion.model == summary["champion"]
+    assert report.answered is not None
+    assert report.answered.model == summary["champion"]
+    assert [type(view) for view in report.answered.views] == [Confusion]
     assert report.not_run == {
         "bundle": "The run ended before the stage 'export'.",
         "sealed": "The run ended before the stage 'test'.",

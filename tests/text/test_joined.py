@@ -1,21 +1,37 @@
-"""Several texts as one, and back."""
+"""Several texts of a row as one, and back."""
 
 from __future__ import annotations
 
-from hypothesis import given
+import pyarrow as pa
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.models import inputs
-from ratchet.text.joined import SEPARATOR, joined, parted
+from ratchet.models.ngrams import normalise
+from ratchet.text.joined import SEPARATOR, joined, joined_columns, parted
+
+CELL = st.none() | st.text(alphabet=st.sampled_from("a好 \n" + SEPARATOR), max_size=6)
 
 
-def test_a_separator_of_their_own_becomes_a_line_break() -> None:
-    assert joined(["a\u2029b", None, "c"]) == "a\nb\u2029\u2029c"
-    assert joined(["a"]) == "a"
-    assert joined(["", ""]).isspace()
-    assert (inputs.joined, inputs.SEPARATOR) == (joined, "\u2029")
+def test_the_texts_come_back_and_their_own_separators_are_line_breaks() -> None:
+    assert joined(["title", None]) == f"title{SEPARATOR}"
+    assert parted(joined(["title", None])) == ["title", ""]
+    assert parted(joined([f"a{SEPARATOR}b", "c"])) == ["a\nb", "c"]
+    assert parted("one") == ["one"]
 
 
-@given(st.lists(st.text(st.sampled_from("a \n\u2029\u2028好"), max_size=6) | st.none(), min_size=1, max_size=4))
-def test_what_was_joined_is_parted_again(cells: list[str | None]) -> None:
+@given(st.lists(CELL, min_size=1, max_size=4))
+def test_as_many_come_back_as_there_were(cells: list[str | None]) -> None:
     assert parted(joined(cells)) == [(cell or "").replace(SEPARATOR, "\n") for cell in cells]
+
+
+@settings(deadline=None)  # pyarrow is imported by the first
+@given(st.lists(st.tuples(CELL, CELL), max_size=5))
+def test_a_column_is_joined_as_its_rows_are(rows: list[tuple[str | None, str | None]]) -> None:
+    columns = [pa.chunked_array([pa.array([row[place] for row in rows], pa.string())]) for place in (0, 1)]
+    found = joined_columns(columns)
+    assert found.type == pa.string()
+    assert found.to_pylist() == [None if row == (None, None) else joined(row) for row in rows]
+
+
+def test_a_linear_model_sees_white_space() -> None:
+    assert normalise(joined(["Good", "room"])) == "good room"

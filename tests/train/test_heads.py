@@ -11,11 +11,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from ratchet.errors import BundleError, DataError, RatchetError
-from ratchet.models.features import FeatureKind, fair_scale
+from ratchet.models.features import fair_scale
 from ratchet.models.inputs import Inputs
 from ratchet.models.onnx_model import OnnxModel
 from ratchet.models.targets import Targets
-from ratchet.recipe.sections import EmbeddingSpec
+from ratchet.recipe.sections import EmbeddingSpec, FeatureKind
 from ratchet.train.embedding import Embedder, attach_head, embedder
 from ratchet.train.heads import Head, fit_head, load_heads, save_heads
 

@@ -50,6 +50,9 @@ class AnswerFile:
         measures: by the names in ``MEASURES``, each of shape (n,); NaN where absent.
         columns: what else the file says of each answer.
         notes: what a person should know about the reading.
+        verbatim: whether answers are written as right answers are, such as predictions of a model, and are no replies
+            from which the answer must first be understood.
+        called: for messages, the columns of a table by what they hold: ``id``, ``input``, ``reference``, ``answer`` ...
     """
 
     path: Path
@@ -64,13 +67,22 @@ class AnswerFile:
     measures: Mapping[str, Floats]
     columns: Mapping[str, Words]
     notes: tuple[str, ...] = ()
+    verbatim: bool = False
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.answers)
 
 
 def of_answers(
-    found: Sequence[Answer], *, path: Path, format: str, model: str, notes: Iterable[str] = ()
+    found: Sequence[Answer],
+    *,
+    path: Path,
+    format: str,
+    model: str,
+    notes: Iterable[str] = (),
+    called: Mapping[str, str] | None = None,
+    verbatim: bool = False,
 ) -> AnswerFile:
     """The answers as columns.
 
@@ -79,8 +91,6 @@ def of_answers(
     """
     if not found:
         raise DataError(f"{path} must have answers but has none.", next_step="Check that the run finished.")
-    failed = sum(one.answer is None for one in found)
-    said = [f"{failed:,} of {len(found):,} answers of {path.name} failed or are empty."] if failed else []
     return AnswerFile(
         path=path,
         format=format,
@@ -93,7 +103,9 @@ def of_answers(
         scores=_numbers([one.scores for one in found]),
         measures=_numbers([one.measures for one in found], names=MEASURES),
         columns=_words([one.columns for one in found]),
-        notes=(*notes, *said),
+        notes=tuple(notes),
+        called=called or {},
+        verbatim=verbatim,
     )
 
 

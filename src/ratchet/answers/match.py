@@ -43,6 +43,7 @@ class Side:
         missing: rows that have no answer.
         repeated: further answers that were equal to the first one and are left out.
         foreign: answers to no row, left out.
+        by: how rows were told apart: ``id``, ``content`` or ``place``.
     """
 
     answers: Ints
@@ -50,6 +51,7 @@ class Side:
     missing: int = 0
     repeated: int = 0
     foreign: int = 0
+    by: str = ""
 
     def per_row(self, values: Floats, *, rows: int, absent: float = 0.0) -> Floats:
         """The mean over the epochs of each row.
@@ -126,8 +128,9 @@ def match(
     """
     whole = rows or _union(rows_of(first), rows_of(second), by=by)
     found, notes = [], list[str]()
-    for file in (first, second):
-        side, said = match_rows(file, whole, by=by, most_missing=most_missing)
+    for file, other in ((first, second), (second, first)):
+        asked = whole if rows is not None else replace(whole, name=str(other.path))
+        side, said = match_rows(file, asked, by=by, most_missing=most_missing)
         found.append(side)
         notes.extend(said)
     if rows is not None and rows.references.count(None) < len(rows):
@@ -152,14 +155,14 @@ def match_rows(
         raise DataError(f"Rows must be matched by auto, id or content but got {by!r}.")
     way = _way(rows_of(file), rows, by=by)
     if way == "place":
-        return _by_place(file, rows)
+        return _by_place(file, rows, most=most_missing)
     own = _file_keys(file, way=way, labelled=_labelled(file, rows, way=way))
     wanted = _keys(rows, way=way, labelled=_labelled(file, rows, way=way))
     side = _assigned(file, own, wanted, way=way)
     if way == "id" and by == "auto":
         _same_content(file, rows, side)
     missing = len(rows) - len({int(row) for n, row in zip(side.answers, side.cluster, strict=True) if file.answers[n]})
-    side = replace(side, missing=missing)
+    side = replace(side, missing=missing, by=way)
     _refuse(file, rows, side, way=way, most=most_missing)
     return side, tuple(_notes(file, rows, side))
 
@@ -269,7 +272,7 @@ def _at_most(keys: Sequence[Key], most: dict[Key, int]) -> list[int]:
     return kept
 
 
-def _by_place(file: AnswerFile, rows: Rows) -> tuple[Side, tuple[str, ...]]:
+def _by_place(file: AnswerFile, rows: Rows, *, most: float) -> tuple[Side, tuple[str, ...]]:
     if len(file) != len(rows) or file.epochs.any():
         raise DataError(
             f"{file.path} and {rows.name} must have the same rows but have {len(file):,} and {len(rows):,}, and neither ids "
@@ -277,8 +280,9 @@ def _by_place(file: AnswerFile, rows: Rows) -> tuple[Side, tuple[str, ...]]:
             next_step="Add an id or the text to both.",
         )
     places = np.arange(len(rows))
-    side = Side(answers=places, cluster=places, missing=sum(answer is None for answer in file.answers))
-    return side, ("There is no id and no text: rows are taken in their order.",)
+    side = Side(answers=places, cluster=places, missing=sum(answer is None for answer in file.answers), by="place")
+    _refuse(file, rows, side, way="place", most=most)
+    return side, ("There is no id and no text: rows are taken in their order.", *_notes(file, rows, side))
 
 
 def _assigned(file: AnswerFile, own: Sequence[Key], wanted: Sequence[Key], *, way: str) -> Side:
@@ -316,9 +320,18 @@ def _repeated(file: AnswerFile, own: Sequence[Key], different: Sequence[int]) ->
     n = different[0]
     return DataError(
         f"{file.path} must have one answer a row but {len(different):,} answers differ from an earlier one to the same row, "
-        f"{own[n]!r} first.",
+        f"{own[n]!r} in row {n + 1:,} first.",
         next_step="Number them in a column 'epoch' (0, 1, 2 and so on), or keep one of each.",
     )
+
+
+def _called(file: AnswerFile, role: str, otherwise: str) -> str:
+    """What a column is called in a message."""
+    return repr(file.called[role]) if role in file.called else otherwise
+
+
+def _in(file: AnswerFile) -> str:
+    return f", in {file.called['reference']!r}" if "reference" in file.called else ""
 
 
 def _require_different(where: dict[Key, list[int]], file: AnswerFile) -> None:
@@ -338,10 +351,12 @@ def _same_content(file: AnswerFile, rows: Rows, side: Side) -> None:
     pairs = [(_word(own[n]), _word(wanted[row])) for n, row in zip(side.answers, side.cluster, strict=True)]
     different = [n for n, (one, other) in enumerate(pairs) if one and other and one != other]
     if different:
+        row = int(side.answers[different[0]]) + 1
         raise DataError(
-            f"The ids of {file.path} and {rows.name} must name the same rows but {len(different):,} of {len(pairs):,} texts "
-            f"differ, answer {int(side.answers[different[0]]) + 1:,} before the others.",
-            next_step="Match by content; or by id alone, if the ids are of one table and only the prompts around them differ.",
+            f"The ids of {file.path} and {rows.name} must name the same rows but {len(different):,} of {len(pairs):,} "
+            f"differ in {_called(file, 'input', 'their texts')}, row {row:,} of {file.path} first.",
+            next_step="Take out the ids: rows are then matched by content. If the ids are of one table and only the prompts "
+            "around the texts differ, name their column with --id.",
         )
 
 
@@ -351,7 +366,7 @@ def _refuse(file: AnswerFile, rows: Rows, side: Side, *, way: str, most: float) 
             raise DataError(
                 f"{file.path} must answer the rows of {rows.name} but, by {way}, {side.missing:,} of {len(rows):,} rows have "
                 f"no answer and {side.foreign:,} answers are to no row; at most {most:.0%} may be.",
-                next_step=f"{_SAME} If the {what} for a good reason, raise the share.",
+                next_step=f"{_SAME} If the {what} for a good reason, raise the share (--most-missing).",
             )
 
 
@@ -363,17 +378,23 @@ def _notes(file: AnswerFile, rows: Rows, side: Side) -> list[str]:
         (side.repeated, f"{side.repeated:,} answers of {name} repeat another one and are left out."),
     )
     said = [note for count, note in counted if count]
-    several = len(side.cluster) - len(np.unique(side.cluster))
-    if several:
-        said.append(f"{name} has several answers to a row; scores are their means, and the row is the unit.")
+    counts = np.bincount(side.cluster, minlength=1)
+    if counts.max() > 1:
+        answers, asked = len(side.cluster), int((counts > 0).sum())
+        most = f"{counts.max()}" if answers == asked * counts.max() else f"up to {counts.max()}"
+        said.append(f"{name} has {most} answers a row: {asked:,} rows, not {answers:,}; scores are their means.")
+        empty = sum(file.answers[n] is None for n in side.answers.tolist())
+        said += [f"{empty:,} of {answers:,} answers of {name} are empty and count as wrong."] if empty else []
     return said
 
 
 def _references(first: AnswerFile, second: AnswerFile, sides: Sequence[Side], rows: int) -> Words:
     """The right answers of the rows, on which both files must agree."""
     found: list[list[str | None]] = [[None] * rows, [None] * rows]
-    for cells, file, side in zip(found, (first, second), sides, strict=True):
+    places: list[dict[int, int]] = [{}, {}]
+    for cells, where, file, side in zip(found, places, (first, second), sides, strict=True):
         for n, row in zip(side.answers.tolist(), side.cluster.tolist(), strict=True):
+            where.setdefault(row, n + 1)
             cells[row] = cells[row] if cells[row] is not None else file.references[n]
     pairs = [*zip(*found, strict=True)]
     different = [n for n, (a, b) in enumerate(pairs) if a is not None and b is not None and _word(a) != _word(b)]
@@ -381,7 +402,8 @@ def _references(first: AnswerFile, second: AnswerFile, sides: Sequence[Side], ro
         a, b = pairs[different[0]]
         raise DataError(
             f"{first.path} and {second.path} must have the same right answer in each row but {len(different):,} of {rows:,} "
-            f"differ: {a!r} and {b!r} first.",
+            f"differ: row {places[0][different[0]]:,} of the first file has {a!r} and row {places[1][different[0]]:,} of the "
+            f"second {b!r}{_in(first)}.",
             next_step=_SAME,
         )
     return tuple(a if a is not None else b for a, b in pairs)

@@ -43,7 +43,17 @@ def read_answers(path: Path, *, part: str = "", columns: Columns | None = None, 
     if not path.exists():
         raise DataError(f"{path} must be a file of answers but is not there.", next_step="Check the path.")
     found = _of_another_tool(path, part=part)
-    return found or read_answer_table(path, columns=columns, encoding=encoding, part=part)
+    if found is not None:
+        return found
+    try:
+        return read_answer_table(path, columns=columns, encoding=encoding, part=part)
+    except DataError as problem:
+        if not path.is_dir():
+            raise
+        raise DataError(
+            f"{path} must be a folder with samples_*.jsonl of lm-evaluation-harness, or with one table, but is not: {problem}",
+            next_step="Or name a file.",
+        ) from None
 
 
 def _of_another_tool(path: Path, *, part: str) -> AnswerFile | None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ratchet.answers.answer_file import Answer, AnswerFile, of_answers
+from ratchet.answers.match import Rows
 from ratchet.answers.values import name_of, number_of, one_of, text_of
 from ratchet.errors import DataError
 from ratchet.tables.read import read_table
@@ -45,11 +46,16 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
     "output_tokens": ("output_tokens", "completion_tokens"),
 }
 _SCORE = "score"
+_VERBATIM = ("prediction", "pred", "预测")
+"""Columns of answers that are written as right answers are; others may be replies of a language model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Names of columns, for those that are not called as usual; empty: by the usual names."""
+    """Names of columns, for those that are not called as usual; empty: by the usual names.
+
+    ``reference`` may be a column of another file alone: a file without it has no right answers.
+    """
 
     answer: str = ""
     id: str = ""
@@ -90,28 +96,63 @@ def read_answer_table(
             f"{path} must have a column 'model' to name one by {part!r} but has {', '.join(table.column_names)}.",
             next_step=f"Leave out #{part}.",
         )
-    return of_answers([_answer(cells, roles, row, path=path) for row in rows], path=path, format="table", model=model)
+    answers = [_answer(cells, roles, row, path=path) for row in rows]
+    verbatim = roles["answer"].strip().casefold() in _VERBATIM
+    return of_answers(answers, path=path, format="table", model=model, called=roles, verbatim=verbatim)
 
 
-def _roles(names: Sequence[str], columns: Columns, *, path: Path) -> dict[str, str]:
-    """By role, the name of its column."""
+def read_rows(path: Path, *, columns: Columns | None = None, encoding: str = "auto") -> Rows:
+    """A table of rows that were asked: their ids, their texts, or both, and their right answers.
+
+    Args:
+        path: the table; its columns are found as those of :func:`read_answer_table`, and ``answer`` is a right answer.
+        columns: names of columns that are called otherwise.
+        encoding: as of :func:`ratchet.tables.read.read_table`.
+
+    Raises:
+        DataError: the table cannot be read, has no rows, or neither ids nor texts.
+    """
+    table = read_table(path, encoding=encoding).table
+    roles = _roles(table.column_names, columns or Columns(), path=path, wanted=("id", "input", "reference"))
+    if not {"id", "input"} & roles.keys() or not table.num_rows:
+        raise DataError(
+            f"{path} must have rows with an id or a text but has {table.num_rows:,} rows of {', '.join(table.column_names)}.",
+            next_step="Name the column of the ids with --id.",
+        )
+    cells = {role: table.column(name).to_pylist() for role, name in roles.items()}
+    nothing: list[str | None] = [None] * table.num_rows
+    ids, inputs, references = (tuple(cells.get(role, nothing)) for role in ("id", "input", "reference"))
+    return Rows(
+        name=str(path),
+        ids=tuple(name_of(cell) for cell in ids),
+        inputs=tuple(text_of(cell) for cell in inputs),
+        references=tuple(text_of(cell) for cell in references),
+    )
+
+
+def _roles(names: Sequence[str], columns: Columns, *, path: Path, wanted: Sequence[str] = ()) -> dict[str, str]:
+    """By role, the name of its column; with ``wanted`` of these roles alone, and a column of answers is no must."""
     plain = {name.strip().casefold(): name for name in reversed(names)}
-    roles: dict[str, str] = {role: name for role, name in asdict(columns).items() if name}
+    given: dict[str, str] = {role: name for role, name in asdict(columns).items() if name}
+    sought = wanted or [*_USUAL]
+    roles = {role: name for role, name in given.items() if role in sought and (role != "reference" or name in names)}
     for role, name in roles.items():
         if name not in names:
             raise DataError(
                 f"The column of the {role} must be in {path} but {name!r} is not: it has {', '.join(names)}.",
                 next_step="Name one of these.",
             )
-    for role, usual in _USUAL.items():
-        taken = set(roles.values())
+    for role in sought:
+        usual, taken = _USUAL[role], set(roles.values())
+        if role in given:
+            continue
         found = next((plain[name] for name in usual if name in plain and plain[name] not in taken), None)
-        if role not in roles and found is not None:
+        if found is not None:
             roles[role] = found
-    if "answer" not in roles:
+    if "answer" not in roles and not wanted:
         raise DataError(
             f"{path} must have a column of answers, such as 'prediction' or 'output', but has {', '.join(names)}.",
-            next_step="Name the column of the answers.",
+            next_step="Name the column of the answers with --answer.",
         )
     return roles
 

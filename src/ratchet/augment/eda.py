@@ -14,6 +14,7 @@ from ratchet.augment.pieces import Ints, Mask, Pieces, split_words
 from ratchet.augment.substitutes import Substitutes, find_substitutes
 from ratchet.near.copies import normalise
 from ratchet.recipe.sections import EdaSpec
+from ratchet.text.joined import SEPARATOR, parted
 
 Keys = npt.NDArray[np.uint64]
 Uniform = npt.NDArray[np.float64]
@@ -158,7 +159,7 @@ def _assembled(pieces: Pieces, word: Ints, *, kept: Mask, extra: tuple[Ints, Int
     flat = strings[np.stack([every_word[order], every_glue[order]], axis=1).ravel()].tolist()
     ends = 2 * np.searchsorted(every_row[order], np.arange(len(pieces.lead) + 1))
     for lead, first, last in zip(strings[pieces.lead], ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-        yield (lead + "".join(flat[first:last])).strip()
+        yield SEPARATOR.join(map(str.strip, parted(lead + "".join(flat[first:last]))))
 
 
 def _ranks(values: Uniform, row: Ints, start: Ints) -> tuple[Ints, Ints]:

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ratchet.gate.metrics import Score
+from ratchet.charts.svg import percent_ticks
+from ratchet.gate.claim import Finding, read_as
+from ratchet.gate.metric import Metric
+from ratchet.gate.metrics import Score, named
 
 MINUS, ABSENT = "\u2212", "–"
-METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "auc": "AUC"}
+METRICS = {
+    "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "token_f1": "token F1",
+    "f1": "F1",
+    "auc": "AUC",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "spearman": "Spearman's ρ",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+}
 
 
 def metric(name: str) -> str:
@@ -32,11 +47,78 @@ def bounds(low: float | None, high: float | None) -> str:
     return f"[{100 * low:.1f}, {100 * high:.1f}]".replace("-", MINUS)
 
 
-def score(value: Score | None) -> str:
-    """ "85.7 % [84.3, 87.0]"."""
-    if value is None:
+def value(own: float | None, name: str) -> str:
+    """A value of a metric as people read it: "85.7 %" of a share, "3.566" of an error, which is not negated."""
+    if own is None:
         return ABSENT
-    return f"{percent(value.value)} {bounds(value.low, value.high)}".strip()
+    metric = named(name)[0]
+    return percent(own) if metric.unit == "points" else metric.shown(own).replace("-", MINUS)
+
+
+def interval(of: Score) -> str:
+    """The interval of a score, as `value` shows its ends: "[84.3, 87.0]", "[3.16, 4.121]"."""
+    metric, (_, low, high) = named(of.metric)[0], of.shown
+    if metric.unit == "points":
+        return bounds(low, high)
+    return f"[{metric.shown(metric.sign * low)}, {metric.shown(metric.sign * high)}]".replace("-", MINUS)
+
+
+def score(of: Score | None) -> str:
+    """ "85.7 % [84.3, 87.0]", "3.566 [3.16, 4.121]"."""
+    return ABSENT if of is None else f"{value(of.value, of.metric)} {interval(of)}".strip()
+
+
+def gap(of: Score, other: Score) -> str:
+    """How far a score is from another one of the same metric: "+0.4 points", "0.327 (better)"."""
+    metric, difference = named(of.metric)[0], of.value - other.value
+    if metric.unit == "points":
+        return f"{signed(difference)} points"
+    return f"{abs(difference):.3g} ({'better' if difference > 0 else 'worse'})" if difference else "0"
+
+
+def difference(of: Finding) -> str:
+    """What was found, without its unit: "+1.1 [+0.5, +1.7]"; positive is better, also where less is better."""
+    metric = read_as(of)
+    if metric.unit == "points":
+        return points(of.estimate, of.low, of.high)
+    return f"{metric.told(of.estimate)} [{metric.told(of.low)}, {metric.told(of.high)}]".replace("-", MINUS)
+
+
+def change(of: Finding) -> str:
+    """The estimate alone: "+1.1"."""
+    metric = read_as(of)
+    return signed(of.estimate) if metric.unit == "points" else metric.told(of.estimate).replace("-", MINUS)
+
+
+def unit(metric: Metric) -> str:
+    """What a difference is counted in, and which way is better where that could be mistaken."""
+    if metric.saving:
+        return "% saved"
+    return metric.unit if metric.sign > 0 else f"{metric.unit} better".strip()
+
+
+def amount(size: float, name: str, *, digits: int = 1) -> str:
+    """A size in the unit of a metric, such as a margin: "1.0 points", "0.222"."""
+    metric = named(name)[0]
+    if metric.unit == "points":
+        return f"{size * metric.scale:.{digits}f} points"
+    return f"{size * metric.scale:.3g} {metric.unit}".strip()
+
+
+def scale(marks: list[float], name: str) -> list[str]:
+    """The marks of an axis of a metric: per cent of shares, else the value, which is not negated."""
+    metric = named(name)[0]
+    if metric.unit == "points":
+        return percent_ticks(marks)
+    return [short(metric.sign * mark) for mark in marks]
+
+
+def short(number: float) -> str:
+    """A round number with little room: 12000 -> "12k"."""
+    for least, by, suffix in ((1e15, 1.0, ""), (1e9, 1e9, "bn"), (1e6, 1e6, "m"), (1e4, 1e3, "k")):
+        if abs(number) >= least:
+            return f"{number / by:.6g}{suffix}".replace("-", MINUS)
+    return f"{round(number, 9) + 0.0:.6g}".replace("-", MINUS)
 
 
 def signed(difference: float | None, *, digits: int | None = None) -> str:

@@ -9,8 +9,11 @@ from statistics import median
 
 from ratchet.charts import figures
 from ratchet.charts.charts import WIDE, symbol
-from ratchet.charts.svg import Scale, chart, line, number, path, percent_ticks, tag, ticks, tooltip, width_of, write
+from ratchet.charts.svg import Scale, chart, line, number, path, tag, ticks, tooltip, width_of, write
+from ratchet.gate.claim import read_as
 from ratchet.gate.ledger import Challenge
+from ratchet.gate.metric import Metric
+from ratchet.gate.metrics import named
 from ratchet.gate.verdict import Finding, Outcome
 
 LOOK: dict[Outcome, tuple[str, str, str]] = {
@@ -49,7 +52,9 @@ def look(outcome: Outcome, promoted: bool) -> tuple[str, str, str]:
 
 def told(one: Challenge) -> str:
     """A challenge in a few words: who, the outcome, and the difference with its interval."""
-    return f"{one.verdict.challenger}: {look(one.verdict.outcome, one.promoted)[0]}, {_points(one)} points"
+    found = _first(one)
+    words = f"{figures.difference(found)} {figures.unit(read_as(found))}".rstrip()
+    return f"{one.verdict.challenger}: {look(one.verdict.outcome, one.promoted)[0]}, {words}"
 
 
 def _first(one: Challenge) -> Finding:
@@ -57,38 +62,62 @@ def _first(one: Challenge) -> Finding:
     return one.verdict.findings[0]
 
 
-def _points(one: Challenge) -> str:
-    found = _first(one)
-    return figures.points(found.estimate, found.low, found.high)
+def _moved(height: float, difference: float, found: Finding) -> float:
+    """A height that this difference leads to: a saving is a share of the height, which is negative where less is better."""
+    return height * (1 - difference) if read_as(found).saving else height + difference
 
 
 def levels(base: float, steps: Sequence[Challenge]) -> list[float]:
     """The champion's height before each step, and after the last: ``base`` plus the differences that were promoted."""
-    heights = [base]
-    for step in steps:
-        heights.append(heights[-1] + (_first(step).estimate if step.promoted else 0.0))
+    before, heights = opposite(base, steps), [base]
+    for height, step in zip(before, steps, strict=True):
+        found = _first(step)
+        heights.append(_moved(height, found.estimate, found) if step.promoted else heights[-1])
     return heights
 
 
-def window(base: float, steps: Sequence[Challenge]) -> tuple[float, float]:
-    """The heights worth showing.
+def opposite(base: float, steps: Sequence[Challenge]) -> list[float]:
+    """The height of the one that each step was compared with.
+
+    That is the last that was proven better, and not the one who took over in the same round, nor a smaller copy.
+    """
+    stands = start = base
+    known: dict[str, float] = {}
+    heights, last = [], -1
+    for step in steps:
+        verdict, found = step.verdict, _first(step)
+        if step.record.seq != last:
+            start, last = stands, step.record.seq
+        heights.append(known.get(verdict.champion, start))
+        if step.promoted:
+            stands = known[verdict.challenger] = _moved(heights[-1], found.estimate, found)
+    return heights
+
+
+def window(base: float, steps: Sequence[Challenge], *, metric: str = "accuracy") -> tuple[float, float]:
+    """The heights worth showing; of a share never less than half a point, and nothing beyond 0 and 1.
 
     A challenger thirty points below would flatten every other step to nothing, so the window reaches at most six
     typical intervals down from the best; what lies lower is drawn at the edge with an arrow and its figure.
     """
     heights = levels(base, steps)
     found = [_first(step) for step in steps]
-    spans = [(height + one.low, height + one.high) for height, one in zip(heights[:-1], found, strict=True)]
-    widths = [one.high - one.low for one in found]
+    share = named(metric)[0].unit == "points"
+    spans = [
+        (_moved(height, one.low, one), _moved(height, one.high, one))
+        for height, one in zip(opposite(base, steps), found, strict=True)
+    ]
+    widths = [high - low for low, high in spans]
     reach = [end for span in spans for end in span]
     top, lowest = max([*heights, *reach]), min([*heights, *reach])
-    typical = median(widths) if widths else 0.02
-    floor = max(heights) - max(6 * typical, 0.03)
+    typical = median(widths) if widths else 0.02 if share else 0.1 * abs(base)
+    floor = max(heights) - max(6 * typical, 0.03 if share else 0.0)
     seen = [*(height for height in heights if height >= floor), *(low for low, high in spans if high >= floor)]
     bottom = min([top, *seen]) if lowest < floor else lowest
-    pad = max((top - bottom) * 0.12, 0.003)
+    pad = max((top - bottom) * 0.12, 0.003 if share else 0.005 * abs(top))
     # An arrow and its figure need room under the marks.
-    return max(0.0, bottom - pad * (2.5 if bottom > lowest else 1)), min(1.0, top + pad)
+    low, high = bottom - pad * (2.5 if bottom > lowest else 1), top + pad
+    return (max(0.0, low), min(1.0, high)) if share else (low, high)
 
 
 def staircase(
@@ -108,17 +137,19 @@ def staircase(
     step has exactly the height which its own paired comparison found. With little room the names give way to numbers.
     """
     heights = levels(value, steps)
-    lo, hi = window(value, steps)
+    lo, hi = window(value, steps, metric=metric)
     legend, crown = _legend(steps, width)
-    left, tail = 40.0, width_of("00.0 %") + 18
+    last = figures.value(heights[-1], metric)
+    marks = [width_of(mark) for mark in figures.scale(ticks(lo, hi, most=6), metric)]
+    left, tail = max(40.0, *marks) + (0 if max(marks) < 32 else 12), width_of(max(last, "00.0 %", key=len)) + 18
     column = (width - left - tail) / (len(steps) + 1)
     named = column >= 58
     tall = 320.0 if width > 500 else 280.0
     floor = crown + tall
     plan = _Plan(Scale(0, len(steps) + 1, left, width - tail), Scale(lo, hi, floor, crown + 10), column, floor, width)
-    body = [*legend, *_grid(plan, metric), *_champion(plan, heights, steps, key)]
-    for index, step in enumerate(steps):
-        body.append(_challenger(plan, index, step, heights[index]))
+    body = [*legend, *_grid(plan, metric), *_champion(plan, heights, steps, key, metric)]
+    for index, (step, before) in enumerate(zip(steps, opposite(value, steps), strict=True)):
+        body.append(_challenger(plan, index, step, before))
     body += _names(plan, [base, *(step.verdict.challenger for step in steps)], named=named)
     return chart(
         body,
@@ -131,7 +162,7 @@ def staircase(
 
 
 def _story(base: str, value: float, steps: Sequence[Challenge], metric: str) -> str:
-    parts = [f"The first champion {base} has {figures.metric(metric)} {figures.percent(value)}."]
+    parts = [f"The first champion {base} has {figures.metric(metric)} {figures.value(value, metric)}."]
     for index, step in enumerate(steps, start=1):
         parts.append(f"{index}. {told(step)}{', takes over' if step.promoted else ''}.")
     return " ".join(parts)
@@ -160,14 +191,21 @@ def _legend(steps: Sequence[Challenge], width: float) -> tuple[list[str], float]
 def _grid(plan: _Plan, metric: str) -> list[str]:
     body = []
     marks = ticks(plan.y.lo, plan.y.hi, most=6)
-    for value, shown in zip(marks, percent_ticks(marks), strict=True):
+    for value, shown in zip(marks, figures.scale(marks, metric), strict=True):
         body.append(line(plan.x.a, plan.y(value), plan.x.b, plan.y(value), "grid"))
         body.append(write(plan.x.a - 7, plan.y(value) + 4, shown, class_="t3 num", anchor="end"))
-    body.append(write(plan.x.a + 2, plan.y.b - 1, f"{figures.metric(metric)}, %", class_="t3"))
+    body.append(write(plan.x.a + 2, plan.y.b - 1, _axis(named(metric)[0]), class_="t3"))
     return body
 
 
-def _champion(plan: _Plan, heights: list[float], steps: Sequence[Challenge], key: str) -> list[str]:
+def _axis(metric: Metric) -> str:
+    """The name of the axis: up is better, also where less is better."""
+    unit = "%" if metric.unit == "points" else "" if metric.saving else metric.unit
+    name = f"{figures.metric(metric.name)}, {unit}" if unit else figures.metric(metric.name)
+    return f"{name}; less is better, up is less" if metric.sign < 0 else name
+
+
+def _champion(plan: _Plan, heights: list[float], steps: Sequence[Challenge], key: str, metric: str) -> list[str]:
     """The line, the area below it, and the level that each promoted challenger had to beat."""
     runs = [(plan.x.a, heights[0])]
     beaten = []
@@ -186,18 +224,18 @@ def _champion(plan: _Plan, heights: list[float], steps: Sequence[Challenge], key
         d += f"{'L' if d else 'M'}{number(x)} {y}H{number(stop)}" if height >= plan.y.lo else ""
     area += f"V{number(plan.floor)}H{number(plan.x.a)}z"
     end = plan.y(heights[-1]) + 4
-    last = write(plan.x.b + 8, end, figures.percent(heights[-1]), class_="t-champion num strong")
+    last = write(plan.x.b + 8, end, figures.value(heights[-1], metric), class_="t-champion num strong")
     return [
         _fade(key),
         tag("path", d=area, fill=f"url(#{key}-g)"),
         *beaten,
         path(d, "step"),
-        *_start(plan, heights[0]),
+        *_start(plan, heights[0], metric),
         last,
     ]
 
 
-def _start(plan: _Plan, height: float) -> list[str]:
+def _start(plan: _Plan, height: float, metric: str) -> list[str]:
     """The first champion's mark with its figure, above the line where there is room for it."""
     x, y = plan.middle(0), plan.y(height)
     if height < plan.y.lo:
@@ -206,7 +244,7 @@ def _start(plan: _Plan, height: float) -> list[str]:
     else:
         mark = tag("circle", cx=x, cy=y, r=5.5, class_="fill-champion ring")
     lift = 20 if plan.column < 54 and y < plan.floor - 30 else -12
-    return [mark, write(x, y + lift, figures.percent(height), class_="t1 num strong halo", anchor="middle")]
+    return [mark, write(x, y + lift, figures.value(height, metric), class_="t1 num strong halo", anchor="middle")]
 
 
 def _fade(key: str) -> str:
@@ -216,20 +254,20 @@ def _fade(key: str) -> str:
 
 
 def _challenger(plan: _Plan, index: int, step: Challenge, before: float) -> str:
-    """The mark of a challenger at the height of the champion ``before`` it plus its difference, with its figure."""
+    """The mark of a challenger at the height of its opponent, ``before``, plus its difference, with its figure."""
     found, tone = _first(step), look(step.verdict.outcome, step.promoted)[2]
     x = plan.middle(index + 1)
-    low, high = before + found.low, before + found.high
-    if before + found.estimate < plan.y.lo:
+    low, own, high = (_moved(before, one, found) for one in (found.low, found.estimate, found.high))
+    if own < plan.y.lo:
         mark, y_text = _arrow(plan, x, high, tone)
     else:
         mark = _whisker(plan, x, (low, high), tone)
         shape, size = look(step.verdict.outcome, step.promoted)[1], min(6.0, max(2.5, plan.column * 0.3))
-        mark.append(symbol(x, plan.y(before + found.estimate), shape=shape, tone=tone, size=size))
+        mark.append(symbol(x, plan.y(own), shape=shape, tone=tone, size=size))
         below = found.estimate < 0 and not step.promoted
         y_text = plan.y(low) + 15 if below else plan.y(high) - 7
         y_text = y_text if y_text < plan.floor - 2 else plan.y(high) - 7
-    shown = figures.signed(found.estimate)
+    shown = figures.change(found)
     if plan.column > width_of(shown) + 3:
         mark.append(write(x, y_text, shown, class_=f"t-{tone} num strong halo", anchor="middle"))
     return tag("g", tooltip(f"{index + 1}. {told(step)}"), *mark)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
-from ratchet.checks.registry import CHECKS, Check, Cost, Health, Progress, checks, run_checks
+from ratchet.checks.registry import CHECKS, Check, Cost, Health, Progress, checks, checks_apart, run_checks
 from ratchet.checks.target import Target
 from ratchet.errors import RatchetError
+from ratchet.recipe.sections import Recipe
 
 FAILED = "check.failed"
 
@@ -97,7 +98,7 @@ def check_up(
         health = replace(health, findings=tuple(kept))
     ends = [moment for _, moment in begun[1:]] + [end]
     took = {title: until - since for (title, since), until in zip(begun, ends, strict=False)}
-    steps = tuple(_step(check, took, asked=not wanted or check.id in wanted) for check in known)
+    steps = tuple(_step(check, took, asked=not wanted or check.id in wanted, recipe=target.recipe) for check in known)
     return Checkup(target=target, health=health, steps=steps, seconds=end - start)
 
 
@@ -108,7 +109,9 @@ def _known() -> tuple[Check, ...]:
         return CHECKS  # run_checks reports the broken one as a finding
 
 
-def _step(check: Check, took: dict[str, float], *, asked: bool) -> Step:
+def _step(check: Check, took: dict[str, float], *, asked: bool, recipe: Recipe) -> Step:
+    if check.id in checks_apart(recipe):
+        return Step(check=check, skipped=f"does not apply to {recipe.task}")
     if check.title in took:
         return Step(check=check, seconds=took[check.title])
     return Step(check=check, skipped="left out by --fast" if asked else "not asked for by --only")

@@ -16,14 +16,15 @@ def check(context: Context) -> Iterator[Finding]:
     roles = context.dataset.roles
     if context.chat is not None:
         return
+    named, has = " and ".join(map(repr, roles.own_texts)), "have" if roles.texts else "has"
     for column, length, own in texts_beside(context.dataset.table, roles=roles):
         yield context.finding(
             "columns.text",
             severity="warning",
-            message=f"{column!r} holds texts too ({length:.0f} characters each, {roles.text!r} has {own:.0f}), and no model "
+            message=f"{column!r} holds texts too ({length:.0f} characters each, {named} {has} {own:.0f}), and no model "
             "reads them.",
-            why="What decides the label may be there. Name the column that matters most as data.text, or write both into "
-            "one.",
+            why="What decides the label may be there. Where it is known when an answer is asked for, name both: data.text "
+            "takes a list of columns.",
             positions=len(context.dataset),
             column=column,
             samples=Samples(at=range(min(3, len(context.dataset)))),

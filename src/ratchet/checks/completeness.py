@@ -62,7 +62,7 @@ _LONGEST = 48  # bytes
 def check(context: Context) -> Iterator[Finding]:
     """Missing cells by column, and cells that look missing but count as filled."""
     table, roles = context.dataset.table, context.dataset.roles
-    excused = (roles.text, roles.label, *_parts(context))
+    excused = (*roles.own_texts, roles.text, roles.label, *_parts(context))
     for name in table.column_names:
         column = table.column(name)
         if column.null_count:
@@ -81,7 +81,8 @@ def check(context: Context) -> Iterator[Finding]:
                 fix=_drop(context, name),
                 samples=Samples(at=[0]),
             )
-        yield from _looks_missing(context, name)
+        if not (roles.texts and name == roles.text):  # each of its texts is looked at where it stands
+            yield from _looks_missing(context, name)
 
 
 def missing_map(context: Context) -> dict[str, list[float]]:
@@ -103,9 +104,9 @@ def _missing(context: Context, name: str) -> Finding:
     limit = context.recipe.check.missing_share
     roles, parts = context.dataset.roles, _parts(context)
     much = share >= limit and name not in parts
-    needed = name in (roles.group, roles.time, roles.id)
+    needed = name in roles.used
     why = "A model learns from what is filled in: where a third is missing, mostly from the rows where it is filled in."
-    if needed:
+    if name in (roles.group, roles.time, roles.id):
         why = f"Rows without {name!r} cannot be kept together or in order when the parts are cut."
     elif name in parts:
         why = "It is a part of the conversations, and many do without; what they cannot do without, chat.empty_turn names."

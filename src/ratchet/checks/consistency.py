@@ -64,7 +64,7 @@ def check(context: Context) -> Iterator[Finding]:
     roles = context.dataset.roles
     for name in context.dataset.table.column_names:
         rule = context.recipe.check.columns.get(name)
-        if rule is None and name in (roles.text, roles.label, roles.id, roles.group):
+        if rule is None and name in (roles.text, *roles.texts, roles.label, roles.id, roles.group):
             continue
         column = _Column(context, name)
         if rule is not None:

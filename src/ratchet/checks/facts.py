@@ -117,7 +117,7 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
     texts = context.texts
     return Facts(
         rows=len(context.dataset),
-        columns=tuple(context.dataset.table.column_names),
+        columns=_own_columns(context),
         files=context.dataset.files,
         unique_rows=len(texts) + bool((texts.member < 0).any()),
         distinct_texts=int(context.text_groups.max(initial=-1)) + 1,
@@ -133,6 +133,13 @@ def gather(context: Context, *, pairs: bool, naive: bool, terms: bool) -> Facts:
         naive=naive_split_of(context) if naive else None,
         diversity=measure(context) if terms else None,
     )
+
+
+def _own_columns(context: Context) -> tuple[str, ...]:
+    """The columns of the table as it came, without the one of joined texts."""
+    roles = context.dataset.roles
+    made = roles.text if roles.texts else None
+    return tuple(name for name in context.dataset.table.column_names if name != made)
 
 
 def _classes(context: Context) -> tuple[Class, ...]:

@@ -113,6 +113,10 @@ def _own(target: Target) -> str:
     for role in ("text", "label", "group", "time", "id"):
         if (column := getattr(roles, role)) is not None:
             values[role] = column
+    if roles.texts:
+        values["text"] = list(roles.texts)
+    if roles.features:
+        values["features"] = dict(roles.features)
     if data.header:
         values["header"] = list(data.header)
     if data.encoding != "auto":

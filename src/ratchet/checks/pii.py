@@ -22,7 +22,7 @@ _SHORTEST = 6  # bytes: a@b.cn
 def check(context: Context) -> Iterator[Finding]:
     """Cells that hold personal data, by column and kind; every example is masked."""
     roles = context.dataset.roles
-    for name in context.dataset.table.column_names:
+    for name in _looked_at(context):
         cells = context.cells(name)
         for kind in KINDS:
             found = _holding(cells, kind, among=_possible(context, name, kind))
@@ -30,7 +30,7 @@ def check(context: Context) -> Iterator[Finding]:
             if not len(rows):
                 continue
             share = cells.shares(found)
-            needed = name in (roles.text, roles.label, roles.group, roles.time, roles.id)
+            needed = name in roles.used
             where = "text" if name == roles.text else f"cell of the column {name!r}"
             plural = "texts" if name == roles.text else f"cells of the column {name!r}"
             first = np.unique(cells.member[rows[:_LOOKED_AT]], return_index=True)[1]
@@ -52,10 +52,16 @@ def check(context: Context) -> Iterator[Finding]:
             ).among(int(cells.counts.sum()))
 
 
+def _looked_at(context: Context) -> list[str]:
+    """The columns of the table as it came: texts that were joined are looked at where they stand."""
+    roles = context.dataset.roles
+    return [name for name in context.dataset.table.column_names if not (roles.texts and name == roles.text)]
+
+
 def _fix(context: Context, name: str, *, drop: bool) -> str:
     """Mask the texts, or leave the column out; where it has a role or holds little of the kind a person must decide."""
     already = context.recipe.prepare
-    if name == context.dataset.roles.text:
+    if name in context.dataset.roles.own_texts:
         return mending("mask", already=already.text)
     return patch({"prepare": {"drop_columns": [*already.drop_columns, name]}}) if drop else ""
 

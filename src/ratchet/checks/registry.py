@@ -17,6 +17,7 @@ from ratchet.checks import (
     consistency,
     diversity,
     duplicates,
+    feature_leaks,
     giveaway,
     label_noise,
     labels,
@@ -34,6 +35,7 @@ from ratchet.errors import RatchetError
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.workers import THREADS
+from ratchet.tasks.registry import AUTO, task_of
 
 Cost = Literal["cheap", "pairs", "model"]
 COSTS: tuple[Cost, ...] = ("cheap", "pairs", "model")
@@ -105,7 +107,8 @@ def run_checks(
 
     Args:
         dataset: the rows, nothing taken out.
-        config: the recipe; its sections ``check``, ``data``, ``prepare``, ``split`` and ``baseline`` matter.
+        config: the recipe; its sections ``check``, ``data``, ``prepare``, ``split`` and ``baseline`` matter, and its task,
+            where it names one: what does not apply to that is left out.
         seed: of everything random; the recipe's when absent.
         test: the rows of ``data.test_files``, if there are any.
         only: ids of the checks to run; all when absent.
@@ -120,11 +123,13 @@ def run_checks(
     """
     recipe = config or Recipe()
     consistency.require_rules(recipe, dataset)
+    apart = checks_apart(recipe)
     chosen, failed = _chosen(only, cost=cost)
+    chosen = [check for check in chosen if check.id not in apart]
     context = Context(
         dataset=dataset, recipe=recipe, seed=recipe.seed if seed is None else seed, test=test, scored=cost == "model"
     )
-    findings = failed + _run_all(chosen, context, progress=progress)
+    findings = [one for one in failed + _run_all(chosen, context, progress=progress) if one.id not in apart]
     ran, costs = {check.id for check in chosen}, {check.cost for check in chosen}
     facts = gather(context, pairs=bool(costs & {"pairs", "model"}), naive="leaks" in ran, terms="diversity" in ran)
     return Health(
@@ -134,6 +139,11 @@ def run_checks(
         if any(finding.id in label_noise.GIVES for finding in findings)
         else (),
     )
+
+
+def checks_apart(recipe: Recipe) -> frozenset[str]:
+    """Ids of checks and findings that do not apply to the task of a recipe; none where it leaves the task open."""
+    return frozenset() if recipe.task == AUTO else task_of(recipe.task).checks_apart
 
 
 def checks() -> tuple[Check, ...]:
@@ -233,6 +243,7 @@ CHECKS: tuple[Check, ...] = (
     Check(id="columns", title="Texts in other columns", cost="cheap", gives=columns.GIVES, run=columns.check),
     Check(id="chat", title="Conversations", cost="cheap", gives=chat.GIVES, run=chat.check),
     Check(id="giveaway", title="Labels in texts", cost="cheap", gives=giveaway.GIVES, run=giveaway.check),
+    Check(id="features", title="Features", cost="cheap", gives=feature_leaks.GIVES, run=feature_leaks.check),
     Check(id="near", title="Near-duplicates", cost="pairs", gives=near_duplicates.GIVES, run=near_duplicates.check),
     Check(id="parts", title="Test rows in train", cost="pairs", gives=test_rows.GIVES, run=test_rows.check),
     Check(id="leaks", title="A random split", cost="model", gives=random_split.GIVES, run=random_split.check),

@@ -15,9 +15,20 @@ from ratchet.errors import DataError, RatchetError
 from ratchet.recipe.recipe import load_recipe, parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset, Roles, concat
-from ratchet.tables.read import RawTable, dataset_of, read_dataset, read_table, require_apart, with_nulls
+from ratchet.tables.features import kinds_of, with_kinds
+from ratchet.tables.read import (
+    RawTable,
+    dataset_of,
+    read_dataset,
+    read_table,
+    require_apart,
+    require_named,
+    with_nulls,
+    with_texts,
+)
 from ratchet.tables.roles import ROLES, Guess, guess_roles
 from ratchet.tables.sources import STDIN
+from ratchet.tasks.registry import AUTO, guess_task
 from ratchet.text.columns import Rows
 from ratchet.workspace.lazy import once
 
@@ -166,17 +177,31 @@ def _open_table(
     path: Path, *, recipe: Recipe, given: Mapping[str, str | None] | None, columns: Sequence[str]
 ) -> tuple[Dataset, Guess, RawTable]:
     """Read one table and give its columns their roles; ``given`` goes before what ``--set data.text=...`` says."""
-    set_ = {role: getattr(recipe.data, role) for role in ROLES if role in recipe.data.model_fields_set}
+    data = recipe.data
+    set_ = {role: getattr(data, role) for role in ROLES if role in data.model_fields_set}
     given = set_ | {role: column for role, column in (given or {}).items() if column is not None}
-    raw = read_table(path, encoding=recipe.data.encoding, name=spoken(path), columns=columns)
-    table = with_nulls(raw.table, missing=recipe.data.missing)
+    raw = read_table(path, encoding=data.encoding, name=spoken(path), columns=columns)
+    table = with_nulls(raw.table, missing=data.missing)
+    several = _several(given.get("text"))
+    if several:
+        require_named(raw, text=several)
+        given["text"] = data.model_copy(update={"text": several}).text_name
+        table = with_texts(table, several, name=str(given["text"]))
     guess = guess_roles(table, name=raw.name, given=given)
+    require_named(raw, features=data.features)
+    roles = replace(guess.roles, texts=several, features=kinds_of(table, data.features))
+    guess = replace(guess, roles=roles)
     if (label := guess.roles.label) is not None:  # what is missing is another question in the column of the labels
         own = with_nulls(
             raw.table.select([label]), missing=recipe.data.missing, label=label, no_label=recipe.data.no_label
         )
         table = table.set_column(table.column_names.index(label), label, own.column(0))
     return dataset_of([replace(raw, table=table)], roles=guess.roles), guess, raw
+
+
+def _several(text: object) -> tuple[str, ...]:
+    """The columns of the text where these are several."""
+    return text if isinstance(text, tuple) and len(text) > 1 else ()
 
 
 def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence[str]) -> tuple[Dataset, RawTable]:
@@ -187,13 +212,17 @@ def _open_beside(path: Path, *, like: Dataset, recipe: Recipe, columns: Sequence
     raw = read_table(path, encoding=recipe.data.encoding, name=spoken(path), columns=columns)
     roles = like.roles
     table = with_nulls(raw.table, missing=recipe.data.missing, label=roles.label, no_label=recipe.data.no_label)
-    if roles.text not in table.column_names:
+    if roles.texts and roles.text not in table.column_names:
+        require_named(raw, text=roles.texts)
+        table = with_texts(table, roles.texts, name=roles.text)
+    elif roles.text not in table.column_names:
         found = guess_roles(table, name=raw.name).roles.text
         table = table.rename_columns([roles.text if name == found else name for name in table.column_names])
         note = f"{raw.name} has no column {roles.text!r}: its texts are taken from {found!r}."
         raw = replace(raw, notes=(*raw.notes, note))
     kept = {role: column for role in ROLES if (column := getattr(roles, role)) in table.column_names}
-    return dataset_of([replace(raw, table=table)], roles=Roles(**{"text": roles.text, **kept})), raw
+    own = replace(Roles(**{"text": roles.text, **kept}), texts=roles.texts)
+    return dataset_of([replace(raw, table=table)], roles=own), raw
 
 
 def spoken(path: Path) -> str:
@@ -207,7 +236,7 @@ def _recipe_of(path: Path, test: Sequence[Path], *, recipe: Recipe, roles: Roles
         update={
             "files": (_whole(path),),
             "test_files": tuple(map(_whole, test)),
-            "text": roles.text,
+            "text": roles.texts or roles.text,
             "label": roles.label or recipe.data.label,
             "group": roles.group,
             "time": roles.time,
@@ -235,10 +264,14 @@ def _of_recipe(path: Path, *, overrides: Sequence[str]) -> Target:
     def keep(raw: RawTable) -> None:
         raws.append((raw.lines, raw.notes))  # and not the table
 
+    dataset = read_dataset(files, config=recipe.data, base=base, each=keep)
+    settled = with_kinds(recipe.data, dataset)
+    if recipe.task == AUTO:
+        recipe = recipe.model_copy(update={"task": guess_task(dataset).name})
     return Target(
         path=path,
-        dataset=read_dataset(files, config=recipe.data, base=base, each=keep),
-        test=read_dataset(test_files, config=recipe.data, base=base, each=keep) if test_files else None,
+        dataset=dataset,
+        test=read_dataset(test_files, config=settled, base=base, each=keep) if test_files else None,
         recipe=recipe,
         guess=None,
         lines_before=dict(pair for lines, _ in raws for pair in lines.items()),

@@ -38,7 +38,7 @@ def _divided(context: Context) -> Iterator[Finding]:
     """A column that says which part a row belongs to: read as one table, test rows become training rows."""
     roles = context.dataset.roles
     for name in context.dataset.table.column_names:
-        if name in (roles.text, roles.label) or name.strip().casefold() not in _COLUMNS:
+        if name in (roles.text, *roles.texts, roles.label) or name.strip().casefold() not in _COLUMNS:
             continue
         cells = context.cells(name)
         if not 2 <= len(cells) <= 8:

@@ -14,20 +14,17 @@ import click
 import ratchet
 from ratchet.cli import arguments, versions
 from ratchet.cli.check import check, data
+from ratchet.cli.compare import compare
 from ratchet.errors import RatchetError
 from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo, survive_any_locale
 from ratchet.stages.names import UNTIL
 
 if TYPE_CHECKING:
-    from ratchet.gate.verdict import Kind
     from ratchet.recipe.sections import Recipe
     from ratchet.serve.formats import Format
 
 CRASHED = 70
-EXIT_CODES = {"better": 0, "not_worse": 10, "undecided": 11, "worse": 12}
-"""Exit codes of ``ratchet compare``; 2 is a user's mistake everywhere."""
-
 _BROKEN_PIPE = 141
 """Exit code when the reader of the output has gone, as in ``| head``: that of a process ended by SIGPIPE."""
 
@@ -43,18 +40,8 @@ class _Table:
     test_files: tuple[str, ...]
     text: str | None
     label: str | None
+    features: tuple[str, ...]
     columns: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Question:
-    """What ``compare`` is asked."""
-
-    metrics: tuple[str, ...]
-    claim: Kind
-    margin: float
-    label: str
-    labels: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +96,9 @@ def run(recipe: Path, overrides: tuple[str, ...], wait: bool, until: str | None,
 @cli.command()
 @click.option("--file", "files", multiple=True, help="Table with the rows; may be given again.")
 @click.option("--test-file", "test_files", multiple=True, help="Table with the sealed test rows.")
-@click.option("--text", help="Column with the text.")
+@click.option("--text", help="Column with the text, or several: title,body.")
 @click.option("--label", help="Column with the label.")
+@click.option("--feature", "features", multiple=True, help="Column to use beside the text; may be given again.")
 @arguments.columns
 @click.option("--name", help="Name of the run.")
 @click.option("--out", type=arguments.PATH, default="ratchet.yaml", show_default=True)
@@ -129,6 +117,7 @@ def init(table: _Table, name: str | None, out: Path, yes: bool, force: bool) -> 
         text=table.text,
         label=table.label,
         columns=arguments.listed(table.columns),
+        features=table.features,
         name=name,
         force=force,
         ask=ask,
@@ -178,44 +167,6 @@ def show(run_id: str, workspace: Path, as_json: bool) -> None:
         _print_json(summary)
     else:
         tell(summary, screen=Screen(sys.stdout))
-
-
-@cli.command()
-@click.argument("challenger", metavar="A")
-@click.argument("champion", metavar="B")
-@click.option("--metric", "metrics", multiple=True, default=("accuracy",), show_default=True)
-@click.option("--claim", type=click.Choice(["superior", "noninferior", "equivalent"]), default="superior")
-@click.option("--margin", type=float, default=0.01, show_default=True, help="Margin of the claim; 0.01 is one point.")
-@click.option("--label", default="label", show_default=True, help="Column with the true label, when A and B are files.")
-@click.option("--labels", help="Labels that no row of the files has, separated by commas.")
-@arguments.workspace
-@arguments.as_json
-@arguments.gathered("question", _Question)
-def compare(challenger: str, champion: str, question: _Question, workspace: Path, as_json: bool) -> None:
-    """Is A better than B? Exit code 0: better, 10: not worse, 11: undecided, 12: worse.
-
-    A and B are models of the workspace (a name, or the id of a run for its champion), or two tables of the same rows with
-    the columns `label` and `prediction`. Rows are matched by an id column, or by their content. The ledger is not touched.
-    """
-    from ratchet.runs import compare_named
-
-    verdict, notes = compare_named(
-        challenger,
-        champion,
-        workspace=workspace,
-        metrics=question.metrics,
-        kind=question.claim,
-        margin=question.margin,
-        label=question.label,
-        labels=arguments.listed(question.labels),
-    )
-    for note in notes:
-        echo(f"note: {note}", err=True)
-    if as_json:
-        _print_json(verdict.to_dict())
-    else:
-        echo(verdict.line)
-    sys.exit(EXIT_CODES[verdict.outcome])
 
 
 @cli.command()
@@ -316,6 +267,7 @@ def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ..
 
 
 cli.add_command(check)
+cli.add_command(compare)
 cli.add_command(data)
 for _name in ("add", "log", "tag", "diff", "restore", "verify"):
     data.add_command(getattr(versions, _name))

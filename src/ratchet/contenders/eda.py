@@ -5,6 +5,7 @@ from __future__ import annotations
 from ratchet.contenders.change import Change
 from ratchet.contenders.material import Counts, Material
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.models.inputs import parted
 from ratchet.recipe.sections import EdaSpec
 
 
@@ -20,5 +21,17 @@ class Eda(Change[EdaSpec]):
 
         protected = near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)])
         made = augment(rows.texts(seen), rows.names(seen), spec=spec, seed=seed, protected=protected)
-        counts: Counts = {"augmented": len(made.texts), "rejected": made.rejected}
-        return Material(rows=seen, texts=made.texts, labels=made.labels, counts=counts)
+        whole = [place for place, text in enumerate(made.texts) if len(parted(text)) == rows.texts_a_row]
+        whole = whole if rows.texts_a_row > 1 else [*range(len(made.texts))]
+        rejected = {**made.rejected, "texts_run_together": len(made.texts) - len(whole)}
+        counts: Counts = {
+            "augmented": len(whole),
+            "rejected": rejected if rows.texts_a_row > 1 else made.rejected,
+        }
+        return Material(
+            rows=seen,
+            texts=[made.texts[place] for place in whole],
+            labels=[made.labels[place] for place in whole],
+            made_from=seen[made.source_row[whole]].tolist(),
+            counts=counts,
+        )

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ratchet.compress.compressor import Compressor
 from ratchet.contenders.base import HEADS, MODEL, Contender, Trained, write_contender
 from ratchet.contenders.kind import NONE, Kind, Training, compressed
-from ratchet.contenders.material import Material, held, judged_folds, summed
+from ratchet.contenders.material import Material, held, judged_folds, made_inputs, summed
 from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.embedding import Embedder, Head, attach_head, embedder, fit_head, load_heads, save_heads
 from ratchet.workspace.workspace import writing
@@ -31,6 +31,7 @@ class Embedding(Kind[EmbeddingSpec]):
     tasks = ("classification", "multilabel", "regression")
     packages = ("torch", "transformers", "onnx")
     threaded = True
+    featured = True
 
     def train(self, folder: Path, spec: EmbeddingSpec, training: Training) -> None:
         """As `Kind.train`."""
@@ -46,7 +47,7 @@ class Embedding(Kind[EmbeddingSpec]):
             heads.append(head)
             counts.append(material.counts)
             predicted.append(out)
-            answers.append(head.answers(vectors(rows.texts(out)), rows.texts(out)))
+            answers.append(head.answers(vectors(rows.texts(out)), rows.inputs(out)))
             converged &= ended
         _save(folder, encoder, heads, rows.labels)
         facts = {
@@ -73,10 +74,10 @@ class Embedding(Kind[EmbeddingSpec]):
         vectors = _shown(encoder, training)
         head, _ = _head(training.change(rows.parts.dev, held_out=NONE), spec, training, vectors)
         _save(folder, encoder, [head], rows.labels)
-        valid = rows.texts(rows.parts.valid)
+        valid = rows.inputs(rows.parts.valid)
         trained = Trained(
             predicted=rows.parts.valid,
-            answers=head.answers(vectors(valid), valid),
+            answers=head.answers(vectors(valid.texts), valid),
             seconds=time.perf_counter() - begun,
             facts={"embedder": encoder.folder.name, "folds": [0], **training.facts},
         )
@@ -95,7 +96,7 @@ class Embedding(Kind[EmbeddingSpec]):
         for fold, head in zip(of.folds, heads, strict=True):
             _, out = held(rows, fold)
             predicted.append(out)
-            answers.append(head.answers(encoder.vectors(rows.texts(out)), rows.texts(out)))
+            answers.append(head.answers(encoder.vectors(rows.texts(out)), rows.inputs(out)))
         trained = Trained(
             predicted=np.concatenate(predicted),
             answers=np.concatenate(answers),
@@ -105,7 +106,10 @@ class Embedding(Kind[EmbeddingSpec]):
         write_contender(folder, rows, compressed(of, training), trained)
 
     def _encoder(self, spec: EmbeddingSpec, training: Training) -> Embedder:
-        return embedder(spec, language=training.rows.language, cache=training.store, threads=training.threads)
+        rows = training.rows
+        return embedder(
+            spec, language=rows.language, cache=training.store, threads=training.threads, columns=rows.texts_a_row
+        )
 
 
 def _shown(encoder: Embedder, training: Training) -> Vectors:
@@ -123,8 +127,10 @@ def _head(material: Material, spec: EmbeddingSpec, training: Training, vectors: 
     weights = None
     if material.weights is not None:
         weights = np.concatenate([material.weights, np.ones(len(material.texts))])
-    values = vectors([*rows.texts(material.rows), *material.texts])
-    return fit_head(values, targets, C=spec.C, weights=weights)
+    own, made = rows.inputs(material.rows), made_inputs(material, rows)
+    kinds = rows.kinds_of(spec.columns)
+    values = vectors([*own.texts, *made.texts])
+    return fit_head(values, targets, C=spec.C, weights=weights, inputs=own.followed_by(made), kinds=kinds)
 
 
 def _save(folder: Path, encoder: Embedder, heads: Sequence[Head], labels: Sequence[str]) -> None:

@@ -177,6 +177,7 @@ def _fitted(
         seed=seed,
         threads=training.threads,
         folder=folder,
+        columns=rows.texts_a_row,
         progress=lambda p: training.advance(
             p.step, p.steps, f"{about} epoch {p.epoch} loss {p.loss:.3f} {p.tokens_per_second:,.0f} tok/s"
         ),

@@ -48,7 +48,7 @@ def defend(folder: Path, rows: PartedRows, *, name: str, of: Contender, trained_
         shutil.copytree(of.folder / MODEL, folder / MODEL)
     trained = Trained(
         predicted=unknown,
-        answers=of.model().predict(rows.texts(unknown)),
+        answers=of.model().predict(rows.inputs(unknown)),
         seconds=time.perf_counter() - begun,
         facts={"of": of.name, "left_out": len(asked) - len(unknown), "trained": trained_in(of)},
     )

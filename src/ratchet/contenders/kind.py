@@ -79,6 +79,8 @@ class Kind(ABC, Generic[S]):
     """The number of threads may change a rounding, so that it is part of what names the contender."""
     weighted: ClassVar[bool] = True
     """It takes weights of rows."""
+    featured: ClassVar[bool] = False
+    """It uses the features beside the text; a run says of any other kind that it does not."""
     trained: ClassVar[bool] = True
     """Its models are trained here; else nothing is to be refitted, changed or made smaller."""
     exported: ClassVar[bool] = True
@@ -108,7 +110,7 @@ class Kind(ABC, Generic[S]):
         """The answers to the rows of the sealed test part, asked once."""
         del spec, of
         rows = training.rows
-        return load_model(bundle, threads=training.threads).predict(rows.texts(rows.parts.test))
+        return load_model(bundle, threads=training.threads).predict(rows.inputs(rows.parts.test))
 
     def named_by(self, spec: S) -> object:
         """What makes it another contender: its settings but those that change no answer, and what they name."""
@@ -133,7 +135,7 @@ class Kind(ABC, Generic[S]):
             _, out = held(rows, fold)
             predicted.append(out)
             model = load_model_folder(target, self.runtime, threads=training.threads)
-            answers.append(model.predict(rows.texts(out)))
+            answers.append(model.predict(rows.inputs(out)))
         trained = Trained(
             predicted=np.concatenate(predicted),
             answers=np.concatenate(answers),
@@ -173,7 +175,7 @@ class FoldKind(Kind[S]):
             noted = noted or dict(self.noted(model))
             counts.append(material.counts)
             predicted.append(out)
-            answers.append(model.predict(rows.texts(out)))
+            answers.append(model.predict(rows.inputs(out)))
         facts = {"folds": list(folds), "chance": self.chance, **noted, **training.facts, **summed(counts)}
         trained = Trained(
             predicted=np.concatenate(predicted),
@@ -190,7 +192,7 @@ class FoldKind(Kind[S]):
         save_model(model, folder / MODEL)
         trained = Trained(
             predicted=rows.parts.valid,
-            answers=model.predict(rows.texts(rows.parts.valid)),
+            answers=model.predict(rows.inputs(rows.parts.valid)),
             seconds=time.perf_counter() - begun,
             facts={"folds": [0], "chance": self.chance, **training.facts},
         )

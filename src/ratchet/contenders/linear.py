@@ -9,7 +9,7 @@ import numpy as np
 
 from ratchet.contenders.base import Identity
 from ratchet.contenders.kind import FoldKind, Training
-from ratchet.contenders.material import Material
+from ratchet.contenders.material import Material, made_inputs
 from ratchet.contenders.rows import PartedRows
 from ratchet.models.linear import LinearModel
 from ratchet.models.linear_defaults import resolve
@@ -25,6 +25,7 @@ class _Linear(FoldKind[S]):
 
     runtime = "linear"
     tasks = ("classification", "multilabel", "regression")
+    featured = True
 
     def resolve(self, spec: S, rows: PartedRows) -> S:
         """Features by language, members by the number of labels."""
@@ -43,13 +44,13 @@ class _Linear(FoldKind[S]):
             weights = np.ones(len(dev))
             weights[place] = material.weights
         return fit_rows(
-            rows.corpus,
+            rows.corpus.using(rows.kinds_of(spec.columns)),
             rows.targets.take(dev),
             rows=place,
             spec=spec,
             seed=training.seed,
             weights=None if weights is None else weights.tolist(),
-            extra=(material.texts, rows.made(material.labels)) if len(material.texts) else None,
+            extra=(made_inputs(material, rows), rows.made(material.labels)) if len(material.texts) else None,
         )
 
     def noted(self, model: Model) -> Mapping[str, object]:

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.errors import DataError
+from ratchet.models.inputs import Inputs
 
 Counts = Mapping[str, "float | Counts"]
 
@@ -23,8 +25,27 @@ class Material:
     """(len(rows),); ``None``: all 1."""
     texts: Sequence[str] = ()
     labels: Sequence[str] = ()
+    made_from: Sequence[int] = ()
+    """The prepared row that each extra text was made from: it has the features of that row."""
     counts: Counts = field(default_factory=dict)
     """How many rows were made, left out and rejected, for the contender's card."""
+
+
+def made_inputs(material: Material, parted: PartedRows) -> Inputs:
+    """The extra texts with the features of the rows that they were made from.
+
+    Raises:
+        DataError: there are features, and the row change does not say what it made the texts from.
+    """
+    if not parted.kinds or not len(material.texts):
+        return Inputs(material.texts)
+    if len(material.made_from) != len(material.texts):
+        raise DataError(
+            f"A row change must name the row that each of its {len(material.texts):,} texts was made from (made_from), since "
+            f"the rows have features, but named {len(material.made_from):,}.",
+            next_step="Leave the change out, or data.features.",
+        )
+    return parted.inputs(np.asarray(material.made_from, np.int64)).with_texts(material.texts)
 
 
 class RowChange(Protocol):

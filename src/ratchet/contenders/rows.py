@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.gate.metrics import named
+from ratchet.models.inputs import Inputs
 from ratchet.models.linear_fit import Corpus
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.prepare.parts import Parts
 from ratchet.prepare.saved import load_dataset, load_parts
+from ratchet.recipe.sections import FeatureKind
 from ratchet.tables.dataset import Dataset
 from ratchet.tasks.registry import task_of
 from ratchet.tasks.task import Columns, Task
@@ -99,7 +101,32 @@ class PartedRows:
     @cached_property
     def corpus(self) -> Corpus:
         """The dev rows, whose n-grams are counted once for all linear contenders."""
-        return Corpus(self.texts(self.parts.dev))
+        return Corpus(self.inputs(self.parts.dev), kinds=self.kinds)
+
+    @property
+    def kinds(self) -> dict[str, FeatureKind]:
+        """The features beside the text, by name."""
+        return dict(self.dataset.roles.features)
+
+    def kinds_of(self, columns: Sequence[str] | None) -> dict[str, FeatureKind]:
+        """These of the features; ``None``: all."""
+        return {name: kind for name, kind in self.kinds.items() if columns is None or name in columns}
+
+    @property
+    def texts_a_row(self) -> int:
+        """Columns that hold a text of each row."""
+        return len(self.dataset.roles.own_texts)
+
+    @cached_property
+    def _features(self) -> dict[str, list[str | None]]:
+        return {name: self.dataset.column(name) for name in self.kinds}
+
+    def inputs(self, rows: Ints) -> Inputs:
+        """Texts of some rows, with the features beside them."""
+        places = rows.tolist()
+        return Inputs(
+            self.texts(rows), {name: [cells[row] for row in places] for name, cells in self._features.items()}
+        )
 
     def texts(self, rows: Ints) -> list[str]:
         """Texts of some rows."""

@@ -15,7 +15,7 @@ from ratchet.recipe.recipe import load_recipe
 from ratchet.recipe.sections import DataConfig
 from ratchet.tables.dataset import Dataset, Roles
 from ratchet.tables.hub import HUB
-from ratchet.tables.read import RawTable, dataset_of, read_table, with_nulls
+from ratchet.tables.read import RawTable, dataset_of, read_table, with_nulls, with_texts
 from ratchet.tables.roles import Guess, guess_roles
 from ratchet.tables.sources import STDIN
 from ratchet.versions.log import Version, find
@@ -81,7 +81,7 @@ def open_sides(
     first, second = (_side(name, workspace=workspace, encoding=encoding) for name in (a, b))
     tables = [_nulled(side.rows, missing=config.missing) for side in (first, second)]
     guess, roles = _roles(tables, config=config, given=given)
-    own = partial(_nulled, missing=config.missing, label=roles.label, no_label=config.no_label)
+    own = partial(_own, config=config, roles=roles)
     old, new = (own(side.rows) for side in (first, second))
     sealed = own([read_table(test, encoding=encoding, name=spoken(test))] if test else second.test or first.test)
     other_test = first.sealed and second.sealed and first.sealed != second.sealed
@@ -93,6 +93,19 @@ def open_sides(
         guess=guess,
         notes=("The sealed test parts differ, so scores on the two cannot be compared.",) if other_test else (),
     )
+
+
+def _own(raws: Sequence[RawTable], *, config: DataConfig, roles: Roles) -> list[RawTable]:
+    """The tables in these roles: what counts as missing as null, and the texts of several columns as one."""
+    found = _nulled(raws, missing=config.missing, label=roles.label, no_label=config.no_label)
+    if not roles.texts:
+        return found
+    return [
+        replace(raw, table=with_texts(raw.table, roles.texts, name=roles.text))
+        if set(roles.texts) <= set(raw.table.column_names)
+        else raw
+        for raw in found
+    ]
 
 
 def _nulled(
@@ -111,10 +124,11 @@ def _roles(
 ) -> tuple[Guess | None, Roles]:
     """From the recipe where it fits, else guessed."""
     named = {role: column for role, column in (given or {}).items() if column is not None}
-    everywhere = all(config.text in side[0].table.column_names for side in tables)
+    everywhere = all(set(config.texts) <= set(side[0].table.column_names) for side in tables)
     if RECIPE.is_file() and everywhere and not named:
-        wanted = Roles(text=config.text, label=config.label, group=config.group, time=config.time, id=config.id)
-        return None, _fitting(wanted, tables[0])
+        several = config.texts if len(config.texts) > 1 else ()
+        wanted = Roles(text=config.text_name, texts=several, label=config.label, group=config.group, time=config.time)
+        return None, _fitting(replace(wanted, id=config.id), tables[0])
     guess = guess_roles(tables[0][0].table, name=tables[0][0].name, given=given)
     return guess, guess.roles
 
@@ -125,7 +139,7 @@ def _fitting(roles: Roles, raws: Sequence[RawTable]) -> Roles:
     label, group, time, id = (
         name if name in names else None for name in (roles.label, roles.group, roles.time, roles.id)
     )
-    return Roles(text=roles.text, label=label, group=group, time=time, id=id)
+    return replace(roles, label=label, group=group, time=time, id=id)
 
 
 def _side(name: str, *, workspace: Workspace, encoding: str) -> _Side:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ratchet.errors import RecipeError
 from ratchet.recipe.endpoint import EndpointSpec
 from ratchet.tables.dataset import Dataset
+from ratchet.text.joined import parted
 
 if TYPE_CHECKING:
     import jinja2
@@ -68,7 +69,8 @@ def prompts(
     found = []
     for number, text in enumerate(rows.texts):
         row = {name: cells[number] or "" for name, cells in columns.items()}
-        values = {**row, **fixed, "row": row, "text": text}
+        shown = "\n\n".join(filter(None, parted(text))) if rows.roles.texts else text
+        values = {**row, **fixed, "row": row, "text": shown}
         try:
             messages = tuple({"role": role, "content": template.render(values)} for role, template in templates)
         except _template_errors() as error:

@@ -106,7 +106,7 @@ def word_of(found: Finding, *, alpha: float, level: float) -> tuple[Outcome, boo
 
 def sentence(finding: Finding, level: float) -> str:
     """A finding in one line for people."""
-    metric = _read_as(finding)
+    metric = read_as(finding)
     unit = f" {metric.unit}" if metric.unit else ""
     if finding.test == "exact":
         return f"{finding.metric} {finding.estimate * 100:+.1f} % saved"
@@ -117,6 +117,7 @@ def sentence(finding: Finding, level: float) -> str:
     if finding.test.startswith(SAVING):
         words += f" saved, {_times(finding.estimate)} [{_times(finding.low)}, {_times(finding.high)}] times less"
         words += f", {finding.factor:g} claimed" if finding.factor > 1 else ""
+    words += ", + is better" if metric.sign < 0 and not metric.saving else ""
     if finding.claim == "noninferior":
         words += f", margin {finding.margin * metric.scale:g}, {_p(finding.p_margin)} of {level:.2g}"
     else:
@@ -129,7 +130,7 @@ def sentence(finding: Finding, level: float) -> str:
     return words
 
 
-def _read_as(finding: Finding) -> Metric:
+def read_as(finding: Finding) -> Metric:
     """The metric whose unit the figures have: a quantity that was measured in rounds is a relative saving."""
     if finding.test == "exact" or finding.test.startswith(ROUNDS):
         return named("cost")[0]

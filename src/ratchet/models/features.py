@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,9 @@ from ratchet.errors import DataError
 from ratchet.forms import nfkc
 from ratchet.models.inputs import Inputs
 
-FeatureKind = Literal["number", "category"]
+if TYPE_CHECKING:
+    from ratchet.recipe.sections import FeatureKind
+
 Doubles = npt.NDArray[np.float64]
 
 MIN_COUNT = 5
@@ -137,6 +139,11 @@ class FeatureEncoder:
     def names(self) -> tuple[str, ...]:
         """The columns of the table that it reads."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def kinds(self) -> dict[str, FeatureKind]:
+        """The same with what each is."""
+        return {column.name: "number" if isinstance(column, NumberColumn) else "category" for column in self.columns}
 
     @property
     def width(self) -> int:

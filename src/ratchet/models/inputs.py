@@ -62,6 +62,13 @@ class Inputs(Sequence[str]):
         features = {name: [cells[row] for row in places] for name, cells in self.features.items()}
         return Inputs([self.texts[row] for row in places], features)
 
+    def followed_by(self, other: Inputs) -> Inputs:
+        """The rows of both; where ``other`` has rows it has the same features."""
+        if not len(other):
+            return self
+        features = {name: (*cells, *other.features[name]) for name, cells in self.features.items()}
+        return Inputs([*self.texts, *other.texts], features)
+
     def with_texts(self, texts: Sequence[str]) -> Inputs:
         """The same features beside other texts."""
         return Inputs(texts, self.features)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from ratchet.models.inputs import Inputs
 from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Vocabulary, normalise
 from ratchet.models.targets import Kind
+
+if TYPE_CHECKING:
+    from ratchet.recipe.sections import FeatureKind
 
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
@@ -132,6 +135,11 @@ class LinearModel:
     members: tuple[Member, ...]
     encoder: FeatureEncoder | None = None
     """Of the features beside the text."""
+
+    @property
+    def beside(self) -> dict[str, FeatureKind]:
+        """The features beside the text that it reads."""
+        return {} if self.encoder is None else self.encoder.kinds
 
     @property
     def kind(self) -> Kind:

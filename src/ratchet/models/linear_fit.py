@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import DataError
-from ratchet.models.features import FeatureEncoder, FeatureKind, fair_scale, require_features, require_finite
+from ratchet.models.features import FeatureEncoder, fair_scale, require_features, require_finite
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear import Block, LinearModel, Link, Member, Occurrence
 from ratchet.models.linear_defaults import resolve
@@ -20,7 +21,7 @@ from ratchet.models.model import Answers
 from ratchet.models.ngrams import Counts, Ints, Unit, Vocabulary, learn, normalise
 from ratchet.models.ridge import fit_ridge
 from ratchet.models.targets import Kind, Targets
-from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
+from ratchet.recipe.sections import BlendSpec, FeatureKind, LinearFeatures, LinearSpec
 from ratchet.text.language import guess_language
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def using(self, columns: Collection[str]) -> Corpus:
+        """The same rows, whose n-grams are counted once for both, for fits that use only these of the features."""
+        narrow = copy.copy(self)
+        narrow.kinds = {name: kind for name, kind in self.kinds.items() if name in columns}
+        return narrow
 
     def grams(self, *, unit: Unit, high: int) -> tuple[Vocabulary, Counts]:
         """Every n-gram of 1 to ``high`` tokens, and its count in each text."""

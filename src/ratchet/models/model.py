@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ratchet.recipe.sections import FeatureKind
+
 
 Answers = npt.NDArray[Any]
 """(n, k): probabilities of k labels in float32, one value in float64, or one text as an object (``None``: no answer)."""
@@ -33,6 +37,11 @@ class Predictor(Protocol):
 
     def predict(self, texts: Sequence[str], /) -> Answers:
         """Answers, shape (n texts, k columns): probabilities of the labels, or a value."""
+
+
+def features_of(model: Predictor) -> dict[str, FeatureKind]:
+    """The features beside the text that a model reads: what its attribute ``beside`` says, or none without one."""
+    return dict(getattr(model, "beside", {}))
 
 
 class Model(Predictor, Protocol):

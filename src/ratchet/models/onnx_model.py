@@ -25,6 +25,8 @@ from ratchet.models.tokens import TextEncoder
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+    from ratchet.recipe.sections import FeatureKind
+
 GRAPH, TOKENIZER, LABELS, META = "model.onnx", "tokenizer.json", "labels.json", "meta.json"
 FORMAT = 1
 BATCH_TOKENS = 2048
@@ -77,6 +79,11 @@ class OnnxModel:
             one_by_one=meta.get("rows") == "one",
             answering=Answering.read(folder, meta, labels=len(labels)),
         )
+
+    @property
+    def beside(self) -> dict[str, FeatureKind]:
+        """The features beside the text that it reads."""
+        return {} if self.answering.encoder is None else self.answering.encoder.kinds
 
     @property
     def kind(self) -> Kind:
@@ -171,13 +178,15 @@ def _tokens(path: Path, *, meta: dict[str, Any], of: Path) -> TextEncoder:
         import tokenizers  # noqa: F401 - asked for here, so that its absence is told from a damaged file
     except ModuleNotFoundError as error:
         raise ExtraMissing("tokenizers", extra="serve", why="Running an ONNX model") from error
-    numbers = {name: meta.get(name) for name in ("max_tokens", "pad_id")}
+    numbers = {"max_tokens": meta.get("max_tokens"), "pad_id": meta.get("pad_id"), "columns": meta.get("columns", 1)}
     wrong = next((name for name, value in numbers.items() if type(value) is not int or value < 0), None)
     if wrong is not None:
         raise BundleError(f"{of} must have a whole number {wrong!r} but got {numbers[wrong]!r}.", next_step=_AGAIN)
     contents = _text(path)
     try:
-        return TextEncoder.from_json(contents, max_tokens=meta["max_tokens"], pad_id=meta["pad_id"])
+        return TextEncoder.from_json(
+            contents, max_tokens=meta["max_tokens"], pad_id=meta["pad_id"], columns=meta.get("columns", 1)
+        )
     except Exception as error:  # tokenizers has no class of its own
         raise BundleError(f"{path} must be a tokenizer but: {error}.", next_step=_AGAIN) from error
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.text.joined import parted
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -19,6 +21,8 @@ BYTES_PER_TOKEN = 64
 """A text is cut to this many bytes a token before it is tokenised: ten times a usual word, so nothing real is lost,
 and a text of ten megabytes costs what a page costs."""
 
+SEPARATORS = ("[SEP]", "</s>", "<sep>", "<|endoftext|>")
+"""Tokens that tokenizers have between two texts, the most usual first."""
 PAD, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 
 
@@ -29,9 +33,12 @@ class TextEncoder:
     tokenizer: Tokenizer
     max_tokens: int
     pad_id: int
+    columns: int = 1
+    """Texts in a row, joined as by :func:`ratchet.text.joined.joined`. Two are a text pair where the tokenizer has a template
+    for one; else the tokenizer's separator, or a line break where it has none, stands between them."""
 
     @classmethod
-    def from_json(cls, text: str, *, max_tokens: int, pad_id: int) -> TextEncoder:
+    def from_json(cls, text: str, *, max_tokens: int, pad_id: int, columns: int = 1) -> TextEncoder:
         """From the contents of a ``tokenizer.json``; its own cut and padding are replaced.
 
         Raises:
@@ -42,7 +49,7 @@ class TextEncoder:
         tokenizer = Tokenizer.from_str(text)
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
-        return cls(tokenizer=tokenizer, max_tokens=max_tokens, pad_id=pad_id)
+        return cls(tokenizer=tokenizer, max_tokens=max_tokens, pad_id=pad_id, columns=columns)
 
     @property
     def max_bytes(self) -> int:
@@ -51,8 +58,32 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """The token ids of each text, special tokens included, at most ``max_tokens`` of them."""
-        whole = [cut(text, self.max_bytes) for text in texts]
+        whole: list[str] | list[tuple[str, ...]]
+        if self.columns == 1:
+            whole = [cut(text, self.max_bytes) for text in texts]
+        elif self.pairs:
+            whole = [self._parts(text) for text in texts]
+        else:
+            whole = [self.separator.join(self._parts(text)) for text in texts]
         return [np.array(found.ids, dtype=np.int64) for found in self.tokenizer.encode_batch_fast(whole)]
+
+    @property
+    def pairs(self) -> bool:
+        """Whether a row is given to the tokenizer as a text pair: its template for one puts more between them than nothing."""
+        alone, pair = (self.tokenizer.num_special_tokens_to_add(is_pair) for is_pair in (False, True))
+        return self.columns == 2 and pair > alone
+
+    @property
+    def separator(self) -> str:
+        """What stands between the texts of a row that are not given as a pair."""
+        found = next((token for token in SEPARATORS if self.tokenizer.token_to_id(token) is not None), None)
+        return "\n" if found is None else f" {found} "
+
+    def _parts(self, text: str) -> tuple[str, ...]:
+        """The texts of a row, as many as there are columns, each cut by itself."""
+        first, rest = parted(text)[: self.columns - 1], parted(text)[self.columns - 1 :]
+        first += [""] * (self.columns - 1 - len(first))
+        return tuple(cut(part, self.max_bytes) for part in (*first, "\n".join(rest)))
 
     def to_json(self) -> str:
         """The contents of a ``tokenizer.json`` with this cut and no padding."""
@@ -65,7 +96,7 @@ def cut(text: str, max_bytes: int) -> str:
     return text[:max_bytes].encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
 
 
-def train_tokenizer(texts: Sequence[str], *, spec: EncoderSpec) -> TextEncoder:
+def train_tokenizer(texts: Sequence[str], *, spec: EncoderSpec, columns: int = 1) -> TextEncoder:
     """Pieces of words learnt from the given texts alone; the same texts in any order give the same bytes.
 
     Runs of Chinese are split by the learnt pieces, not into characters: on the demo's reviews that gives a quarter
@@ -89,10 +120,11 @@ def train_tokenizer(texts: Sequence[str], *, spec: EncoderSpec) -> TextEncoder:
         trainers.BpeTrainer(vocab_size=spec.vocabulary, min_frequency=2, special_tokens=specials, show_progress=False),
     )
     ids = {token: place for place, token in enumerate(specials)}  # the trainer numbers them first, in this order
+    pair = {"pair": f"{START} $A {END} $B:1 {END}:1"} if columns == 2 else {}
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A {END}", special_tokens=[(START, ids[START]), (END, ids[END])]
+        single=f"{START} $A {END}", **pair, special_tokens=[(START, ids[START]), (END, ids[END])]
     )
-    return TextEncoder.from_json(tokenizer.to_str(), max_tokens=spec.max_tokens, pad_id=ids[PAD])
+    return TextEncoder.from_json(tokenizer.to_str(), max_tokens=spec.max_tokens, pad_id=ids[PAD], columns=columns)
 
 
 def _rare(texts: Iterable[str], *, room: int) -> dict[int, str]:

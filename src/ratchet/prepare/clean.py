@@ -124,7 +124,6 @@ def _conflicts(group: Rows, label: Rows, *, majority: bool) -> tuple[npt.NDArray
 
 def _require_droppable(dataset: Dataset, columns: tuple[str, ...]) -> None:
     names = dataset.table.column_names
-    roles = dataset.roles
     for column in columns:
         if column not in names:
             near = difflib.get_close_matches(column, names, n=1)
@@ -132,7 +131,7 @@ def _require_droppable(dataset: Dataset, columns: tuple[str, ...]) -> None:
                 f"prepare.drop_columns must name columns of the table but got {column!r}.",
                 next_step=f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(map(repr, names))}.",
             )
-        if column in (roles.text, roles.label, roles.group, roles.time, roles.id):
+        if column in dataset.roles.used:
             raise DataError(
                 f"prepare.drop_columns must leave columns with a role alone but got {column!r}.",
                 next_step="Take it out of prepare.drop_columns, or give the role to another column.",

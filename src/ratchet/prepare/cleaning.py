@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ratchet.forms import SOUTH_EAST_ASIAN, characters
 from ratchet.recipe.sections import TextFix
+from ratchet.text.joined import joined, parted
 from ratchet.text.mojibake import COARSE, repaired
 from ratchet.text.personal import KINDS, mask
 
@@ -140,11 +141,18 @@ STEPS: tuple[Step, ...] = (
 def mended(text: str, fixes: Collection[TextFix]) -> tuple[str, tuple[TextFix, ...]]:
     """The text with these fixes, whatever their order, and those of them that changed it; mending it again changes nothing.
 
+    Texts that were joined are mended each by itself, and stay as many.
+
     >>> mended("<b>ok</b> 13812345678", ("mask", "html"))
     ('ok 138****5678', ('html', 'mask'))
     """
-    steps = [step for step in STEPS if step.name in fixes]
-    worked: set[TextFix] = set()
+    steps, worked = [step for step in STEPS if step.name in fixes], set[TextFix]()
+    parts = [_mended(part, steps, worked) for part in parted(text)]
+    return joined(parts), tuple(step.name for step in steps if step.name in worked)
+
+
+def _mended(text: str, steps: Sequence[Step], worked: set[TextFix]) -> str:
+    """One text with these steps, until none changes it; those that did are added to ``worked``."""
     for _ in range(_ROUNDS):  # an entity may stand for what another step looks for
         before = text
         for step in steps:
@@ -154,4 +162,4 @@ def mended(text: str, fixes: Collection[TextFix]) -> tuple[str, tuple[TextFix, .
             text = after
         if text == before:
             break
-    return text, tuple(step.name for step in steps if step.name in worked)
+    return text

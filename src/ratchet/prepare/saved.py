@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +42,7 @@ def load_dataset(folder: Path) -> Dataset:
     try:
         table = pq.read_table(path)
         meta = json_value(table.schema.metadata[_META])
-        roles, files = Roles(**meta["roles"]), tuple(meta["files"])
+        roles, files = _roles(meta["roles"]), tuple(meta["files"])
         index, origin = (np.asarray(table.column(name).to_numpy(), np.int64) for name in (_FILE, _ORIGIN))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise WorkspaceError(
@@ -49,6 +51,12 @@ def load_dataset(folder: Path) -> Dataset:
         ) from error
     rows = table.drop_columns([_FILE, _ORIGIN]).replace_schema_metadata(None)
     return Dataset(table=rows, roles=roles, files=files, file_index=index, origin=origin)
+
+
+def _roles(known: Mapping[str, Any]) -> Roles:
+    """Roles as they were written; those of an earlier version have fewer keys."""
+    texts, features = known.get("texts", ()), known.get("features", ())
+    return Roles(**{**known, "texts": tuple(texts), "features": tuple((name, kind) for name, kind in features)})
 
 
 def load_parts(folder: Path) -> Parts:

@@ -33,6 +33,9 @@ _TYPES = {
 }
 
 
+_FORM = re.compile(r"(?:tuple|dict)\[")
+
+
 class Places:
     """Where each value of a recipe came from: a line of the file, or an override."""
 
@@ -233,11 +236,17 @@ def _sections_at(location: tuple[int | str, ...]) -> list[type[Section]]:
 
 
 def _without_tags(location: tuple[int | str, ...], values: Mapping[str, Any]) -> Path:
-    """The path in the recipe for a location of pydantic's."""
+    """The path in the recipe for a location of pydantic's, which also names the form tried of a value that may have two."""
     path: list[str | int] = []
     here: Any = values
     for step in location:
         if isinstance(here, dict) and step not in here and here.get("kind") == step:
+            continue
+        if (
+            isinstance(step, str)
+            and (_FORM.match(step) or step == "str")
+            and not (isinstance(here, dict) and step in here)
+        ):
             continue
         path.append(step)
         if isinstance(here, dict):

@@ -200,7 +200,8 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
     # A list without its wrong items may be wrong too, but only because of them.
     inner = [mistake for mistake in mistakes if not any(mistake.holds(other) for other in mistakes)]
     first, *others = sorted(inner, key=lambda mistake: mistake.line)
-    also = f"Also wrong: {', '.join(dotted(other.path) for other in others)}." if others else ""
+    paths = dict.fromkeys(dotted(other.path) for other in others if other.path != first.path)
+    also = f"Also wrong: {', '.join(paths)}." if paths else ""
     raise RecipeError(first.problem, next_step=f"{first.next_step} {also}".strip())
 
 

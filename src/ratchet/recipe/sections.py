@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 from pydantic_core import PydanticCustomError
 
+from ratchet.recipe.data import DataConfig as DataConfig
+from ratchet.recipe.data import FeatureKind as FeatureKind
 from ratchet.recipe.endpoint import JudgeSpec
 from ratchet.recipe.section import Name as Name
 from ratchet.recipe.section import Section as Section
-
-
-def name_after(file: str) -> str:
-    """A :data:`Name` from the name of a file: up to its first dot, what a name must not have as hyphens.
-
-    >>> name_after("data/评论\\n2024.v2.csv")
-    '评论-2024'
-    """
-    stem = Path(file).name.split(".")[0]
-    return "".join(c if c.isprintable() and c not in "/\\" else "-" for c in stem).strip()[:60]
-
-
-class DataConfig(Section):
-    """Where the rows are and what their columns mean."""
-
-    files: tuple[str, ...] = ()
-    """Files, folders, hf://owner/name#train or -, read in this order as one table; paths are relative to the recipe."""
-    test_files: tuple[str, ...] = ()
-    """Files whose rows are the sealed test part; empty: the test part is cut from ``files``."""
-    origin: str = ""
-    """Where the files come from, for people; said when one of them is missing."""
-    text: str = "text"
-    """Column with the text."""
-    label: str = "label"
-    """Column with the answer: a label, several labels, a number or a text; empty where conversations hold it."""
-    group: str | None = None
-    """Column whose equal values must stay in one part (a customer, a document)."""
-    time: str | None = None
-    """Column with a date, a time or seconds since 1970; ``split.order: time`` divides by it."""
-    id: str | None = None
-    """Column that names a row."""
-    header: tuple[str, ...] = ()
-    """Names of the first columns of CSV and TSV files that have no header; empty: their first row is the header."""
-    encoding: str = "auto"
-    """auto (utf-8, gb18030, utf-16), big5, euc-kr, euc-jp, shift-jis, windows-1251, windows-1252 or latin-1."""
-    language: Literal["auto", "zh", "en", "mixed"] = "auto"
-    """Language of the texts; decides between character and word features."""
-    missing: tuple[str, ...] = ("", "NA", "N/A", "null", "NULL", "None", "none", "NaN", "nan", "无", "未知")
-    """Cell values that count as missing, besides white space. Words that people give to classes (none, NA, 无) are labels."""
-    no_label: tuple[str, ...] = ()
-    """Values of the label column that mean "no label", beside empty cells and NaN or null."""
+from ratchet.recipe.section import name_after as name_after
 
 
 class ColumnRule(Section):
@@ -220,6 +181,8 @@ class LinearSpec(Section):
     """Blocks of features side by side; empty: chosen by language."""
     C: float = Field(default=1.0, ge=1e-9, le=1e9)
     """Inverse strength of the L2 penalty."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that it uses beside the text; absent: all, []: none."""
 
 
 class BlendSpec(Section):
@@ -231,6 +194,14 @@ class BlendSpec(Section):
     """Its name in verdicts and reports; empty: made from its kind."""
     members: tuple[LinearSpec, ...] = ()
     """The models; empty: chosen by language."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that all members use beside the text; absent: all, []: none."""
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if any(member.columns is not None for member in self.members):
+            raise ValueError("members must leave columns to the blend, which has one set for all, but one has its own.")
+        return self
 
 
 class EdaSpec(Section):
@@ -333,6 +304,8 @@ class EmbeddingSpec(Section):
     """Longer texts are cut."""
     C: float = Field(default=30.0, ge=1e-9, le=1e9)
     """Inverse strength of the L2 penalty."""
+    columns: tuple[str, ...] | None = None
+    """Columns of ``data.features`` that it uses beside the text; absent: all, []: none."""
 
 
 class NearestSpec(Section):

@@ -1,11 +1,11 @@
 """The report: one self-contained HTML page, and the records it is made from."""
 
 from ratchet.report.content import (
+    Answered,
     BundleFacts,
     BundleFile,
     Challenges,
     Compression,
-    Confusion,
     Count,
     Curve,
     DataHealth,
@@ -15,6 +15,7 @@ from ratchet.report.content import (
     Form,
     Leak,
     Mistake,
+    Offer,
     ReportData,
     SealedTest,
     Stage,
@@ -24,11 +25,11 @@ from ratchet.report.page import render, save, staircase_picture, standalone
 from ratchet.report.story import story
 
 __all__ = [
+    "Answered",
     "BundleFacts",
     "BundleFile",
     "Challenges",
     "Compression",
-    "Confusion",
     "Count",
     "Curve",
     "DataHealth",
@@ -38,6 +39,7 @@ __all__ = [
     "Form",
     "Leak",
     "Mistake",
+    "Offer",
     "ReportData",
     "SealedTest",
     "Stage",

@@ -7,23 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.checks.baseline_scores import share
-from ratchet.gate.metrics import Score
-from ratchet.report.content import Confusion
+from ratchet.tasks.views import Confusion, LabelRow
 
 Counts = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassRow:
-    """One class: ``support`` true rows, ``predicted`` rows that were given this label; ``None`` for figures of no rows."""
-
-    label: str
-    support: int
-    predicted: int
-    precision: Score | None
-    recall: Score | None
-    f1: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,23 +22,13 @@ class Pair:
     share: float
 
 
-def per_class(confusion: Confusion) -> tuple[ClassRow, ...]:
+def per_class(confusion: Confusion) -> tuple[LabelRow, ...]:
     """A row for each label, in the order of the labels."""
     true, given, rows = _columns(confusion)
     support, predicted = _by_class(confusion, true, rows), _by_class(confusion, given, rows)
     right = _by_class(confusion, true, np.where(true == given, rows, 0))
     counts = zip(confusion.labels, right.tolist(), support.tolist(), predicted.tolist(), strict=True)
-    return tuple(
-        ClassRow(
-            label=label,
-            support=rows_of,
-            predicted=given_to,
-            precision=share(hits, given_to, name="precision"),
-            recall=share(hits, rows_of, name="recall"),
-            f1=2 * hits / (rows_of + given_to) if rows_of + given_to else None,
-        )
-        for label, hits, rows_of, given_to in counts
-    )
+    return tuple(LabelRow.of(label, hits=hits, support=have, predicted=said) for label, hits, have, said in counts)
 
 
 def confused(confusion: Confusion, *, most: int = 15) -> tuple[Pair, ...]:

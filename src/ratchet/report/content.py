@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, field
 from functools import cache
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -17,11 +16,10 @@ from ratchet.checks.finding import Finding as Found
 from ratchet.checks.finding import Severity
 from ratchet.checks.random_split import NaiveSplit
 from ratchet.errors import RatchetError
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
 from ratchet.gate.metrics import Score
 from ratchet.gate.verdict import Outcome, Verdict
-from ratchet.tasks.classification import NO_ANSWER
+from ratchet.tasks.views import View
 
 STRICT = ConfigDict(extra="forbid")
 """A record of the report refuses keys that it does not know."""
@@ -170,6 +168,8 @@ class Challenges:
     baseline_score: Score
     verdicts: tuple[Judged, ...] = ()
     alpha: Figure = None
+    honest: Score | None = None
+    """Of the recipe's baseline, where it was judged."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -192,28 +192,18 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Confusion:
-    """Which class was taken for which: ``cells`` are (true index, predicted index, rows), zero cells left out."""
+class Answered:
+    """The champion's answers to rows that it was not trained on, as their task shows them."""
 
-    labels: tuple[str, ...]
-    cells: tuple[tuple[int, int, int], ...]
+    views: tuple[View, ...]
     model: str = ""
     part: str = ""
-
-    @classmethod
-    def of(cls, evidence: Evidence, labels: Sequence[str], *, part: str = "") -> Confusion:
-        """Of the rows of an evidence whose classes have these names; a class that no row has or was given is left out."""
-        pairs, rows = np.unique(np.stack([evidence.truth, evidence.predicted]), axis=1, return_counts=True)
-        used, place = np.unique(pairs, return_inverse=True)
-        true, given = place.reshape(pairs.shape)
-        cells = tuple(zip(true.tolist(), given.tolist(), rows.tolist(), strict=True))
-        names = (*labels, NO_ANSWER)
-        return cls(labels=tuple(names[index] for index in used), cells=cells, model=evidence.name, part=part)
+    rows: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Mistake:
-    """A confident wrong prediction; ``row`` is the 1-based data row in ``file``."""
+    """A wrong answer, one of the worst; ``row`` is the 1-based data row in ``file``."""
 
     text: str
     true: str
@@ -221,6 +211,19 @@ class Mistake:
     probability: Figure | None
     row: int | None = None
     file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Offer:
+    """What a contender gives and takes: its score, and what a row costs and how long it takes, where that is known."""
+
+    name: str
+    score: Score
+    cost_per_row: Figure = None
+    """In the currency of the endpoint's prices; 0 for a model of one's own."""
+    p50_ms: Figure = None
+    p95_ms: Figure = None
+    champion: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -333,8 +336,9 @@ class ReportData:
     challenges: Challenges | None = None
     sealed: SealedTest | None = None
     curves: tuple[Curve, ...] = ()
-    confusion: Confusion | None = None
+    answered: Answered | None = None
     mistakes: tuple[Mistake, ...] | None = None
+    offers: tuple[Offer, ...] = ()
     compression: Compression | None = None
     bundle: BundleFacts | None = None
     environment: Environment | None = None

@@ -68,10 +68,11 @@ class BestBet:
     def line(self) -> str:
         """The bet in one line for people."""
         metric = named(self.metric)[0]
-        estimate, low, high = (f"{value * metric.scale:+.2f}" for value in (self.estimate, self.low, self.high))
+        estimate, low, high = (metric.told(value) for value in (self.estimate, self.low, self.high))
+        unit = f" {metric.unit}" if metric.unit else ""
         rows = f", about {self.rows_needed:,} rows would decide (there are {self.n:,})" if self.rows_needed else ""
         return (
-            f"{self.name} looks better than {self.against} but is not proven: {estimate} [{low}, {high}] {metric.unit}"
+            f"{self.name} looks better than {self.against} but is not proven: {estimate} [{low}, {high}]{unit}"
             f"{rows}; what would decide: {self.decide}"
         )
 
@@ -84,6 +85,17 @@ class Timed:
     score: Score
     p50_ms: float
     p95_ms: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Offered:
+    """A contender with its score and what it takes; ``None`` where that is not known."""
+
+    contender: Contender
+    score: Score
+    cost_per_row: float | None
+    p50_ms: float | None
+    p95_ms: float | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +113,8 @@ class Tried:
     best_bet: BestBet | None
     forms: tuple[Timed, ...]
     """The champion before and after it was compressed; empty where it was not."""
+    offers: tuple[Offered, ...] = ()
+    """The champion and others whose price or latency is known."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

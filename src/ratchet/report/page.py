@@ -7,15 +7,13 @@ from pathlib import Path
 
 from ratchet.charts.palette import resource, tokens
 from ratchet.report import pictures
-from ratchet.report.classes import confused, per_class
 from ratchet.report.content import ReportData
 from ratchet.report.frame import render_page
-from ratchet.report.story import overstated, p_of, remark, story, tiles, verdict_counts
+from ratchet.report.story import in_points, less_is_better, overstated, p_of, remark, story, tiles, verdict_counts
+from ratchet.report.views import drawn, without_certainty
 from ratchet.workspace.workspace import write_named
 
 MARGIN = 18
-CLASS_ROWS = 200
-"""Classes listed in the per-class table; the worst ones come first when there are more."""
 
 
 def render(report: ReportData) -> str:
@@ -27,14 +25,9 @@ def render(report: ReportData) -> str:
 
 def _sections(report: ReportData) -> dict[str, object]:
     """Everything the template shows that is computed from the records."""
-    classes = per_class(report.confusion) if report.confusion else ()
-    if len(classes) > CLASS_ROWS:
-        classes = tuple(
-            sorted(classes, key=lambda row: (row.f1 if row.f1 is not None else 2.0, row.label))[:CLASS_ROWS]
-        )
     health, challenges, environment = report.data, report.challenges, report.environment
     return {
-        "class_bars": pictures.class_bars(health.classes, key="classes", title="Rows of each class")
+        "class_bars": pictures.class_bars(health.classes, key="classes", title="Rows of each class", rows=health.rows)
         if health and health.classes
         else None,
         "lengths": pictures.lengths(health.lengths) if health and health.lengths else None,
@@ -44,10 +37,12 @@ def _sections(report: ReportData) -> dict[str, object]:
         "stairs": pictures.stairs(challenges) if challenges else None,
         "marks": pictures.verdict_marks(challenges) if challenges else [],
         "counts": verdict_counts(challenges) if challenges else "",
+        "in_points": in_points(challenges) if challenges else True,
+        "less": less_is_better(challenges) if challenges else (),
         "curve_pictures": [pictures.curve(index, one) for index, one in enumerate(report.curves)],
-        "heat": pictures.heat(report.confusion) if report.confusion else None,
-        "classes": classes,
-        "pairs": confused(report.confusion) if report.confusion else (),
+        "views": drawn(report.answered.views) if report.answered else (),
+        "unsure": without_certainty(report),
+        "offers": pictures.offers(report.offers),
         "compression_pictures": pictures.compression(report.compression) if report.compression else [],
         "stages": pictures.stages(environment) if environment else None,
     }

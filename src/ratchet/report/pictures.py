@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ratchet.charts import charts, figures
 from ratchet.charts.charts import NARROW, WIDE, Bar, Dot, Gap, Line, Mark
-from ratchet.charts.heatmap import MOST, heatmap
+from ratchet.charts.front import Place, front
 from ratchet.charts.staircase import look, staircase, told
 from ratchet.checks.facts import Lengths
 from ratchet.gate.ledger import Challenge
@@ -19,11 +19,11 @@ from ratchet.gate.metrics import Score
 from ratchet.report.content import (
     Challenges,
     Compression,
-    Confusion,
     Count,
     Curve,
     Environment,
     Leak,
+    Offer,
     SealedTest,
 )
 from ratchet.report.story import NOTICEABLE, overstated
@@ -50,9 +50,12 @@ def both(key: str, draw: Callable[[str, float], str], *, wide: float = WIDE, hea
     return Picture(wide=drawn[0], narrow=drawn[1], heading=heading)
 
 
-def class_bars(classes: tuple[Count, ...], *, key: str, title: str) -> Picture:
-    """Classes by size; of many only the largest and the smallest, and a line that says what lies between."""
-    total = sum(one.rows for one in classes) or 1
+def class_bars(classes: tuple[Count, ...], *, key: str, title: str, rows: int | None = None) -> Picture:
+    """Classes by size; of many only the largest and the smallest, and a line that says what lies between.
+
+    Shares are of ``rows``, of which one may count for several classes; without them of the sum of the classes.
+    """
+    total = rows or sum(one.rows for one in classes) or 1
     ranked = sorted(classes, key=lambda one: -one.rows)
 
     def bar(one: Count) -> Bar:
@@ -60,12 +63,12 @@ def class_bars(classes: tuple[Count, ...], *, key: str, title: str) -> Picture:
             label=one.name, value=one.rows, shown=f"{figures.count(one.rows)}  ({figures.percent(one.rows / total)})"
         )
 
-    rows = [bar(one) for one in ranked]
+    drawn = [bar(one) for one in ranked]
     if len(ranked) > FEW:
         between = ranked[8:-4]
         said = f"{len(between)} more classes with {figures.count(between[-1].rows)} to {figures.count(between[0].rows)} rows"
-        rows = [*rows[:8], Bar(label=said, value=None), *rows[-4:]]
-    return both(key, partial(_bars, rows, title))
+        drawn = [*drawn[:8], Bar(label=said, value=None), *drawn[-4:]]
+    return both(key, partial(_bars, drawn, title))
 
 
 def lengths(one: Lengths) -> Picture:
@@ -128,11 +131,13 @@ def stairs(one: Challenges) -> Picture:
 
 
 def verdict_marks(one: Challenges) -> list[Markup]:
-    """For each verdict its interval around zero, all on one scale."""
-    first = [challenge.verdict.findings[0] for challenge in one.verdicts]
-    ends = [max(abs(found.low), abs(found.high)) for found in first]
-    span = min(max(ends), 4 * median(ends)) if ends else 0.01
-    return [_mark(index, v, span or 0.01) for index, v in enumerate(one.verdicts)]
+    """For each verdict its interval around zero, all of one metric on one scale."""
+    ends: dict[str, list[float]] = {}
+    for challenge in one.verdicts:
+        found = challenge.verdict.findings[0]
+        ends.setdefault(found.metric, []).append(max(abs(found.low), abs(found.high)))
+    spans = {metric: min(max(reach), 4 * median(reach)) or 0.01 for metric, reach in ends.items()}
+    return [_mark(index, v, spans[v.verdict.findings[0].metric]) for index, v in enumerate(one.verdicts)]
 
 
 def _mark(index: int, one: Challenge, span: float) -> Markup:
@@ -170,14 +175,6 @@ def _bars(rows: list[Bar], title: str, key: str, width: float) -> str:
     return charts.bars(rows, title=title, key=key, width=width)
 
 
-def heat(one: Confusion) -> Picture | None:
-    """The confusion matrix, or nothing when there are too many classes for a picture."""
-    if not one.cells or len(one.labels) > MOST:
-        return None
-    title = "Confusion matrix"
-    return both("heat", lambda k, w: heatmap(one.labels, one.cells, title=title, key=k, width=w))
-
-
 def compression(one: Compression) -> list[Picture]:
     """Size and latency of each form."""
     made = []
@@ -191,6 +188,33 @@ def compression(one: Compression) -> list[Picture]:
         if rows:
             made.append(both(key, partial(_bars, rows, title), wide=HALF, heading=title))
     return made
+
+
+def offers(some: Sequence[Offer]) -> tuple[Picture, ...]:
+    """Quality over price and over latency, each where two contenders or more have such figures."""
+    priced = [
+        Place(name=one.name, score=one.score, takes=1000 * one.cost_per_row, champion=one.champion)
+        for one in some
+        if one.cost_per_row is not None
+    ]
+    timed = [
+        Place(name=one.name, score=one.score, takes=one.p50_ms, upto=one.p95_ms, champion=one.champion)
+        for one in some
+        if one.p50_ms is not None and one.p50_ms > 0
+    ]
+    made = []
+    for key, places, heading, axis in (
+        ("price", priced if any(one.takes > 0 for one in priced) else [], "Price", "cost of 1,000 rows"),
+        ("speed", timed, "Latency", "milliseconds a row: the median, and a line up to the 95th percentile"),
+    ):
+        if len(places) > 1:
+            made.append(both(key, partial(_front, places, axis, f"Quality over {heading.lower()}"), heading=heading))
+    return tuple(made)
+
+
+def _front(places: Sequence[Place], axis: str, title: str, key: str, width: float) -> str:
+    x_name = axis if width > 500 else axis.partition(":")[0]
+    return front(places, metric=places[0].score.metric, x_name=x_name, title=title, key=key, width=width)
 
 
 def stages(one: Environment) -> Picture | None:

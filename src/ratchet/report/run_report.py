@@ -10,13 +10,12 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.checks import Health
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
-from ratchet.gate.evidence import Evidence
 from ratchet.report.content import (
+    Answered,
     BundleFacts,
     BundleFile,
     Challenges,
     Compression,
-    Confusion,
     Count,
     Curve,
     DataHealth,
@@ -26,10 +25,11 @@ from ratchet.report.content import (
     Form,
     Leak,
     Mistake,
+    Offer,
     ReportData,
     SealedTest,
 )
-from ratchet.report.ended import Ended, Tried
+from ratchet.report.ended import Ended, Offered, Tried
 from ratchet.versions.log import version_label
 
 MISTAKES = 10
@@ -41,7 +41,6 @@ def report_of(ended: Ended) -> ReportData:
     """The records of the report."""
     rows, best, tried = ended.rows, ended.champion, ended.tried
     bet = None if tried is None else tried.best_bet
-    evidence = None if rows is None or best is None or tried is None else best.evidence(rows)
     return ReportData(
         name=ended.recipe.name,
         run_id=ended.run,
@@ -55,10 +54,9 @@ def report_of(ended: Ended) -> ReportData:
         curves=()
         if tried is None
         else tuple(_curve(one) for one in tried.contenders if one.card["facts"].get("epochs")),
-        confusion=_confusion(rows, evidence)
-        if rows is not None and evidence is not None and "truth" in evidence.targets
-        else None,
-        mistakes=None if rows is None or best is None or evidence is None else _mistakes(rows, best),
+        answered=None if rows is None or best is None or tried is None else _answered(rows, best),
+        mistakes=None if rows is None or best is None or tried is None else _mistakes(rows, best),
+        offers=() if tried is None else tuple(_offer(one, best) for one in tried.offers),
         compression=None if tried is None or not tried.forms else _compression(ended, tried),
         bundle=None if ended.bundle is None else _bundle(ended.bundle),
         environment=_environment(ended),
@@ -97,7 +95,8 @@ def _leak(ended: Ended) -> Leak | None:
     naive = ended.health.facts.naive
     found = None if naive is None else Leak.of(naive)
     honest = None if ended.tried is None else ended.tried.honest
-    return found if found is None or honest is None else replace(found, honest=honest)
+    alike = found is not None and honest is not None and honest.metric == found.naive.metric
+    return replace(found, honest=honest) if found is not None and alike else found
 
 
 def _challenges(ended: Ended, tried: Tried) -> Challenges:
@@ -106,6 +105,7 @@ def _challenges(ended: Ended, tried: Tried) -> Challenges:
         baseline_score=tried.start,
         verdicts=tuple(replace(one, record=replace(one.record, body={})) for one in ended.judged),
         alpha=ended.recipe.gate.alpha,
+        honest=tried.honest,
     )
 
 
@@ -130,12 +130,27 @@ def _curve(contender: Contender) -> Curve:
     return Curve(name=contender.name, note=note, epochs=tuple(Epoch(**epoch) for epoch in facts["epochs"]))
 
 
-def _confusion(rows: PartedRows, evidence: Evidence) -> Confusion | None:
-    """Which label was taken for which; only where each row has one."""
-    if "truth" not in evidence.targets:
-        return None
-    part = "valid part" if len(evidence.rows) == len(rows.parts.valid) else "dev rows, out of fold"
-    return Confusion.of(evidence, rows.labels, part=part)
+def _answered(rows: PartedRows, best: Contender) -> Answered:
+    """The champion's answers to the rows of the verdicts, as the task shows them."""
+    places = best.placed(rows)
+    targets, texts = rows.targets.take(places), rows.texts(places)
+    return Answered(
+        views=rows.task.views(targets, best.answers, texts=texts, metrics=rows.judged_by),
+        model=best.name,
+        part="valid part" if len(places) == len(rows.parts.valid) else "dev rows, out of fold",
+        rows=len(places),
+    )
+
+
+def _offer(one: Offered, best: Contender | None) -> Offer:
+    return Offer(
+        name=one.contender.name,
+        score=one.score,
+        cost_per_row=one.cost_per_row,
+        p50_ms=one.p50_ms,
+        p95_ms=one.p95_ms,
+        champion=best is not None and one.contender.folder == best.folder,
+    )
 
 
 def _mistakes(rows: PartedRows, best: Contender) -> tuple[Mistake, ...]:
@@ -183,8 +198,8 @@ def _bundle(bundle: Bundle) -> BundleFacts:
             f"ratchet serve {bundle.path}{bundle.consent}",
             f"ratchet predict {bundle.path} FILE{bundle.consent}",
         ),
-        parity=f"{facts['parity_rows']:,} valid rows were predicted again by the exported files: the largest difference of "
-        f"a probability is {facts['parity_max_difference']:.1e}, and {facts['parity_disagreements']} labels differ.",
+        parity=f"{facts['parity_rows']:,} valid rows were predicted again by the exported files: the largest difference "
+        f"is {facts['parity_max_difference']:.1e}, and {facts['parity_disagreements']} answers differ.",
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ratchet.charts import figures
-from ratchet.gate.metrics import Score
+from ratchet.gate.claim import read_as
+from ratchet.gate.metric import Metric
+from ratchet.gate.metrics import Score, named
 from ratchet.gate.verdict import Finding, Verdict
 from ratchet.report.content import Challenges, Leak, ReportData, Tile
 
@@ -15,7 +17,7 @@ def honest_score(report: ReportData) -> Score | None:
     """The baseline's score on parts that share no text."""
     if report.leak and report.leak.honest:
         return report.leak.honest
-    return report.challenges.baseline_score if report.challenges else None
+    return (report.challenges.honest or report.challenges.baseline_score) if report.challenges else None
 
 
 def sealed_score(report: ReportData) -> Score | None:
@@ -39,17 +41,40 @@ def story(report: ReportData) -> str:
         clauses.append(f"A random split of this table would have promised {figures.percent(report.leak.naive.value)}")
         clauses.append(f"the honest score is {figures.percent(honest.value if honest else None)}")
     elif honest is not None:
-        clauses.append(f"The baseline's honest score is {figures.percent(honest.value)}")
+        name = "score" if _is_share(honest) else figures.metric(honest.metric)
+        clauses.append(f"The baseline's honest {name} is {figures.value(honest.value, honest.metric)}")
     sealed = sealed_score(report)
     if sealed is not None:
-        named = f"the champion, {report.champion}," if report.champion else "the champion"
-        clauses.append(f"{named} scores {figures.score(sealed)} on the sealed test part")
+        who = f"the champion, {report.champion}," if report.champion else "the champion"
+        has = "scores" if _is_share(sealed) else f"has {figures.metric(sealed.metric)}"
+        clauses.append(f"{who} {has} {figures.score(sealed)} on the sealed test part")
     elif report.champion:
         clauses.append(f"the champion is {report.champion}")
     if not clauses:
         return "Nothing was measured in this run."
     told = "; ".join(clauses) + "."
     return told[0].upper() + told[1:]
+
+
+def _is_share(score: Score) -> bool:
+    """Whether the score is read in per cent."""
+    return metric_of(score.metric).unit == "points"
+
+
+def metric_of(name: str) -> Metric:
+    """The metric of a name."""
+    return named(name)[0]
+
+
+def in_points(challenges: Challenges) -> bool:
+    """Whether all differences of the table of verdicts are counted in points."""
+    return all(read_as(one.verdict.findings[0]).unit == "points" for one in challenges.verdicts)
+
+
+def less_is_better(challenges: Challenges) -> tuple[str, ...]:
+    """Metrics of the verdicts of which less is better."""
+    names = dict.fromkeys(found.metric for one in challenges.verdicts for found in one.verdict.findings)
+    return tuple(name for name in names if metric_of(name).sign < 0 and not metric_of(name).saving)
 
 
 def p_of(finding: Finding) -> float:
@@ -60,7 +85,10 @@ def p_of(finding: Finding) -> float:
 def remark(verdict: Verdict) -> str:
     """What no column of the table of verdicts says: the margin, and what was measured without chance."""
     first = verdict.findings[0]
-    parts = [f"Margin: {100 * first.margin:g} points."] if first.claim == "noninferior" else []
+    parts = []
+    if first.claim == "noninferior":
+        metric = read_as(first)
+        parts = [f"Margin: {first.margin * metric.scale:.4g} {metric.unit}".rstrip() + "."]
     saved = [finding for finding in verdict.findings if finding.test == "exact"]
     return " ".join([*parts, *(f"{100 * one.estimate:.1f} % of the {one.metric} saved." for one in saved)])
 
@@ -83,8 +111,8 @@ def tiles(report: ReportData) -> tuple[Tile, ...]:
         made.append(
             Tile(
                 label=f"Champion, sealed-test {figures.metric(sealed.metric)}",
-                value=figures.percent(sealed.value),
-                note=f"{figures.bounds(sealed.low, sealed.high)}{rows}",
+                value=figures.value(sealed.value, sealed.metric),
+                note=f"{figures.interval(sealed)}{rows}",
             )
         )
     honest = honest_score(report)
@@ -92,8 +120,8 @@ def tiles(report: ReportData) -> tuple[Tile, ...]:
         made.append(
             Tile(
                 label=f"Baseline, honest {figures.metric(honest.metric)}",
-                value=figures.percent(honest.value),
-                note=figures.bounds(honest.low, honest.high),
+                value=figures.value(honest.value, honest.metric),
+                note=figures.interval(honest),
             )
         )
     return (*made, *_more_tiles(report))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Score
-from ratchet.report.ended import Ended, Timed
+from ratchet.report.ended import Ended, Offered, Timed
 from ratchet.report.story import p_of, remark
 
 Json = dict[str, Any]
@@ -21,6 +21,7 @@ def summary(ended: Ended) -> Json:
         "run": ended.run,
         "name": ended.recipe.name,
         "finished": ended.finished,
+        "answer": "label" if ended.rows is None else ended.rows.task.answer,
         "data": _data(ended),
         "scores": _scores(ended),
         "verdicts": [_challenge(challenge) for challenge in ended.judged],
@@ -35,6 +36,7 @@ def summary(ended: Ended) -> Json:
         "test_opened": [] if test is None else list(test.opened),
         "test_openings_lost": test is not None and test.lost,
         "compression": [_form(form) for form in (() if tried is None else tried.forms)],
+        "offers": [_offer(offer) for offer in (() if tried is None else tried.offers)],
         "stages": {stage.name: {"seconds": stage.seconds, "status": stage.status} for stage in ended.stages},
         "seconds": round(sum(stage.seconds or 0.0 for stage in ended.stages), 2),
     }
@@ -43,6 +45,16 @@ def summary(ended: Ended) -> Json:
 def _form(form: Timed) -> Json:
     of = form.contender.ref
     return {"name": of.name, "bytes": of.bytes, "p50_ms": form.p50_ms, "p95_ms": form.p95_ms}
+
+
+def _offer(offer: Offered) -> Json:
+    return {
+        "name": offer.contender.name,
+        "score": offer.score.to_dict(),
+        "cost_per_row": offer.cost_per_row,
+        "p50_ms": offer.p50_ms,
+        "p95_ms": offer.p95_ms,
+    }
 
 
 def _data(ended: Ended) -> Json:

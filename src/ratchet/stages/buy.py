@@ -122,7 +122,10 @@ def _wins(finding: Finding, *, share: float, level: float, alpha: float) -> bool
 
 
 def _bought_line(name: str, look: Mapping[str, Any], *, after: str, more: str) -> str:
-    seen = f"{name} after {after}: {look['estimate'] * 100:+.2f} points on {look['n']:,} rows"
+    metric = named(look["metric"])[0]
+    unit = f" {metric.unit}" if metric.unit else f" of {metric.name}"
+    better = " (+ is better)" if metric.sign < 0 and not metric.saving else ""
+    seen = f"{name} after {after}: {metric.told(look['estimate'])}{unit}{better} on {look['n']:,} rows"
     words = {
         "decided": "proven already, no more is bought",
         "buy": f"undecided but may still win, so {more}",

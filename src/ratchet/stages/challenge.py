@@ -168,12 +168,19 @@ def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
     if missing is not None:
         skip(job, name, str(ExtraMissing(missing, extra=kind.extra, why=f"The challenger {name!r}")))
         return None
+    if rows.kinds and kind.trained and not kind.featured:
+        job.screen.say("challenge", f"{name}: {_unused(rows)} not used")
     named_by = kind.named_by(spec)
     key = key_of(
         "challenger", content(job, rows), named_by, job.recipe.seed, job.recipe.threads if kind.threaded else 0
     )
     train = _trained(job, rows, kind, spec, name=name, key=key)
     return entered(job, name, key, train, folds=kind.folds_at_first(rows))
+
+
+def _unused(rows: PartedRows) -> str:
+    names = ", ".join(rows.kinds)
+    return f"the features {names} are" if len(rows.kinds) > 1 else f"the feature {names} is"
 
 
 def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | None:

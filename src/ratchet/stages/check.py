@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ratchet.checks import Health, run_checks
 from ratchet.checks.context import counted
+from ratchet.checks.facts import CLASSES, Class
 from ratchet.checks.finding import SEVERITIES
 from ratchet.checks.label_noise import write_queue
 from ratchet.checks.random_split import NaiveSplit
@@ -21,7 +23,9 @@ def check(job: Job, source: Source) -> Health:
     """Look at the table: what would make a model trained on it, or its score, lie?"""
     recipe = job.recipe
     with job.stage(Stage.CHECK) as skipped:
-        key = key_of("check", source.key, recipe.check, recipe.split, recipe.baseline, recipe.seed, job.code)
+        key = key_of(
+            "check", source.key, source.task.name, recipe.check, recipe.split, recipe.baseline, recipe.seed, job.code
+        )
         folder = job.workspace.data / f"check-{key}"
 
         def build(target: Path) -> None:
@@ -32,26 +36,43 @@ def check(job: Job, source: Source) -> Health:
                     test=source.test,
                     progress=lambda title, done, total: advance(done, total, title),
                 )
+            found = _of_task(found, source)
             save_json(target / "health.json", found.to_dict())
             if found.suspects:
                 write_queue(found.suspects, target / "review.csv")
 
         skipped.append(finished(folder, build, final=True))
         health = Health.from_dict(load_json(folder / "health.json"))
-    for line in _lines(health):
+    for line in _lines(health, source):
         job.screen.say("check", line)
     if (folder / "review.csv").is_file():
         job.screen.say("check", f"labels to look at again, the most doubtful first: {folder / 'review.csv'}")
     return health
 
 
-def _lines(health: Health) -> Iterator[str]:
-    """The check for people: the table, what a random split would have claimed, and what must be mended."""
+def _of_task(health: Health, source: Source) -> Health:
+    """The facts with the labels as the task counts them: no label for numbers and texts, each for itself in a list."""
+    counts = source.task.counts(source.train.labels) or {}
     facts = health.facts
-    yield (
-        f"{facts.rows:,} rows, {facts.unique_rows:,} different texts, "
-        f"{counted(facts.conflicting_texts, 'text')} with two labels or more; {counted(facts.labels, 'label')}; "
-        f"{facts.language}"
+    if counts.keys() == {one.name for one in facts.classes}:
+        return health
+    texts = {one.name: one.texts for one in facts.classes}
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:CLASSES]
+    classes = tuple(Class(name=name, rows=rows, texts=texts.get(name, rows)) for name, rows in ranked)
+    return replace(health, facts=replace(facts, labels=len(counts), classes=classes))
+
+
+def _lines(health: Health, source: Source) -> Iterator[str]:
+    """The check for people: the table, what a random split would have claimed, and what must be mended."""
+    facts, task = health.facts, source.task
+    contradicted = f"{counted(facts.conflicting_texts, 'text')} with two {task.answer}s or more"
+    labels = [counted(facts.labels, "label")] if facts.classes else []
+    yield "; ".join(
+        [
+            f"{facts.rows:,} rows, {facts.unique_rows:,} different texts, {contradicted}",
+            *labels,
+            facts.language,
+        ]
     )
     if facts.naive is not None:
         yield from _claims(facts.naive)

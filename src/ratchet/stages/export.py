@@ -15,6 +15,7 @@ from ratchet.contenders.registry import kind_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.metrics import score
+from ratchet.models.model import features_of
 from ratchet.recipe.recipe import dump_recipe
 from ratchet.stages.entrants import champion, family_of, training_of
 from ratchet.stages.job import Job
@@ -46,7 +47,7 @@ def export(job: Job, rows: PartedRows) -> Bundle:
     job.screen.say(
         "export",
         f"{target} ({bundle.bytes:,} bytes); {facts['parity_rows']:,} valid rows predicted again: largest difference "
-        f"{facts['parity_max_difference']:.1e}, {facts['parity_disagreements']} other labels",
+        f"{facts['parity_max_difference']:.1e}, {facts['parity_disagreements']} other answers",
     )
     return bundle
 
@@ -106,14 +107,15 @@ def _proven(job: Job, rows: PartedRows, served: Contender) -> Parity:
             next_step=f"Remove {served.folder} and run again.",
         )
     trained = Recorded(labels=rows.labels, probability=probability)
-    found = parity(trained, served.model(threads=job.recipe.threads), rows.texts(shared), task=rows.task)
+    found = parity(trained, served.model(threads=job.recipe.threads), rows.inputs(shared), task=rows.task)
     require_parity(found, config=job.recipe.export)
     return found
 
 
 def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found: Parity, *, target: Path) -> None:
     """Write the bundle of ``best``, with the model of ``served``."""
-    places, to = best.placed(rows), destination_of(served.folder / MODEL, served.runtime)
+    places, roles = best.placed(rows), rows.dataset.roles
+    to = destination_of(served.folder / MODEL, served.runtime)
     judged = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()
     write_bundle(
         target,
@@ -123,7 +125,9 @@ def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found
         kind=best.runtime,
         labels=rows.labels,
         language=rows.language,
-        text_column=job.recipe.data.text,
+        text_column=roles.text,
+        text_columns=roles.texts,
+        features=features_of(served.model(threads=job.recipe.threads)),
         fixes=job.recipe.prepare.text,
         task=rows.task.name,
         model={

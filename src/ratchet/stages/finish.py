@@ -6,28 +6,24 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import numpy as np
-
 from ratchet.bundle.bundle import Bundle
 from ratchet.checks import Health
 from ratchet.contenders.base import Contender
-from ratchet.contenders.latency import latency
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Score, score
 from ratchet.report import content, save
-from ratchet.report.ended import Ended, Opened, Timed, Tried
+from ratchet.report.ended import Ended, Opened, Tried
 from ratchet.report.run_report import report_of
 from ratchet.report.summary import Json, summary
 from ratchet.stages.entrants import champion, family_of
 from ratchet.stages.job import Job
 from ratchet.stages.names import SECTIONS, Stage
+from ratchet.stages.offers import measured
 from ratchet.stages.standing import best_bet, gate_state
+from ratchet.tasks.registry import task_of
 from ratchet.workspace.finished import load_json
 from ratchet.workspace.workspace import write_atomic
-
-TIMED = 40
-"""Texts on which the latency of a form is measured."""
 
 
 def finish(
@@ -89,13 +85,15 @@ def _tried(job: Job, rows: PartedRows, judged: Sequence[Challenge], bundle: Bund
         skipped.append(False)
         contenders = _contenders(job, rows, judged)
         start = score(contenders[0].evidence(rows), judged[0].verdict.findings[0].metric)
+        forms, offers = measured(job, rows, contenders, metric=start.metric, timed=bundle is not None)
         return Tried(
             contenders=contenders,
             start=start,
             honest=_honest(job, rows, contenders),
             reached=score(champion(job, rows).evidence(rows), job.recipe.gate.metrics[0]),
             best_bet=best_bet(job, rows, contenders),
-            forms=() if bundle is None else _forms(job, rows, contenders, metric=start.metric),
+            forms=forms,
+            offers=offers,
         )
 
 
@@ -114,29 +112,11 @@ def _honest(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> Scor
     return score(found[-1].evidence(rows), job.recipe.gate.metrics[0]) if found else None
 
 
-def _forms(job: Job, rows: PartedRows, contenders: Sequence[Contender], *, metric: str) -> tuple[Timed, ...]:
-    """The last compressed contender beside what it was made from, with their latencies in interleaved rounds."""
-    small = [contender for contender in contenders if contender.ref.kind == "int8"]
-    if not small:
-        return ()
-    of = [contender for contender in contenders if contender.name == small[-1].card["facts"]["of"]][:1]
-    pair = [*of, small[-1]]
-    texts = rows.texts(rows.parts.valid[:TIMED])
-    seconds = latency([contender.model(threads=job.recipe.threads) for contender in pair], texts)
-    return tuple(
-        Timed(
-            contender=contender,
-            score=score(contender.evidence(rows), metric),
-            p50_ms=round(float(np.median(times)) * 1000, 3),
-            p95_ms=round(float(np.quantile(times, 0.95)) * 1000, 3),
-        )
-        for contender, times in zip(pair, seconds, strict=True)
-    )
-
-
 def _not_run(job: Job) -> dict[str, str]:
     """Why a section of the report is empty."""
-    return {
+    task = task_of(job.recipe.task)
+    scored = {} if "leaks" not in task.checks_apart else {"leak": f"No random split is scored for {task.name}."}
+    return scored | {
         section: f"The run ended before the stage {stage.value!r}."
         for section, stage in SECTIONS.items()
         if stage not in job.stages

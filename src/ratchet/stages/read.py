@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ratchet.errors import DataError
+from ratchet.errors import DataError, RecipeError
 from ratchet.prepare.fixes import fix, require_labels
 from ratchet.prepare.review import Answers, read_answers
 from ratchet.prepare.split_by_time import times
@@ -15,6 +16,7 @@ from ratchet.recipe.recipe import dump_recipe
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
 from ratchet.tables.dataset import Dataset
+from ratchet.tables.features import guess_notes, require_numbers, with_kinds
 from ratchet.tables.read import RawTable, read_dataset, require_apart
 from ratchet.tables.sources import source_bytes_hash
 from ratchet.tasks.registry import AUTO, guess_task, task_of
@@ -53,8 +55,15 @@ def read(job: Job) -> Source:
         missing = [path for path in [*files, *test_files] if config.origin and not path.exists()]
         if missing:
             raise DataError(f"{missing[0]} does not exist.", next_step=config.origin)
+        _require_features(job)
         train = read_dataset(files, config=config, base=base, each=each)
-        test = read_dataset(test_files, config=config, base=base, each=each) if test_files else None
+        settled = with_kinds(config, train)
+        test = read_dataset(test_files, config=settled, base=base, each=each) if test_files else None
+        if not isinstance(config.features, Mapping):
+            for note in guess_notes(train):
+                job.screen.say("read", f"{note}; wrong guess? Set data.features in the recipe.")
+        for rows in (train,) if test is None else (train, test):
+            require_numbers(rows)
         require_apart(files, test_files, base=base)
         prepare = job.recipe.prepare
         require_labels(prepare, [train] if test is None else [train, test])
@@ -70,6 +79,24 @@ def read(job: Job) -> Source:
     columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
     key = key_of([*hashes.values()], len(files), columns, job.code)
     return Source(task=task, train=train, test=test, answers=answers, key=key, hashes=hashes)
+
+
+def _require_features(job: Job) -> None:
+    """Refuse a contender that wants a feature which the recipe has not.
+
+    Raises:
+        RecipeError: with the nearest name.
+    """
+    recipe, known = job.recipe, tuple(job.recipe.data.features)
+    for spec in (recipe.baseline, *(recipe.challengers or ())):
+        for name in getattr(spec, "columns", None) or ():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+                listed = ", ".join(known) or "which is empty"
+                raise RecipeError(
+                    f"columns of a contender must be of data.features ({listed}) but got {name!r}.",
+                    next_step=f"Did you mean {near[0]!r}?" if near else f"Add {name!r} to data.features.",
+                )
 
 
 def _task(job: Job, train: Dataset) -> Task:
@@ -150,7 +177,8 @@ def version_of(job: Job, source: Source) -> Version | None:
     """
     config = job.recipe.data
     tables = [source.train, *([] if source.test is None else [source.test])]
-    columns = dict.fromkeys(name for table in tables for name in table.table.column_names)
+    made = source.train.roles.text if source.train.roles.texts else None
+    columns = dict.fromkeys(name for table in tables for name in table.table.column_names if name != made)
     version = record_inputs(
         config.files,
         config.test_files,

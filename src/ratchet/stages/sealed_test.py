@@ -52,7 +52,7 @@ def _evidence(name: str, rows: PartedRows, answers: Answers) -> Evidence:
 def _answers(job: Job, rows: PartedRows, best: Contender, bundle: Bundle) -> Answers:
     """The answers to the test rows: of the bundle, or, where the kind says so, by its own way."""
     if not best.learns:
-        return load_model(bundle, threads=job.recipe.threads).predict(rows.texts(rows.parts.test))
+        return load_model(bundle, threads=job.recipe.threads).predict(rows.inputs(rows.parts.test))
     kind, spec = kind_of(best)
     own = next((one for one in job.recipe.challengers or () if getattr(one, "name", "") == best.name), spec)
     spec = (

@@ -31,7 +31,7 @@ def gate_state(job: Job, rows: PartedRows, judged: Sequence[Challenge]) -> GateS
     ]
     return GateState(
         anchor=root.name,
-        margin=gate.margin,
+        margin=gate.margin * rows.margin_of(gate.metrics[0]),
         margin_used=max(0.0, proven - stands),
         level_left=job.ledger.family(family, alpha=gate.alpha).left,
         level_left_copies=job.ledger.family(family, alpha=gate.alpha, account="copies").left,

@@ -165,7 +165,7 @@ def side_by_side(
     """
     models = [one.model(threads=threads) for one in of]
     places = [one.placed(rows) for one in of]
-    texts = [rows.texts(own) for own in places]
+    texts = [rows.inputs(own) for own in places]
     row_of = [dict(zip(own.tolist(), range(len(own)), strict=True)) for own in places]
     every = np.unique(np.concatenate(places)).tolist()
     seconds = [np.empty((ROUNDS, len(own))) for own in places]

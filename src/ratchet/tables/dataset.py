@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from ratchet.recipe.sections import FeatureKind
 from ratchet.text.columns import Rows
 from ratchet.text.columns import taken as cells_of
 
@@ -25,6 +26,21 @@ class Roles:
     group: str | None = None
     time: str | None = None
     id: str | None = None
+    texts: tuple[str, ...] = ()
+    """The columns that ``text`` was joined from; empty: it is a column of the table as it came."""
+    features: tuple[tuple[str, FeatureKind], ...] = ()
+    """The columns that models may use beside the text, in the order of the recipe."""
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Every column with a role."""
+        named = (self.text, self.label, self.group, self.time, self.id, *self.texts, *dict(self.features))
+        return frozenset(name for name in named if name is not None)
+
+    @property
+    def own_texts(self) -> tuple[str, ...]:
+        """The columns of the table as it came that hold the text."""
+        return self.texts or (self.text,)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

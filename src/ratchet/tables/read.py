@@ -6,7 +6,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from ratchet.spill import shelved
 from ratchet.tables.arrow import from_arrow, read_saved, with_names
 from ratchet.tables.dataset import Dataset, Roles
 from ratchet.tables.delimited import headless_kind, layout_notes
+from ratchet.tables.features import kinds_of
 from ratchet.tables.folders import read_texts
 from ratchet.tables.parse import (
     as_strings,
@@ -35,6 +36,7 @@ from ratchet.tables.sources import Source, locate, members, sniffed, stdin_bytes
 from ratchet.tables.workers import THREADS
 from ratchet.text.columns import holds_nul, may_be
 from ratchet.text.encodings import to_utf8
+from ratchet.text.joined import joined_columns
 
 NULLS = frozenset(("", "null", "NULL", "NaN", "nan"))
 """What programs write for nothing: a label of this name is none. People call classes "none", "NA" or 无."""
@@ -228,12 +230,37 @@ def read_dataset(
         _require_columns(raw, config=config)
         if each is not None:
             each(raw)
-    roles = Roles(text=config.text, label=config.label or None, group=config.group, time=config.time, id=config.id)
+    roles = Roles(text=config.text_name, label=config.label or None, group=config.group, time=config.time, id=config.id)
     dataset = dataset_of(raws, roles=roles)
     del raws
+    table = with_nulls(dataset.table, missing=config.missing, label=roles.label, no_label=config.no_label)
+    return with_inputs(replace(dataset, table=table), config=config)
+
+
+def with_inputs(dataset: Dataset, *, config: DataConfig) -> Dataset:
+    """The dataset with several columns of texts as one beside them, and with its features named."""
+    roles = replace(dataset.roles, features=kinds_of(dataset.table, config.features))
+    if len(config.texts) == 1:
+        return replace(dataset, roles=roles)
     return replace(
-        dataset, table=with_nulls(dataset.table, missing=config.missing, label=roles.label, no_label=config.no_label)
+        dataset,
+        table=with_texts(dataset.table, config.texts, name=config.text_name),
+        roles=replace(roles, text=config.text_name, texts=config.texts),
     )
+
+
+def with_texts(table: pa.Table, columns: Sequence[str], *, name: str) -> pa.Table:
+    """The table with the texts of some columns joined in a further one of this name.
+
+    Raises:
+        DataError: it has a column of this name.
+    """
+    if name in table.column_names:
+        raise DataError(
+            f"The columns of data.text are joined as {name!r} but the table has a column of this name.",
+            next_step="Name that column alone as data.text, or rename it.",
+        )
+    return table.append_column(name, joined_columns([table.column(column) for column in columns]))
 
 
 def require_apart(train: Sequence[Path], test: Sequence[Path], *, base: Path) -> None:
@@ -319,13 +346,31 @@ def _require_different_files(files: Sequence[Path], *, base: Path) -> None:
 
 
 def _require_different_roles(config: DataConfig) -> None:
-    text, label, group = config.text, config.label, config.group
-    for role, column in (("text", text), ("group", group)):
+    texts, label, group = config.texts, config.label, config.group
+    several = len(texts) > 1
+    for role, column in (*(("text", text) for text in texts), ("group", group)):
         if column == label:
             raise DataError(
                 f"data.{role} and data.label must be two columns but both are {label!r}.",
                 next_step=f"Set data.{role} to the column that holds the {role}.",
             )
+        if role == "text" and several and column == group:
+            raise DataError(
+                f"data.text and data.group must be different columns but both have {column!r}.",
+                next_step="Take it out of one of them.",
+            )
+    for column in config.features:
+        role = "label" if column == label else "text" if column in texts else ""
+        if role:
+            raise DataError(
+                f"data.features must name columns beside data.{role} but got {column!r}, which is data.{role}.",
+                next_step=f"Take {column!r} out of data.features.",
+            )
+    if len(set(config.features)) < len(config.features):
+        raise DataError(
+            f"data.features must name each column once but got {', '.join(map(repr, config.features))}.",
+            next_step="Name it once.",
+        )
 
 
 def _require_columns(raw: RawTable, *, config: DataConfig) -> None:
@@ -335,8 +380,18 @@ def _require_columns(raw: RawTable, *, config: DataConfig) -> None:
             f"{raw.name} must not have the column {own!r}, a name that Ratchet writes itself.",
             next_step="Rename the columns that begin with ratchet., or leave them out.",
         )
-    for role in ("text", "label", "group", "time", "id"):
-        column = getattr(config, role)
+    single = {role: (getattr(config, role) or "",) for role in ("label", "group", "time", "id")}
+    require_named(raw, text=config.texts, **single, features=config.features)
+
+
+def require_named(raw: RawTable, **roles: Iterable[str]) -> None:
+    """Refuse a table that has not the columns of these keys of ``data``; an empty name stands for none.
+
+    Raises:
+        DataError: it names the first, and the nearest that there is.
+    """
+    names = raw.table.column_names
+    for role, column in [(role, column) for role, columns in roles.items() for column in columns]:
         if not column or column in names:
             continue
         raise no_such_column(

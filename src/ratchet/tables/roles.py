@@ -123,7 +123,8 @@ def guess_roles(table: pa.Table, *, name: str, given: Mapping[str, str | None] |
         if found:
             why[role] = found[1]
     text = chosen.pop("text") or table.column_names[0]
-    return Guess(roles=Roles(text=text, **chosen), why=why, notes=tuple(notes))
+    label, group, time, id = (chosen[role] for role in ROLES[1:])
+    return Guess(roles=Roles(text=text, label=label, group=group, time=time, id=id), why=why, notes=tuple(notes))
 
 
 def texts_beside(table: pa.Table, *, roles: Roles) -> list[tuple[str, float, float]]:
@@ -132,10 +133,9 @@ def texts_beside(table: pa.Table, *, roles: Roles) -> list[tuple[str, float, flo
     Cells are several words, or as many Chinese characters, mostly different ones, and not far shorter than the text's.
     """
     own = _Column(roles.text, table.column(roles.text)).length
-    taken = (roles.text, roles.label, roles.group, roles.time, roles.id)
     found = []
     for name in table.column_names:
-        if name in taken:
+        if name in roles.used:
             continue
         column = _Column(name, table.column(name))
         if (

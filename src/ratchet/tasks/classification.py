@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
+from ratchet.tasks.stated import Stated, label_probabilities
 from ratchet.tasks.task import (
     EXAMPLES,
     FILE_DECIMALS,
+    Array,
     Cell,
     CellType,
     Columns,
@@ -21,6 +24,7 @@ from ratchet.tasks.task import (
     object_schema,
     share_columns,
 )
+from ratchet.tasks.views import Confusion, View
 
 if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset
@@ -40,6 +44,7 @@ class Classification(Task):
     name = "classification"
     metrics = ("accuracy", "macro_f1", "auc", "log_loss")
     shares = True
+    row_metrics = ("accuracy",)
 
     def require_trainable(self, dataset: Dataset) -> None:
         """Two labels, each with two rows."""
@@ -82,6 +87,22 @@ class Classification(Task):
 
         return label(text, names)
 
+    def written(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """The label, as it is."""
+        from ratchet.tasks.replies import UNKNOWN_LABEL, Parsed
+
+        said = text.strip()
+        return Parsed(value=said) if said in names else Parsed(reason=UNKNOWN_LABEL)
+
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """Whether the label is right."""
+        right = (answers.argmax(axis=1) == targets.values).astype(np.float64)
+        return {"accuracy": right} if "accuracy" in metrics else {}
+
+    def stated(self, said: Stated, cells: Sequence[str | None], targets: Targets, *, metric: str) -> Answers:
+        """The columns ``probability_LABEL``; of two labels also ``probability``, that of the label which was given."""
+        return label_probabilities(said, cells, targets.names, metric=metric)
+
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
         """Probability 1 for the label that was given; for no answer, for a column that is nobody's label."""
         place = {name: column for column, name in enumerate(targets.names)}
@@ -102,6 +123,17 @@ class Classification(Task):
             )
             for place in first.tolist()
         ]
+
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """Which label was taken for which."""
+        del texts, metrics
+        return (Confusion.of(targets.values, answers.argmax(axis=1), targets.names),)
+
+    def counts(self, answers: Sequence[str]) -> Mapping[str, int]:
+        """Rows of each label."""
+        return Counter(answer for answer in answers if answer)
 
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The most probable label, its probability, and those of all labels."""

@@ -23,7 +23,19 @@ from ratchet.scores.json_answers import json_fields, json_valid
 from ratchet.scores.numbers import numeric_match
 from ratchet.scores.user_score import user_score
 from ratchet.scores.words import one_form
-from ratchet.tasks.task import Cell, CellType, Columns, Parity, Task, Wrong, object_schema, require_columns
+from ratchet.tasks.task import (
+    OF_CLASSES,
+    Array,
+    Cell,
+    CellType,
+    Columns,
+    Parity,
+    Task,
+    Wrong,
+    object_schema,
+    require_columns,
+)
+from ratchet.tasks.views import AnswerLengths, Example, Examples, RowScore, RowScores, View
 
 if TYPE_CHECKING:
     from ratchet.tables.conversations import Turn
@@ -42,10 +54,12 @@ SCORES: dict[str, Score] = {
     "bleu": bleu_counts,
 }
 """What is computed of each answer and its reference: one number a row, or the counts of a corpus metric."""
-
-
+ALWAYS = ("exact_match", "token_f1")
+"""Scores that a report shows, whatever the gate judges by."""
 BESIDE = ("cost", "latency", "judge")
 """Metrics that are kept beside the answers, since no function of the answers gives them."""
+EXAMPLES, SHOWN = 8, 4_000
+"""Rows that are shown as examples, and characters of each text that are kept."""
 PROMPT, ANSWER = "ratchet_prompt", "ratchet_answer"
 """Columns that conversations are turned into."""
 
@@ -56,6 +70,10 @@ class Generation(Task):
     name = "generation"
     answer = "answer"
     metrics = (*SCORES, "judge")
+    checks_apart = frozenset({*OF_CLASSES, "labels"})
+    row_metrics = (*SCORES,)
+    own_scores = True
+    unreferenced = ("json_valid",)
     contradictions = False
     runtime = "constant"
 
@@ -100,11 +118,20 @@ class Generation(Task):
     def columns(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> Columns:
         """A column for each metric; a row without an answer scores nothing."""
         references: list[str] = targets.values.tolist()
-        given: list[str | None] = answers[:, 0].tolist()
         return Columns(
             targets={"reference": np.array([_fingerprint(one) for one in references], dtype=np.int64)},
-            outcomes={name: score_of(name)(given, references) for name in metrics if name not in BESIDE},
+            outcomes=self.row_scores(targets, answers, metrics=metrics),
         )
+
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """A column for each metric."""
+        references: list[str] = targets.values.tolist()
+        given: list[str | None] = answers[:, 0].tolist()
+        return {name: score_of(name)(given, references) for name in metrics if name not in BESIDE}
+
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """The texts as they are."""
+        return [*answers]
 
     def parity(self, before: Answers, after: Answers) -> Parity:
         """Answers that are not the same text."""
@@ -129,6 +156,38 @@ class Generation(Task):
         shared = token_f1(given, right)
         first = [place for place in np.argsort(shared, kind="stable")[:most].tolist() if shared[place] < 1]
         return [Wrong(place=place, right=right[place], given=given[place] or "", certainty=None) for place in first]
+
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """Scores of the answers, rows from the worst to the best, and how long answers are."""
+        right: list[str] = targets.values.tolist()
+        given: list[str | None] = answers[:, 0].tolist()
+        names = dict.fromkeys([*(name for name in metrics if name not in BESIDE), *ALWAYS])
+        found = {name: score_of(name)(given, right) for name in names}
+        rows = {name: scores for name, scores in found.items() if scores.ndim == 1}
+        first = next(iter(rows))
+        order = np.lexsort((rows["token_f1"], rows[first]))
+        chosen = order[np.unique(np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).astype(np.int64))]
+        examples = tuple(
+            Example(
+                prompt=texts[row][:SHOWN],
+                right=right[row][:SHOWN],
+                given=None if given[row] is None else str(given[row])[:SHOWN],
+                score=float(rows[first][row]),
+            )
+            for row in chosen.tolist()
+        )
+        scores = tuple(RowScore.of(name, each) for name, each in rows.items())
+        return (
+            RowScores(scores=scores, unanswered=given.count(None)),
+            Examples(metric=first, examples=examples),
+            AnswerLengths.of(right, given),
+        )
+
+    def counts(self, answers: Sequence[str]) -> None:
+        """Texts are no labels."""
+        del answers
 
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The text, or null where there is none."""

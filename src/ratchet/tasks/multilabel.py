@@ -20,6 +20,8 @@ from ratchet.tasks.task import (
     EXAMPLES,
     FILE_DECIMALS,
     NAMED,
+    OF_CLASSES,
+    Array,
     Cell,
     CellType,
     Columns,
@@ -32,6 +34,7 @@ from ratchet.tasks.task import (
     require_columns,
     share_columns,
 )
+from ratchet.tasks.views import LabelTable, View
 
 if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset
@@ -49,9 +52,11 @@ class Multilabel(Task):
     """Any number of labels for each row; the cell is a JSON list, a list as Python writes it, or names with a mark between."""
 
     name = "multilabel"
-    answer = "list of labels"
+    answer = "label list"
     metrics = ("micro_f1", "subset_accuracy", "macro_f1")
     shares = True
+    checks_apart = frozenset({*OF_CLASSES, "labels.many", "labels.lists", "labels.variants", "labels.spelling"})
+    row_metrics = ("subset_accuracy",)
 
     def read(self, dataset: Dataset) -> Dataset:
         """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
@@ -59,16 +64,17 @@ class Multilabel(Task):
 
         if dataset.roles.label is None:
             return dataset
-        values = dict.fromkeys(label for label in dataset.labels if label)
-        mark = mark_of([*values])
-        spelled: dict[str, str] = {}
-        for label in values:
-            names = listed(label)
-            names = cut(label, mark) if names is None else names
-            spelled[label] = json_list(sorted({name.strip() for name in names if name.strip()}))
+        values = [*dict.fromkeys(label for label in dataset.labels if label)]
+        spelled = dict(zip(values, self.spelled(values), strict=True))
         cells = pa.array([spelled[label] if label else None for label in dataset.labels], pa.string())
         place = dataset.table.column_names.index(dataset.roles.label)
         return replace(dataset, table=dataset.table.set_column(place, dataset.roles.label, cells))
+
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """Every cell as a JSON list of its different labels, sorted."""
+        mark = mark_of([*dict.fromkeys(answers)])
+        lists = [cut(cell, mark) if (names := listed(cell)) is None else names for cell in answers]
+        return [json_list(sorted({name.strip() for name in names if name.strip()})) for names in lists]
 
     def require_trainable(self, dataset: Dataset) -> None:
         """A label at least, two rows for each, and rows that differ."""
@@ -133,6 +139,11 @@ class Multilabel(Task):
         value = None if listed_.value is None else json.dumps(sorted(listed_.value), ensure_ascii=False)
         return Parsed(value=value, reason=listed_.reason)
 
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """Whether all labels are right."""
+        right = ((answers >= GIVEN) == targets.values).all(axis=1).astype(np.float64)
+        return {"subset_accuracy": right} if "subset_accuracy" in metrics else {}
+
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
         """Probability 1 for each label that was given; no answer is wrong in every label."""
         known = [names_of(cell) if cell is not None else () for cell in cells]
@@ -153,6 +164,17 @@ class Multilabel(Task):
             Wrong(place=place, right=written(targets.values[place]), given=written(given[place]), certainty=None)
             for place in first
         ]
+
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """How well each label is found."""
+        del texts, metrics
+        return (LabelTable.of(targets.values.astype(bool), answers >= GIVEN, targets.names),)
+
+    def counts(self, answers: Sequence[str]) -> Mapping[str, int]:
+        """Rows of each label; a row with several counts for each of them."""
+        return Counter(name for answer in answers for name in names_of(answer))
 
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The labels that are given, and the probability of each label."""

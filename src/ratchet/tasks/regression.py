@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,13 @@ import numpy.typing as npt
 
 from ratchet.bounds import NUMBER
 from ratchet.errors import DataError
+from ratchet.gate.metrics import Score
+from ratchet.gate.proportions import wilson
 from ratchet.models.conformal import half_width
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tasks.task import (
+    OF_CLASSES,
     Cell,
     CellType,
     Columns,
@@ -25,6 +29,7 @@ from ratchet.tasks.task import (
     object_schema,
     require_columns,
 )
+from ratchet.tasks.views import Residuals, Scatter, View
 
 if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset
@@ -42,6 +47,7 @@ class Regression(Task):
     name = "regression"
     answer = "number"
     metrics = ("rmse", "mae", "r2", "spearman")
+    checks_apart = frozenset({*OF_CLASSES, "labels"})
     contradictions = False
 
     def require_trainable(self, dataset: Dataset) -> None:
@@ -93,6 +99,17 @@ class Regression(Task):
         found = number(text)
         return Parsed(value=None if found.value is None else repr(found.value), reason=found.reason)
 
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """The cells as they are, each of which must be a number."""
+        wrong = np.flatnonzero(~(np.abs(values_of(answers)) <= NUMBER))
+        if len(wrong):
+            raise DataError(
+                f"The right answers must be numbers but {len(wrong):,} of {len(answers):,} are not: "
+                f"{answers[int(wrong[0])]!r} first.",
+                next_step="Correct them, or name another task.",
+            )
+        return [*answers]
+
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
         """The numbers; no answer counts as the end of the values that is farther from the right one."""
         low, high = float(targets.values.min(initial=0)), float(targets.values.max(initial=0))
@@ -108,6 +125,22 @@ class Regression(Task):
             Wrong(place=place, right=f"{targets.values[place]:g}", given=f"{given[place]:.4g}", certainty=None)
             for place in first.tolist()
         ]
+
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """True values over predicted ones with the interval and what it covers, and the errors by tenths."""
+        del texts, metrics
+        true, given = targets.values.astype(np.float64), answers[:, 0].astype(np.float64)
+        picture, facts = Scatter.of(true, given), self.facts(targets, answers)
+        if facts:
+            covered = crossed_coverage(true - given)
+            picture = replace(picture, half_width=facts["half_width"], promised=facts["coverage"], covered=covered)
+        return picture, Residuals.of(true, given)
+
+    def counts(self, answers: Sequence[str]) -> None:
+        """Numbers are no labels."""
+        del answers
 
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The number, and the ends of its interval where the model has one."""
@@ -149,6 +182,20 @@ class Regression(Task):
         """The middle half of the values: one point of margin is a hundredth of it, and no outlier moves it."""
         low, high = np.quantile(targets.values, [0.25, 0.75])
         return float(high - low) or float(targets.values.std()) or 1.0
+
+
+def crossed_coverage(residuals: npt.NDArray[np.float64]) -> Score | None:
+    """The share of rows that an interval made from the other half of the rows covers; ``None`` for few rows.
+
+    Every second row is a half, so that no row is in the interval that it is looked for in; 95 % interval by Wilson.
+    """
+    halves = residuals[::2], residuals[1::2]
+    widths = [half_width(half, alpha=ALPHA) for half in halves]
+    if not all(map(math.isfinite, widths)):
+        return None
+    inside = sum(int((np.abs(half) <= width).sum()) for half, width in zip(halves, reversed(widths), strict=True))
+    low, high = wilson(inside, len(residuals))
+    return Score(value=inside / len(residuals), low=low, high=high, n=len(residuals), metric="coverage")
 
 
 def values_of(answers: Sequence[str]) -> npt.NDArray[np.float64]:

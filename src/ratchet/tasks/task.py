@@ -16,10 +16,12 @@ from ratchet.errors import DataError, RecipeError
 from ratchet.models.linear_fit import fit_majority
 from ratchet.models.model import Answers, Model
 from ratchet.models.targets import Targets
+from ratchet.tasks.views import View
 
 if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset  # it needs Arrow, which a server of texts does not
     from ratchet.tasks.replies import Parsed
+    from ratchet.tasks.stated import Stated
 
 Array = npt.NDArray[Any]
 Cell: TypeAlias = str | float | None
@@ -29,6 +31,8 @@ FILE_DECIMALS = 6
 """Decimals of a probability in a table."""
 EXAMPLES = 3
 """Labels in an example of a prediction."""
+OF_CLASSES = ("leaks", "noise", "giveaway", "balance", "diversity.tail", "diversity.repetitive", "parts.labels")
+"""Checks and findings about classes: where each row has one label of a few, and a classifier is fitted for some."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,6 +85,14 @@ class Task(ABC):
     """What may decide in the gate; the first does where the recipe names none."""
     runtime: ClassVar[str] = "linear"
     """What the first champion runs on."""
+    checks_apart: ClassVar[frozenset[str]] = frozenset()
+    """Ids of checks and of findings that do not apply: what they say would be wrong for these answers."""
+    row_metrics: ClassVar[tuple[str, ...]] = ()
+    """Metrics that may be the mean over several answers to a row."""
+    own_scores: ClassVar[bool] = False
+    """Whether a score of the user's own (``module:function``) may judge it."""
+    unreferenced: ClassVar[tuple[str, ...]] = ()
+    """Metrics that need no right answers."""
     contradictions: ClassVar[bool] = True
     """Whether one text with two answers is a mistake; where it is not, such rows stay unless the recipe says otherwise."""
     shares: ClassVar[bool] = False
@@ -144,6 +156,41 @@ class Task(ABC):
             names: the columns of a model's answer.
         """
 
+    def written(self, text: str, *, names: Sequence[str]) -> Parsed[str]:
+        """As `understood`, of a text that must be written as the right answers are, such as a column of predictions."""
+        return self.understood(text, names=names)
+
+    def spelled(self, answers: Sequence[str]) -> list[str]:
+        """Right answers in one spelling, as `read` leaves them.
+
+        Raises:
+            DataError: one is no answer; the message names it.
+        """
+        return [answer.strip() for answer in answers]
+
+    def row_scores(self, targets: Targets, answers: Answers, *, metrics: Sequence[str]) -> dict[str, Array]:
+        """By metric, the score of each answer, (n,) or (n, d), of those that are in `row_metrics`."""
+        del targets, answers, metrics
+        return {}
+
+    def stated(self, said: Stated, cells: Sequence[str | None], targets: Targets, *, metric: str) -> Answers:
+        """Answers with the probabilities that a file has beside them.
+
+        Args:
+            said: the columns of the file.
+            cells: n cells, as `understood` gives them.
+            targets: what is right in these rows.
+            metric: what needs the probabilities.
+
+        Raises:
+            DataError: there are none, or they are no probabilities.
+        """
+        del cells, targets
+        raise DataError(
+            f"The metric {metric} must have probabilities, which {self.name} has not, but {said.path} was to give them.",
+            next_step=f"Compare by {self.metrics[0]}.",
+        )
+
     @abstractmethod
     def answers(self, cells: Sequence[str | None], targets: Targets) -> Answers:
         """Cells that were given from outside as answers; ``None`` scores as badly as an answer can.
@@ -180,6 +227,23 @@ class Task(ABC):
     @abstractmethod
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows that were answered worst, the worst first."""
+
+    @abstractmethod
+    def views(
+        self, targets: Targets, answers: Answers, *, texts: Sequence[str], metrics: Sequence[str]
+    ) -> tuple[View, ...]:
+        """What a report shows of a model's answers to rows that it had not seen.
+
+        Args:
+            targets: the right answers of these rows.
+            answers: (n, k) of the model.
+            texts: of these rows.
+            metrics: what the gate judges by.
+        """
+
+    @abstractmethod
+    def counts(self, answers: Sequence[str]) -> Mapping[str, int] | None:
+        """Rows of each label; ``None`` where answers are no labels."""
 
     def read(self, dataset: Dataset) -> Dataset:
         """The table with its answers in one spelling.

@@ -85,7 +85,7 @@ def _run(model: OnnxModel, texts: Sequence[str]) -> Floats:
     return model.logits(texts)
 
 
-def embedder(spec: EmbeddingSpec, *, language: str, cache: Path, threads: int = 0) -> Embedder:
+def embedder(spec: EmbeddingSpec, *, language: str, cache: Path, threads: int = 0, columns: int = 1) -> Embedder:
     """The spec's encoder, exported to ONNX once.
 
     Args:
@@ -93,6 +93,7 @@ def embedder(spec: EmbeddingSpec, *, language: str, cache: Path, threads: int = 
         language: of the texts; decides what ``auto`` means.
         cache: folder of all such encoders.
         threads: cores; 0: all.
+        columns: texts in a row.
 
     Raises:
         RatchetError: the source is not usable.
@@ -100,10 +101,16 @@ def embedder(spec: EmbeddingSpec, *, language: str, cache: Path, threads: int = 
     """
     source = locate(spec.source, language=language)
     pooling = _pooling(spec, source)
-    folder = cache / f"embedder-{_key(source, pooling, spec.normalize, spec.max_tokens)}"
+    several = (columns,) if columns > 1 else ()
+    folder = cache / f"embedder-{_key(source, pooling, spec.normalize, spec.max_tokens, *several)}"
     if not (folder / GRAPH).is_file():
         fitted = build_embedder(
-            source, pooling=pooling, unit=spec.normalize, max_tokens=spec.max_tokens, threads=threads
+            source,
+            pooling=pooling,
+            unit=spec.normalize,
+            max_tokens=spec.max_tokens,
+            threads=threads,
+            columns=columns,
         )
         export_onnx(fitted, folder)
     return Embedder(folder=folder, threads=threads)

@@ -94,6 +94,7 @@ def export_onnx(fitted: FittedEncoder, folder: Path, *, texts: Sequence[str] = (
             meta={
                 "max_tokens": fitted.tokens.max_tokens,
                 "pad_id": fitted.tokens.pad_id,
+                **({"columns": fitted.tokens.columns} if fitted.tokens.columns > 1 else {}),
                 "rows": "packed",
                 "precision": "float32",
                 "opset": OPSET,

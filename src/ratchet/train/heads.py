@@ -17,11 +17,12 @@ from ratchet.bounds import json_value
 from ratchet.errors import DataError, RatchetError
 from ratchet.models.answering import SOFTMAX, Answering
 from ratchet.models.batching import sigmoid
-from ratchet.models.features import FeatureEncoder, FeatureKind, fair_scale
+from ratchet.models.features import FeatureEncoder, fair_scale
 from ratchet.models.inputs import Inputs
 from ratchet.models.model import Answers
 from ratchet.models.ridge import fit_ridge
 from ratchet.models.targets import Targets
+from ratchet.recipe.sections import FeatureKind
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

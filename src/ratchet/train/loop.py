@@ -99,6 +99,7 @@ def fit_encoder(
     seed: int,
     threads: int,
     folder: Path,
+    columns: int = 1,
     progress: Callable[[Progress], None] | None = None,
 ) -> FittedEncoder:
     """Train an encoder, or go on with a killed training, or load a finished one with the same inputs.
@@ -118,6 +119,7 @@ def fit_encoder(
         seed: of weights, batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
+        columns: texts in a row.
         progress: called after each step.
 
     Raises:
@@ -130,13 +132,15 @@ def fit_encoder(
     source = locate(spec.source, language=language)
     key = _key(
         [train_texts, train_labels, valid_texts, valid_labels, labels],
-        facts={**spec.model_dump(mode="json", exclude={"name"}), "seed": seed, "threads": threads},
+        facts={**spec.model_dump(mode="json", exclude={"name"}), "seed": seed, "threads": threads, "columns": columns},
         source=source,
     )
     finished = _finished(folder / MODEL, key=key, threads=threads)
     if finished is not None:
         return finished
-    fresh = build_encoder(spec, labels=labels, language=language, texts=train_texts, seed=seed, threads=threads)
+    fresh = build_encoder(
+        spec, labels=labels, language=language, texts=train_texts, seed=seed, threads=threads, columns=columns
+    )
     column = {label: place for place, label in enumerate(fresh.labels)}
     train = _rows(fresh, train_texts, train_labels, column=column)
     settings = settle(spec, source=source, lengths=train.lengths, seed=seed)

@@ -10,13 +10,30 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from ratchet.compare.files import sides_of
+from ratchet.compare.question import Question
 from ratchet.errors import DataError
+from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import score
 from ratchet.gate.verdict import compare
-from ratchet.predictions import pair_files
 
 Write = Callable[..., Path]
 HEAD = ("id", "text", "label", "prediction")
+
+
+def pair_files(
+    first: Path,
+    second: Path,
+    *,
+    label: str,
+    metrics: Sequence[str],
+    labels: Sequence[str] = (),
+    most_missing: float = 0.05,
+) -> tuple[Evidence, Evidence, list[str]]:
+    """Two tables of predictions as evidence, and what is said of them."""
+    question = Question(label=label, metrics=tuple(metrics), labels=tuple(labels), most_missing=most_missing)
+    found = sides_of(str(first), str(second), question)
+    return *found.evidence, [*found.notes]
 
 
 @pytest.fixture
@@ -69,9 +86,18 @@ def test_equal_texts_are_matched_in_their_order(write: Write) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table[:-1], "by the column 'id', 1 are only in the first and 0 only in the second"),
-        (lambda table: [("r1", *row[1:]) for row in table], "must name each row once but 39 ids|40 only|ids are empty"),
-        (lambda table: [(*row[:2], "neg", row[3]) for row in table], "but 20 of 40 differ: row 1 has 'pos' and 'neg'"),
+        (
+            lambda table: table[:-3],
+            "b.csv must answer the rows of .*a.csv but, by id, 3 of 40 rows have no answer and 0 answers",
+        ),
+        (
+            lambda table: [("r1", *row[1:]) for row in table],
+            "b.csv must have one answer a row but 20 answers differ from an earlier one to the same row, 'r1' in row 21",
+        ),
+        (
+            lambda table: [(*row[:2], "neg", row[3]) for row in table],
+            "but 20 of 40 differ: row 1 of the first file has 'pos' and row 1 of the second 'neg', in 'label'",
+        ),
         (lambda table: [(*row[:3], f"{row[3]}.") for row in table], "40 of 40 predictions of .*b.csv are not one of"),
         (lambda table: [(*row[:3], row[3].upper()) for row in table], "Did you mean 'pos'"),
     ],
@@ -107,15 +133,16 @@ def test_no_answer_is_a_wrong_one_and_no_truth_is_left_out(write: Write) -> None
     a = [(*row[:3], "" if n < 3 else row[3]) for n, row in enumerate(rows())]
     a[10] = (*a[10][:2], "", a[10][3])
     b = [(*row[:2], "" if n == 10 else row[2], row[3]) for n, row in enumerate(rows())]
-    one, other, notes = pair_files(
-        write("a.csv", HEAD, a), write("b.csv", HEAD, b), label="label", metrics=["accuracy"]
-    )
+    paths = write("a.csv", HEAD, a), write("b.csv", HEAD, b)
+    with pytest.raises(DataError, match="3 of 40 rows have no answer and 0 answers are to no row; at most 5% may be"):
+        pair_files(*paths, label="label", metrics=["accuracy"])
+    one, other, notes = pair_files(*paths, label="label", metrics=["accuracy"], most_missing=0.1)
     assert len(one.rows) == len(other.rows) == 39
     assert (one.predicted != one.truth).sum() == 3
     assert (other.predicted == other.truth).all()
     assert notes == [
+        "3 of 40 rows have no answer in a.csv and count as wrong.",
         "1 rows without a true label are left out.",
-        "3 rows of a.csv have no prediction and count as wrong.",
     ]
 
 
@@ -177,7 +204,9 @@ def test_ids_that_were_numbered_anew_are_refused(write: Write) -> None:
     a = rows()
     moved = [a[n + 1 if n % 2 == 0 else n - 1] for n in range(len(a))]
     b = [(f"r{n}", *row[1:]) for n, row in enumerate(moved)]
-    with pytest.raises(DataError, match="must name the same rows but 40 differ in 'text', row 1 of the first file"):
+    with pytest.raises(
+        DataError, match=r"must name the same rows but 40 of 40 differ in 'text', row 1 of .*b\.csv first"
+    ):
         pair_files(write("a.csv", HEAD, a), write("b.csv", HEAD, b), label="label", metrics=["accuracy"])
 
 
