@@ -68,6 +68,11 @@ def kind_of(of: Contender) -> tuple[Kind[Any], Section]:
     return kind, kind.spec.model_validate(settings)
 
 
+def runs_here(of: Contender) -> bool:
+    """Whether its model runs on this machine: no endpoint is asked, and no file of answers is read."""
+    return not of.learns or kind_of(of)[0].trained
+
+
 def change_of(settings: Mapping[str, object]) -> tuple[Change[Any], Section]:
     """A row change and its settings, as a contender's card has them.
 

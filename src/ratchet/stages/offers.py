@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ratchet.contenders.base import MODEL, Contender
 from ratchet.contenders.latency import latency
+from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import find_metric, score
@@ -64,7 +65,7 @@ def _forms(contenders: Sequence[Contender]) -> list[Contender]:
 def _chosen(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> list[Contender]:
     """The champion and the best of each kind among the models that can be run here and now."""
     metric, best = job.recipe.gate.metrics[0], dict[str, tuple[float, Contender]]()
-    able = [one for one in contenders if (one.folder / MODEL).is_dir() and "latency_ms" not in one.facts]
+    able = [one for one in contenders if (one.folder / MODEL).is_dir() and runs_here(one)]
     for one in (one for one in able if one.learns):
         evidence = one.evidence(rows)
         value = find_metric(metric, evidence).value(evidence)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.contenders.base import MEASURED, Contender
-from ratchet.contenders.registry import kind_of
+from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.claim import Claim
 from ratchet.gate.evidence import Evidence
@@ -127,11 +127,7 @@ def _able(job: Job, rows: PartedRows, standing: Contender, claims: Sequence[Clai
 def _lacking(contender: Contender, claims: Sequence[ClaimSpec]) -> str:
     """The first measure that a claim is about and that nobody can know of this contender; empty: none."""
     wanted = [claim.metric for claim in claims if claim.metric in MEASURED]
-    return "" if _runs_here(contender) else next((name for name in wanted if name not in contender.measured), "")
-
-
-def _runs_here(contender: Contender) -> bool:
-    return not contender.learns or kind_of(contender)[0].trained
+    return "" if runs_here(contender) else next((name for name in wanted if name not in contender.measured), "")
 
 
 def _measured_here(
@@ -140,7 +136,7 @@ def _measured_here(
     """Cost and latency of each answer of the models that run here, by the folder of the contender."""
     if not wanted & {*MEASURED}:
         return {}
-    ours = [one for one in {one.folder: one for one in of}.values() if _runs_here(one)]
+    ours = [one for one in {one.folder: one for one in of}.values() if runs_here(one)]
     with job.screen.bar("latency") as advance:
         seconds = side_by_side(ours, rows, threads=job.recipe.threads, advance=advance)
     hour = job.recipe.gate.hour

@@ -129,7 +129,7 @@ class Classification(Task):
     ) -> tuple[View, ...]:
         """Which label was taken for which."""
         del texts, metrics
-        return (Confusion.of(targets.values, answers.argmax(axis=1), targets.names),)
+        return (Confusion.of(targets.values, answers.argmax(axis=1), (*targets.names, NO_ANSWER)),)
 
     def counts(self, answers: Sequence[str]) -> Mapping[str, int]:
         """Rows of each label."""
