@@ -10,6 +10,7 @@ import pytest
 
 from ratchet.checks.checkup import check_up
 from ratchet.checks.target import open_target
+from ratchet.compare.question import Question
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import load_recipe
 from ratchet.runs import compare_named
@@ -29,16 +30,9 @@ def test_features_beat_the_text_alone(tmp_path: Path, name: str, metric: str, te
     recipe = load_recipe(RECIPES / name / "ratchet.yaml", overrides=made(name, tmp_path))
     summary = run(recipe)
     assert summary["champion"] == "with-features"
-    verdict, _ = compare_named(
-        "with-features",
-        "tfidf-lr",
-        workspace=tmp_path / "work",
-        metrics=(metric,),
-        kind="superior",
-        margin=0.01,
-        label="label",
-    )
-    assert verdict.outcome == "better"
+    asked = Question(metrics=(metric,))
+    compared = compare_named("with-features", "tfidf-lr", workspace=tmp_path / "work", question=asked)
+    assert compared.verdict.outcome == "better"
     assert recipe.data.text_name == text
 
 

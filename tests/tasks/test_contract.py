@@ -21,6 +21,7 @@ from ratchet.gate.verdict import compare
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.generation import BESIDE
 from ratchet.tasks.registry import TASKS, guess_task, task_of
 from ratchet.tasks.task import Task
 
@@ -91,7 +92,7 @@ def test_a_table_becomes_targets_and_strata(table: Table, task: Task) -> None:
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_perfect_answers_are_better_than_the_first_champion_by_every_metric(table: Table, task: Task) -> None:
-    for metric in (name for name in task.metrics if name != "judge"):  # which asks another model
+    for metric in (name for name in task.metrics if name not in BESIDE):  # a judge must be asked
         columns = {"text": TEXTS, "label": OTHERWISE.get(metric, CASES[task.name].cells)}
         targets = task.targets(task.read(table(columns)).labels)
         first, perfect = task.first_champion(targets), CASES[task.name].perfect(targets)

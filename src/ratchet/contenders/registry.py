@@ -69,7 +69,7 @@ def kind_of(of: Contender) -> tuple[Kind[Any], Section]:
 
 
 def runs_here(of: Contender) -> bool:
-    """Whether its model was trained here, so that asking it costs nothing but time."""
+    """Whether its model runs on this machine: no endpoint is asked, and no file of answers is read."""
     return not of.learns or kind_of(of)[0].trained
 
 
