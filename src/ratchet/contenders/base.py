@@ -168,8 +168,10 @@ class Contender:
     @property
     def folds(self) -> tuple[int, ...]:
         """The folds that it was judged on; a contender of a single model has fold 0 alone."""
-        folds = self.facts.get("folds")
-        return tuple(folds) if folds else (0,)
+        if folds := self.facts.get("folds"):
+            return tuple(folds)
+        further = (path.name for path in (self.folder / FOLDS).glob("*"))  # of an earlier version, whose card has none
+        return (0, *sorted(int(name) for name in further if name.isdecimal()))
 
     def placed(self, rows: PartedRows) -> Ints:
         """Positions, in these rows, of the rows that it predicted; the same table may have come in another order.
