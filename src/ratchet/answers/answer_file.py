@@ -19,6 +19,10 @@ MEASURES = ("cost", "latency", "input_tokens", "output_tokens")
 """What an answer took: in the file's currency, in seconds, in tokens."""
 
 
+EPOCHS = 1_000_000
+"""Answers to one row at most."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """One answer as a reader found it."""
