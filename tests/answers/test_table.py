@@ -81,5 +81,5 @@ def test_a_table_without_answers_is_refused(tmp_path: Path) -> None:
 def test_a_wild_epoch_is_refused(tmp_path: Path, epoch: str) -> None:
     file = tmp_path / "a.csv"
     file.write_text(f"id,label,prediction,epoch\n1,a,a,{epoch}\n", encoding="utf-8")
-    with pytest.raises(DataError, match="The epoch of row 1 of .* must be a whole number from 0 to 1,000,000"):
+    with pytest.raises(DataError, match=r"The epoch of row 1 of .* must be a whole number from 0 to 1,000,000"):
         read_answers(file)
