@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ratchet.contenders.base import MEASURED
 from ratchet.errors import DataError, RecipeError
 from ratchet.prepare.fixes import fix, require_labels
 from ratchet.prepare.review import Answers, read_answers
@@ -114,6 +115,7 @@ def settled(job: Job, source: Source) -> Job:
     recipe, task = job.recipe, source.task
     gate = recipe.gate if recipe.gate.metrics else recipe.gate.model_copy(update={"metrics": task.metrics[:1]})
     require_metrics(gate.metrics, task)
+    require_metrics([claim.metric for claim in gate.claims if claim.metric not in MEASURED], task, key="gate.claims")
     prepare = recipe.prepare
     if not task.contradictions and "conflicts" not in prepare.model_fields_set:
         prepare = prepare.model_copy(update={"conflicts": "keep"})

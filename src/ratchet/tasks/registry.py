@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 GROUP = "ratchet.tasks"
 TASKS: tuple[Task, ...] = (Classification(), Multilabel(), Regression(), Generation())
 AUTO = "auto"
+EARLIEST = TASKS[0].name
+"""The task of rows that do not say theirs: once there was no other."""
 MANY = 20
 """Different numbers from which a column of numbers may be values, and no names of classes."""
 HALF = 0.5

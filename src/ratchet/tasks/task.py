@@ -293,8 +293,8 @@ def json_list(names: Sequence[str]) -> str:
     return json.dumps(list(names), ensure_ascii=False)
 
 
-def require_metrics(names: Sequence[str], task: Task) -> None:
-    """Refuse a metric that the task does not have.
+def require_metrics(names: Sequence[str], task: Task, *, key: str = "gate.metrics") -> None:
+    """Refuse a metric, in that key of the recipe, that the task does not have.
 
     Raises:
         RecipeError: it names those that the task has.
@@ -304,7 +304,7 @@ def require_metrics(names: Sequence[str], task: Task) -> None:
             continue
         close = difflib.get_close_matches(name, task.metrics, n=1)
         raise RecipeError(
-            f"gate.metrics must be of {', '.join(task.metrics)} for {task.name} but got {name!r}.",
+            f"{key} must be of {', '.join(task.metrics)} for {task.name} but got {name!r}.",
             next_step=f"Did you mean {close[0]}?" if close else "Or set task in the recipe.",
         )
 
