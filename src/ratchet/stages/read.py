@@ -70,7 +70,7 @@ def read(job: Job) -> Source:
         require_labels(prepare, [train] if test is None else [train, test])
         answers = read_answers(Path(prepare.review), train, labels=prepare.labels) if prepare.review else None
         task = _task(job, train)
-        train, test = task.read(train), None if test is None else task.read(test)
+        train, test = task.read(train), None if test is None else task.read(test, like=train)
         renamed = prepare.model_copy(update={"text": ()})
         task.require_trainable(fix(train, config=renamed, answers=answers).dataset)
         if job.recipe.split.order == "time":

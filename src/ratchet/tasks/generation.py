@@ -77,12 +77,13 @@ class Generation(Task):
     contradictions = False
     runtime = "constant"
 
-    def read(self, dataset: Dataset) -> Dataset:
+    def read(self, dataset: Dataset, *, like: Dataset | None = None) -> Dataset:
         """Conversations as prompts and answers: the answer is the last turn of the assistant."""
         import pyarrow as pa
 
         from ratchet.tables.conversations import recognised, rows
 
+        del like
         chat = recognised(dataset)
         if chat is None or chat.form == "pairs":
             return dataset

@@ -245,12 +245,17 @@ class Task(ABC):
     def counts(self, answers: Sequence[str]) -> Mapping[str, int] | None:
         """Rows of each label; ``None`` where answers are no labels."""
 
-    def read(self, dataset: Dataset) -> Dataset:
+    def read(self, dataset: Dataset, *, like: Dataset | None = None) -> Dataset:
         """The table with its answers in one spelling.
+
+        Args:
+            dataset: the table as it came.
+            like: the training table as it came, whose way to write answers holds for a table of test rows too.
 
         Raises:
             DataError: a cell is not an answer; the message names the row.
         """
+        del like
         return dataset
 
     def facts(self, targets: Targets, answers: Answers) -> dict[str, Any]:
