@@ -19,13 +19,13 @@ from ratchet.contenders.rows import JUDGE, Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
+from ratchet.gate.metrics import MEASURED
 from ratchet.models.model import Answers, Predictor
 from ratchet.prepare.saved import load_dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
 TEXTS = "answers.json"
-MEASURED = ("cost", "latency")
 KEPT = (*MEASURED, JUDGE)
 """What is kept of each answer beside it."""
 _CARD: dict[str, type | UnionType] = {

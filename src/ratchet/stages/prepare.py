@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from ratchet.checks import Context
 from ratchet.checks.text import check as find_in_texts
-from ratchet.contenders.base import MEASURED
 from ratchet.contenders.rows import FACTS, PartedRows
+from ratchet.gate.metrics import MEASURED
 from ratchet.prepare.changes import reasons
 from ratchet.prepare.clean import prepare as clean
 from ratchet.prepare.fixes import fix

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.contenders.base import MEASURED, Contender
+from ratchet.contenders.base import Contender
 from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.claim import Claim
 from ratchet.gate.evidence import Evidence
+from ratchet.gate.metrics import MEASURED
 from ratchet.gate.verdict import judge
 from ratchet.recipe.sections import ClaimSpec
 from ratchet.screen import Advance

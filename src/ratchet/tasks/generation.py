@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
+from ratchet.gate.metrics import MEASURED
 from ratchet.models.constant import ConstantModel
 from ratchet.models.model import Answers, Model
 from ratchet.models.targets import Targets
@@ -56,7 +57,7 @@ SCORES: dict[str, Score] = {
 """What is computed of each answer and its reference: one number a row, or the counts of a corpus metric."""
 ALWAYS = ("exact_match", "token_f1")
 """Scores that a report shows, whatever the gate judges by."""
-BESIDE = ("cost", "latency", "judge")
+BESIDE = (*MEASURED, "judge")
 """Metrics that are kept beside the answers, since no function of the answers gives them."""
 EXAMPLES, SHOWN = 8, 4_000
 """Rows that are shown as examples, and characters of each text that are kept."""
