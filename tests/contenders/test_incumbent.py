@@ -10,12 +10,13 @@ import pyarrow as pa
 import pytest
 from tests.conftest import Table, generate
 
+from ratchet.compress.compressor import compressors
 from ratchet.contenders.base import Contender
 from ratchet.contenders.incumbent import defend, trained_in
 from ratchet.contenders.kind import Training
 from ratchet.contenders.linear import Linear
 from ratchet.contenders.rows import PartedRows
-from ratchet.errors import DataError
+from ratchet.errors import DataError, RatchetError
 from ratchet.recipe.sections import LinearFeatures, LinearSpec
 from ratchet.tables.dataset import Dataset
 
@@ -74,3 +75,25 @@ def test_what_it_was_trained_on_is_that_of_its_origin(old: Contender) -> None:
     assert trained_in(old) == ["rows", 0]
     copied = Contender(folder=old.folder, card={**old.card, "facts": {"trained": ["rows-before", 3]}})
     assert trained_in(copied) == ["rows-before", 3]
+
+
+def test_its_smaller_form_is_judged_on_the_same_rows(
+    parted: Parted, training: Trained, old: Contender, table: Table
+) -> None:
+    rows = parted(key="later")
+    known = rows.texts(rows.parts.compared[:20])
+    store = old.folder.parent
+    defend(store / "before", rows, name="old (before)", of=old, trained_on=dataset(table, known, ["card"] * 20))
+    of = Contender.load(store / "before")
+    made = training(rows, name="small", kind="int8", facts={"of": of.name, "of_key": "before"})
+    Linear().compress(store / "small", compressors()["int8"], of, made)
+    small = Contender.load(store / "small")
+    np.testing.assert_array_equal(small.rows, of.rows)
+    assert trained_in(small) == trained_in(of) == ["rows", 0]
+
+
+def test_models_of_folds_that_were_removed_are_said(parted: Parted, training: Trained, old: Contender) -> None:
+    made = training(parted(), name="small", kind="int8")
+    old.forget_folds()
+    with pytest.raises(RatchetError, match="'old' must have the models of all its folds"):
+        Linear().compress(old.folder.parent / "small", compressors()["int8"], old, made)

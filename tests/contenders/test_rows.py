@@ -85,3 +85,9 @@ def test_a_task_that_is_gone_and_facts_that_lack_a_key(parted: Parted, tmp_path:
         PartedRows.load(saved(parted(), tmp_path / "rows-a", task="ranking"))
     with pytest.raises(WorkspaceError, match="seal"):
         PartedRows.load(saved(parted(), tmp_path / "rows-b", seal=3))
+
+
+def test_the_margin_of_a_cost_is_a_share(parted: Callable[..., PartedRows]) -> None:
+    rows = parted("regression", [str(7 * n) for n in range(60)])
+    assert rows.margin_of("rmse") > 100
+    assert rows.margin_of("cost") == rows.margin_of("latency") == 1.0

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+
+from tests.trial import Trial, trial
 
 from ratchet.report import ReportData
 from ratchet.stages.job import Job
 from ratchet.tasks.views import Confusion
+
+__all__ = ["trial"]
 
 
 def test_a_run_that_ended_before_its_export_shows_its_verdicts(job: Job) -> None:
@@ -35,3 +40,18 @@ def test_the_report_is_whole_in_json(job: Job) -> None:
 def test_stages_are_timed_in_their_order(job: Job) -> None:
     summary = json.loads((job.folder / "summary.json").read_bytes())
     assert [*summary["stages"]] == ["read", "check", "prepare", "baseline", "challengers", "compress", "report"]
+
+
+def test_another_metric_and_a_champion_that_cannot_be_served_are_told(trial: Callable[..., Trial]) -> None:
+    made = trial("generation")
+    made.write("gpt.jsonl", [{"id": row.id, "prediction": row.answer} for row in made.rows])
+    gpt = "{kind: answers, name: gpt, file: gpt.jsonl}"
+    made.run(gpt, "gate.metrics=[exact_match]", until="train")
+    summary = made.run(gpt, "gate.metrics=[chrf]")
+    folder = made.folder / "w" / "runs" / summary["run"]
+    report = json.loads((folder / "report.json").read_bytes())
+    assert (summary["champion"], report["sealed"]["model"]) == ("gpt", "nearest")
+    page = (folder / "report.html").read_text("utf-8")
+    assert "he champion is gpt, which has no model to serve; nearest, the best that has one, " in page
+    assert "Served model, sealed-test" in page
+    assert "that of the best contender that has a model as it is served" in page

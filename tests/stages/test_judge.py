@@ -63,7 +63,9 @@ def test_the_judges_grades_decide(made: Trial, server: Server) -> None:
     assert len(server.requests) == asked, "a second run asks for nothing"
     again = made.run(GPT, *judge(server, "judge.rubric=Only wit counts."), until="train")
     assert len(server.requests) > asked, "another rubric is another judge"
-    assert len(again["verdicts"]) > len(summary["verdicts"])
+    first, anew = (summary["verdicts"], again["verdicts"])
+    assert anew[0]["line"].split(":")[0].endswith("against majority"), "no grade stands beside one of another judge"
+    assert len(anew) == len(first)
 
 
 def test_pairs_are_asked_in_both_orders(made: Trial, server: Server) -> None:
@@ -153,6 +155,26 @@ def test_rows_without_a_grade_are_left_out(made: Trial, server: Server) -> None:
     assert unread
     judged = PartedRows.load(next((made.folder / "w" / "data").glob("rows-*"))).parts.compared
     assert len(judged) - 11 <= verdict["n"] < len(judged)
+
+
+def test_claims_hold_where_rows_have_no_grade(made: Trial, server: Server) -> None:
+    def play(stage: Any) -> None:
+        if "no17" in stage.asked:
+            stage.answer("Hm.")
+        else:
+            grades(stage)
+
+    server.play = play
+    made.write("gpt.jsonl", [{"id": row.id, "prediction": row.answer, "cost": 1.0} for row in made.rows])
+    claims = "gate.claims=[{metric: judge, margin: 0.4}, {metric: cost, times: 2}]"
+    summary = made.run(f"{GPT}, {{kind: nearest}}", *judge(server, claims, "gate.hour=0.01"), until="train")
+    assert any("cost" in verdict["line"] for verdict in summary["verdicts"])
+
+
+def test_a_judge_that_comes_later_grades_everybody(made: Trial, server: Server) -> None:
+    server.play = grades
+    assert made.run(GPT, "gate.metrics=[exact_match]", until="train")["champion"] == "gpt"
+    assert made.run(GPT, *judge(server), until="train")["scores"]["champion"]["value"] == 1.0
 
 
 def test_the_judges_limit_skips_who_cannot_be_graded(made: Trial, server: Server) -> None:

@@ -14,6 +14,7 @@ from tests.trial import Trial, rows_for, trial
 
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
+from ratchet.errors import RecipeError
 from ratchet.stages.trade import ROUNDS, side_by_side
 
 __all__ = ["trial"]
@@ -149,3 +150,38 @@ def test_without_claims_nothing_is_measured(bought: Callable[..., Trial], tmp_pa
     summary = made.run(f"{GPT}, {WIDE}", until="train")
     assert "trade" not in summary["stages"]
     assert summary["champion"] == "gpt"
+
+
+def test_another_price_is_judged_again(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    dear = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=7200000", until="train")
+    assert dear["champion"] == "gpt"
+    cheap = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=2", until="train")
+    assert cheap["champion"] == "wide"
+
+
+def test_claims_that_come_later_find_no_models_of_folds(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    assert made.run(f"{GPT}, {WIDE}", until="train")["champion"] == "gpt"
+    after = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=2", "compress.methods=[int8]")
+    assert after["champion"] == "wide"
+    assert made.lines("wide-int8: skipped. 'wide' must have the models of all its folds")
+
+
+def test_a_claim_is_about_a_metric_of_the_task(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    with pytest.raises(RecipeError, match=r"gate.claims must be of accuracy, .* for classification but got 'rmse'"):
+        made.run(GPT, "gate.claims=[{metric: rmse, margin: 0.2}, {metric: cost, times: 100}]")
+
+
+def test_a_claim_may_be_about_a_metric_that_does_not_gate(trial: Callable[..., Trial]) -> None:
+    made = trial("generation")
+    made.write("gpt.jsonl", [{"id": row.id, "prediction": row.answer, "cost": 1.0} for row in made.rows])
+    summary = made.run(
+        f"{GPT}, {{kind: nearest}}",
+        "gate.metrics=[exact_match]",
+        "gate.claims=[{metric: chrf, margin: 0.4}, {metric: cost, times: 2}]",
+        "gate.hour=0.01",
+        until="train",
+    )
+    assert "chrf" in traded(summary, "nearest")[0]["line"]

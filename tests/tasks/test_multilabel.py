@@ -59,3 +59,10 @@ def test_a_missing_cell_stays_missing_and_doubles_go(table: Callable[..., Datase
     rows = TASK.read(table({"text": ["x", "y", "z"], "label": ['["b", "a", "b", " "]', None, '["a", "b"]']}))
     assert rows.table.column("label").to_pylist() == ['["a", "b"]', None, '["a", "b"]']
     assert names_of("") == []
+
+
+def test_a_table_of_test_rows_is_cut_as_the_training_table_is(table: Callable[..., Dataset]) -> None:
+    train = table({"text": list("vwxyz"), "label": ["a;b", "b;c", "a;c", "a", "b"]})
+    test = table({"text": ["x", "y"], "label": ["a;c", "b"]})
+    assert TASK.read(test).labels == ['["a;c"]', '["b"]'], "alone it has too few cells to tell"
+    assert TASK.read(test, like=train).labels == ['["a", "c"]', '["b"]']

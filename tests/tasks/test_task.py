@@ -23,6 +23,10 @@ def test_a_metric_of_another_task_is_refused_with_the_nearest() -> None:
         require_metrics(["rmse", "mea"], task_of("regression"))
     with pytest.raises(RecipeError, match=r"but got 'bleu'\. Or set task in the recipe"):
         require_metrics(["bleu"], task_of("classification"))
+    with pytest.raises(
+        RecipeError, match=r"gate.claims must be of accuracy, .* for classification but got 'mine:score'"
+    ):
+        require_metrics(["mine:score"], task_of("classification"), key="gate.claims")
 
 
 def test_rows_with_text_and_answer(table: Callable[..., Dataset]) -> None:

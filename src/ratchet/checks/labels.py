@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ratchet.bounds import json_value
 from ratchet.checks.context import Context, Samples, counted, percent, several
 from ratchet.checks.finding import Finding, patch
 from ratchet.checks.text import UNFORCED
 from ratchet.near.copies import normalise
 from ratchet.prepare.labels import one_spelling
+from ratchet.tasks.label_lists import FEWEST, MARKS, cut, listed
 from ratchet.text.mojibake import COARSE, repaired
 
 GIVES = (
@@ -24,8 +24,6 @@ MANY = 0.5
 _SPELLED = 2_000
 _RARE = 0.02
 _NAME = 64  # characters: what is longer is a text, and comparing it would take memory by the square of its length
-_BETWEEN = (";", "|", ",", "；", "，", "、")
-_FEWEST_LISTS = 3
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -115,30 +113,18 @@ def _lists(context: Context) -> Iterator[Finding]:
     )
 
 
-def listed(cell: str) -> list[str] | None:
-    """The names in a cell that is a list, in JSON or as Python writes it; ``None`` where it is none."""
-    try:
-        found = json_value(cell)
-    except ValueError:
-        inner = cell.strip()[1:-1].strip()
-        parts = [part.strip() for part in inner.split(",")] if inner else []
-        quoted = all(len(part) >= 2 and part[0] == part[-1] == "'" for part in parts)
-        return [part[1:-1] for part in parts] if quoted else None
-    return [str(name) for name in found] if isinstance(found, list) else None
-
-
 def separated(labels: Sequence[str]) -> dict[int, list[str]]:
     """Labels that are several names with a mark between them (``a;b``), by position; none where it can be one name.
 
     The mark cuts at least three different labels, and each name that it cuts off is in another label too: "Toys, games"
     is one name as long as no label is "games".
     """
-    for mark in _BETWEEN:
-        cut = {number: [part.strip() for part in label.split(mark)] for number, label in enumerate(labels)}
-        several = {number: parts for number, parts in cut.items() if len(parts) > 1}
-        if len(several) < _FEWEST_LISTS or not all(all(parts) for parts in several.values()):
+    for mark in MARKS:
+        divided = {number: cut(label, mark) for number, label in enumerate(labels)}
+        several = {number: parts for number, parts in divided.items() if len(parts) > 1}
+        if len(several) < FEWEST or not all(all(parts) for parts in several.values()):
             continue
-        uses = Counter(name for parts in cut.values() for name in set(parts))
+        uses = Counter(name for parts in divided.values() for name in set(parts))
         names = {name for parts in several.values() for name in parts}
         if mark == "," and (all(name.isdigit() for name in names) or 2 * len(names & {*labels}) < len(names)):
             continue  # decimal commas, surnames with first names

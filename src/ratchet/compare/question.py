@@ -11,11 +11,8 @@ from ratchet.answers.match import MOST_MISSING
 from ratchet.errors import DataError
 from ratchet.gate.claim import Claim, Kind
 from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import Score, is_measure, score
+from ratchet.gate.metrics import MEASURED, Score, is_measure, score
 from ratchet.gate.verdict import Verdict, compare
-
-MEASURED = ("cost", "latency")
-"""What an answer took: less is better, and a claim may be that it is several times less."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,12 @@ from ratchet.answers.answer_file import AnswerFile
 from ratchet.answers.match import Rows, Side, match_rows
 from ratchet.answers.read import read_answers
 from ratchet.answers.table import Columns
-from ratchet.contenders.base import MEASURED, MODEL, Identity, Trained, write_contender
+from ratchet.contenders.base import MODEL, Identity, Trained, write_contender
 from ratchet.contenders.failures import failed_rows, told_failures
 from ratchet.contenders.kind import Kind, Training
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError
+from ratchet.gate.metrics import MEASURED
 from ratchet.recipe.sections import AnswersSpec
 from ratchet.workspace.finished import file_sha256
 

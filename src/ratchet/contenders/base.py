@@ -19,13 +19,14 @@ from ratchet.contenders.rows import JUDGE, Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
+from ratchet.gate.metrics import MEASURED
 from ratchet.models.model import Answers, Predictor
 from ratchet.prepare.saved import load_dataset
+from ratchet.tables.dataset import Dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
 TEXTS = "answers.json"
-MEASURED = ("cost", "latency")
 KEPT = (*MEASURED, JUDGE)
 """What is kept of each answer beside it."""
 _CARD: dict[str, type | UnionType] = {
@@ -188,12 +189,11 @@ class Contender:
             raise WorkspaceError(
                 f"{folder}, the rows that {self.name!r} was judged on, must be there.", next_step=again
             )
-        known, where = load_dataset(folder), defaultdict(list)
-        for place, row in reversed([*enumerate(zip(rows.dataset.texts, rows.dataset.labels, strict=True))]):
+        known, where, places = _contents(load_dataset(folder), rows), defaultdict(list), []
+        for place, row in reversed([*enumerate(_contents(rows.dataset, rows))]):
             where[row].append(place)
-        texts, labels, places = known.texts, known.labels, []
         for place in self.rows.tolist():
-            alike = where.get((texts[place], labels[place]))
+            alike = where.get(known[place])
             if not alike:
                 raise WorkspaceError(
                     f"A row that {self.name!r} was judged on is not in the table any more.", next_step=again
@@ -210,6 +210,12 @@ class Contender:
     def forget_folds(self) -> None:
         """Remove the models of the other folds: only the current champion may need them."""
         shutil.rmtree(self.folder / FOLDS, ignore_errors=True)
+
+
+def _contents(dataset: Dataset, rows: PartedRows) -> list[tuple[str | None, ...]]:
+    """The text, the label and the features of each row."""
+    features = (dataset.column(name) for name in rows.kinds)
+    return [*zip(dataset.texts, dataset.labels, *features, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -85,6 +85,9 @@ class Embedding(Kind[EmbeddingSpec]):
 
     def compress(self, folder: Path, compressor: Compressor, of: Contender, training: Training) -> None:
         """The encoder's graph in a smaller form, once; each fold's head as it is."""
+        if "embedder" not in of.facts:  # the champion of earlier rows is one model
+            super().compress(folder, compressor, of, training)
+            return
         begun, rows, store = time.perf_counter(), training.rows, training.store
         origin = str(of.facts["embedder"])
         small = store / f"{origin}-{compressor.name}"

@@ -27,6 +27,8 @@ from ratchet.workspace.workspace import writing
 
 S = TypeVar("S", bound=Section)
 NONE: Ints = np.zeros(0, np.int64)
+EARLIER = ("left_out", "trained")
+"""Facts of a champion of earlier rows, and of its smaller forms: it is judged on rows that it cannot know."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,13 +128,22 @@ class Kind(ABC, Generic[S]):
         return Identity(name=training.name, kind=training.kind, runtime=self.runtime, spec=settings)
 
     def compress(self, folder: Path, compressor: Compressor, of: Contender, training: Training) -> None:
-        """Every fold's model in a smaller form, so that its predictions stay out of fold."""
+        """Every fold's model in a smaller form, so that its predictions stay out of fold.
+
+        Raises:
+            RatchetError: a fold's model is gone.
+        """
         begun, rows = time.perf_counter(), training.rows
+        known = {name: of.facts[name] for name in EARLIER if name in of.facts}
         predicted, answers = [], []
         for fold in of.folds:
             target = folder / MODEL if fold == of.folds[0] else folder / FOLDS / str(fold)
+            if not of.fold_model(fold).is_dir():
+                raise RatchetError(
+                    f"{of.name!r} must have the models of all its folds but those were removed once it lost."
+                )
             compressor.apply(of.fold_model(fold), target)
-            _, out = held(rows, fold)
+            out = of.placed(rows) if known else held(rows, fold)[1]
             predicted.append(out)
             model = load_model_folder(target, self.runtime, threads=training.threads)
             answers.append(model.predict(rows.inputs(out)))
@@ -140,7 +151,7 @@ class Kind(ABC, Generic[S]):
             predicted=np.concatenate(predicted),
             answers=np.concatenate(answers),
             seconds=time.perf_counter() - begun,
-            facts={"folds": list(of.folds), "chance": self.chance, **training.facts},
+            facts={"folds": list(of.folds), "chance": self.chance, **known, **training.facts},
         )
         write_contender(folder, rows, compressed(of, training), trained)
 

@@ -20,7 +20,7 @@ from ratchet.prepare.parts import Parts
 from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.sections import FeatureKind
 from ratchet.tables.dataset import Dataset
-from ratchet.tasks.registry import task_of
+from ratchet.tasks.registry import EARLIEST, task_of
 from ratchet.tasks.task import Columns, Task
 from ratchet.workspace.finished import load_json
 
@@ -55,6 +55,8 @@ class PartedRows:
     task: Task
     judge: Judging | None = None
     """Who grades the answers to some rows, where a metric of the gate is a judge's."""
+    judged_as: str = ""
+    """What names the judge: another rubric, another model or another way to ask is another judge."""
     metrics: tuple[str, ...] = ()
     """What the gate judges by; empty: the task's first metric."""
     removed: Mapping[str, int] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class PartedRows:
             language=facts["language"],
             seal=facts["seal"],
             key=folder.name.removeprefix("rows-"),
-            task=task_of(facts.get("task", "classification")),
+            task=task_of(facts.get("task", EARLIEST)),
             metrics=tuple(metrics),
             removed=facts["removed"],
             changed=facts["changed"],
@@ -151,8 +153,9 @@ class PartedRows:
         return self.metrics or self.task.metrics[:1]
 
     def margin_of(self, metric: str) -> float:
-        """What a margin of 1 is in the metric's own unit: 1 for shares, the spread of the values for an error."""
-        return 1.0 if named(metric)[0].bounded else self.task.margin(self.targets.take(self.parts.dev))
+        """What a margin of 1 is in the metric's own unit: 1 for shares and savings, the spread of the values for an error."""
+        found = named(metric)[0]
+        return 1.0 if found.bounded or found.saving else self.task.margin(self.targets.take(self.parts.dev))
 
     def names(self, rows: Ints) -> list[str]:
         """Labels of some rows."""

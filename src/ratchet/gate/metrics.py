@@ -19,6 +19,8 @@ from ratchet.gate.value_metrics import VALUE_METRICS
 
 METRICS: tuple[Metric, ...] = (*CLASS_METRICS, *LABEL_METRICS, *VALUE_METRICS, *ANSWER_METRICS)
 """Every metric reads "higher is better"; an error is negated. Those of one name need other columns, and share a unit."""
+MEASURED = tuple(metric.name for metric in METRICS if metric.saving)
+"""What an answer took, its cost and its latency: less is better, and a claim may be that it is several times less."""
 
 
 @dataclass(frozen=True, kw_only=True)

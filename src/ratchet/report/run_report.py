@@ -110,11 +110,11 @@ def _challenges(ended: Ended, tried: Tried) -> Challenges:
 
 
 def _sealed(ended: Ended) -> SealedTest | None:
-    test, best = ended.test, ended.champion
-    if test is None or best is None:
+    test, bundle = ended.test, ended.bundle
+    if test is None or bundle is None:
         return None
     return SealedTest(
-        model=best.name,
+        model=bundle.name,
         scores=test.scores,
         opened=test.opened,
         lost=test.lost,

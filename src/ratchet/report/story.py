@@ -21,13 +21,18 @@ def honest_score(report: ReportData) -> Score | None:
 
 
 def sealed_score(report: ReportData) -> Score | None:
-    """The champion's first score on the sealed test part."""
+    """The served model's first score on the sealed test part."""
     return report.sealed.scores[0] if report.sealed and report.sealed.scores else None
 
 
 def overstated(leak: Leak) -> float | None:
     """Naive minus honest score, as a fraction."""
     return None if leak.honest is None else leak.naive.value - leak.honest.value
+
+
+def is_champions(report: ReportData) -> bool:
+    """Whether the sealed test was opened for the champion, and not for the best contender that can be served."""
+    return report.sealed is None or not report.champion or report.sealed.model == report.champion
 
 
 def story(report: ReportData) -> str:
@@ -46,6 +51,9 @@ def story(report: ReportData) -> str:
     sealed = sealed_score(report)
     if sealed is not None:
         who = f"the champion, {report.champion}," if report.champion else "the champion"
+        if not is_champions(report):
+            clauses.append(f"the champion is {report.champion}, which has no model to serve")
+            who = f"{report.sealed.model if report.sealed else ''}, the best that has one,"
         has = "scores" if _is_share(sealed) else f"has {figures.metric(sealed.metric)}"
         clauses.append(f"{who} {has} {figures.score(sealed)} on the sealed test part")
     elif report.champion:
@@ -110,7 +118,7 @@ def tiles(report: ReportData) -> tuple[Tile, ...]:
         rows = f", {figures.count(sealed.n)} rows" if sealed.n else ""
         made.append(
             Tile(
-                label=f"Champion, sealed-test {figures.metric(sealed.metric)}",
+                label=f"{'Champion' if is_champions(report) else 'Served model'}, sealed-test {figures.metric(sealed.metric)}",
                 value=figures.value(sealed.value, sealed.metric),
                 note=f"{figures.interval(sealed)}{rows}",
             )

@@ -89,6 +89,8 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
         if of.learns and not kind_of(of)[0].trained:
             reason = "It is no model of ours; as a challenger of this recipe it answers the new rows too."
         reason = reason or ("" if known.is_dir() else f"{known} is gone, so nobody knows what it was trained on.")
+        if not reason and PartedRows.load(known).task.name != rows.task.name:
+            reason = "It answers another task."
         if not reason:
             fold = load_parts(known).fold
             trained_on = load_dataset(known).take(np.flatnonzero((fold >= 0) & (fold != left_out)))

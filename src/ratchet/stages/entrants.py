@@ -12,21 +12,22 @@ from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family
 from ratchet.screen import Advance
 from ratchet.stages.job import Job, train_once
+from ratchet.tasks.registry import EARLIEST
 from ratchet.workspace.finished import key_of
 
 
 def content(job: Job, rows: PartedRows) -> str:
-    """What names the rows and their folds, in whatever order the table has them, under this version of Ratchet."""
-    judge = job.recipe.judge
-    if rows.judge is None or judge.endpoint is None:
-        return key_of(rows.parts.hash, job.code)
-    judged = [judge.endpoint.asked(), judge.rubric, judge.pairs]
-    return key_of(rows.parts.hash, job.code, *judged)
+    """What names the rows and their folds, in whatever order the table has them, and all else that decides an answer."""
+    roles = rows.dataset.roles
+    named = [roles.text, roles.texts, roles.label, roles.id, roles.features]
+    return key_of(rows.parts.hash, job.code, rows.task.name, named, rows.language, rows.judged_as)
 
 
 def family_of(rows: PartedRows) -> str:
-    """All challengers ever judged on these rows and folds."""
-    return f"gate-{rows.parts.hash[:16]}"
+    """All challengers ever judged on these rows and folds: for one task, with the same features, by the same judge."""
+    task = "" if rows.task.name == EARLIEST else rows.task.name
+    apart = [one for one in (task, rows.kinds, rows.judged_as) if one]
+    return f"gate-{rows.parts.hash[:16]}" + (f"-{key_of(apart)[:8]}" if apart else "")
 
 
 def entered(job: Job, name: str, key: str, train: Callable[..., None], *, folds: tuple[int, ...] = ()) -> Entrant:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ratchet.bundle.bundle import Bundle
@@ -84,7 +85,9 @@ def _tried(job: Job, rows: PartedRows, judged: Sequence[Challenge], bundle: Bund
     with job.stage(Stage.REPORT) as skipped:
         skipped.append(False)
         contenders = _contenders(job, rows, judged)
-        start = score(contenders[0].evidence(rows), judged[0].verdict.findings[0].metric)
+        first = judged[0].verdict.findings[0].metric  # an earlier run may have judged by another one
+        rows = replace(rows, metrics=tuple(dict.fromkeys((*rows.judged_by, first))))
+        start = score(contenders[0].evidence(rows), first)
         forms, offers = measured(job, rows, contenders, metric=start.metric, timed=bundle is not None)
         return Tried(
             contenders=contenders,

@@ -22,6 +22,7 @@ from ratchet.scores.agreement import Agreement, agreement_by_id, human_verdicts,
 from ratchet.scores.judge import judge_answers, judge_pairs
 from ratchet.stages.job import Job
 from ratchet.tables.read import read_table
+from ratchet.workspace.finished import key_of
 
 MOST = 5
 """The best grade."""
@@ -54,7 +55,7 @@ def with_judge(job: Job, rows: PartedRows) -> PartedRows:
         job.screen.say(
             "judge", "it is unproven: judge.human names no verdicts of people, so nobody knows whether it is right"
         )
-    return replace(rows, judge=judge)
+    return replace(rows, judge=judge, judged_as=key_of(spec.endpoint.asked(), spec.rubric, spec.pairs))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ratchet.errors import DataError, RecipeError
+from ratchet.gate.metrics import MEASURED
 from ratchet.prepare.fixes import fix, require_labels
 from ratchet.prepare.review import Answers, read_answers
 from ratchet.prepare.split_by_time import times
@@ -69,7 +70,7 @@ def read(job: Job) -> Source:
         require_labels(prepare, [train] if test is None else [train, test])
         answers = read_answers(Path(prepare.review), train, labels=prepare.labels) if prepare.review else None
         task = _task(job, train)
-        train, test = task.read(train), None if test is None else task.read(test)
+        train, test = task.read(train), None if test is None else task.read(test, like=train)
         renamed = prepare.model_copy(update={"text": ()})
         task.require_trainable(fix(train, config=renamed, answers=answers).dataset)
         if job.recipe.split.order == "time":
@@ -114,6 +115,7 @@ def settled(job: Job, source: Source) -> Job:
     recipe, task = job.recipe, source.task
     gate = recipe.gate if recipe.gate.metrics else recipe.gate.model_copy(update={"metrics": task.metrics[:1]})
     require_metrics(gate.metrics, task)
+    require_metrics([claim.metric for claim in gate.claims if claim.metric not in MEASURED], task, key="gate.claims")
     prepare = recipe.prepare
     if not task.contradictions and "conflicts" not in prepare.model_fields_set:
         prepare = prepare.model_copy(update={"conflicts": "keep"})

@@ -50,7 +50,7 @@ def best_bet(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> Bes
         return None
     contender, finding = max(ahead, key=lambda pair: pair[1].estimate)
     decide = "more labelled rows" if finding.rows_needed else "a run on new rows"
-    if len(contender.rows) < len(rows.parts.compared):
+    if contender.facts.get("folds") and len(contender.rows) < len(rows.parts.compared):
         decide = "ratchet run --set gate.budget=120"
     return BestBet(
         name=contender.name,

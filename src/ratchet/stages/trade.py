@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.contenders.base import MEASURED, Contender
+from ratchet.contenders.base import Contender
 from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.claim import Claim
 from ratchet.gate.evidence import Evidence
+from ratchet.gate.metrics import MEASURED
 from ratchet.gate.verdict import judge
 from ratchet.recipe.sections import ClaimSpec
 from ratchet.screen import Advance
@@ -46,7 +47,7 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         able = _able(job, rows, standing, claims)
         proven = anchor(job, rows)
-        keys = {one.name: _key(one, proven, claims) for one in able}
+        keys = {one.name: _key(job, one, proven) for one in able}
         new = [one for one in able if keys[one.name] not in judged]
         skipped += [True] * (len(able) - len(new))
         if new:
@@ -55,14 +56,15 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         forget(job, rows, (*able, standing))
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         for one in (*able, standing):
-            found = judged.get(_key(one, proven, claims))
+            found = judged.get(_key(job, one, proven))
             if found is not None:
                 tell(job, found)
 
 
-def _key(one: Contender, proven: Contender, claims: Sequence[ClaimSpec]) -> str:
-    """What names its verdict: it is judged once by the same claims, as long as nothing is proven better."""
-    return key_of("trade", one.folder.name, proven.folder.name, claims)
+def _key(job: Job, one: Contender, proven: Contender) -> str:
+    """What names its verdict: it is judged once by the same claims and prices, as long as nothing is proven better."""
+    gate = job.recipe.gate
+    return key_of("trade", one.folder.name, proven.folder.name, gate.claims, gate.hour)
 
 
 def _judge(
@@ -183,4 +185,6 @@ def side_by_side(
 def _evidence(of: Contender, rows: PartedRows, here: Measures) -> Evidence:
     """Its evidence, with cost and latency measured here where the model is ours and they are not known."""
     evidence = of.evidence(rows)
-    return replace(evidence, outcomes={**here.get(of.folder, {}), **evidence.outcomes})
+    read = np.isin(of.placed(rows), evidence.rows)  # a judge may have left some out
+    measured = {name: values[read] for name, values in here.get(of.folder, {}).items()}
+    return replace(evidence, outcomes={**measured, **evidence.outcomes})

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
+from ratchet.gate.metrics import MEASURED
 from ratchet.models.constant import ConstantModel
 from ratchet.models.model import Answers, Model
 from ratchet.models.targets import Targets
@@ -56,7 +57,7 @@ SCORES: dict[str, Score] = {
 """What is computed of each answer and its reference: one number a row, or the counts of a corpus metric."""
 ALWAYS = ("exact_match", "token_f1")
 """Scores that a report shows, whatever the gate judges by."""
-BESIDE = ("cost", "latency", "judge")
+BESIDE = (*MEASURED, "judge")
 """Metrics that are kept beside the answers, since no function of the answers gives them."""
 EXAMPLES, SHOWN = 8, 4_000
 """Rows that are shown as examples, and characters of each text that are kept."""
@@ -77,12 +78,13 @@ class Generation(Task):
     contradictions = False
     runtime = "constant"
 
-    def read(self, dataset: Dataset) -> Dataset:
+    def read(self, dataset: Dataset, *, like: Dataset | None = None) -> Dataset:
         """Conversations as prompts and answers: the answer is the last turn of the assistant."""
         import pyarrow as pa
 
         from ratchet.tables.conversations import recognised, rows
 
+        del like
         chat = recognised(dataset)
         if chat is None or chat.form == "pairs":
             return dataset

@@ -58,23 +58,22 @@ class Multilabel(Task):
     checks_apart = frozenset({*OF_CLASSES, "labels.many", "labels.lists", "labels.variants", "labels.spelling"})
     row_metrics = ("subset_accuracy",)
 
-    def read(self, dataset: Dataset) -> Dataset:
+    def read(self, dataset: Dataset, *, like: Dataset | None = None) -> Dataset:
         """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
         import pyarrow as pa
 
         if dataset.roles.label is None:
             return dataset
         values = [*dict.fromkeys(label for label in dataset.labels if label)]
-        spelled = dict(zip(values, self.spelled(values), strict=True))
+        mark = mark_of([*dict.fromkeys(filter(None, (like or dataset).labels))])
+        spelled = dict(zip(values, _spelled(values, mark), strict=True))
         cells = pa.array([spelled[label] if label else None for label in dataset.labels], pa.string())
         place = dataset.table.column_names.index(dataset.roles.label)
         return replace(dataset, table=dataset.table.set_column(place, dataset.roles.label, cells))
 
     def spelled(self, answers: Sequence[str]) -> list[str]:
         """Every cell as a JSON list of its different labels, sorted."""
-        mark = mark_of([*dict.fromkeys(answers)])
-        lists = [cut(cell, mark) if (names := listed(cell)) is None else names for cell in answers]
-        return [json_list(sorted({name.strip() for name in names if name.strip()})) for names in lists]
+        return _spelled(answers, mark_of([*dict.fromkeys(answers)]))
 
     def require_trainable(self, dataset: Dataset) -> None:
         """A label at least, two rows for each, and rows that differ."""
@@ -224,3 +223,9 @@ class Multilabel(Task):
 def names_of(cell: str) -> list[str]:
     """The labels of a cell that `Multilabel.read` has written."""
     return [str(name) for name in json.loads(cell)] if cell else []
+
+
+def _spelled(cells: Sequence[str], mark: str) -> list[str]:
+    """Every cell as a JSON list of its different labels, sorted; the mark divides those that are no lists."""
+    lists = [cut(cell, mark) if (names := listed(cell)) is None else names for cell in cells]
+    return [json_list(sorted({name.strip() for name in names if name.strip()})) for names in lists]

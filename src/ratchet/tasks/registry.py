@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratchet.errors import RatchetError
+from ratchet.gate.metrics import MEASURED
 from ratchet.plugins import chosen, registered
 from ratchet.tasks.classification import Classification
 from ratchet.tasks.generation import Generation
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 GROUP = "ratchet.tasks"
 TASKS: tuple[Task, ...] = (Classification(), Multilabel(), Regression(), Generation())
 AUTO = "auto"
+EARLIEST = TASKS[0].name
+"""The task of rows that do not say theirs: once there was no other."""
 MANY = 20
 """Different numbers from which a column of numbers may be values, and no names of classes."""
 HALF = 0.5
@@ -42,7 +45,7 @@ def task_of(name: str) -> Task:
 def metrics() -> tuple[str, ...]:
     """All metrics that any task has, and the measures that claims may be about."""
     tasks = registered(TASKS, group=GROUP, base=Task).values()
-    return (*dict.fromkeys(name for task in tasks for name in task.metrics), "cost", "latency")
+    return (*dict.fromkeys(name for task in tasks for name in task.metrics), *MEASURED)
 
 
 def guess_task(dataset: Dataset) -> Task:

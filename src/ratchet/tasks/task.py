@@ -245,12 +245,17 @@ class Task(ABC):
     def counts(self, answers: Sequence[str]) -> Mapping[str, int] | None:
         """Rows of each label; ``None`` where answers are no labels."""
 
-    def read(self, dataset: Dataset) -> Dataset:
+    def read(self, dataset: Dataset, *, like: Dataset | None = None) -> Dataset:
         """The table with its answers in one spelling.
+
+        Args:
+            dataset: the table as it came.
+            like: the training table as it came, whose way to write answers holds for a table of test rows too.
 
         Raises:
             DataError: a cell is not an answer; the message names the row.
         """
+        del like
         return dataset
 
     def facts(self, targets: Targets, answers: Answers) -> dict[str, Any]:
@@ -293,18 +298,18 @@ def json_list(names: Sequence[str]) -> str:
     return json.dumps(list(names), ensure_ascii=False)
 
 
-def require_metrics(names: Sequence[str], task: Task) -> None:
-    """Refuse a metric that the task does not have.
+def require_metrics(names: Sequence[str], task: Task, *, key: str = "gate.metrics") -> None:
+    """Refuse a metric, in that key of the recipe, that the task does not have.
 
     Raises:
         RecipeError: it names those that the task has.
     """
     for name in names:
-        if name in task.metrics or ":" in name:
+        if name in task.metrics or (task.own_scores and ":" in name):
             continue
         close = difflib.get_close_matches(name, task.metrics, n=1)
         raise RecipeError(
-            f"gate.metrics must be of {', '.join(task.metrics)} for {task.name} but got {name!r}.",
+            f"{key} must be of {', '.join(task.metrics)} for {task.name} but got {name!r}.",
             next_step=f"Did you mean {close[0]}?" if close else "Or set task in the recipe.",
         )
 
