@@ -13,7 +13,7 @@ FEWEST = 3
 
 
 def listed(cell: str) -> list[str] | None:
-    """The names in a cell that is a list; ``None`` where it is none.
+    """The names in a cell that is a list; ``None`` where it is none, or holds lists and objects.
 
     >>> listed('["a", "b"]'), listed("['a']"), listed("a;b")
     (['a', 'b'], ['a'], None)
@@ -29,7 +29,9 @@ def listed(cell: str) -> list[str] | None:
         parts = [part.strip() for part in inner.split(",")] if inner else []
         quoted = all(len(part) >= 2 and part[0] == part[-1] and part[0] in "'\"" for part in parts)
         return [part[1:-1] for part in parts] if quoted else None
-    return [str(name) for name in value] if isinstance(value, list) else None
+    if not isinstance(value, list) or any(isinstance(name, (list, dict)) for name in value):
+        return None
+    return [str(name) for name in value]
 
 
 def cut(cell: str, mark: str) -> list[str]:
