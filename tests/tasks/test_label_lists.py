@@ -19,8 +19,6 @@ from ratchet.tasks.label_lists import cut, listed, mark_of
         ("[]", []),
         ("[1, 2.5]", ["1", "2.5"]),
         ("[a, b]", None),
-        ('[["a"], ["b"]]', None),
-        ('[{"name": "a"}]', None),
         ("a, b", None),
         ('{"a": 1}', None),
         ("['a', b]", None),

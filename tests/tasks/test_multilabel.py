@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from sklearn.metrics import f1_score
 
+from ratchet.errors import DataError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import score
 from ratchet.tables.dataset import Dataset
@@ -59,3 +61,9 @@ def test_a_missing_cell_stays_missing_and_doubles_go(table: Callable[..., Datase
     rows = TASK.read(table({"text": ["x", "y", "z"], "label": ['["b", "a", "b", " "]', None, '["a", "b"]']}))
     assert rows.table.column("label").to_pylist() == ['["a", "b"]', None, '["a", "b"]']
     assert names_of("") == []
+
+
+@pytest.mark.parametrize("cell", ['[["a"], ["b"]]', '[{"name": "a"}]', "[null]"])
+def test_lists_of_anything_but_names_are_refused(cell: str, table: Callable[..., Dataset]) -> None:
+    with pytest.raises(DataError, match=r"must hold lists of names but row 2 of .* has .*1 such cells"):
+        TASK.read(table({"text": ["x", "y"], "label": ['["a"]', cell]}))

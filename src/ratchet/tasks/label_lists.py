@@ -13,7 +13,7 @@ FEWEST = 3
 
 
 def listed(cell: str) -> list[str] | None:
-    """The names in a cell that is a list; ``None`` where it is none, or holds lists and objects.
+    """The names in a cell that is a list; ``None`` where it is none.
 
     >>> listed('["a", "b"]'), listed("['a']"), listed("a;b")
     (['a', 'b'], ['a'], None)
@@ -29,9 +29,22 @@ def listed(cell: str) -> list[str] | None:
         parts = [part.strip() for part in inner.split(",")] if inner else []
         quoted = all(len(part) >= 2 and part[0] == part[-1] and part[0] in "'\"" for part in parts)
         return [part[1:-1] for part in parts] if quoted else None
-    if not isinstance(value, list) or any(isinstance(name, (list, dict)) for name in value):
-        return None
-    return [str(name) for name in value]
+    return [str(name) for name in value] if isinstance(value, list) else None
+
+
+def is_nested(cell: str) -> bool:
+    """Whether a cell is a list in JSON that holds something else than names and numbers: lists, objects or null.
+
+    >>> is_nested('[["a"]]'), is_nested('[null]'), is_nested('["a", 1]')
+    (True, True, False)
+    """
+    if not cell.strip().startswith("["):
+        return False
+    try:
+        value = json_value(cell)
+    except ValueError:
+        return False
+    return isinstance(value, list) and any(name is None or isinstance(name, (list, dict)) for name in value)
 
 
 def cut(cell: str, mark: str) -> list[str]:

@@ -15,7 +15,7 @@ from ratchet.errors import DataError
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tasks.classification import ROUNDING, TIE
-from ratchet.tasks.label_lists import cut, listed, mark_of
+from ratchet.tasks.label_lists import cut, is_nested, listed, mark_of
 from ratchet.tasks.task import (
     EXAMPLES,
     FILE_DECIMALS,
@@ -59,12 +59,17 @@ class Multilabel(Task):
     row_metrics = ("subset_accuracy",)
 
     def read(self, dataset: Dataset) -> Dataset:
-        """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
+        """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``.
+
+        Raises:
+            DataError: a list holds lists, objects or null.
+        """
         import pyarrow as pa
 
         if dataset.roles.label is None:
             return dataset
         values = [*dict.fromkeys(label for label in dataset.labels if label)]
+        _require_names(dataset, nested={value for value in values if is_nested(value)})
         spelled = dict(zip(values, self.spelled(values), strict=True))
         cells = pa.array([spelled[label] if label else None for label in dataset.labels], pa.string())
         place = dataset.table.column_names.index(dataset.roles.label)
@@ -224,3 +229,13 @@ class Multilabel(Task):
 def names_of(cell: str) -> list[str]:
     """The labels of a cell that `Multilabel.read` has written."""
     return [str(name) for name in json.loads(cell)] if cell else []
+
+
+def _require_names(dataset: Dataset, *, nested: set[str]) -> None:
+    rows = [row for row, label in enumerate(dataset.labels) if label in nested] if nested else []
+    if rows:
+        raise DataError(
+            f"Column {dataset.roles.label!r} must hold lists of names but {dataset.place(rows[0])} has "
+            f"{dataset.labels[rows[0]]} ({len(rows):,} such cells).",
+            next_step='Write each label as a name, such as ["a", "b"].',
+        )
