@@ -243,6 +243,7 @@ def judged() -> Judged:
         outcome: Outcome = "undecided",
         half: float = 0.005,
         against: str = "champion",
+        anchor: str | None = None,
         promoted: bool = False,
         kind: str = "linear",
         saved: float | None = None,
@@ -272,7 +273,7 @@ def judged() -> Judged:
             {
                 "challenger": name,
                 "champion": against,
-                "anchor": against,
+                "anchor": anchor or against,
                 "outcome": outcome,
                 "promotes": holds and any(one["claim"] == "superior" for one in findings),
                 "findings": findings,

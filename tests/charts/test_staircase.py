@@ -166,3 +166,14 @@ def test_a_saving_moves_by_its_share(judged: Judged) -> None:
     assert told(win) == "cheap: better, +25.00 [+20.00, +30.00] % saved"
     low, high = window(-8.0, [win], metric="cost")
     assert low < -8.0 < -6.0 < high < 0
+
+
+def test_the_copy_of_a_copy_is_measured_from_where_both_began(judged: Judged) -> None:
+    wide = judged("wide", 0.30, outcome="better", promoted=True, against="majority")
+    small = judged("prune", -0.002, outcome="not_worse", promoted=True, against="wide", saved=0.5)
+    smaller = judged(
+        "prune-int8", -0.003, outcome="not_worse", promoted=True, against="prune", anchor="wide", saved=0.5
+    )
+    assert levels(0.5, [wide, small, smaller]) == pytest.approx([0.5, 0.8, 0.798, 0.797])
+    later = judged("new", 0.01, outcome="better", promoted=True, against="wide")
+    assert levels(0.5, [wide, small, smaller, later])[-1] == pytest.approx(0.81)

@@ -115,7 +115,9 @@ def test_a_wrong_command_is_exit_code_2(
 def test_from_init_to_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratchet: Callable[..., Ended]) -> None:
     monkeypatch.chdir(tmp_path)
     Path("评论.csv").write_text(rows(120), encoding="gb18030")
-    assert ratchet("init", "--yes", "--name", "no").code == 0
+    begun = ratchet("init", "--yes", "--name", "no")
+    assert begun.code == 0
+    assert "(text: text; label: label)" in begun.out
     assert "评论.csv" in Path("ratchet.yaml").read_text(encoding="utf-8")
     assert ratchet("init", "--yes").code == 2
     ended = ratchet("run", "--set", "challengers=[]", "--json")

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ratchet.compress.linear import quantise_linear
+from ratchet.compress.linear import prune_linear, quantise_linear
 from ratchet.models import linear_files
+from ratchet.models.inputs import Inputs
 from ratchet.models.linear import LinearModel
-from ratchet.models.linear_fit import fit_linear, fit_majority
+from ratchet.models.linear_fit import Corpus, fit_linear, fit_majority
 from ratchet.recipe.sections import BlendSpec, LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]
@@ -69,3 +71,17 @@ def test_twice_is_once(train_rows: Rows, valid_rows: Rows) -> None:
 def test_a_model_without_features() -> None:
     model = fit_majority(["a", "b", "b"])
     assert np.array_equal(quantise_linear(model, prune=0.5).predict(["x"]), model.predict(["x"]))
+
+
+@pytest.mark.parametrize("smaller", [prune_linear, quantise_linear])
+def test_features_beside_the_text_stay(
+    smaller: Callable[[LinearModel], LinearModel], train_rows: Rows, tmp_path: Path
+) -> None:
+    prices = [str(len(text)) for text in train_rows[0]]
+    rows = Inputs(train_rows[0], {"price": prices})
+    small = smaller(fit_linear(Corpus(rows, kinds={"price": "number"}), train_rows[1], spec=WIDE, seed=1))
+    small.save(tmp_path)
+    read = LinearModel.load(tmp_path)
+    assert read.beside == {"price": "number"}
+    assert np.array_equal(read.predict(rows), small.predict(rows))
+    assert not np.array_equal(small.predict(rows), small.predict(Inputs(train_rows[0], {"price": ["1"] * len(prices)})))

@@ -143,6 +143,7 @@ def test_the_margin_of_a_copy_is_measured_from_the_anchor() -> None:
     found = judge([small], champion, claims, family=family, level=family.share(), anchor=anchor, copy=True)
     assert found.winner is None
     assert found.verdicts[0].findings[0].estimate == pytest.approx(-0.016)
+    assert found.verdicts[0].line.startswith("smaller against copy, measured from best: ")
     assert judge([small], champion, claims, family=family, level=family.share(), copy=True).winner == "smaller"
 
 

@@ -37,6 +37,8 @@ def test_two_rows_of_two_labels_are_enough(labels: list[str | None]) -> None:
         (["x", "x", None], None, "Column 'label' must hold at least 2 labels but all 2 rows are 'x'."),
         (["x", "x", "y"], None, "Every label must have at least 2 rows but 'y' has 1 (row 3 of a.csv). Add rows"),
         (["x", "y", "z"], None, "but 3 of 3 have 1: 'x', 'y', 'z'. Is 'label' the label?"),
+        (["1", "1", "2.5", "n/a"], None, "free text. For numbers set task to regression."),
+        (["It is 1.", "It is 1.", "It is 2."], None, "For answers to prompts set task to generation."),
         ([*"xxxyzabc"], None, "but 5 of 6 have 1: 'a', 'b', 'c' and others. Is 'label' the label?"),
         (
             ["x", "x", "y", "y", "Y "],

@@ -17,7 +17,8 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import listen
-from ratchet.serve.listen import serve
+from ratchet.serve.listen import _curl, serve
+from ratchet.serve.rows import Fields
 
 CHILD = """
 import os, sys, threading
@@ -151,3 +152,10 @@ def test_a_missing_package_names_the_command(bundle: Bundle, monkeypatch: pytest
     monkeypatch.setattr(listen, "find_spec", lambda name: None)
     with pytest.raises(ExtraMissing, match=r"pip install 'ratchetml\[serve\]'"):
         serve(bundle.path, config=ServeConfig())
+
+
+def test_the_call_to_try_has_all_columns_of_the_model() -> None:
+    plain = _curl("http://h", keyed=False, fields=Fields(texts=("text",)))
+    assert plain.endswith("""-d '{"text": "..."}'""")
+    several = _curl("http://h", keyed=True, fields=Fields(texts=("title", "正文"), features=("price",)))
+    assert several.endswith("""-d '{"row": {"title": "...", "正文": "...", "price": null}}'""")

@@ -67,3 +67,16 @@ def test_names_for_people_are_few_and_short() -> None:
 def test_the_nearest_name_is_found_in_any_case() -> None:
     assert nearest(["TITEL"], ["title", "body"]) == ["title"]
     assert nearest(["zzz"], ["title"]) == []
+
+
+def test_a_column_of_conversations_is_asked_what_stands_before_the_answer() -> None:
+    talk = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
+    fields = Fields(texts=("ratchet_prompt",)).called("messages")
+    assert fields.inputs([(talk,), ("Hi",), (talk.partition(", {")[0] + "]",)]) == ["Hi", "Hi", "Hi"]
+    assert fields.is_blank(("[]",))
+    assert not fields.is_blank((talk,))
+
+
+def test_other_models_take_a_conversation_for_the_text_that_it_is() -> None:
+    talk = '[{"role": "user", "content": "Hi"}]'
+    assert Fields(texts=("text",)).called("messages").inputs([(talk,)]) == [talk]

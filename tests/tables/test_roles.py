@@ -110,3 +110,10 @@ def test_a_wrong_name_is_named(given: dict[str, str], message: str) -> None:
 def test_no_rows() -> None:
     whole = table(a="two", b="long").slice(0, 0)
     assert guess_roles(whole, name="t.csv").roles.label is None
+
+
+@pytest.mark.parametrize("name", ["topics", "Tags", "categories", "intents"])
+def test_a_column_of_several_labels_is_the_label_by_its_plural(name: str) -> None:
+    cells = [f'["{a}", "{b}"]' for a in "abcdef" for b in "uvwxyz"]
+    table = pa.table({"text": [f"this is the text number {row}" for row in range(len(cells))], name: cells})
+    assert guess_roles(table, name="t").roles.label == name

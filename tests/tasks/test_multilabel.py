@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from sklearn.metrics import f1_score
 
+from ratchet.errors import DataError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import score
 from ratchet.tables.dataset import Dataset
@@ -66,3 +68,9 @@ def test_a_table_of_test_rows_is_cut_as_the_training_table_is(table: Callable[..
     test = table({"text": ["x", "y"], "label": ["a;c", "b"]})
     assert TASK.read(test).labels == ['["a;c"]', '["b"]'], "alone it has too few cells to tell"
     assert TASK.read(test, like=train).labels == ['["a", "c"]', '["b"]']
+
+
+@pytest.mark.parametrize("cell", ['[["a"], ["b"]]', '[{"name": "a"}]', "[null]"])
+def test_lists_of_anything_but_names_are_refused(cell: str, table: Callable[..., Dataset]) -> None:
+    with pytest.raises(DataError, match=r"must hold lists of names but row 2 of .* has .*1 such cells"):
+        TASK.read(table({"text": ["x", "y"], "label": ['["a"]', cell]}))

@@ -79,7 +79,8 @@ def levels(base: float, steps: Sequence[Challenge]) -> list[float]:
 def opposite(base: float, steps: Sequence[Challenge]) -> list[float]:
     """The height of the one that each step was compared with.
 
-    That is the last that was proven better, and not the one who took over in the same round, nor a smaller copy.
+    That is the last that was proven better, and not the one who took over in the same round, nor a smaller copy: the copy
+    of a copy is measured from where both began, and its loss is not counted twice.
     """
     stands = start = base
     known: dict[str, float] = {}
@@ -88,7 +89,8 @@ def opposite(base: float, steps: Sequence[Challenge]) -> list[float]:
         verdict, found = step.verdict, _first(step)
         if step.record.seq != last:
             start, last = stands, step.record.seq
-        heights.append(known.get(verdict.champion, start))
+        copied = known.get(verdict.anchor, base) if step.account == "copies" else None
+        heights.append(known.get(verdict.champion, start) if copied is None else copied)
         if step.promoted:
             stands = known[verdict.challenger] = _moved(heights[-1], found.estimate, found)
     return heights

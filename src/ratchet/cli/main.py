@@ -122,7 +122,10 @@ def init(table: _Table, name: str | None, out: Path, yes: bool, force: bool) -> 
         force=force,
         ask=ask,
     )
-    echo(f"Wrote {written}. Next: ratchet run {written}")
+    columns = _load(written, ()).data
+    texts = ", ".join(columns.text) if isinstance(columns.text, tuple) else columns.text
+    label = columns.label or "in the conversations"
+    echo(f"Wrote {written} (text: {texts}; label: {label}). Next: ratchet run {written}")
 
 
 @cli.command()

@@ -51,7 +51,7 @@ def prune_linear(model: LinearModel, *, share: float = PRUNED) -> LinearModel:
         replace(member, blocks=tuple(_fewer(block, shrunk[id(block.vocabulary)]) for block in member.blocks))
         for member in model.members
     )
-    return LinearModel(labels=model.labels, members=members)
+    return LinearModel(labels=model.labels, members=members, encoder=model.encoder)
 
 
 class _Shrunk:

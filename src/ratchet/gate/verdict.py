@@ -50,7 +50,8 @@ class Verdict:
         """The verdict in one line for people."""
         parts = "; ".join(sentence(finding, self.level) for finding in self.findings)
         word = {"better": "better", "not_worse": "not worse", "worse": "worse", "undecided": "undecided"}[self.outcome]
-        return f"{self.challenger} against {self.champion}: {word} ({parts})"
+        measured = "" if self.anchor == self.champion else f", measured from {self.anchor}"
+        return f"{self.challenger} against {self.champion}{measured}: {word} ({parts})"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from ratchet.errors import DataError
 from ratchet.near.copies import normalise
 from ratchet.tables.dataset import Dataset
 
 _NAMED = 3
+_WORDS = 3
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
 
 
@@ -78,4 +80,14 @@ def _require_two_rows(dataset: Dataset, counts: Counter[str]) -> None:
         step = f"Write {' and '.join(map(repr, alike))} the same way, here or with prepare.labels."
     elif 2 * len(single) > len(counts):
         step = f"Is {dataset.roles.label!r} the label? It looks like a column of names or free text."
+    step += _other_task(list(counts))
     raise DataError(problem, next_step=step)
+
+
+def _other_task(labels: Sequence[str]) -> str:
+    """The task that labels look like which are no classes; empty where they may be."""
+    if 2 * sum(_NUMBER.fullmatch(normalise(label)) is not None for label in labels) > len(labels):
+        return " For numbers set task to regression."
+    if 2 * sum(len(label.split()) >= _WORDS for label in labels) > len(labels):
+        return " For answers to prompts set task to generation."
+    return ""

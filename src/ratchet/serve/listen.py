@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import json
 import logging
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.rows import Fields
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -72,7 +75,7 @@ def serve(
 
         def greet() -> None:
             say(f"Serving {app.state.bundle.name} on {url} (page at {url}/docs). Stop with Ctrl-C.")
-            say(_curl(url, keyed=key is not None))
+            say(_curl(url, keyed=key is not None, fields=Fields.of(app.state.bundle.manifest)))
 
         _run(app, listener, config=config, greet=greet)
     if engine.failure is not None:
@@ -225,6 +228,8 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _curl(url: str, *, keyed: bool) -> str:
+def _curl(url: str, *, keyed: bool, fields: Fields) -> str:
     key = f' -H "Authorization: Bearer ${KEY}"' if keyed else ""
-    return f"Try: curl {url}/predict -H 'Content-Type: application/json'{key} -d '{{\"text\": \"...\"}}'"
+    row = dict.fromkeys(fields.texts, "...") | dict.fromkeys(fields.features)
+    body = json.dumps({"text": "..."} if fields.plain else {"row": row}, ensure_ascii=False)
+    return f"Try: curl {url}/predict -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ratchet.bundle.bundle import Manifest
 from ratchet.errors import BundleError, DataError, no_such_column
 from ratchet.models.inputs import Inputs, joined
+from ratchet.tasks.generation import PROMPT, prompt_of
 
 Cells = tuple[str | None, ...]
 """The cells of a row in the order of `Fields.names`; ``None`` where missing."""
@@ -23,6 +24,8 @@ class Fields:
 
     texts: tuple[str, ...]
     features: tuple[str, ...] = ()
+    conversations: bool = False
+    """Whether the text may be a conversation, of which the model is told what stands before the answer."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> Fields:
@@ -50,7 +53,7 @@ class Fields:
         return len(self.names) == 1
 
     def called(self, text: str) -> Fields:
-        """The same, where the column of the only text has another name.
+        """The same, where the column of the only text has another name; for prompts, also one with conversations.
 
         Raises:
             DataError: there are several texts.
@@ -60,19 +63,24 @@ class Fields:
                 f"The text must be the columns {listed(self.texts)}, as in training, but got --text {text!r}.",
                 next_step="Leave --text out, and name the columns of the table as in training.",
             )
-        return replace(self, texts=(text,))
+        return replace(self, texts=(text,), conversations=self.texts == (PROMPT,) and text != PROMPT)
 
     def is_blank(self, row: Cells) -> bool:
         """Whether there is nothing to predict: every text is missing or white space."""
-        return not any(cell and not cell.isspace() for cell in row[: len(self.texts)])
+        return not any(cell and not cell.isspace() for cell in self._texts(row))
 
     def inputs(self, rows: Sequence[Cells]) -> Sequence[str]:
         """What the model is asked: texts, with the features where there are any."""
         count = len(self.texts)
-        texts = [joined(row[:count]) if count > 1 else row[0] or "" for row in rows]
+        texts = [joined(row[:count]) if count > 1 else self._texts(row)[0] or "" for row in rows]
         if not self.features:
             return texts
         return Inputs(texts, {name: [row[count + place] for row in rows] for place, name in enumerate(self.features)})
+
+    def _texts(self, row: Cells) -> Cells:
+        if self.conversations:
+            return (None if row[0] is None else prompt_of(row[0]),)
+        return row[: len(self.texts)]
 
     def missing(self, names: Sequence[str], *, table: str) -> DataError:
         """The error of a table that has only these columns."""

@@ -28,6 +28,7 @@ _TEXT = (
 )
 _LABEL = (
     *("label", "labels", "category", "class", "target", "sentiment", "intent", "topic", "polarity", "tag", "y"),
+    *("topics", "tags", "categories", "intents"),
     *("rating", "stars", "score", "标签", "类别", "分类", "情感", "意图", "类型", "评分", "星级", "等级"),
 )
 _GROUP = (

@@ -235,11 +235,30 @@ def divided(spoken: Sequence[Turn]) -> tuple[str | None, str | None]:
     """
     if not spoken or spoken[-1].role != "assistant" or not spoken[-1].text.strip():
         return None, None
-    asked = spoken[:-1]
-    if len(asked) == 1 and asked[0].role == "user":
-        return asked[0].text, spoken[-1].text
-    messages = [{"role": turn.role, "content": turn.text} for turn in asked]
-    return json.dumps(messages, ensure_ascii=False) if messages else None, spoken[-1].text
+    return _asked(spoken[:-1]), spoken[-1].text
+
+
+def prompt_of(cell: str) -> str | None:
+    """What a model is asked by a cell with a conversation: all turns but a last one of the assistant.
+
+    A cell that is no conversation is the prompt itself; of one without a turn to answer there is none.
+
+    >>> prompt_of('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'), prompt_of("Hi")
+    ('Hi', 'Hi')
+    """
+    from ratchet.tables.conversations import turns
+
+    spoken = turns(cell)
+    if spoken is None:
+        return cell
+    return _asked(spoken[:-1] if spoken and spoken[-1].role == "assistant" else spoken)
+
+
+def _asked(spoken: Sequence[Turn]) -> str | None:
+    if len(spoken) == 1 and spoken[0].role == "user":
+        return spoken[0].text
+    messages = [{"role": turn.role, "content": turn.text} for turn in spoken]
+    return json.dumps(messages, ensure_ascii=False) if messages else None
 
 
 def score_of(name: str) -> Score:

@@ -32,6 +32,21 @@ def listed(cell: str) -> list[str] | None:
     return [str(name) for name in value] if isinstance(value, list) else None
 
 
+def is_nested(cell: str) -> bool:
+    """Whether a cell is a list in JSON that holds something else than names and numbers: lists, objects or null.
+
+    >>> is_nested('[["a"]]'), is_nested('[null]'), is_nested('["a", 1]')
+    (True, True, False)
+    """
+    if not cell.strip().startswith("["):
+        return False
+    try:
+        value = json_value(cell)
+    except ValueError:
+        return False
+    return isinstance(value, list) and any(name is None or isinstance(name, (list, dict)) for name in value)
+
+
 def cut(cell: str, mark: str) -> list[str]:
     """The names in a cell, which this mark divides; one name where there is no mark."""
     return [part.strip() for part in cell.split(mark)] if mark else [cell.strip()]

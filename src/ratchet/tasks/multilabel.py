@@ -15,7 +15,7 @@ from ratchet.errors import DataError
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tasks.classification import ROUNDING, TIE
-from ratchet.tasks.label_lists import cut, listed, mark_of
+from ratchet.tasks.label_lists import cut, is_nested, listed, mark_of
 from ratchet.tasks.task import (
     EXAMPLES,
     FILE_DECIMALS,
@@ -59,12 +59,17 @@ class Multilabel(Task):
     row_metrics = ("subset_accuracy",)
 
     def read(self, dataset: Dataset, *, like: Dataset | None = None) -> Dataset:
-        """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``."""
+        """Every cell as a JSON list of its different labels, sorted: ``["a", "b"]``.
+
+        Raises:
+            DataError: a list holds lists, objects or null.
+        """
         import pyarrow as pa
 
         if dataset.roles.label is None:
             return dataset
         values = [*dict.fromkeys(label for label in dataset.labels if label)]
+        _require_names(dataset, nested={value for value in values if is_nested(value)})
         mark = mark_of([*dict.fromkeys(filter(None, (like or dataset).labels))])
         spelled = dict(zip(values, _spelled(values, mark), strict=True))
         cells = pa.array([spelled[label] if label else None for label in dataset.labels], pa.string())
@@ -229,3 +234,13 @@ def _spelled(cells: Sequence[str], mark: str) -> list[str]:
     """Every cell as a JSON list of its different labels, sorted; the mark divides those that are no lists."""
     lists = [cut(cell, mark) if (names := listed(cell)) is None else names for cell in cells]
     return [json_list(sorted({name.strip() for name in names if name.strip()})) for names in lists]
+
+
+def _require_names(dataset: Dataset, *, nested: set[str]) -> None:
+    rows = [row for row, label in enumerate(dataset.labels) if label in nested] if nested else []
+    if rows:
+        raise DataError(
+            f"Column {dataset.roles.label!r} must hold lists of names but {dataset.place(rows[0])} has "
+            f"{dataset.labels[rows[0]]} ({len(rows):,} such cells).",
+            next_step='Write each label as a name, such as ["a", "b"].',
+        )
