@@ -75,3 +75,10 @@ def test_a_table_without_answers_is_refused(tmp_path: Path) -> None:
         read_answers(path)
     with pytest.raises(DataError, match="is not there"):
         read_answers(tmp_path / "none.csv")
+
+
+def test_nothing_costs_less_than_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,prediction,cost\n1,x,0\n2,y,-0.5\n")
+    with pytest.raises(DataError, match=r"The cost of an answer must be 0 or more but answer 2 of .* has -0\.5"):
+        read_answers(path)

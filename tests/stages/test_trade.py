@@ -77,6 +77,14 @@ def test_all_claims_must_hold(bought: Callable[..., Trial], claims: str, hour: f
     assert [verdict["promoted"] for verdict in traded(summary, "wide")] == [False]
 
 
+def test_another_price_of_the_hour_is_another_question(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    costly = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=7200000", until="train")
+    assert costly["champion"] == "gpt"
+    right = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=2", until="train")
+    assert right["champion"] == "wide"
+
+
 def test_measures_that_nobody_knows_are_said(bought: Callable[..., Trial]) -> None:
     made = bought()
     summary = made.run(f"{GPT}, {WIDE}", HUNDRED, until="train")

@@ -146,6 +146,12 @@ class GateConfig(Section):
     budget: float = Field(default=10.0, ge=0)
     """Minutes that may buy evidence for a challenger that is undecided but may still win: an encoder's folds, then seeds."""
 
+    @model_validator(mode="after")
+    def _gained(self) -> Self:
+        if self.claims and all(claim.times is None for claim in self.claims):
+            raise ValueError("claims must have one with times, of cost or latency: nobody takes the place for being not worse.")
+        return self
+
 
 class LinearFeatures(Section):
     """One block of n-gram features."""

@@ -16,7 +16,7 @@ from ratchet.contenders.rows import PartedRows
 from ratchet.gate.claim import Claim
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import judge
-from ratchet.recipe.sections import ClaimSpec
+from ratchet.recipe.sections import ClaimSpec, GateConfig
 from ratchet.screen import Advance
 from ratchet.stages.contest import forget, tell
 from ratchet.stages.entrants import anchor, champion, family_of
@@ -38,7 +38,8 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         rows: the rows of the verdicts.
         later: smaller forms that are planned after this, whose share of the error level is left to them.
     """
-    claims = job.recipe.gate.claims
+    gate = job.recipe.gate
+    claims = gate.claims
     if not claims:
         return
     with job.stage(Stage.TRADE) as skipped:
@@ -46,7 +47,7 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         able = _able(job, rows, standing, claims)
         proven = anchor(job, rows)
-        keys = {one.name: _key(one, proven, claims) for one in able}
+        keys = {one.name: _key(one, proven, gate) for one in able}
         new = [one for one in able if keys[one.name] not in judged]
         skipped += [True] * (len(able) - len(new))
         if new:
@@ -55,14 +56,15 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         forget(job, rows, (*able, standing))
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         for one in (*able, standing):
-            found = judged.get(_key(one, proven, claims))
+            found = judged.get(_key(one, proven, gate))
             if found is not None:
                 tell(job, found)
 
 
-def _key(one: Contender, proven: Contender, claims: Sequence[ClaimSpec]) -> str:
+def _key(one: Contender, proven: Contender, gate: GateConfig) -> str:
     """What names its verdict: it is judged once by the same claims, as long as nothing is proven better."""
-    return key_of("trade", one.folder.name, proven.folder.name, claims)
+    hour = [gate.hour] if any(claim.metric == "cost" for claim in gate.claims) else []
+    return key_of("trade", one.folder.name, proven.folder.name, gate.claims, *hour)
 
 
 def _judge(
@@ -137,6 +139,8 @@ def _measured_here(
     if not wanted & {*MEASURED}:
         return {}
     ours = [one for one in {one.folder: one for one in of}.values() if runs_here(one)]
+    if not ours:
+        return {}
     with job.screen.bar("latency") as advance:
         seconds = side_by_side(ours, rows, threads=job.recipe.threads, advance=advance)
     hour = job.recipe.gate.hour
