@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 Words = tuple[str | None, ...]
 MEASURES = ("cost", "latency", "input_tokens", "output_tokens")
 """What an answer took: in the file's currency, in seconds, in tokens."""
+MOST_EPOCHS = 1 << 31
 
 
 @dataclass(frozen=True, kw_only=True)

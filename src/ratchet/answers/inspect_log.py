@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ratchet.answers.answer_file import Answer, AnswerFile, of_answers
+from ratchet.answers.answer_file import MOST_EPOCHS, Answer, AnswerFile, of_answers
 from ratchet.answers.values import known, list_of, name_of, number_of, numbers_of, object_of, text_of
 from ratchet.answers.zip_members import Members, opened
 from ratchet.errors import DataError
@@ -92,7 +92,7 @@ def _answer(sample: Mapping[str, Any], *, name: str, path: Path) -> Answer:
         "id" not in sample
         or isinstance(epoch, bool)
         or not isinstance(epoch, int)
-        or epoch < 1
+        or not 1 <= epoch < MOST_EPOCHS
         or "input" not in sample
     ):
         raise DataError(

@@ -44,7 +44,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         key = key_of("prepare", source.key, fixes, review, recipe.split, near, recipe.seed, job.code)
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
-        facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder, metrics=recipe.gate.metrics)
+        facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder, metrics=recipe.gate.scored)
     parts = rows.parts
     for line in _changes(facts):
         job.screen.say("prepare", line)

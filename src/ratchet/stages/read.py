@@ -113,7 +113,7 @@ def settled(job: Job, source: Source) -> Job:
     """The run with what the recipe leaves to the task: the metrics of the gate, and whether contradictions are mistakes."""
     recipe, task = job.recipe, source.task
     gate = recipe.gate if recipe.gate.metrics else recipe.gate.model_copy(update={"metrics": task.metrics[:1]})
-    require_metrics(gate.metrics, task)
+    require_metrics(gate.scored, task)
     prepare = recipe.prepare
     if not task.contradictions and "conflicts" not in prepare.model_fields_set:
         prepare = prepare.model_copy(update={"conflicts": "keep"})

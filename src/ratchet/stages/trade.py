@@ -144,6 +144,8 @@ def _measured_here(
     with job.screen.bar("latency") as advance:
         seconds = side_by_side(ours, rows, threads=job.recipe.threads, advance=advance)
     hour = job.recipe.gate.hour
+    if "cost" in wanted and not hour:
+        job.screen.say("challenge", "gate.hour is 0: models that run here count as costing nothing")
     return {
         one.folder: {"latency": taken, "cost": taken * hour / HOUR} for one, taken in zip(ours, seconds, strict=True)
     }

@@ -304,7 +304,7 @@ def require_metrics(names: Sequence[str], task: Task) -> None:
             continue
         close = difflib.get_close_matches(name, task.metrics, n=1)
         raise RecipeError(
-            f"gate.metrics must be of {', '.join(task.metrics)} for {task.name} but got {name!r}.",
+            f"The metrics of the gate and of its claims must be of {', '.join(task.metrics)} for {task.name} but got {name!r}.",
             next_step=f"Did you mean {close[0]}?" if close else "Or set task in the recipe.",
         )
 
