@@ -85,7 +85,7 @@ def test_nothing_costs_less_than_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("epoch", ["1e300", "1e20", "inf", "nan", "-1", "0.5", "x"])
-def test_epochs_are_whole_numbers(tmp_path: Path, epoch: str) -> None:
+def test_an_epoch_that_is_no_number_from_0_is_refused(tmp_path: Path, epoch: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"id,prediction,epoch\n1,x,{epoch}\n")
     with pytest.raises(DataError, match="must be a whole number from 0 but is"):
