@@ -77,9 +77,25 @@ def test_a_table_without_answers_is_refused(tmp_path: Path) -> None:
         read_answers(tmp_path / "none.csv")
 
 
-@pytest.mark.parametrize("epoch", ["1e300", "-1", "0.5", "nan"])
-def test_a_wild_epoch_is_refused(tmp_path: Path, epoch: str) -> None:
-    file = tmp_path / "a.csv"
-    file.write_text(f"id,label,prediction,epoch\n1,a,a,{epoch}\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"The epoch of row 1 of .* must be a whole number from 0 to 1,000,000"):
-        read_answers(file)
+def test_nothing_costs_less_than_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,prediction,cost\n1,x,0\n2,y,-0.5\n")
+    with pytest.raises(DataError, match=r"The cost of an answer must be 0 or more but answer 2 of .* has -0\.5"):
+        read_answers(path)
+
+
+@pytest.mark.parametrize("epoch", ["1e300", "1e20", "inf", "nan", "-1", "0.5", "x"])
+def test_an_epoch_that_is_no_number_from_0_is_refused(tmp_path: Path, epoch: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,prediction,epoch\n1,x,{epoch}\n")
+    with pytest.raises(DataError, match="must be a whole number from 0 but is"):
+        read_answers(path)
+
+
+@pytest.mark.parametrize("score", ["inf", "-inf", "nan", "1e308"])
+def test_a_score_that_cannot_be_summed_is_none(tmp_path: Path, score: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,prediction,score_x\n1,x,{score}\n2,y,0.5\n")
+    scores = read_answers(path).scores["score_x"]
+    assert math.isnan(scores[0])
+    assert scores[1] == 0.5

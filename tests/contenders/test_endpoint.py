@@ -44,6 +44,9 @@ def test_a_prompt_wins_and_is_exported_and_opened_once(trial: Callable[..., Tria
     assert made.lines(f"a prompt: it sends every text to {server.url}")
     assert made.lines(f"ratchet serve {bundle.path} --send-to {server.url}")
     assert len(made.lines("llm: ")) >= 2
+    assert [line.split()[0] for line in made.lines("llm: the text of every row is sent to " + server.url)] == [
+        "answers"
+    ]
     rows = Counter(server.asked)
     assert len(server.requests) == len(made.rows) == len(rows)
     card = made.card("llm")["facts"]

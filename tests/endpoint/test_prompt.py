@@ -100,6 +100,8 @@ def test_the_answer_is_not_to_be_had(rows: Dataset, template: str) -> None:
         "{{ labels[9] + 1 }}",
         "{% for i in range(10**9) %}{% endfor %}",
         "{{ (text|length) // 0 }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ '%9223372036854775000d'|format(3) }}",
     ],
 )
 def test_a_template_that_fails_names_the_row(rows: Dataset, template: str) -> None:

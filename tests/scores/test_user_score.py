@@ -21,6 +21,12 @@ def nothing(answers, references):
     return None
 def infinite(answers, references):
     return [0.0, float("inf")]
+def leaves(answers, references):
+    raise SystemExit(0)
+def loud(answers, references):
+    print("loud")
+    answers[0] = references[0]
+    return [1.0, 0.0]
 def broken(answers, references):
     raise KeyError("k")
 """
@@ -50,12 +56,30 @@ def test_a_function_scores_rows(module: Callable[[str], str]) -> None:
         ("words", "for each of 2 rows but returned list"),
         ("nothing", "but returned NoneType"),
         ("infinite", "1 are not, that of row 2 first"),
+        ("leaves", "but failed: SystemExit: 0"),
         ("broken", "but failed: KeyError: 'k'"),
     ],
 )
 def test_what_is_returned_is_checked(module: Callable[[str], str], function: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         user_score(f"{module(CODE)}:{function}")(["a", "b"], ["a", "b"])
+
+
+def test_what_it_prints_is_not_the_verdict_and_it_changes_no_answer(
+    module: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = ["a", "b"]
+    assert user_score(f"{module('print(1)' + CODE)}:loud")(answers, ["x", "y"]).tolist() == [1, 0]
+    assert answers == ["a", "b"]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.split() == ["1", "loud"]
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(0)", "1 / 0", "raise KeyError"])
+def test_a_module_that_fails_when_it_is_imported_is_said(module: Callable[[str], str], code: str) -> None:
+    with pytest.raises(RecipeError, match="must be importable but got: "):
+        user_score(f"{module(code)}:f")
 
 
 def test_what_cannot_be_imported_is_said(module: Callable[[str], str]) -> None:

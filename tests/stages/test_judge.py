@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -46,6 +47,13 @@ def made(trial: Callable[..., Trial]) -> Trial:
     found = trial("generation")
     found.write("gpt.jsonl", [{"id": row.id, "prediction": row.answer} for row in found.rows])
     return found
+
+
+def test_it_is_said_first_where_the_answers_go(made: Trial, server: Server) -> None:
+    server.play = lambda stage: stage.json(401, {})
+    with contextlib.suppress(RatchetError):
+        made.run(GPT, *judge(server), until="train")
+    assert made.lines(f"the answers of all contenders are sent to {server.url}")
 
 
 def test_the_judges_grades_decide(made: Trial, server: Server) -> None:

@@ -78,6 +78,48 @@ def test_all_claims_must_hold(bought: Callable[..., Trial], claims: str, hour: f
     assert [verdict["promoted"] for verdict in traded(summary, "wide")] == [False]
 
 
+def test_another_price_of_the_hour_is_another_question(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.001, latency=0.4)
+    costly = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=7200000", until="train")
+    assert costly["champion"] == "gpt"
+    right = made.run(f"{GPT}, {WIDE}", HUNDRED, "gate.hour=2", until="train")
+    assert right["champion"] == "wide"
+
+
+def test_answers_alone_may_trade(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.5)
+    made.write("less.jsonl", [{"id": row.id, "prediction": row.answer, "cost": 0.001} for row in made.rows])
+    claims = "gate.claims=[{metric: macro_f1, margin: 0.2}, {metric: cost, times: 100}]"
+    first = made.run(GPT, claims, "gate.hour=2", until="train")
+    assert first["champion"] == "gpt"
+    less = "{kind: answers, name: less, file: less.jsonl}"
+    assert made.run(f"{GPT}, {less}", claims, "gate.hour=2", until="train")["champion"] == "less"
+
+
+def test_a_claim_may_be_about_a_metric_that_the_gate_does_not_ask_for(trial: Callable[..., Trial]) -> None:
+    made = trial("generation")
+    made.write("gpt.jsonl", [{"id": row.id, "prediction": row.answer, "cost": 0.5} for row in made.rows])
+    made.write("less.jsonl", [{"id": row.id, "prediction": row.answer, "cost": 0.001} for row in made.rows])
+    claims = "gate.claims=[{metric: chrf, margin: 0.2}, {metric: cost, times: 100}]"
+    less = "{kind: answers, name: less, file: less.jsonl}"
+    made.run(GPT, claims, "gate.hour=7200000", until="train")
+    assert made.run(f"{GPT}, {less}", claims, "gate.hour=7200000", until="train")["champion"] == "less"
+
+
+def test_claims_that_nobody_can_meet_are_refused_at_once(trial: Callable[..., Trial]) -> None:
+    made = trial()
+    with pytest.raises(RecipeError, match="The metrics of the gate and of its claims must be of accuracy"):
+        made.run(WIDE, "gate.claims=[{metric: rmse, margin: 0.2}, {metric: cost, times: 100}]")
+    with pytest.raises(RecipeError, match="must have one with times"):
+        made.run(WIDE, "gate.claims=[{metric: accuracy, margin: 0.2}]")
+
+
+def test_an_hour_without_a_price_is_said(bought: Callable[..., Trial]) -> None:
+    made = bought(cost=0.001)
+    made.run(f"{GPT}, {WIDE}", HUNDRED, until="train")
+    assert made.lines("gate.hour is 0: models that run here count as costing nothing")
+
+
 def test_measures_that_nobody_knows_are_said(bought: Callable[..., Trial]) -> None:
     made = bought()
     summary = made.run(f"{GPT}, {WIDE}", HUNDRED, until="train")

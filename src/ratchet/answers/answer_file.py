@@ -17,10 +17,7 @@ Floats = npt.NDArray[np.float64]
 Words = tuple[str | None, ...]
 MEASURES = ("cost", "latency", "input_tokens", "output_tokens")
 """What an answer took: in the file's currency, in seconds, in tokens."""
-
-
-EPOCHS = 1_000_000
-"""Answers to one row at most."""
+MOST_EPOCHS = 1 << 31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +88,18 @@ def of_answers(
     """The answers as columns.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or one took less than nothing.
     """
     if not found:
         raise DataError(f"{path} must have answers but has none.", next_step="Check that the run finished.")
+    measures = _numbers([one.measures for one in found], names=MEASURES)
+    for name, values in measures.items():
+        if (values < 0).any():
+            raise DataError(
+                f"The {name} of an answer must be 0 or more but answer {int((values < 0).argmax()) + 1:,} of {path} has "
+                f"{float(values[values < 0][0]):g}.",
+                next_step="Correct the file, or leave the column out.",
+            )
     return AnswerFile(
         path=path,
         format=format,
@@ -105,7 +110,7 @@ def of_answers(
         answers=tuple(one.answer for one in found),
         epochs=np.array([one.epoch for one in found], dtype=np.int64),
         scores=_numbers([one.scores for one in found]),
-        measures=_numbers([one.measures for one in found], names=MEASURES),
+        measures=measures,
         columns=_words([one.columns for one in found]),
         notes=tuple(notes),
         called=called or {},

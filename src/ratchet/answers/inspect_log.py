@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ratchet.answers.answer_file import EPOCHS, Answer, AnswerFile, of_answers
+from ratchet.answers.answer_file import MOST_EPOCHS, Answer, AnswerFile, of_answers
 from ratchet.answers.values import known, list_of, name_of, number_of, numbers_of, object_of, text_of
 from ratchet.answers.zip_members import Members, opened
 from ratchet.errors import DataError
@@ -92,11 +92,11 @@ def _answer(sample: Mapping[str, Any], *, name: str, path: Path) -> Answer:
         "id" not in sample
         or isinstance(epoch, bool)
         or not isinstance(epoch, int)
-        or not 1 <= epoch <= EPOCHS
+        or not 1 <= epoch < MOST_EPOCHS
         or "input" not in sample
     ):
         raise DataError(
-            f"{path}: {name} must have an 'id', an 'input' and an 'epoch' from 1 to {EPOCHS:,} but has not.",
+            f"{path}: {name} must have an 'id', an 'input' and an 'epoch' from 1 to {MOST_EPOCHS:,} but has not.",
             next_step="Write the log again with `inspect log convert`.",
         )
     attached = object_of(sample.get("attachments"))

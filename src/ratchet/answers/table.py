@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ratchet.answers.answer_file import EPOCHS, Answer, AnswerFile, of_answers
+from ratchet.answers.answer_file import MOST_EPOCHS, Answer, AnswerFile, of_answers
 from ratchet.answers.match import Rows
 from ratchet.answers.values import name_of, number_of, one_of, text_of
 from ratchet.errors import DataError
@@ -180,9 +180,9 @@ def _answer(cells: Mapping[str, Sequence[str | None]], roles: Mapping[str, str],
 
 def _epoch(cell: str | None, *, row: int, path: Path) -> int:
     number = 0.0 if cell is None else number_of(cell)
-    if not 0 <= number <= EPOCHS or not number.is_integer():
+    if not (0 <= number < MOST_EPOCHS and number.is_integer()):
         raise DataError(
-            f"The epoch of row {row + 1:,} of {path} must be a whole number from 0 to {EPOCHS:,} but is {cell!r}.",
+            f"The epoch of row {row + 1:,} of {path} must be a whole number from 0 but is {cell!r}.",
             next_step="Number the answers to one row 0, 1, 2 and so on.",
         )
     return int(number)

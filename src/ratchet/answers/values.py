@@ -11,6 +11,8 @@ from typing import Any
 from ratchet.bounds import LINE_CHARACTERS, json_value
 from ratchet.errors import DataError
 
+_LARGEST = 1e100
+
 
 def text_of(value: object) -> str | None:
     """A value as text: objects and lists as compact JSON, ``None`` for null and for white space alone."""
@@ -27,12 +29,13 @@ def name_of(value: object) -> str | None:
 
 
 def number_of(value: object) -> float:
-    """A number, a text of one, or true and false as 1 and 0; NaN for anything else."""
+    """A number, a text of one, or true and false as 1 and 0; NaN for anything else, and for what is too large to be summed."""
     if isinstance(value, bool | int | float | str):
         try:
-            return float(value)
+            number = float(value)
         except (ValueError, OverflowError):
             return math.nan
+        return number if abs(number) < _LARGEST else math.nan
     return math.nan
 
 

@@ -21,7 +21,7 @@ from ratchet.endpoint.model import Asking, EndpointModel
 from ratchet.endpoint.prompt import Example, prompts
 from ratchet.endpoint.reply import Asked
 from ratchet.errors import RecipeError
-from ratchet.models.model import Answers
+from ratchet.models.model import Answers, Destination
 from ratchet.recipe.endpoint import EndpointLimit, EndpointSpec
 from ratchet.workspace.workspace import writing
 
@@ -93,6 +93,10 @@ class Endpoint(Kind[EndpointSpec]):
         asking = EndpointModel.load(of.folder / MODEL).asking
         cells, _ = _cells(_asked(spec, training, test, asking.examples), rows)
         return rows.task.answers(cells, rows.targets.take(test))
+
+    def sends_to(self, spec: EndpointSpec) -> Destination:
+        """The endpoint."""
+        return Destination(address=spec.url, key=spec.key)
 
     def named_by(self, spec: EndpointSpec) -> object:
         """How fast, and for how much at most, it is asked makes no other contender."""

@@ -20,7 +20,7 @@ from ratchet.contenders.base import FOLDS, MODEL, Contender, Identity, Trained, 
 from ratchet.contenders.material import Material, RowChange, held, judged_folds, plain, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import RatchetError
-from ratchet.models.model import Answers, Model
+from ratchet.models.model import Answers, Destination, Model
 from ratchet.recipe.sections import Section
 from ratchet.screen import Advance
 from ratchet.workspace.workspace import writing
@@ -117,6 +117,11 @@ class Kind(ABC, Generic[S]):
     def named_by(self, spec: S) -> object:
         """What makes it another contender: its settings but those that change no answer, and what they name."""
         return spec
+
+    def sends_to(self, spec: S) -> Destination | None:
+        """Where the texts of the rows are sent while it is made; ``None``: nowhere."""
+        del spec
+        return None
 
     def missing(self) -> str | None:
         """The first package that must be installed and is not."""

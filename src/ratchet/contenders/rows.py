@@ -149,7 +149,7 @@ class PartedRows:
 
     @property
     def judged_by(self) -> tuple[str, ...]:
-        """The metrics of the gate."""
+        """The metrics of the gate, and of its claims."""
         return self.metrics or self.task.metrics[:1]
 
     def margin_of(self, metric: str) -> float:

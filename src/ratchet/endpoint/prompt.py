@@ -28,7 +28,7 @@ Label:{% else %}{{ text }}{% endif %}"""
 """The prompt where the recipe has none."""
 _AROUND = 4
 """Tokens that a chat template puts around a message, about."""
-_FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 """What an expression of a template can end in, beside jinja2's own errors."""
 
 Example = Mapping[str, str]
@@ -74,9 +74,8 @@ def prompts(
         try:
             messages = tuple({"role": role, "content": template.render(values)} for role, template in templates)
         except _template_errors() as error:
-            raise RecipeError(
-                f"The prompt must fit every row but {rows.place(number)} gives: {str(error).rstrip('.')}."
-            ) from None
+            said = str(error).rstrip(".") or type(error).__name__
+            raise RecipeError(f"The prompt must fit every row but {rows.place(number)} gives: {said}.") from None
         found.append(_measured(messages, spec=spec))
     return found
 

@@ -146,6 +146,20 @@ class GateConfig(Section):
     budget: float = Field(default=10.0, ge=0)
     """Minutes that may buy evidence for a challenger that is undecided but may still win: an encoder's folds, then seeds."""
 
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """All metrics of the answers that a verdict may be about, each once."""
+        claimed = [claim.metric for claim in self.claims if claim.metric not in ("cost", "latency")]
+        return tuple(dict.fromkeys((*self.metrics, *claimed)))
+
+    @model_validator(mode="after")
+    def _gained(self) -> Self:
+        if self.claims and all(claim.times is None for claim in self.claims):
+            raise ValueError(
+                "claims must have one with times, of cost or latency: nobody takes the place for being not worse."
+            )
+        return self
+
 
 class LinearFeatures(Section):
     """One block of n-gram features."""

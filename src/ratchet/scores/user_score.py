@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import math
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ def user_score(name: str) -> UserScore:
 
     It is called once with all answers and all references (two lists of n texts, ``None`` where there is none) and returns
     n finite numbers, higher is better. The module is imported as ``import`` would, so it must be installed or on
-    ``PYTHONPATH``.
+    ``PYTHONPATH``. What it prints goes to standard error: standard output is the verdict's.
 
     Args:
         name: such as ``my_package.my_scores:politeness``.
@@ -36,10 +38,11 @@ def user_score(name: str) -> UserScore:
             next_step="Write it like my_scores:politeness.",
         )
     try:
-        function: object = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, SyntaxError) as problem:
+        with redirect_stdout(sys.stderr):
+            function: object = getattr(importlib.import_module(module_name), attribute)
+    except (Exception, SystemExit) as problem:
         raise RecipeError(
-            f"The score {name!r} must be importable but got: {problem}.",
+            f"The score {name!r} must be importable but got: {str(problem) or type(problem).__name__}.",
             next_step=f"Check that `python -c 'from {module_name} import {attribute}'` works in this folder.",
         ) from problem
     if not callable(function):
@@ -50,15 +53,16 @@ def user_score(name: str) -> UserScore:
     called = function
 
     def score(answers: Texts, references: Texts) -> Floats:
-        return _called(called, [*answers], [*references], name=name)
+        return _called(called, answers, references, name=name)
 
     return score
 
 
 def _called(function: Callable[..., Any], answers: Texts, references: Texts, *, name: str) -> Floats:
     try:
-        found = function(answers, references)
-    except Exception as problem:
+        with redirect_stdout(sys.stderr):
+            found = function([*answers], [*references])
+    except (Exception, SystemExit) as problem:
         raise RecipeError(
             f"The score {name!r} must give a number a row but failed: {type(problem).__name__}: {problem}.",
             next_step="Call it on a few rows in Python, and mend it.",

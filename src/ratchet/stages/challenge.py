@@ -216,6 +216,9 @@ def _trained(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section, *, name
     """Fills the folder of a contender."""
 
     def train(folder: Path, folds: Sequence[int] = (), seeds: int = 1) -> None:
+        to = kind.sends_to(spec)
+        if to is not None:
+            job.screen.say("answers", f"{name}: the text of every row is sent to {to}")
         with job.screen.bar(name) as advance:
             training = training_of(job, rows, name=name, kind=kind.name, key=key, advance=advance)
             kind.train(folder, spec, replace(training, folds=tuple(folds), seeds=seeds))

@@ -16,7 +16,7 @@ from ratchet.endpoint.client import ask, require_all
 from ratchet.endpoint.prompt import prompt_of
 from ratchet.endpoint.purse import Purse
 from ratchet.errors import DataError, RecipeError
-from ratchet.models.model import Answers
+from ratchet.models.model import Answers, Destination
 from ratchet.recipe.endpoint import EndpointSpec, JudgeSpec
 from ratchet.scores.agreement import Agreement, agreement_by_id, human_verdicts, require_agreement
 from ratchet.scores.judge import judge_answers, judge_pairs
@@ -46,6 +46,8 @@ def with_judge(job: Job, rows: PartedRows) -> PartedRows:
             f"judge.{lacking} when gate.metrics has judge but is absent.",
             next_step="Add the section judge, with endpoint and rubric.",
         )
+    to = Destination(address=spec.endpoint.url, key=spec.endpoint.key)
+    job.screen.say(JUDGE, f"questions, right answers and the answers of all contenders are sent to {to}")
     judge = _Judge(job=job, spec=spec, endpoint=spec.endpoint, rows=rows, purse=Purse(spec.endpoint.limit))
     if spec.human:
         found = judge.agreement(Path(spec.human))

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from ratchet.checks import Context
 from ratchet.checks.text import check as find_in_texts
 from ratchet.contenders.rows import FACTS, PartedRows
-from ratchet.gate.metrics import MEASURED
 from ratchet.prepare.changes import reasons
 from ratchet.prepare.clean import prepare as clean
 from ratchet.prepare.fixes import fix
@@ -46,7 +45,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         key = key_of("prepare", source.key, task, fixes, review, recipe.split, near, recipe.seed, job.code)
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
-        facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder, metrics=_judged_by(recipe))
+        facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder, metrics=recipe.gate.scored)
     parts = rows.parts
     for line in _changes(facts):
         job.screen.say("prepare", line)
@@ -61,12 +60,6 @@ def prepare(job: Job, source: Source) -> PartedRows:
     for note in parts.notes:
         job.screen.say("prepare", note)
     return rows
-
-
-def _judged_by(recipe: Recipe) -> list[str]:
-    """The metrics of the gate, and those of the rows that only claims are about."""
-    claimed = [claim.metric for claim in recipe.gate.claims if claim.metric not in MEASURED]
-    return [*dict.fromkeys([*recipe.gate.metrics, *claimed])]
 
 
 def _changes(facts: Json) -> Iterator[str]:

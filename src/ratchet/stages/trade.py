@@ -17,7 +17,7 @@ from ratchet.gate.claim import Claim
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import MEASURED
 from ratchet.gate.verdict import judge
-from ratchet.recipe.sections import ClaimSpec
+from ratchet.recipe.sections import ClaimSpec, GateConfig
 from ratchet.screen import Advance
 from ratchet.stages.contest import forget, tell
 from ratchet.stages.entrants import anchor, champion, family_of
@@ -39,7 +39,8 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         rows: the rows of the verdicts.
         later: smaller forms that are planned after this, whose share of the error level is left to them.
     """
-    claims = job.recipe.gate.claims
+    gate = job.recipe.gate
+    claims = gate.claims
     if not claims:
         return
     with job.stage(Stage.TRADE) as skipped:
@@ -47,7 +48,7 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         able = _able(job, rows, standing, claims)
         proven = anchor(job, rows)
-        keys = {one.name: _key(job, one, proven) for one in able}
+        keys = {one.name: _key(one, proven, gate) for one in able}
         new = [one for one in able if keys[one.name] not in judged]
         skipped += [True] * (len(able) - len(new))
         if new:
@@ -56,15 +57,15 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
         forget(job, rows, (*able, standing))
         judged = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
         for one in (*able, standing):
-            found = judged.get(_key(job, one, proven))
+            found = judged.get(_key(one, proven, gate))
             if found is not None:
                 tell(job, found)
 
 
-def _key(job: Job, one: Contender, proven: Contender) -> str:
-    """What names its verdict: it is judged once by the same claims and prices, as long as nothing is proven better."""
-    gate = job.recipe.gate
-    return key_of("trade", one.folder.name, proven.folder.name, gate.claims, gate.hour)
+def _key(one: Contender, proven: Contender, gate: GateConfig) -> str:
+    """What names its verdict: it is judged once by the same claims, as long as nothing is proven better."""
+    hour = [gate.hour] if any(claim.metric == "cost" for claim in gate.claims) else []
+    return key_of("trade", one.folder.name, proven.folder.name, gate.claims, *hour)
 
 
 def _judge(
@@ -139,9 +140,13 @@ def _measured_here(
     if not wanted & {*MEASURED}:
         return {}
     ours = [one for one in {one.folder: one for one in of}.values() if runs_here(one)]
+    if not ours:
+        return {}
     with job.screen.bar("latency") as advance:
         seconds = side_by_side(ours, rows, threads=job.recipe.threads, advance=advance)
     hour = job.recipe.gate.hour
+    if "cost" in wanted and not hour:
+        job.screen.say("challenge", "gate.hour is 0: models that run here count as costing nothing")
     return {
         one.folder: {"latency": taken, "cost": taken * hour / HOUR} for one, taken in zip(ours, seconds, strict=True)
     }
