@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -90,3 +91,14 @@ def test_only_known_columns_without_a_role_are_dropped(columns: tuple[str, ...],
 def test_a_table_of_which_nothing_stays_is_refused() -> None:
     with pytest.raises(DataError, match="preparing takes out all 2"):
         prepare(dataset([("a", "x"), ("a", "y")]), config=PrepareConfig())
+
+
+def test_rows_of_one_text_with_other_features_are_no_copies(table: Callable[..., Dataset]) -> None:
+    cells = {"text": ["a b"] * 4 + ["c d"], "label": ["x", "y", "x", "x", "y"], "desk": ["1", "2", "1", None, "1"]}
+    plain = table(cells)
+    featured = replace(plain, roles=replace(plain.roles, features=(("desk", "category"),)))
+    config = PrepareConfig()
+    assert len(prepare(plain, config=config).dataset) == 1, "without the feature the labels of one text contradict"
+    kept = prepare(featured, config=config).dataset
+    assert kept.column("desk") == ["1", "2", None, "1"]
+    assert kept.labels == ["x", "y", "x", "y"]

@@ -137,3 +137,21 @@ def test_the_prompt_of_a_judge_is_not_the_recipes(more: dict[str, Any]) -> None:
 def test_reading_a_recipe_loads_neither_httpx_nor_jinja2() -> None:
     code = "import sys, ratchet.recipe.endpoint; print([name for name in ('httpx', 'jinja2') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "fine"),
+    [
+        ("https://api.example.com/v1", True),
+        ("http://127.0.0.1:8080/v1", True),
+        ("http://localhost/v1", True),
+        ("http://api.example.com/v1", False),
+        ("http://10.0.0.7:8000/v1", False),
+    ],
+)
+def test_a_key_leaves_the_machine_only_encrypted(url: str, fine: bool) -> None:
+    if fine:
+        assert EndpointSpec(model="m", url=url, key="EXAMPLE_API_KEY").url == url
+    else:
+        assert "must begin with https:// when a key is sent" in refused(url=url, key="EXAMPLE_API_KEY")
+        assert EndpointSpec(model="m", url=url).key == ""

@@ -108,7 +108,7 @@ def test_a_claim_may_be_about_a_metric_that_the_gate_does_not_ask_for(trial: Cal
 
 def test_claims_that_nobody_can_meet_are_refused_at_once(trial: Callable[..., Trial]) -> None:
     made = trial()
-    with pytest.raises(RecipeError, match="The metrics of the gate and of its claims must be of accuracy"):
+    with pytest.raises(RecipeError, match=r"gate.claims must be of accuracy"):
         made.run(WIDE, "gate.claims=[{metric: rmse, margin: 0.2}, {metric: cost, times: 100}]")
     with pytest.raises(RecipeError, match="must have one with times"):
         made.run(WIDE, "gate.claims=[{metric: accuracy, margin: 0.2}]")

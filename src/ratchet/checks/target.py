@@ -140,6 +140,8 @@ def open_target(
     columns = columns or recipe.data.header
     first, guess, raw = _open_table(path, recipe=recipe, given=given, columns=columns)
     others = [_open_beside(other, like=first, recipe=recipe, columns=columns) for other in test]
+    if recipe.task == AUTO:
+        recipe = recipe.model_copy(update={"task": guess_task(first).name})
     return Target(
         path=path,
         dataset=first,

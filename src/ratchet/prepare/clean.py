@@ -75,7 +75,7 @@ def _judged(
     dataset: Dataset, *, config: PrepareConfig, out: Mapping[str, Rows], reasons: Sequence[str]
 ) -> tuple[Rows, Rows]:
     """For each row the number of its reason (-1: it stays) and the row that stands for it (-1: none)."""
-    group = exact_groups(["", *dataset.texts])[1:]  # 0: nothing to see
+    group = _rows_alike(dataset)
     label = exact_groups(dataset.labels, form=str)
     reason = np.full(len(dataset), _KEPT, np.int64)
     kept = np.full(len(dataset), -1, np.int64)
@@ -98,6 +98,17 @@ def _judged(
         reason[rows[further]] = reasons.index("duplicates.exact")
         kept[rows[further]] = rows[first[member][further]]
     return reason, kept
+
+
+def _rows_alike(dataset: Dataset) -> Rows:
+    """A number for each row, equal where the text and all features are; 0 where there is nothing to read."""
+    group = exact_groups(["", *dataset.texts])[1:]
+    if not dataset.roles.features:
+        return group
+    cells = zip(*(dataset.column(name) for name, _ in dataset.roles.features), strict=True)
+    beside = exact_groups([repr(row) for row in cells], form=str)
+    both = np.unique(np.stack([group, beside]), axis=1, return_inverse=True)[1].ravel() + 1
+    return np.where(group == 0, 0, both)
 
 
 def _conflicts(group: Rows, label: Rows, *, majority: bool) -> tuple[npt.NDArray[np.bool_], Rows]:

@@ -135,6 +135,15 @@ class EndpointSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _key_in_the_open(self) -> Self:
+        parts = urlsplit(self.url)
+        if self.key and parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError(
+                "url must begin with https:// when a key is sent to another machine but begins with http://."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _templates(self) -> Self:
         for key in ("system", "prompt"):
             if problem := _no_template(getattr(self, key)):
