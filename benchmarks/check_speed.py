@@ -39,7 +39,7 @@ RATCHET = """
 import sys
 from pathlib import Path
 from ratchet.checks.registry import run_checks
-from ratchet.checks.target import open_target
+from ratchet.checkup.target import open_target
 target = open_target(Path(sys.argv[1]), given={})
 only = sys.argv[3].split(",") if len(sys.argv) > 3 else None
 run_checks(target.dataset, config=target.recipe, cost=sys.argv[2], only=only)

@@ -27,7 +27,7 @@ CHECK = """
 import resource, sys
 from pathlib import Path
 from ratchet.checks import run_checks
-from ratchet.checks.target import open_target
+from ratchet.checkup.target import open_target
 from ratchet.tables import parse
 if sys.argv[2] == "held":
     parse.LARGE = 1 << 60

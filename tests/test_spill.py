@@ -17,7 +17,7 @@ import pytest
 
 from ratchet import spill
 from ratchet.checks import run_checks
-from ratchet.checks.target import open_target
+from ratchet.checkup.target import open_target
 from ratchet.errors import DataError
 from ratchet.tables import parse
 from ratchet.tables.read import read_table

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ratchet.checks.checkup import check_up
-from ratchet.checks.target import open_target
+from ratchet.checkup.checkup import check_up
+from ratchet.checkup.target import open_target
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import load_recipe
 from ratchet.report import ReportData

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ratchet.checks.checkup import Checkup, check_up
-from ratchet.checks.fixes import write_fixes
-from ratchet.checks.target import open_target
+from ratchet.checkup.checkup import Checkup, check_up
+from ratchet.checkup.fixes import write_fixes
+from ratchet.checkup.target import open_target
 from ratchet.recipe.recipe import parse_recipe
 
 WORDS = ("room", "clean", "service", "kind", "breakfast", "good", "place", "near", "price", "fair", "bed", "soft")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from ratchet.checks import Health, run_checks
-from ratchet.checks.target import open_target
+from ratchet.checkup.target import open_target
 from ratchet.tables.dataset import Dataset, Roles
 
 DATES = ["2024-02-29", "29/02/2024", "2024年2月29日", "20240229", "Feb 29, 2024"]

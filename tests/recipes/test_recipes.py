@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.checks.checkup import check_up
-from ratchet.checks.target import open_target
+from ratchet.checkup.checkup import check_up
+from ratchet.checkup.target import open_target
 from ratchet.compare.question import Question
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import load_recipe

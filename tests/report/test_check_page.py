@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from ratchet.checks import Suspect
-from ratchet.checks.checkup import check_up
-from ratchet.checks.target import open_target
+from ratchet.checkup.checkup import check_up
+from ratchet.checkup.target import open_target
 from ratchet.report.check_page import render_check
 from ratchet.report.check_pictures import cluster_sizes, copies, largest_clusters
 from ratchet.report.clusters import Cluster, Clusters

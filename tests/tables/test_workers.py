@@ -90,7 +90,7 @@ CHECK = """
 import json, sys
 from pathlib import Path
 from ratchet.checks import run_checks
-from ratchet.checks.target import open_target
+from ratchet.checkup.target import open_target
 target = open_target(Path(sys.argv[1]), overrides=json.loads(sys.argv[2]))
 print(json.dumps(run_checks(target.dataset, config=target.recipe).to_dict(), ensure_ascii=False))
 """

@@ -16,10 +16,10 @@ from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo
 
 if TYPE_CHECKING:
-    from ratchet.checks.checkup import Checkup
     from ratchet.checks.finding import Severity
-    from ratchet.checks.fixes import Fixed
-    from ratchet.checks.target import Target
+    from ratchet.checkup.checkup import Checkup
+    from ratchet.checkup.fixes import Fixed
+    from ratchet.checkup.target import Target
 
 FORMATS = ("text", "json", "sarif", "junit", "html")
 FOUND = 1
@@ -116,8 +116,8 @@ def check(
     Without a recipe the roles of the columns are guessed from their names and contents. Exit code 0: the check ran; 1: there
     is a finding as severe as --fail-on; 2: a mistake in the call or in a file.
     """
-    from ratchet.checks.fixes import require_place, write_fixes
-    from ratchet.checks.target import open_target
+    from ratchet.checkup.fixes import require_place, write_fixes
+    from ratchet.checkup.target import open_target
 
     form = _form(output.form, output.as_json)
     _require_queue(output, wanted)
@@ -147,7 +147,7 @@ def _require_queue(output: Output, wanted: Wanted) -> None:
 
 
 def _looked_at(target: Target, wanted: Wanted) -> Checkup:
-    from ratchet.checks.checkup import check_up
+    from ratchet.checkup.checkup import check_up
 
     with Screen(sys.stderr).bar("check") as advance:
         return check_up(
@@ -188,7 +188,7 @@ def leaks(
     exact: the same words; near: similar texts, verified; group: an equal value in the group column; time: training rows
     later than the earliest test row, when --time names a column.
     """
-    from ratchet.checks.target import open_pair
+    from ratchet.checkup.target import open_pair
     from ratchet.drift.between import between
     from ratchet.report.leaks_terminal import tell_between
     from ratchet.report.terminal import Sheet

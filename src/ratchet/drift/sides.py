@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ratchet.checks.target import spoken
+from ratchet.checkup.target import spoken
 from ratchet.errors import DataError
 from ratchet.recipe.recipe import load_recipe
 from ratchet.recipe.sections import DataConfig

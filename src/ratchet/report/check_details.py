@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import Context, shown
-from ratchet.checks.target import Target
+from ratchet.checkup.checkup import Checkup
+from ratchet.checkup.target import Target
 from ratchet.report.check_terminal import short_names
 from ratchet.report.clusters import Clusters, find_clusters
 from ratchet.report.leak_rows import LeakMatrix, between_files, of_random_split

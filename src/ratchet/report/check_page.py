@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import ratchet
 from ratchet.charts import figures
 from ratchet.charts.missing_map import MOST
-from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import counted
 from ratchet.checks.finding import Finding
+from ratchet.checkup.checkup import Checkup
 from ratchet.report import check_pictures as draw
 from ratchet.report import pictures
 from ratchet.report.check_details import Details, details

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from ratchet.checks.checkup import Checkup
 from ratchet.checks.context import counted, percent
 from ratchet.checks.finding import Example, Finding, Severity
-from ratchet.checks.fixes import one_line
+from ratchet.checkup.checkup import Checkup
+from ratchet.checkup.fixes import one_line
 from ratchet.report.terminal import Piece, Sheet
 from ratchet.tables.roles import ROLES
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from ratchet.checks.checkup import FAILED, Checkup, Step, at_least
 from ratchet.checks.finding import Finding, Severity
+from ratchet.checkup.checkup import FAILED, Checkup, Step, at_least
 from ratchet.forms import legible
 
 # What XML 1.0 cannot hold, not even escaped (section 2.2).

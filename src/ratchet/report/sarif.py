@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 import ratchet
-from ratchet.checks.checkup import Checkup
 from ratchet.checks.finding import Example, Finding
-from ratchet.checks.fixes import one_line
-from ratchet.checks.target import Target
+from ratchet.checkup.checkup import Checkup
+from ratchet.checkup.fixes import one_line
+from ratchet.checkup.target import Target
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.checks.target import open_pair, open_target, spoken
+from ratchet.checkup.target import open_pair, open_target, spoken
 from ratchet.errors import RatchetError
 from ratchet.tables.dataset import Roles
 

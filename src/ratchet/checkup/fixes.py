@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.checks.finding import Finding, merged, patch
-from ratchet.checks.target import Target, spoken
+from ratchet.checkup.target import Target, spoken
 from ratchet.errors import RecipeError
 from ratchet.forms import legible
 from ratchet.recipe.recipe import parse_recipe

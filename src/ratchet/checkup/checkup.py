@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ratchet.checks.finding import SEVERITIES, Finding, Severity
 from ratchet.checks.registry import CHECKS, Check, Cost, Health, Progress, checks, checks_apart, run_checks
-from ratchet.checks.target import Target
+from ratchet.checkup.target import Target
 from ratchet.errors import RatchetError
 from ratchet.recipe.sections import Recipe
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ratchet.checks import registry
-from ratchet.checks.checkup import check_up
 from ratchet.checks.registry import CHECKS, Check
-from ratchet.checks.target import Target, open_target
+from ratchet.checkup.checkup import check_up
+from ratchet.checkup.target import Target, open_target
 from ratchet.errors import RatchetError
 from ratchet.report.junit import junit
 from ratchet.report.sarif import sarif
