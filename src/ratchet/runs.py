@@ -17,6 +17,7 @@ from ratchet.gate.verdict import Round
 from ratchet.prepare.saved import ROWS
 from ratchet.report import ReportData, save
 from ratchet.report.summary import Json
+from ratchet.stages.entrants import family_of
 from ratchet.tasks.task import Task
 from ratchet.versions.log import log
 from ratchet.workspace.finished import load_json
@@ -171,13 +172,17 @@ def _named(root: Path, name: str) -> tuple[Evidence, Task]:
 
 
 def _rows_of(workspace: Workspace, family: str) -> PartedRows:
+    """The rows that a family was judged on; of equal rows those of its task and features."""
+    alike = []
     for folder in sorted(workspace.data.glob("rows-*")):
         facts = load_json(folder / "facts.json", keys={"hash": str})
-        if family.partition("-")[2] == facts["hash"][:16] and (folder / ROWS).is_file():
-            return PartedRows.load(folder)
-    raise WorkspaceError(
-        f"The prepared rows of {family} must be in {workspace.data} but are not.", next_step="Run again."
-    )
+        if family.split("-")[1] == facts["hash"][:16] and (folder / ROWS).is_file():
+            alike.append(PartedRows.load(folder))
+    if not alike:
+        raise WorkspaceError(
+            f"The prepared rows of {family} must be in {workspace.data} but are not.", next_step="Run again."
+        )
+    return next((rows for rows in alike if family_of(rows) == family), alike[0])
 
 
 def _workspace(root: Path) -> Workspace:

@@ -83,7 +83,8 @@ def test_a_winner_with_features_is_refitted_compressed_exported_and_served(recip
     summary, said = told(made)
     verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
     assert verdicts["wide"]["promoted"]
-    assert {"eda", "balance", "wide-int8"} <= set(verdicts)
+    assert {"eda", "balance"} <= set(verdicts)
+    assert any(name.endswith("-int8") for name in verdicts)
     bundle = Bundle.open(summary["bundle"]["path"])
     assert bundle.manifest.text_column == "title + body"
     assert bundle.manifest.text_columns == ("title", "body")
