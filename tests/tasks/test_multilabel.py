@@ -74,3 +74,11 @@ def test_a_table_of_test_rows_is_cut_as_the_training_table_is(table: Callable[..
 def test_lists_of_anything_but_names_are_refused(cell: str, table: Callable[..., Dataset]) -> None:
     with pytest.raises(DataError, match=r"must hold lists of names but row 2 of .* has .*1 such cells"):
         TASK.read(table({"text": ["x", "y"], "label": ['["a"]', cell]}))
+
+
+def test_a_label_with_one_row_is_told_and_does_no_harm(table: Callable[..., Dataset]) -> None:
+    dataset = TASK.read(table({"text": list("vwxyz"), "label": ["a;b", "b;a", "a;b", "a", "a;once"]}))
+    TASK.require_trainable(dataset)
+    (note,) = TASK.notes(dataset)
+    assert note == "1 of 3 labels have fewer than 2 rows and cannot be both learned and measured: 'once'"
+    assert TASK.notes(dataset.take([0, 1, 2])) == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from sklearn.metrics import mean_squared_error, r2_score
 
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import score
+from ratchet.tables.dataset import Dataset
 from ratchet.tasks.regression import ALPHA, Regression, values_of
 
 TASK = Regression()
@@ -59,3 +62,14 @@ def test_the_largest_errors_come_first() -> None:
 
 def test_a_cell_that_is_no_number_is_nan() -> None:
     assert np.isnan(values_of(["x", ""])).all()
+
+
+def test_a_far_number_is_told(table: Callable[..., Dataset]) -> None:
+    numbers = [str(20 + row % 30) for row in range(60)]
+    plain = table({"text": [f"t{row}" for row in range(60)], "label": numbers})
+    assert TASK.notes(plain) == []
+    far = table({"text": [f"t{row}" for row in range(60)], "label": [*numbers[:-2], "-4000", "10亿"]})
+    (note,) = TASK.notes(far)
+    assert note.startswith(
+        "2 of 60 numbers are far from the others, such as '10亿' in row 60 of a.csv (the middle half is 27"
+    )

@@ -73,6 +73,8 @@ def read(job: Job) -> Source:
         train, test = task.read(train), None if test is None else task.read(test, like=train)
         renamed = prepare.model_copy(update={"text": ()})
         task.require_trainable(fix(train, config=renamed, answers=answers).dataset)
+        for note in task.notes(train):
+            job.screen.say("read", note)
         if job.recipe.split.order == "time":
             times(*((train,) if test is None else (train, test)))
         hashes = {path: source_bytes_hash(path) for path in [*files, *test_files]}

@@ -81,7 +81,7 @@ class Multilabel(Task):
         return _spelled(answers, mark_of([*dict.fromkeys(answers)]))
 
     def require_trainable(self, dataset: Dataset) -> None:
-        """A label at least, two rows for each, and rows that differ."""
+        """A label at least, two rows for most, and rows that differ."""
         require_columns(dataset, answer=self.answer)
         rows = filled(dataset)
         counts = Counter(name for row in rows.tolist() for name in names_of(dataset.labels[row]))
@@ -90,15 +90,12 @@ class Multilabel(Task):
                 f"Column {dataset.roles.label!r} must hold lists of labels but every list is empty.",
                 next_step="Set data.label to another column.",
             )
-        rare = sorted(name for name, count in counts.items() if count < FEWEST)
-        if rare:
-            shown = ", ".join(map(repr, rare[:NAMED])) + (" and others" if len(rare) > NAMED else "")
-            step = "Add rows to it, merge it with another label, or take it out."
-            if 2 * len(rare) > len(counts):
-                step = f"Is {dataset.roles.label!r} a list of labels? It looks like free text."
+        rare = _rare(counts)
+        if 2 * len(rare) > len(counts):
             raise DataError(
-                f"Every label must have at least {FEWEST} rows but {len(rare):,} of {len(counts):,} have fewer: {shown}.",
-                next_step=step,
+                f"Every label should have at least {FEWEST} rows but {len(rare):,} of {len(counts):,} have fewer: "
+                f"{_shown(rare)}.",
+                next_step=f"Is {dataset.roles.label!r} a list of labels? It looks like free text.",
             )
         cells = {dataset.labels[row] for row in rows.tolist()}
         if len(cells) == 1:
@@ -107,6 +104,17 @@ class Multilabel(Task):
                 f"{cells.pop()}.",
                 next_step="Add rows with other labels, or set data.label to another column.",
             )
+
+    def notes(self, dataset: Dataset) -> list[str]:
+        """Labels of which too few rows are there to be learned in one part and measured in another."""
+        counts = Counter(name for row in filled(dataset).tolist() for name in names_of(dataset.labels[row]))
+        rare = _rare(counts)
+        if not rare:
+            return []
+        return [
+            f"{len(rare):,} of {len(counts):,} labels have fewer than {FEWEST} rows and cannot be both learned and measured: "
+            f"{_shown(rare)}"
+        ]
 
     def targets(self, answers: Sequence[str], *, names: tuple[str, ...] | None = None) -> Targets:
         """(n, k) which labels each row has."""
@@ -223,6 +231,14 @@ class Multilabel(Task):
     def counted(self, cells: Mapping[str, Cell]) -> list[str]:
         """Each of its labels; ``none`` where it has none."""
         return names_of(str(cells["prediction"])) or ["none"]
+
+
+def _rare(counts: Mapping[str, int]) -> list[str]:
+    return sorted(name for name, count in counts.items() if count < FEWEST)
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:NAMED])) + (" and others" if len(names) > NAMED else "")
 
 
 def names_of(cell: str) -> list[str]:

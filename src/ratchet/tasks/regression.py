@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 ALPHA = 0.1
 """Share of rows whose value may lie outside the interval of a prediction."""
 _BINS = 10
+FAR = 20.0
+"""Times the range of the middle half beyond it, from where a number is far from the others."""
 _A_NUMBER = {"type": "number"}
 
 
@@ -177,6 +179,21 @@ class Regression(Task):
         """The half-width of an interval, from the errors on rows that the models had not seen (split conformal)."""
         half = half_width(targets.values - answers[:, 0], alpha=ALPHA)
         return {"half_width": half, "coverage": 1 - ALPHA} if math.isfinite(half) else {}
+
+    def notes(self, dataset: Dataset) -> list[str]:
+        """Numbers so far from the others that a few rows decide every square."""
+        rows = filled(dataset)
+        values = values_of([dataset.labels[row] for row in rows.tolist()])
+        low, high = np.quantile(values, [0.25, 0.75])
+        width = (high - low) or float(np.abs(values).max())
+        far = np.flatnonzero((values < low - FAR * width) | (values > high + FAR * width))
+        if not len(far):
+            return []
+        first = int(rows[far[np.argmax(np.abs(values[far]))]])
+        return [
+            f"{len(far):,} of {len(values):,} numbers are far from the others, such as {dataset.labels[first]!r} in "
+            f"{dataset.place(first)} (the middle half is {low:g} to {high:g}): they decide rmse and r2, less so mae"
+        ]
 
     def margin(self, targets: Targets) -> float:
         """The middle half of the values: one point of margin is a hundredth of it, and no outlier moves it."""

@@ -258,6 +258,11 @@ class Task(ABC):
         del like
         return dataset
 
+    def notes(self, dataset: Dataset) -> list[str]:
+        """What a person should know of the answers of a table before anything is trained, in sentences."""
+        del dataset
+        return []
+
     def facts(self, targets: Targets, answers: Answers) -> dict[str, Any]:
         """What the bundle says of the champion, from its predictions of rows that it had not seen."""
         del targets, answers
