@@ -10,6 +10,7 @@ from ratchet.endpoint.prompt import TOO_LONG, prompts
 from ratchet.errors import RecipeError
 from ratchet.recipe.endpoint import EndpointSpec
 from ratchet.tables.dataset import Dataset
+from ratchet.tasks.generation import Generation
 
 Table = Callable[..., Dataset]
 
@@ -123,3 +124,13 @@ def test_a_prompt_that_does_not_fit_is_not_sent(table: Table) -> None:
     assert [prompt.reason for prompt in found] == ["", TOO_LONG]
     free = prompts(rows, spec=spec.model_copy(update={"context": 0}))
     assert [prompt.reason for prompt in free] == ["", ""]
+
+
+def test_a_conversation_does_not_give_its_answer_away(table: Table) -> None:
+    said = '[{"role": "user", "content": "q"}, {"role": "assistant", "content": "secret"}]'
+    chats = Generation().read(table({"messages": [said, said], "id": ["1", "2"]}, text="messages"))
+    assert content(chats, "{{ text }}|{{ row['id'] }}") == ["q|1", "q|2"]
+    for template in ("{{ messages }}", "{{ row['messages'] }}", "{{ ratchet_answer }}"):
+        with pytest.raises(RecipeError):
+            content(chats, template)
+    assert content(table({"messages": [said], "label": ["a"]}, text="messages"), "{{ messages }}") == [said]

@@ -44,6 +44,15 @@ class Prompt:
     reason: str = ""
 
 
+def answering(rows: Dataset) -> set[str]:
+    """The columns that hold the answer: the label, and a conversation that the prompt and the answer were cut from."""
+    from ratchet.tables.conversations import recognised
+
+    chat = recognised(rows)
+    whole = set() if chat is None or chat.form == "pairs" else {*chat.columns, chat.answer, *chat.beside}
+    return ({rows.roles.label or ""} | whole) - {rows.roles.text}
+
+
 def prompts(
     rows: Dataset,
     *,
@@ -55,12 +64,13 @@ def prompts(
     """The prompt of each row.
 
     Templates know ``text``; ``row``, with all columns by name; each column whose name can be a variable; ``labels``,
-    ``examples``, and what ``more`` adds. The label column is no variable: it is the answer.
+    ``examples``, and what ``more`` adds. Columns that hold the answer are no variables.
 
     Raises:
         RecipeError: a template uses an unknown variable, or cannot be filled in for a row.
     """
-    columns = {name: rows.column(name) for name in rows.table.column_names if name != rows.roles.label}
+    hidden = answering(rows)
+    columns = {name: rows.column(name) for name in rows.table.column_names if name not in hidden}
     fixed = {**(more or {}), "labels": list(labels), "examples": list(examples)}
     known = ("text", *columns, "row", *fixed)
     parts = [("system", "system", spec.system)] if spec.system.strip() else []
