@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from run_all import machine
 from sklearn.linear_model import LogisticRegression
 
 from ratchet.gate.evidence import Evidence
@@ -87,7 +88,9 @@ def main() -> None:
         lines.append(f"| {figures} | {tables:,} (± {error:.1%}) |")
         print(lines[-1], flush=True)
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    head = f"# A fixed model beside a procedure\n\n{date}, `python benchmarks/gate_fixed.py`, level 5 %.\n\n"
+    head = (
+        f"# A fixed model beside a procedure\n\n{date}, `python benchmarks/gate_fixed.py`, {machine()}, level 5 %.\n\n"
+    )
     (RESULTS / "gate_fixed.md").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -12,8 +12,8 @@ from tests.contenders.conftest import LABELS, TEXTS
 from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Training
 from ratchet.contenders.linear import Blend, Linear, Majority
-from ratchet.contenders.material import Material, held
-from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.material import Material, held, plain
+from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.models.linear import LinearModel
 from ratchet.models.linear_fit import fit_linear
@@ -66,6 +66,42 @@ def test_weights_and_made_rows_count(parted: Parted, training: Trained) -> None:
     assert (weighted.predict(TEXTS)[:, 0] > base.predict(TEXTS)[:, 0]).mean() > 0.7
     added = Linear().fit(SPEC, Material(rows=dev, texts=["please help"] * 40, labels=[first] * 40), made)
     assert added.predict(["please help"])[0, 0] > base.predict(["please help"])[0, 0] + 0.2
+
+
+@pytest.mark.parametrize(
+    ("task", "cells"),
+    [
+        ("classification", LABELS),
+        ("regression", [str(len(text)) for text in TEXTS]),
+        ("multilabel", [f'["{label}"]' for label in LABELS]),
+    ],
+)
+def test_rows_are_made_from_those_outside_the_fold(
+    parted: Parted, training: Trained, task: str, cells: list[str]
+) -> None:
+    rows = parted(task, cells)
+    calls: list[tuple[set[int], set[int]]] = []
+
+    def change(seen: Ints, *, held_out: Ints) -> Material:
+        calls.append((set(seen.tolist()), set(held_out.tolist())))
+        made = [f"{text} {text}" for text in rows.texts(seen)]
+        return Material(
+            rows=seen, texts=made, labels=[rows.dataset.labels[row] for row in seen], made_from=seen.tolist()
+        )
+
+    def heavier(seen: Ints, *, held_out: Ints) -> Material:
+        return Material(rows=seen, weights=np.where(seen % 2, 9.0, 1.0))
+
+    found = {}
+    for name, how in {"plain": plain, "made": change, "weighted": heavier}.items():
+        made = training(rows, name=name, change=how)
+        Linear().train(made.store / name, SPEC, made)
+        found[name] = Contender.load(made.store / name)
+    dev, fold = rows.parts.dev, rows.parts.fold
+    assert calls == [({*dev[fold[dev] != k].tolist()}, {*dev[fold[dev] == k].tolist()}) for k in range(5)]
+    assert not np.array_equal(found["made"].answers, found["plain"].answers)
+    assert not np.array_equal(found["weighted"].answers, found["plain"].answers)
+    assert found["made"].facts["features"] == found["plain"].facts["features"]
 
 
 def test_a_blend_is_the_mean_of_its_members(parted: Parted, training: Trained) -> None:

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
 from ratchet.errors import DataError
 from ratchet.models.baseline import fit_folds
-from ratchet.models.linear_fit import Corpus, fit_linear
+from ratchet.models.linear_fit import Corpus, fit_linear, fit_majority
 from ratchet.recipe.sections import LinearFeatures, LinearSpec
 
 Rows = tuple[list[str], list[str]]
@@ -23,7 +21,6 @@ def test_each_row_is_predicted_by_the_model_that_did_not_see_it(train_rows: Rows
     fold = folds(len(texts))
     fit = fit_folds(texts, labels, fold, spec=SPEC, seed=3)
     assert len(fit.models) == 4
-    assert fit.artefact is fit.models[0]
     assert fit.probability.dtype == np.float32
     for held, model in enumerate(fit.models):
         inside, outside = np.flatnonzero(fold == held), np.flatnonzero(fold != held)
@@ -31,7 +28,7 @@ def test_each_row_is_predicted_by_the_model_that_did_not_see_it(train_rows: Rows
         probe = [texts[i] for i in inside]
         assert model.vocabularies[0].tokens == alone.vocabularies[0].tokens
         assert np.array_equal(fit.probability[inside], alone.predict(probe))
-    assert (np.array(fit.artefact.labels)[fit.probability.argmax(axis=1)] == labels).mean() > 0.9
+    assert (np.array(fit.models[0].labels)[fit.probability.argmax(axis=1)] == labels).mean() > 0.9
 
 
 def test_a_shared_corpus_changes_nothing(train_rows: Rows) -> None:
@@ -42,41 +39,11 @@ def test_a_shared_corpus_changes_nothing(train_rows: Rows) -> None:
     assert np.array_equal(shared, fit_folds(texts, labels, fold, spec=SPEC, seed=3).probability)
 
 
-def test_majority_takes_the_shares_outside_the_fold() -> None:
-    fit = fit_folds(["t"] * 6, ["a", "a", "b", "b", "b", "b"], np.array([0, 0, 1, 1, 2, 2]), spec="majority", seed=1)
-    np.testing.assert_allclose(fit.probability[:, 0], [0, 0, 0.5, 0.5, 0.5, 0.5], atol=1e-6)
-
-
-def test_augmented_rows_come_from_outside_the_fold(train_rows: Rows) -> None:
-    texts, labels = train_rows
-    fold = folds(len(texts))
-    calls: list[tuple[set[str], set[str]]] = []
-
-    def augment(
-        own: Sequence[str], own_labels: Sequence[str], *, held_out: Sequence[str]
-    ) -> tuple[list[str], list[str]]:
-        calls.append((set(own), set(held_out)))
-        assert [labels[texts.index(text)] for text in own] == list(own_labels)
-        return [f"{text} {text}" for text in own], list(own_labels)
-
-    fit = fit_folds(texts, labels, fold, spec=SPEC, seed=3, augment=augment)
-    assert calls == [
-        ({texts[i] for i in np.flatnonzero(fold != k)}, {texts[i] for i in np.flatnonzero(fold == k)}) for k in range(4)
-    ]
-    plain = fit_folds(texts, labels, fold, spec=SPEC, seed=3)
-    assert not np.array_equal(fit.probability, plain.probability)
-    assert fit.artefact.features == plain.artefact.features
-
-
-def test_weights_reach_the_fits(train_rows: Rows) -> None:
-    texts, labels = train_rows
-    fold = folds(len(texts))
-    heavy = [9.0 if label == "card" else 1.0 for label in labels]
-    shift = (
-        fit_folds(texts, labels, fold, spec=SPEC, seed=3, weights=heavy).probability
-        - fit_folds(texts, labels, fold, spec=SPEC, seed=3).probability
-    )
-    assert shift[:, 0].mean() > 0
+def test_majority_takes_the_shares_of_its_rows() -> None:
+    labels, fold = np.array(["a", "a", "b", "b", "b", "b"]), np.array([0, 0, 1, 1, 2, 2])
+    models = [fit_majority(labels[fold != held].tolist(), names=("a", "b")) for held in range(3)]
+    shares = [model.predict(["t"])[0, 0] for model in models]
+    np.testing.assert_allclose(shares, [0, 0.5, 0.5], atol=1e-6)
 
 
 @pytest.mark.parametrize("fold", [[0, 0, 2, 2], [0, 0, 0, 0]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -29,13 +30,7 @@ def quantise_linear(model: LinearModel, *, prune: float = 0.0) -> LinearModel:
         model: a fitted model; its weights may be int8 already.
         prune: share of the n-grams of each vocabulary to leave out, from 0 up to, but not, 1.
     """
-    assert 0 <= prune < 1
-    shrunk = {id(one): _Shrunk(one, _kept(model, one, prune=prune)) for one in model.vocabularies}
-    members = tuple(
-        replace(member, blocks=tuple(_small(block, shrunk[id(block.vocabulary)]) for block in member.blocks))
-        for member in model.members
-    )
-    return LinearModel(labels=model.labels, members=members, encoder=model.encoder)
+    return _with_fewer(model, prune, _small)
 
 
 def prune_linear(model: LinearModel, *, share: float = PRUNED) -> LinearModel:
@@ -45,10 +40,15 @@ def prune_linear(model: LinearModel, *, share: float = PRUNED) -> LinearModel:
         model: a fitted model; its weights may be int8 already.
         share: of the n-grams of each vocabulary to leave out, from 0 up to, but not, 1.
     """
+    return _with_fewer(model, share, _fewer)
+
+
+def _with_fewer(model: LinearModel, share: float, smaller: Callable[[Block, _Shrunk], Block]) -> LinearModel:
+    """The model with every block made smaller, without this share of the n-grams."""
     assert 0 <= share < 1
     shrunk = {id(one): _Shrunk(one, _kept(model, one, prune=share)) for one in model.vocabularies}
     members = tuple(
-        replace(member, blocks=tuple(_fewer(block, shrunk[id(block.vocabulary)]) for block in member.blocks))
+        replace(member, blocks=tuple(smaller(block, shrunk[id(block.vocabulary)]) for block in member.blocks))
         for member in model.members
     )
     return LinearModel(labels=model.labels, members=members, encoder=model.encoder)

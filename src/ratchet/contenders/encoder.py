@@ -75,10 +75,10 @@ class Encoder(Kind[EncoderSpec]):
             [fold_folder(training.store, training.key, fold, turn) for fold in there] for turn in range(training.seeds)
         ]
         whole = [turn for turn in places if all(place.is_dir() for place in turn)]
-        facts = {"folds": there, "seeds": len(whole), "chance": self.chance, **training.facts}
+        facts = {"seeds": len(whole), "chance": self.chance, **training.facts}
         if missing:
             facts["missing_folds"] = missing
-        trained = _assembled(folder, whole, facts)
+        trained = _assembled(folder, whole, folds=there, facts=facts)
         write_contender(folder, training.rows, self.identity(spec, training), trained)
 
     def refit(self, folder: Path, spec: EncoderSpec, training: Training) -> None:
@@ -202,13 +202,14 @@ def watched(train: Ints, rows: PartedRows, *, spec: EncoderSpec, seed: int) -> t
     return train[~watch], np.unique(train[watch])
 
 
-def _assembled(folder: Path, places: Sequence[Sequence[Path]], facts: Mapping[str, object]) -> Trained:
+def _assembled(
+    folder: Path, places: Sequence[Sequence[Path]], *, folds: Sequence[int], facts: Mapping[str, object]
+) -> Trained:
     """The contender out of the folds that are there, of each seed; big files are linked, not copied."""
     first, *others = places
-    numbers: Sequence[int] = facts["folds"]  # type: ignore[assignment]
     records = [load_json(place / "fold.json", keys={"facts": dict}) for turn in places for place in turn]
     with writing(folder):
-        for number, (fold, place) in enumerate(zip(numbers, first, strict=True)):
+        for number, (fold, place) in enumerate(zip(folds, first, strict=True)):
             _link(place / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))
         if (first[0] / "tensorboard").is_dir():
             shutil.copytree(first[0] / "tensorboard", folder / "tensorboard")
@@ -220,7 +221,7 @@ def _assembled(folder: Path, places: Sequence[Sequence[Path]], facts: Mapping[st
         predicted=np.concatenate([load_array(place / "rows.npy") for place in first]),
         answers=np.concatenate([load_array(place / "probability.npy") for place in first]),
         seconds=sum(record["seconds"] for record in records),
-        facts={**records[0]["facts"], **facts, **counts},
+        facts={**records[0]["facts"], "folds": list(folds), **facts, **counts},
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
 
 from ratchet.contenders.base import CARD, Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError, WorkspaceError
-from ratchet.gate.ledger import Challenge
-from ratchet.gate.verdict import Claim, judge
+from ratchet.gate.ledger import Account, Challenge
+from ratchet.gate.verdict import Claim, Round, judge
 from ratchet.stages.buy import buy, takes_seeds
 from ratchet.stages.entrants import Entrant, anchor, champion, family_of, train_first
 from ratchet.stages.job import Job, skip
@@ -38,71 +37,100 @@ def contest(
         required: the run ends where the first of them cannot be trained; another is skipped and the reason recorded.
         copies: they are forms of the champion, which need not be better, only smaller and not worse.
     """
-    family, gate = family_of(rows), job.recipe.gate
-    known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
+    family = family_of(rows)
+    known = {challenge.key for challenge in job.ledger.challenges(family)}
     new = [entrant for entrant in entrants if entrant.judged not in known]
     skipped += [True] * (len(entrants) - len(new))
     trained: dict[str, Contender] = {}
-    for entrant in list(new):
+    for entrant in new:
         try:
             trained[entrant.name] = train_first(job, entrant, skipped)
         except RatchetError as error:
             if (required and entrant is entrants[0]) or isinstance(error, WorkspaceError):
                 raise
-            new.remove(entrant)
             skip(job, entrant.name, str(error))
-    root, standing = anchor(job, rows), champion(job, rows)
-    for name in [name for name, contender in trained.items() if contender.folder in (root.folder, standing.folder)]:
-        del trained[name]  # judged by other metrics before, and nobody challenges himself
+    on_top = {anchor(job, rows).folder, champion(job, rows).folder}
+    # who is on top was judged by other metrics before, and nobody challenges himself
+    trained = {name: contender for name, contender in trained.items() if contender.folder not in on_top}
     new = [entrant for entrant in new if entrant.name in trained]
-    if trained:
-        account: Literal["improvements", "copies"] = "copies" if copies else "improvements"
-        claims = [
-            Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin * rows.margin_of(m))
-            for m in gate.metrics
-        ]
-        paid = job.ledger.family(family, alpha=gate.alpha, account=account)
-        own = 1.0 if root.learns else weight
-        level = paid.share(own * len(trained), later=later)
-        spend, paid_for = dict.fromkeys(trained, 1.0), dict.fromkeys(trained, 1.0)
-        for entrant in new:
-            if entrant.folds:
-                bought = buy(job, rows, entrant, trained[entrant.name], claims=claims, level=level / len(trained))
-                trained[entrant.name], spend[entrant.name], paid_for[entrant.name] = bought
-        seeds = not copies and takes_seeds(job)
-        found = judge(
-            [contender.evidence(rows, seeds=seeds) for contender in trained.values()],
-            (standing if copies else root).evidence(rows, seeds=seeds),
-            [*claims, Claim(metric="bytes")] if copies else claims,
-            family=paid,
-            level=level,
-            spend=[*spend.values()],
-            paid=[*paid_for.values()],
-            anchor=root.evidence(rows),
-            copy=copies,
-            seed=job.recipe.seed,
-        )
-        keys = {entrant.name: entrant.judged for entrant in new}
-        job.ledger.judged(
-            found,
-            challengers={name: contender.ref for name, contender in trained.items()},
-            keys=keys,
-            account=account,
-            run=job.run,
-            key=f"round:{family}:{key_of(*sorted(keys.values()))}",
-        )
-        if not gate.claims:  # a claim may still bring one of them to the top
-            forget(job, rows, (*trained.values(), standing, root))
-        for entrant in new:
-            for spare in job.workspace.models.glob(f"{entrant.key}.fold-*"):
-                shutil.rmtree(spare, ignore_errors=True)
-    known = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
+    if new:
+        trained = _judged(job, rows, new, trained, later=later, weight=weight, copies=copies)
+    verdicts = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
     for entrant in entrants:
         if entrant.name in trained:
             for line in trained[entrant.name].facts.get("said", ()):
                 job.screen.say("answers", f"{entrant.name}: {line}")
-        if entrant.judged in known:
-            tell(job, known[entrant.judged])
+        if entrant.judged in verdicts:
+            tell(job, verdicts[entrant.judged])
+
+
+def _judged(
+    job: Job,
+    rows: PartedRows,
+    new: Sequence[Entrant],
+    trained: Mapping[str, Contender],
+    *,
+    later: int,
+    weight: float,
+    copies: bool,
+) -> dict[str, Contender]:
+    """Judge trained entrants in one round, buying folds where one may be proven so; the contenders as they were judged."""
+    gate, root, standing = job.recipe.gate, anchor(job, rows), champion(job, rows)
+    account: Account = "copies" if copies else "improvements"
+    claims = [
+        Claim(metric=m, kind="noninferior" if copies else "superior", margin=gate.margin * rows.margin_of(m))
+        for m in gate.metrics
+    ]
+    paid = job.ledger.family(family_of(rows), alpha=gate.alpha, account=account)
+    level = paid.share((1.0 if root.learns else weight) * len(new), later=later)
+    judged, spend, paid_for = dict(trained), dict.fromkeys(trained, 1.0), dict.fromkeys(trained, 1.0)
+    for entrant in new:
+        if entrant.folds:
+            name = entrant.name
+            bought = buy(job, rows, entrant, judged[name], claims=claims, level=level / len(new))
+            judged[name], spend[name], paid_for[name] = bought
+    seeds = not copies and takes_seeds(job)
+    found = judge(
+        [contender.evidence(rows, seeds=seeds) for contender in judged.values()],
+        (standing if copies else root).evidence(rows, seeds=seeds),
+        [*claims, Claim(metric="bytes")] if copies else claims,
+        family=paid,
+        level=level,
+        spend=[*spend.values()],
+        paid=[*paid_for.values()],
+        anchor=root.evidence(rows),
+        copy=copies,
+        seed=job.recipe.seed,
+    )
+    record(job, found, judged.values(), keys={entrant.name: entrant.judged for entrant in new}, account=account)
+    if not gate.claims:  # a claim may still bring one of them to the top
+        forget(job, rows, (*judged.values(), standing, root))
+    for entrant in new:
+        for spare in job.workspace.models.glob(f"{entrant.key}.fold-*"):
+            shutil.rmtree(spare, ignore_errors=True)
+    return judged
+
+
+def record(
+    job: Job, found: Round, challengers: Iterable[Contender], *, keys: Mapping[str, str], account: Account
+) -> None:
+    """Write a round into the ledger, once.
+
+    Args:
+        job: the run.
+        found: the verdicts.
+        challengers: who was judged.
+        keys: of each challenger, what names its verdict.
+        account: which of the family's two accounts pays.
+    """
+    job.ledger.judged(
+        found,
+        challengers={contender.name: contender.ref for contender in challengers},
+        keys=keys,
+        account=account,
+        run=job.run,
+        key=f"round:{found.family}:{key_of(*sorted(keys.values()))}",
+    )
 
 
 def forget(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> None:

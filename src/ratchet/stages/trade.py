@@ -19,7 +19,7 @@ from ratchet.gate.metrics import MEASURED
 from ratchet.gate.verdict import judge
 from ratchet.recipe.sections import ClaimSpec, GateConfig
 from ratchet.screen import Advance
-from ratchet.stages.contest import forget, tell
+from ratchet.stages.contest import forget, record, tell
 from ratchet.stages.entrants import anchor, champion, family_of
 from ratchet.stages.job import Job, skip
 from ratchet.stages.names import Stage
@@ -71,8 +71,8 @@ def _key(one: Contender, proven: Contender, gate: GateConfig) -> str:
 def _judge(
     job: Job, rows: PartedRows, new: Sequence[Contender], standing: Contender, keys: dict[str, str], *, later: int
 ) -> None:
-    family, gate, root = family_of(rows), job.recipe.gate, anchor(job, rows)
-    paid = job.ledger.family(family, alpha=gate.alpha, account="copies")
+    gate, root = job.recipe.gate, anchor(job, rows)
+    paid = job.ledger.family(family_of(rows), alpha=gate.alpha, account="copies")
     here = _measured_here(job, rows, [*new, standing, root], {claim.metric for claim in gate.claims})
     found = judge(
         [_evidence(one, rows, here) for one in new],
@@ -83,15 +83,7 @@ def _judge(
         anchor=_evidence(root, rows, here),
         seed=job.recipe.seed,
     )
-    names = {one.name: keys[one.name] for one in new}
-    job.ledger.judged(
-        found,
-        challengers={one.name: one.ref for one in new},
-        keys=names,
-        account="copies",
-        run=job.run,
-        key=f"round:{family}:{key_of(*sorted(names.values()))}",
-    )
+    record(job, found, new, keys={one.name: keys[one.name] for one in new}, account="copies")
 
 
 def _claim(spec: ClaimSpec, rows: PartedRows) -> Claim:
