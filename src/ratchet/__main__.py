@@ -14,6 +14,9 @@ def program() -> None:
         sys.exit("error: Interrupted.")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Where Ctrl-C met code that Python runs from a string, as a dataclass is made, `python -m` would end by the signal
+        # although it was caught; the interpreter forgets that when it runs the next string.
+        eval("0")  # noqa: S307
 
 
 if __name__ == "__main__":
