@@ -14,6 +14,7 @@ from ratchet.recipe.endpoint import JudgeSpec
 from ratchet.recipe.section import Name as Name
 from ratchet.recipe.section import Section as Section
 from ratchet.recipe.section import name_after as name_after
+from ratchet.recipe.training import TrainingKeys
 
 
 class ColumnRule(Section):
@@ -250,8 +251,8 @@ class BalanceSpec(Section):
     """Share of each label in training, instead of a ratio; the shares add up to 1."""
 
 
-class EncoderSpec(Section):
-    """A transformer encoder with a classification head."""
+class EncoderSpec(TrainingKeys):
+    """A transformer encoder with a head for the task, trained as a whole or in its upper layers."""
 
     kind: Literal["encoder"] = "encoder"
     """Which kind of model this is."""
@@ -271,28 +272,14 @@ class EncoderSpec(Section):
     """Lowest layers (and the embeddings) that are not trained; absent: half of a pretrained model's, none from scratch."""
     max_tokens: int = Field(default=128, ge=8, le=65_536)
     """Longer texts are cut."""
-    epochs: int | None = Field(default=None, ge=1, le=10_000)
-    """Passes over the train part; absent: 2, and up to 20 where that makes fewer than 500 steps."""
-    lr: float | None = Field(default=None, gt=0, le=10)
-    """Highest learning rate; absent: 1e-3 from scratch, 5e-4 for a pretrained model up to 512 wide, 5e-5 for a wider one."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate goes on after the warm-up."""
-    warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps with a rising learning rate."""
-    weight_decay: float = Field(default=0.01, ge=0)
-    """Decoupled weight decay (AdamW)."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of activations set to zero in training."""
-    clip: float = Field(default=1.0, ge=1e-6)
-    """Largest norm of the gradient."""
-    batch_tokens: int | None = Field(default=None, ge=16, le=100_000_000)
-    """Tokens of a batch, padding included; absent: room for 32 rows of mean length, from 512 to 8192."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target probability that is spread over all labels."""
-    keep: Literal["last", "loss", "accuracy"] = "last"
-    """Which epoch's weights are kept: the last, or the best on the valid part, which flatters its verdict there."""
-    patience: int = Field(default=0, ge=0)
-    """Stop after this many epochs without a better one by ``keep`` (not with ``last``); 0: never."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: each label weighs as much as every other in the loss, however rare it is."""
+    focal: float = Field(default=0.0, ge=0, le=10)
+    """Exponent of the focal loss, which gives rows that are right already less weight; 0: plain cross-entropy."""
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:

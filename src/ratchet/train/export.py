@@ -101,6 +101,7 @@ def export_onnx(fitted: FittedEncoder, folder: Path, *, texts: Sequence[str] = (
                 "attention": attention,
                 "parameters": fitted.parameters,
                 "source": fitted.source,
+                **fitted.answering.meta(),
             },
         )
         size = sum(path.stat().st_size for path in target.iterdir())
