@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
+from ratchet.errors import ExtraMissing, RatchetError, RecipeError, WorkspaceError
 from ratchet.models.encoder import FittedEncoder
 from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
@@ -227,3 +228,131 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(ExtraMissing, match=r"ratchetml\[train\]"):
         fit_tiny(tmp_path)
+
+
+def test_a_rate_that_is_too_high_goes_back_and_on_with_half_of_it(
+    tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ratchet.train import encoder
+
+    loss, spoilt = encoder.RowObjective.loss, {"calls": 0}
+
+    def broken(self: encoder.RowObjective, rows: np.ndarray) -> object:
+        spoilt["calls"] += 1
+        return loss(self, rows) * (float("nan") if spoilt["calls"] == 30 else 1.0)
+
+    monkeypatch.setattr(encoder.RowObjective, "loss", broken)
+    seen: list[Progress] = []
+    fitted = fit_tiny(
+        tmp_path, spec=tiny_spec.model_copy(update={"schedule": "constant", "warmup": 0.0}), progress=seen.append
+    )
+    steps = read_history(tmp_path)[0].steps
+    assert len(fitted.facts["notes"]) == 1
+    assert "must be finite but got nan" in fitted.facts["notes"][0]
+    assert "0.5 times the rate" in fitted.facts["notes"][0]
+    again = seen.index(next(now for before, now in itertools.pairwise(seen) if now.step <= before.step))
+    assert seen[again].step - 1 == (30 // steps) * steps, "from the start of the epoch"
+    assert {now.rate for now in seen[again:]} == {seen[0].rate / 2}
+    lines = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
+    losses = [line["step"] for line in lines if "train/loss" in line]
+    assert losses == list(range(seen[-1].steps)), "each step is recorded once"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"ema": 0.9},
+        {"accumulate": 3},
+        {"unfreeze": "gradual"},
+        {"unfreeze": "head_first", "layer_decay": 0.5},
+        {"schedule": "wsd", "keep": "macro_f1", "ema": 0.5},
+        {"gradient_checkpointing": True},
+        {"precision": "bf16"},
+        {"class_weights": "balanced", "focal": 2.0},
+    ],
+)
+def test_whatever_is_trained_goes_on_to_the_same_bytes(
+    tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec, more: dict[str, object]
+) -> None:
+    spec = EncoderSpec.model_validate({**tiny_spec.model_dump(), "layers": 2, "epochs": 3, **more})
+    fit_tiny(tmp_path / "whole", spec=spec)
+    records = read_history(tmp_path / "whole")
+    for stop in (2, records[0].steps, records[0].steps + 2, records[0].steps + records[1].steps + 1):
+        with pytest.raises(KeyboardInterrupt):
+            fit_tiny(tmp_path / "cut", spec=spec, progress=stop_at(stop))
+    fit_tiny(tmp_path / "cut", spec=spec)
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+    resumed = read_history(tmp_path / "cut")
+    assert [(r.train_loss, r.valid) for r in resumed] == [(r.train_loss, r.valid) for r in records]
+
+
+def test_what_waits_is_not_trained_yet(tmp_path: Path, tiny_spec: EncoderSpec, train_rows: Rows) -> None:
+    from ratchet.models.encoder import build_encoder
+    from ratchet.train.optimizer import hold_back
+
+    how = EncoderSpec.model_validate({**tiny_spec.model_dump(), "layers": 2, "unfreeze": "gradual"})
+    network = build_encoder(how, labels=["a", "b"], language="en", texts=train_rows[0], seed=1).network
+    trained = []
+    for epoch in range(4):
+        hold_back(network.stages(), spec=how, epoch=epoch)
+        trained.append([any(w.requires_grad for w in stage.parameters()) for stage in network.stages()])
+    assert trained == [
+        [False, False, False, True],
+        [False, False, True, True],
+        [False, True, True, True],
+        [True, True, True, True],
+    ]
+
+
+def test_a_metric_that_there_is_not_cannot_choose_the_epoch(
+    tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec
+) -> None:
+    with pytest.raises(RecipeError, match="one of loss, accuracy, macro_f1 but got 'mae'"):
+        fit_tiny(tmp_path, spec=tiny_spec.model_copy(update={"keep": "mae"}))
+
+
+def test_one_process_trains_in_a_folder(tmp_path: Path, fit_tiny: Fit) -> None:
+    from ratchet.workspace.workspace import Workspace
+
+    with Workspace(tmp_path).lock(), pytest.raises(WorkspaceError, match=f"process {os.getpid()}"):
+        fit_tiny(tmp_path)
+
+
+def test_ctrl_c_ends_after_a_whole_step_with_a_checkpoint(tmp_path: Path, fit_tiny: Fit) -> None:
+    seen: list[Progress] = []
+
+    def interrupt(now: Progress) -> None:
+        seen.append(now)
+        if now.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_tiny(tmp_path / "cut", progress=interrupt)
+    assert seen[-1].step == 5
+    fit_tiny(tmp_path / "cut")
+    fit_tiny(tmp_path / "whole")
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+
+
+def test_a_full_disk_at_a_checkpoint_keeps_the_one_before(
+    tmp_path: Path, fit_tiny: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from ratchet.train import checkpoint
+
+    write, calls = checkpoint.save_json, {"n": 0}
+
+    def full(path: Path, value: object) -> None:
+        calls["n"] += 1
+        if calls["n"] == 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, value)
+
+    monkeypatch.setattr(checkpoint, "save_json", full)
+    with pytest.raises(WorkspaceError, match="full"):
+        fit_tiny(tmp_path / "cut")
+    assert [path.name for path in (tmp_path / "cut" / "checkpoints").iterdir()] == ["step-00000000"]
+    fit_tiny(tmp_path / "cut")
+    fit_tiny(tmp_path / "whole")
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")

@@ -141,7 +141,6 @@ def _fold(target: Path, *, spec: EncoderSpec, training: Training, fold: int, see
     last = history[-1] if history else None
     curve = [
         {"epoch": e.epoch, "train_loss": e.train_loss, "valid_loss": e.valid_loss, "accuracy": e.valid_accuracy}
-        | {name: value for name, value in e.valid.items() if name not in ("loss", "accuracy")}
         for e in history
     ]
     facts = {

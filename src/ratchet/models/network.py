@@ -124,9 +124,15 @@ class Classifier(nn.Module):
 
     def save_memory(self) -> None:
         """Compute activations again on the way back in place of keeping them; dropout gives the same bits both times."""
-        self.backbone.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+        save_memory(self.backbone)
         for place, part in enumerate(part for part in self.modules() if isinstance(part, Dropout)):
             part.place = place
+
+
+def save_memory(model: Any) -> None:
+    """Compute a Hugging Face model's activations again on the way back; its name for that is newer than the release 5.0."""
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def _replace_dropout(module: nn.Module, *, dice: Dice) -> None:
