@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ BATCHES = [np.arange(4), np.arange(4, 8), np.arange(8, 12)]
 class Line(Objective):
     """A straight line through points."""
 
-    goals = {"loss": -1}
+    goals: ClassVar[dict[str, int]] = {"loss": -1}
 
     def __init__(self) -> None:
         self.network = torch.nn.Linear(8, 1)
@@ -51,11 +52,11 @@ def chosen(tmp_path: Path, *, steps: int = 3, **more: object) -> Precision:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float | None]]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float | None]:
     """Seconds of a batch in each precision."""
     taken: dict[str, float | None] = {"fp32": 1.0, "bf16": 1.0, "fp16": None}
     monkeypatch.setattr(module, "_seconds", lambda objective, sample, precision, **_: taken[precision.name])
-    yield taken
+    return taken
 
 
 def test_a_short_training_is_not_measured(tmp_path: Path) -> None:
