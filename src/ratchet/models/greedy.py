@@ -137,3 +137,43 @@ def answer_losses(
             losses = cross_entropy(logits[line, places].float(), tokens[line, places + 1], reduction="sum")
             found[row] = float(losses), len(said)
     return found
+
+
+def choice_losses(
+    network: nn.Module, prompt: Ints, choices: Sequence[Ints], *, pad_id: int, budget: int = BATCH_TOKENS
+) -> npt.NDArray[np.float64]:
+    """(k,) negative log-likelihood of each continuation of one prompt, which is read once for all that fit in a batch.
+
+    Args:
+        network: a causal language model.
+        prompt: (tokens,)
+        choices: token ids of each continuation, at least one.
+        pad_id: fills a batch on the right, where nothing looks at it.
+        budget: most tokens of a batch, those of the prompt counted for each continuation.
+    """
+    import torch
+
+    from ratchet.models.batching import padded
+
+    device = next(network.parameters()).device
+    asked = torch.from_numpy(prompt)[None].to(device)
+    lengths = np.array([len(prompt) + len(one) for one in choices], dtype=np.int64)
+    found = np.zeros(len(choices), dtype=np.float64)
+    for rows in pack(np.argsort(-lengths, kind="stable"), lengths, budget=budget):
+        place = torch.arange(len(prompt), device=device)[None]
+        out = _forward(network, asked, torch.ones_like(asked), place, None)
+        tokens, mask = (torch.from_numpy(one).to(device) for one in padded(choices, rows, pad_id=pad_id))
+        logits = out.logits[:, -1:].expand(len(rows), -1, -1)  # (rows, 1, vocabulary)
+        if tokens.shape[1] > 1:
+            out.past_key_values.batch_repeat_interleave(len(rows))
+            further = network(
+                input_ids=tokens[:, :-1],
+                attention_mask=torch.cat([mask.new_ones(len(rows), len(prompt)), mask[:, :-1]], 1),
+                position_ids=torch.arange(tokens.shape[1] - 1, device=device)[None] + len(prompt),
+                past_key_values=out.past_key_values,
+                use_cache=True,
+            )
+            logits = torch.cat([logits, further.logits], 1)  # (rows, tokens, vocabulary)
+        chances = torch.log_softmax(logits.float(), -1).gather(2, tokens[:, :, None])[:, :, 0]  # (rows, tokens)
+        found[rows] = -(chances.double() * mask).sum(1).cpu().numpy()
+    return found
