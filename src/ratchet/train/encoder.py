@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,8 @@ from ratchet.train.objective import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from ratchet.train.frozen import FrozenStates
 
 MODEL = "model"
 Ints = npt.NDArray[np.int64]
@@ -62,6 +66,13 @@ class RowObjective(Objective):
         self.goals = GOALS[train.targets.kind]
         self._right = _right(train.targets, encoder.answering)
 
+    @cached_property
+    def frozen(self) -> FrozenStates | None:
+        """What the frozen layers give for each row, where there are any: computed once."""
+        from ratchet.train.frozen import frozen_states
+
+        return frozen_states(self.encoder.network, self.train.ids, pad_id=self.encoder.tokens.pad_id)
+
     def units(self, rows: Ints) -> float:
         """The weights of the rows together."""
         return float(self.train.weights[rows].sum())
@@ -72,7 +83,9 @@ class RowObjective(Objective):
 
         device = self.encoder.device
         tokens, mask = padded(self.train.ids, rows, pad_id=self.encoder.tokens.pad_id)
-        logits = self.network(torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device))  # (rows, k)
+        batch = torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device)
+        with nullcontext() if self.frozen is None else self.frozen.given(self.frozen.batch(rows).to(device)):
+            logits = self.network(*batch)  # (rows, k)
         right = torch.from_numpy(self._right[rows]).to(device)
         losses = row_losses(logits, right, kind=self.train.targets.kind, spec=self.spec)
         weights = torch.from_numpy(self.train.weights[rows]).to(device, torch.float32)
@@ -91,6 +104,16 @@ class RowObjective(Objective):
     def stages(self) -> Sequence[nn.Module]:
         """Embeddings, layers, head."""
         return self.encoder.network.stages()
+
+    def flops(self, tokens: int) -> float:
+        """As `Objective.flops`, without the frozen layers where those are computed once."""
+        below = sum(
+            2 * weight.numel()
+            for stage in self.stages()[1 : 1 + (self.frozen.layers if self.frozen is not None else 0)]
+            for weight in stage.parameters()
+            if weight.ndim > 1
+        )
+        return super().flops(tokens) - below * tokens
 
 
 def scores(targets: Targets, answers: Answers, answering: Answering) -> dict[str, float]:
