@@ -159,7 +159,8 @@ def utilisation(args: argparse.Namespace, tokens_per_second: float) -> float:
     right = Targets.of_labels(names)
     spec = EncoderSpec(source=args.source, frozen_layers=args.frozen)
     made = build_encoder(spec, labels=right.names, language="en", texts=texts, seed=1, threads=1)
-    rows = Rows(ids=made.tokens.encode(texts[:8]), targets=right.take(np.arange(8)), weights=np.ones(8))
+    eight = np.arange(8)
+    rows = Rows(ids=made.tokens.encode(texts[:8]), owners=eight, targets=right.take(eight), weights=np.ones(8))
     return RowObjective(made, train=rows, valid=None, spec=spec).flops(1) * tokens_per_second / peak()
 
 

@@ -47,12 +47,16 @@ class Rows:
     """Texts as token ids, with what is right and how much each counts."""
 
     ids: list[Ints]
+    owners: Ints
+    """(windows,) the text of each window, ascending; a text that fits the model is one window."""
     targets: Targets
+    """Of the texts."""
     weights: npt.NDArray[np.float64]
+    """(windows,): those of a text are shared out among its windows."""
 
     @property
     def lengths(self) -> Ints:
-        """(n,) tokens of each row."""
+        """(windows,) tokens of each."""
         return np.array([len(row) for row in self.ids], dtype=np.int64)
 
 
@@ -64,7 +68,7 @@ class RowObjective(Objective):
         self.network: nn.Module = encoder.network
         self.lengths = train.lengths
         self.goals = GOALS[train.targets.kind]
-        self._right = _right(train.targets, encoder.answering)
+        self._right = _right(train.targets, encoder.answering)[train.owners]
 
     @cached_property
     def frozen(self) -> FrozenStates | None:
@@ -95,7 +99,11 @@ class RowObjective(Objective):
         """Loss and scores of the valid rows, without dropout and label smoothing."""
         if self.valid is None:
             return {}
-        return scores(self.valid.targets, self.encoder.predict_ids(self.valid.ids), self.encoder.answering)
+        return scores(self.valid.targets, self._watched(), self.encoder.answering)
+
+    def _watched(self) -> Answers:
+        assert self.valid is not None
+        return self.encoder.predict_ids(self.valid.ids, self.valid.owners)
 
     def throw(self, seed: int, *, step: int) -> None:
         """Start the bits of dropout."""
@@ -223,7 +231,7 @@ def fit_encoder(
         "kept_epoch": done.kept_epoch,
         "precision": done.precision,
         "notes": list(done.notes),
-        "cut_texts": int((rows.lengths >= fresh.tokens.max_tokens).sum()),
+        "cut_texts": fresh.tokens.too_long(train_texts),
         "key": facts,
     }
     fresh.network.to("cpu")
@@ -294,7 +302,10 @@ def _require_rows(texts: Sequence[str], targets: Targets) -> None:
 
 
 def _rows(encoder: FittedEncoder, texts: Sequence[str], targets: Targets, *, spec: EncoderSpec) -> Rows:
-    return Rows(ids=encoder.tokens.encode(texts), targets=targets, weights=row_weights(targets, spec=spec))
+    ids, owners = encoder.tokens.in_windows(texts)
+    shared = np.bincount(owners, minlength=len(texts))
+    weights = (row_weights(targets, spec=spec) / np.maximum(shared, 1))[owners]
+    return Rows(ids=ids, owners=owners, targets=targets, weights=weights)
 
 
 def _finished(folder: Path, *, facts: Mapping[str, Any], threads: int) -> FittedEncoder | None:
