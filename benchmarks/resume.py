@@ -109,19 +109,20 @@ def main() -> None:
     dice = random.Random(1)
     with tempfile.TemporaryDirectory() as place:
         for who in args.who:
-            whole, cut = Path(place, who, "whole"), Path(place, who, "cut")
+            whole = Path(place, who, "whole")
             begun = time.perf_counter()
             assert run(whole, who, after=None)
-            seconds = time.perf_counter() - begun
-            kills = 0
+            seconds, kills, rounds, same = time.perf_counter() - begun, 0, 0, 0
             while kills < args.kills:
-                # A process that is killed while it loads does not get on: the later half of a start is where it trains.
-                if run(cut, who, after=dice.uniform(0.3, 0.7) * seconds):
-                    break
-                kills += 1
-            ended = run(cut, who, after=None)
-            same = weights(whole) == weights(cut)
-            print(f"{who}: {kills} kills, came to its end: {ended}, the same bytes: {same}", flush=True)
+                cut, rounds = Path(place, who, f"cut-{rounds}"), rounds + 1
+                # Some starts are killed while they load, others at any step after that.
+                while not run(cut, who, after=dice.uniform(0.3, 1.0) * seconds if kills < args.kills else None):
+                    kills += 1
+                same += weights(whole) == weights(cut)
+            print(
+                f"{who}: {kills} kills over {rounds} trainings, {same} ended with the bytes of a run never killed",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
