@@ -11,6 +11,7 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 from tests.conftest import WORDS, generate
 
+from ratchet.errors import RatchetError
 from ratchet.models.encoder import FittedEncoder, build_encoder, load_encoder
 from ratchet.models.onnx_model import OnnxModel
 from ratchet.models.targets import Targets
@@ -32,7 +33,9 @@ def objective(texts: Sequence[str], targets: Targets, how: EncoderSpec) -> RowOb
     made = build_encoder(
         how, labels=targets.names, language="mixed", texts=texts, seed=1, threads=1, answering=answering_of(targets)
     )
-    rows = Rows(ids=made.tokens.encode(texts), targets=targets, weights=row_weights(targets, spec=how))
+    owners = np.arange(len(texts))
+    weights = row_weights(targets, spec=how)
+    rows = Rows(ids=made.tokens.encode(texts), owners=owners, targets=targets, weights=weights)
     return RowObjective(made, train=rows, valid=None, spec=how)
 
 
@@ -168,3 +171,36 @@ def test_texts_that_were_cut_are_counted(tmp_path: Path, fit_tiny: Callable[...,
         threads=1, folder=tmp_path,
     )  # fmt: skip
     assert fitted.facts["cut_texts"] == 5
+
+
+def test_a_long_text_is_read_in_windows_the_same_when_it_is_served(tmp_path: Path) -> None:
+    filler = "so on and on and on and on and on and so on"
+    texts = [f"{filler} {filler} {filler} {word}" for word in ("good", "bad") * 40]
+    targets = Targets.of_labels(["good", "bad"] * 40)
+    cut = fit_encoder(
+        texts, targets, [], targets.take(np.zeros(0, np.int64)), spec=spec(epochs=10), language="en", seed=1,
+        threads=1, folder=tmp_path / "cut",
+    )  # fmt: skip
+    whole = fit_encoder(
+        texts, targets, [], targets.take(np.zeros(0, np.int64)), spec=spec(epochs=10, windows=4), language="en", seed=1,
+        threads=1, folder=tmp_path / "whole",
+    )  # fmt: skip
+    assert (cut.predict(texts).argmax(1) == targets.values).mean() == 0.5, "the word that matters was cut"
+    assert (whole.predict(texts).argmax(1) == targets.values).mean() > 0.95
+    assert (cut.facts["cut_texts"], whole.facts["cut_texts"]) == (80, 0)
+    mixed = [*texts[:3], "good", "", texts[3]]
+    export_onnx(whole, tmp_path / "onnx")
+    served = OnnxModel.load(tmp_path / "onnx", threads=1)
+    assert np.allclose(served.predict(mixed), whole.predict(mixed), atol=1e-5)
+    assert np.allclose(served.predict(mixed)[4], served.predict([""])[0], atol=1e-5)
+    again = load_encoder(tmp_path / "whole" / "model", threads=1)
+    assert np.array_equal(again.predict(mixed), whole.predict(mixed))
+
+
+def test_a_pair_of_texts_is_not_read_in_windows(tmp_path: Path) -> None:
+    targets = Targets.of_labels(["a", "b"])
+    with pytest.raises(RatchetError, match="windows must be 1 where a row is a pair of texts but got 3"):
+        fit_encoder(
+            ["x", "y"], targets, [], targets.take(np.zeros(0, np.int64)), spec=spec(windows=3), language="en", seed=1,
+            threads=1, folder=tmp_path, columns=2,
+        )  # fmt: skip

@@ -75,8 +75,9 @@ def test_a_long_one_takes_what_is_clearly_faster(
     clock.update(bf16=bf16, fp16=fp16)
     found = chosen(tmp_path, steps=1000)
     assert found.name == name
-    assert "float32 1000 ms a batch" in found.reason
-    assert (f"bfloat16 {1000 * bf16:.0f} ms" if bf16 else "bfloat16 not possible") in found.reason
+    assert "float32 1000 ms a batch" in found.measured
+    assert (f"bfloat16 {1000 * bf16:.0f} ms" if bf16 else "bfloat16 not possible") in found.measured
+    assert "measured on this cpu" in str(found)
 
 
 def test_the_choice_is_kept_for_a_training_that_goes_on(tmp_path: Path, clock: dict[str, float | None]) -> None:

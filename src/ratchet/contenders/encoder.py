@@ -121,7 +121,7 @@ def _checkpoints(training: Training, *, fold: int, seed: int) -> Path:
 def _fold(target: Path, *, spec: EncoderSpec, training: Training, fold: int, seed: int, model: bool) -> None:
     """The model of one fold (where it is wanted), its predictions, and its learning curve."""
     from ratchet.train.export import export_onnx
-    from ratchet.train.loop import read_history
+    from ratchet.train.loop import PRECISION, read_history
 
     begun, rows = time.perf_counter(), training.rows
     seen, predicted = held(rows, fold)
@@ -143,8 +143,10 @@ def _fold(target: Path, *, spec: EncoderSpec, training: Training, fold: int, see
         {"epoch": e.epoch, "train_loss": e.train_loss, "valid_loss": e.valid_loss, "accuracy": e.valid_accuracy}
         for e in history
     ]
+    measured = load_json(checkpoints / PRECISION)["measured"] if (checkpoints / PRECISION).is_file() else ""
     facts = {
         "source": fitted.source,
+        **({"precision_measured": measured} if measured else {}),
         "epochs": curve,
         "tokens_per_second": round(last.tokens_per_second) if last else None,
         "padding": round(last.padding, 4) if last else None,

@@ -19,7 +19,7 @@ from ratchet.models.batching import by_length, padded
 from ratchet.models.checkpoints import Pooling, Source, first_line, locate
 from ratchet.models.model import Answers
 from ratchet.models.quiet import quiet_transformers, switch_off_telemetry, yield_cores
-from ratchet.models.tokens import TextEncoder, train_tokenizer
+from ratchet.models.tokens import TextEncoder, averaged, train_tokenizer
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.workspace.workspace import atomic_folder
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 CARD = "encoder.json"
 HEAD = "2_Dense"
+MORE = ("columns", "windows")
+"""Of the tokenizer, written where they are not 1."""
 PREDICT_TOKENS = 8192
 """Tokens of a batch in prediction, padding included."""
 OFFSET_POSITIONS = frozenset(
@@ -59,15 +61,16 @@ class FittedEncoder:
 
     def predict(self, texts: Sequence[str]) -> Answers:
         """Answers (n texts, k columns): probabilities in the order of ``labels``, or a value."""
-        return self.predict_ids(self.tokens.encode(texts))
+        ids, owners = self.tokens.in_windows(texts)
+        return self.predict_ids(ids, owners)
 
     @property
     def device(self) -> torch.device:
         """Where the network is."""
         return next(self.network.parameters()).device
 
-    def predict_ids(self, ids: Sequence[npt.NDArray[np.int64]]) -> Answers:
-        """Answers (n, k) of texts that are token ids already."""
+    def predict_ids(self, ids: Sequence[npt.NDArray[np.int64]], owners: npt.NDArray[np.int64]) -> Answers:
+        """Answers (n, k) of texts that are token ids already, in windows of which ``owners`` says the text."""
         import torch
 
         from ratchet.models.network import using_threads
@@ -82,7 +85,8 @@ class FittedEncoder:
                 placed = (torch.from_numpy(part).to(self.device) for part in (tokens, mask))
                 logits[rows] = self.network(*placed).cpu().numpy()
         self.network.train(training)
-        return self.answering.answers(logits)
+        texts = int(owners[-1]) + 1 if len(owners) else 0
+        return self.answering.answers(averaged(logits, owners, texts=texts))
 
     @property
     def parameters(self) -> int:
@@ -107,7 +111,7 @@ class FittedEncoder:
                 "pooling": self.network.pooling,
                 "max_tokens": self.tokens.max_tokens,
                 "pad_id": self.tokens.pad_id,
-                **({"columns": self.tokens.columns} if self.tokens.columns > 1 else {}),
+                **{name: value for name in MORE if (value := getattr(self.tokens, name)) > 1},
                 "source": self.source,
                 "facts": dict(self.facts),
                 **{key: value for key, value in self.answering.meta().items() if key != "format"},
@@ -164,6 +168,7 @@ def build_encoder(
             next_step="Lower frozen_layers in the recipe.",
         )
     freeze(network.backbone, layers=frozen)
+    tokens = _in_windows(tokens, spec.windows)
     if spec.gradient_checkpointing:
         network.save_memory()
     network.to(device_of(spec.device))
@@ -175,6 +180,19 @@ def build_encoder(
         threads=threads,
         answering=answering,
     )
+
+
+def _in_windows(tokens: TextEncoder, windows: int) -> TextEncoder:
+    """The same, which reads a long text in several windows."""
+    if windows == 1:
+        return tokens
+    if tokens.pairs:
+        raise RatchetError(
+            f"windows must be 1 where a row is a pair of texts but got {windows}.",
+            next_step="Remove windows from the recipe, or raise max_tokens.",
+        )
+    known = {"max_tokens": tokens.max_tokens, "pad_id": tokens.pad_id, "columns": tokens.columns}
+    return TextEncoder.from_json(tokens.to_json(), windows=windows, **known)
 
 
 def build_embedder(
@@ -231,8 +249,8 @@ def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
             _load_head(network, folder)
     network.eval()
     contents = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    columns = card.get("columns", 1)
-    tokens = TextEncoder.from_json(contents, max_tokens=card["max_tokens"], pad_id=card["pad_id"], columns=columns)
+    more = {name: card.get(name, 1) for name in MORE}
+    tokens = TextEncoder.from_json(contents, max_tokens=card["max_tokens"], pad_id=card["pad_id"], **more)
     return FittedEncoder(
         network=network,
         tokens=tokens,

@@ -271,7 +271,9 @@ class EncoderSpec(TrainingKeys):
     frozen_layers: int | None = Field(default=None, ge=0)
     """Lowest layers (and the embeddings) that are not trained; absent: half of a pretrained model's, none from scratch."""
     max_tokens: int = Field(default=128, ge=8, le=65_536)
-    """Longer texts are cut."""
+    """Longer texts are cut, or read in windows of so many tokens."""
+    windows: int = Field(default=1, ge=1, le=64)
+    """A longer text is read in up to so many windows that overlap by a quarter, and their answers are averaged; 1: cut."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of activations set to zero in training."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,8 @@ from ratchet.train.objective import Objective
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ratchet.train.frozen import FrozenStates
+
 MODEL = "model"
 Ints = npt.NDArray[np.int64]
 GOALS: Mapping[str, Mapping[str, int]] = {
@@ -43,12 +47,16 @@ class Rows:
     """Texts as token ids, with what is right and how much each counts."""
 
     ids: list[Ints]
+    owners: Ints
+    """(windows,) the text of each window, ascending; a text that fits the model is one window."""
     targets: Targets
+    """Of the texts."""
     weights: npt.NDArray[np.float64]
+    """(windows,): those of a text are shared out among its windows."""
 
     @property
     def lengths(self) -> Ints:
-        """(n,) tokens of each row."""
+        """(windows,) tokens of each."""
         return np.array([len(row) for row in self.ids], dtype=np.int64)
 
 
@@ -60,7 +68,14 @@ class RowObjective(Objective):
         self.network: nn.Module = encoder.network
         self.lengths = train.lengths
         self.goals = GOALS[train.targets.kind]
-        self._right = _right(train.targets, encoder.answering)
+        self._right = _right(train.targets, encoder.answering)[train.owners]
+
+    @cached_property
+    def frozen(self) -> FrozenStates | None:
+        """What the frozen layers give for each row, where there are any: computed once."""
+        from ratchet.train.frozen import frozen_states
+
+        return frozen_states(self.encoder.network, self.train.ids, pad_id=self.encoder.tokens.pad_id)
 
     def units(self, rows: Ints) -> float:
         """The weights of the rows together."""
@@ -72,7 +87,9 @@ class RowObjective(Objective):
 
         device = self.encoder.device
         tokens, mask = padded(self.train.ids, rows, pad_id=self.encoder.tokens.pad_id)
-        logits = self.network(torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device))  # (rows, k)
+        batch = torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device)
+        with nullcontext() if self.frozen is None else self.frozen.given(self.frozen.batch(rows).to(device)):
+            logits = self.network(*batch)  # (rows, k)
         right = torch.from_numpy(self._right[rows]).to(device)
         losses = row_losses(logits, right, kind=self.train.targets.kind, spec=self.spec)
         weights = torch.from_numpy(self.train.weights[rows]).to(device, torch.float32)
@@ -82,7 +99,11 @@ class RowObjective(Objective):
         """Loss and scores of the valid rows, without dropout and label smoothing."""
         if self.valid is None:
             return {}
-        return scores(self.valid.targets, self.encoder.predict_ids(self.valid.ids), self.encoder.answering)
+        return scores(self.valid.targets, self._watched(), self.encoder.answering)
+
+    def _watched(self) -> Answers:
+        assert self.valid is not None
+        return self.encoder.predict_ids(self.valid.ids, self.valid.owners)
 
     def throw(self, seed: int, *, step: int) -> None:
         """Start the bits of dropout."""
@@ -91,6 +112,16 @@ class RowObjective(Objective):
     def stages(self) -> Sequence[nn.Module]:
         """Embeddings, layers, head."""
         return self.encoder.network.stages()
+
+    def flops(self, tokens: int) -> float:
+        """As `Objective.flops`, without the frozen layers where those are computed once."""
+        below = sum(
+            2 * weight.numel()
+            for stage in self.stages()[1 : 1 + (self.frozen.layers if self.frozen is not None else 0)]
+            for weight in stage.parameters()
+            if weight.ndim > 1
+        )
+        return super().flops(tokens) - below * tokens
 
 
 def scores(targets: Targets, answers: Answers, answering: Answering) -> dict[str, float]:
@@ -200,7 +231,7 @@ def fit_encoder(
         "kept_epoch": done.kept_epoch,
         "precision": done.precision,
         "notes": list(done.notes),
-        "cut_texts": int((rows.lengths >= fresh.tokens.max_tokens).sum()),
+        "cut_texts": fresh.tokens.too_long(train_texts),
         "key": facts,
     }
     fresh.network.to("cpu")
@@ -271,7 +302,10 @@ def _require_rows(texts: Sequence[str], targets: Targets) -> None:
 
 
 def _rows(encoder: FittedEncoder, texts: Sequence[str], targets: Targets, *, spec: EncoderSpec) -> Rows:
-    return Rows(ids=encoder.tokens.encode(texts), targets=targets, weights=row_weights(targets, spec=spec))
+    ids, owners = encoder.tokens.in_windows(texts)
+    shared = np.bincount(owners, minlength=len(texts))
+    weights = (row_weights(targets, spec=spec) / np.maximum(shared, 1))[owners]
+    return Rows(ids=ids, owners=owners, targets=targets, weights=weights)
 
 
 def _finished(folder: Path, *, facts: Mapping[str, Any], threads: int) -> FittedEncoder | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"
+PRECISION = "precision.json"
 SAVE_SECONDS = 60.0
 """A checkpoint is written after so many seconds at least, so that a kill costs no more."""
 REWINDS = 3
@@ -223,7 +224,7 @@ class _Training:
     def _precision(self) -> Precision:
         batches = self.plans[0].batches
         total = sum(len(plan.batches) for plan in self.plans)
-        kept = self.folder / "precision.json"
+        kept = self.folder / PRECISION
         return choose(self.objective, batches, spec=self.spec, steps=total, device=self.device, kept=kept)
 
     @property
