@@ -47,16 +47,16 @@ class Prompt(Kind[PromptSpec]):
         asked = time.perf_counter()
         texts = rows.texts(wanted)
         answers = model.predict(texts, advance=partial(_told, training, asked))
-        seconds = time.perf_counter() - asked
+        seconds, cut = time.perf_counter() - asked, model.decoder.tokens.counts[CUT_PROMPTS]
         facts = {
             "fixed": True,
             "source": model.decoder.source,
             "parameters": model.decoder.parameters,
             "examples": len(examples),
             "rows_per_second": round(len(texts) / max(seconds, 1e-9), 3),
-            "cut_prompts": model.decoder.tokens.counts[CUT_PROMPTS],
+            "cut_prompts": cut,
             "latency_ms": _latency(model, texts),
-            "said": _said(model, answers, seconds),
+            "said": _said(model, answers, seconds=seconds, cut=cut),
             **training.facts,
         }
         save_model(model, folder / MODEL)
@@ -88,12 +88,11 @@ def _told(training: Training, begun: float, done: int, total: int) -> None:
     training.advance(done, total, f"{done / max(time.perf_counter() - begun, 1e-9):,.1f} rows/s")
 
 
-def _said(model: DecoderModel, answers: Answers, seconds: float) -> list[str]:
+def _said(model: DecoderModel, answers: Answers, *, seconds: float, cut: int) -> list[str]:
     """What a person reads of it: its size, its speed, what was cut, what got no answer."""
     lines = [
         f"{model.decoder.source}, {model.decoder.parameters:,} parameters, as it is; {len(answers):,} rows in {seconds:,.1f} s"
     ]
-    cut = model.decoder.tokens.counts[CUT_PROMPTS]
     if cut:
         lines.append(f"{cut:,} prompts were longer than max_tokens leaves room for and lost their oldest text")
     silent = 0 if model.choices else answers[:, 0].tolist().count(None)

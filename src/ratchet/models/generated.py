@@ -87,9 +87,7 @@ class DecoderModel:
             "examples": [[*one] for one in self.examples],
             "choices": [*self.choices],
         }
-        (folder / FILE).write_text(
-            json.dumps(asked, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", errors="surrogatepass"
-        )
+        (folder / FILE).write_text(json.dumps(asked, indent=1) + "\n", encoding="ascii")
 
     @classmethod
     def load(cls, folder: Path, threads: int = 0) -> DecoderModel:
