@@ -68,7 +68,7 @@ class FittedDecoder:
     def generate_ids(self, prompts: Sequence[npt.NDArray[np.int64]]) -> list[list[int]]:
         """The tokens of the answers to prompts that are token ids already, without the one that ends each."""
         how = Decoding(stops=self.stops, new_tokens=self.max_new_tokens, pad_id=self.tokens.pad_id)
-        with self._asked():
+        with self.asked():
             return decode(self.network, prompts, how)
 
     def nll(self, prompts: Sequence[Sequence[Turn]], answers: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -79,7 +79,7 @@ class FittedDecoder:
     def answer_nll(self, prompts: Sequence[Sequence[Turn]], answers: Sequence[str]) -> npt.NDArray[np.float64]:
         """(n, 2) the negative log-likelihood of each answer, end included, and its tokens, as the gate's column ``nll``."""
         examples = [self.tokens.example(*one) for one in zip(prompts, answers, strict=True)]
-        with self._asked():
+        with self.asked():
             return answer_losses(
                 self.network,
                 examples,
@@ -91,7 +91,7 @@ class FittedDecoder:
         """(n, k) the negative log-likelihood of each choice, end included, as the answer to each conversation."""
         found = np.zeros((len(prompts), len(choices)))
         ends = [self.tokens.answer(one) for one in choices]
-        with self._asked():
+        with self.asked():
             for row, prompt in enumerate(prompts):
                 asked = self.tokens.prompt(prompt)
                 found[row] = choice_losses(self.network, asked, ends, pad_id=self.tokens.pad_id)
@@ -105,7 +105,7 @@ class FittedDecoder:
         return self.tokens.stops | frozenset(further)
 
     @contextmanager
-    def _asked(self) -> Iterator[None]:
+    def asked(self) -> Iterator[None]:
         """The network without dropout and gradients, on the threads of this decoder; put back afterwards."""
         import torch
 

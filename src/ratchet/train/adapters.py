@@ -41,7 +41,7 @@ class AdapterShape:
 
     kind: str
     rank: int
-    alpha: float
+    alpha: int
     dropout: float = 0.0
 
 
@@ -174,14 +174,15 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> Adapted:
 def _shape(card: Mapping[str, Any], folder: Path) -> AdapterShape:
     found = card["shape"]
     kind, rank, alpha, dropout = (found.get(name) for name in ("kind", "rank", "alpha", "dropout"))
-    numbers = isinstance(alpha, int | float) and isinstance(dropout, int | float) and type(rank) is int and rank > 0
+    numbers = type(alpha) is int and isinstance(dropout, int | float) and type(rank) is int and rank > 0
     if card["format"] != FORMAT or kind not in KINDS or not numbers:
         raise RatchetError(
             f"{folder / CARD} must tell of an adapter in the format {FORMAT} but does not.", next_step="Copy it again."
         )
     assert type(rank) is int
+    assert type(alpha) is int
     # A base in 4 bits is for training: the adapter itself is LoRA.
-    return AdapterShape(kind="lora" if kind == "qlora" else kind, rank=rank, alpha=float(alpha), dropout=float(dropout))
+    return AdapterShape(kind="lora" if kind == "qlora" else kind, rank=rank, alpha=alpha, dropout=float(dropout))
 
 
 def base_hash(model: PreTrainedModel) -> str:
@@ -249,7 +250,9 @@ def _ends(model: PreTrainedModel) -> list[nn.Module]:
     from torch import nn
 
     inside = {id(module) for layer in layers(model) for module in layer.modules()}
-    found = [module for module in model.modules() if isinstance(module, nn.Embedding) and id(module) not in inside]
+    found: list[nn.Module] = [
+        module for module in model.modules() if isinstance(module, nn.Embedding) and id(module) not in inside
+    ]
     head = model.get_output_embeddings()
     return found if head is None else [*found, head]
 

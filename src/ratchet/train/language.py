@@ -183,7 +183,7 @@ class Packing(Objective):
         head = self.model.get_output_embeddings().weight
         units = self.units(np.arange(len(self.lengths)))
         share = units / max(int(self.lengths.sum()), 1)
-        return tokens * (total + (6 if head.requires_grad else 4) * head.numel() * share)
+        return float(tokens * (total + (6 if head.requires_grad else 4) * head.numel() * share))
 
 
 class LanguageObjective(Packing):
