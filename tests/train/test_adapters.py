@@ -10,7 +10,7 @@ from tests.train.generators import examples, network
 
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.train import adapters
-from ratchet.train.adapters import AdapterShape, Adapted, attach, base_hash, freeze, load_adapter
+from ratchet.train.adapters import Adapted, AdapterShape, attach, base_hash, freeze, load_adapter
 from ratchet.train.language import LanguageObjective
 
 IDS = torch.arange(3, 20)[None]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ratchet.errors import RatchetError
 from ratchet.train.batches import Plan, plan_epoch
