@@ -131,16 +131,12 @@ class _Worker:
 
         self.plan, self.store = plan, store
         with store.alone():
-            self.study = optuna.create_study(
-                study_name=plan.key,
-                storage=store.storage,
-                direction="maximize",
-                pruner=_pruner(plan.pruner),
-                load_if_exists=True,
+            made = optuna.create_study(
+                study_name=plan.key, storage=store.storage, direction="maximize", load_if_exists=True
             )
             self.id = store.storage.get_study_id_from_name(plan.key)
             for number in range(len(self._trials()), plan.trials):
-                self.study.enqueue_trial({} if number else _within(plan))
+                made.enqueue_trial({} if number else _within(plan))
         if not store.shared:
             store.revive(self.id)
 
@@ -231,9 +227,13 @@ class _Worker:
 
     def _scored(self, number: int, score: Score) -> tuple[float, bool]:
         """The mean over the folds, and whether the trial was pruned; folds scored before a kill are not scored again."""
-        from optuna.trial import Trial
+        import optuna
 
-        trial = Trial(self.study, self._place(number))
+        # a study keeps the trials that it saw first, so each trial has one of its own that sees all that ended before
+        fresh = optuna.load_study(
+            study_name=self.plan.key, storage=self.store.storage, pruner=_pruner(self.plan.pruner)
+        )
+        trial = optuna.trial.Trial(fresh, self._place(number))
         values = self._drawn(trial, number)
         before = self.store.storage.get_trial(self._place(number))
         scores = [float(one) for one in before.user_attrs.get("scores", ())]
@@ -259,7 +259,7 @@ class _Worker:
         found = {}
         for key, one in self.plan.space.items():
             seed = int.from_bytes(hashlib.sha256(f"{self.plan.seed}:{number}:{key}".encode()).digest()[:4])
-            self.study.sampler = TPESampler(seed=seed, constant_liar=self.store.shared)
+            trial.study.sampler = TPESampler(seed=seed, constant_liar=self.store.shared)
             if one.choices:
                 found[key] = _choice(one, trial.suggest_categorical(key, _as_kept(one)))
             elif key in self.plan.whole:

@@ -38,7 +38,7 @@ def _challenge_to_dict(challenge: Challenge) -> dict[str, Any]:
         "record": asdict(challenge.record),
         "run": challenge.run,
         "key": challenge.key,
-        "challenger": asdict(challenge.challenger),
+        "challenger": challenge.challenger.to_dict(),
         "verdict": challenge.verdict.to_dict(),
         "promoted": challenge.promoted,
         "account": challenge.account,
