@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from ratchet.contenders import study_storage
 from ratchet.contenders.study import Plan, study
 from ratchet.contenders.study_storage import Place
 from ratchet.recipe.space import Range
@@ -42,6 +43,7 @@ def main(journal: str, address: str, log: str, wait: str, trials: str) -> None:
             raise RuntimeError("CUDA out of memory")
         return -((math.log(x) - 1) ** 2) - n / 7 + (values["c"] is None) + 0.01 * step
 
+    study_storage.BEAT, study_storage.GRACE = 1, 3
     place = Place(journal=Path(journal), address=address, password="STUDY_PASSWORD" if address else "")
     found = study(plan(place, trials=int(trials)), score, told=lambda done, best: None)  # type: ignore[arg-type]
     trials_of = [{key: value for key, value in vars(one).items() if key != "seconds"} for one in found.trials]

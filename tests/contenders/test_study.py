@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -154,6 +156,17 @@ def test_importance_is_of_the_key_that_matters(tmp_path: Path) -> None:
     assert next(iter(one.importance)) == "n"
     assert one.importance["n"] > 0.9
     assert one.values["n"] == 5
+
+
+def test_later_trials_learn_from_earlier_ones(tmp_path: Path) -> None:
+    def score(settings: Any, number: int, step: int) -> float:
+        return -float((math.log(settings["x"]) - 1) ** 2) - float(settings["n"])
+
+    one = study(plan(Place(journal=tmp_path / "j.log"), trials=40, pruner="none"), score, told=nothing)
+    scores = [trial.score or 0.0 for trial in one.trials]
+    assert fmean(scores[25:]) > fmean(scores[1:10]) + 1
+    again = study(plan(Place(journal=tmp_path / "k.log"), trials=40, pruner="none"), score, told=nothing)
+    assert [trial.values for trial in again.trials] == [trial.values for trial in one.trials]
 
 
 def test_a_journal_is_one_runs(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def _cut_unfinished(handle: int) -> None:
 @contextmanager
 def _postgres(place: Place) -> Iterator[Kept]:
     from optuna.exceptions import StorageInternalError
-    from optuna.storages import RDBStorage
+    from optuna.storages import RDBStorage, get_storage
 
     if find_spec("psycopg") is None:
         raise ExtraMissing("psycopg", extra="postgres", why=f"The storage {place.address}")
@@ -201,7 +201,7 @@ def _postgres(place: Place) -> Iterator[Kept]:
                 heartbeat_interval=BEAT,
                 grace_period=GRACE,
             )
-        yield Kept(storage, engine)
+        yield Kept(get_storage(storage), engine)
     except (SQLAlchemyError, StorageInternalError) as error:
         said = str(error.__cause__ or error).strip().splitlines()[0]
         said = said.replace(secret, "***") if secret else said
