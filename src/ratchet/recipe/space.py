@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self, get_args, get_origin
 
-from pydantic import BeforeValidator, JsonValue, ValidationError, model_validator
+from pydantic import BeforeValidator, JsonValue, ValidationError, WithJsonSchema, model_validator
 
 from ratchet.recipe.section import Section
 
@@ -25,7 +25,7 @@ class Range(Section):
     """Draw the logarithm evenly, for what spans several powers of ten."""
     step: float | None = None
     """Distance of the numbers that may be drawn; absent: 1 for whole numbers, none for others."""
-    choices: tuple[JsonValue, ...] = ()
+    choices: Annotated[tuple[JsonValue, ...], WithJsonSchema({"type": "array"})] = ()
     """The values; a list in the place of the whole range means the same."""
 
     @model_validator(mode="after")
@@ -70,6 +70,11 @@ def _listed(value: object) -> object:
 
 Space = dict[str, Annotated[Range, BeforeValidator(_listed)]]
 """Ranges by key."""
+
+
+def with_lists(schema: dict[str, Any]) -> None:
+    """Say in the JSON Schema of a space that a list stands for choices."""
+    schema["additionalProperties"] = {"anyOf": [schema["additionalProperties"], {"type": "array", "minItems": 1}]}
 
 
 def shown(value: object) -> str:

@@ -19,7 +19,7 @@ from pydantic import (
 
 from ratchet.recipe.section import Name, Section
 from ratchet.recipe.sections import LinearSpec, known_metric
-from ratchet.recipe.space import Space, require_space
+from ratchet.recipe.space import Space, require_space, with_lists
 
 _ADDRESSES = ("postgresql", "postgres")
 
@@ -80,7 +80,7 @@ class TuneSpec(Section):
     """Its name in verdicts and reports; empty: made from its kind."""
     of: Annotated[SerializeAsAny[Section], BeforeValidator(_learner), WithJsonSchema(_OF_SCHEMA)] = LinearSpec()
     """What is tuned: the name of a kind (linear, blend, embedding, encoder ...), or a whole section of it."""
-    space: Space = Field(default={})
+    space: Space = Field(default={}, json_schema_extra=with_lists)
     """Keys of that section, such as ``features.0.high``, each with ``{low: 1, high: 5}`` (also ``log``, ``step``) or a list
     of values; empty: a usual space, which is said."""
     trials: int = Field(default=50, ge=1, le=10_000)
