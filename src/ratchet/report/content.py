@@ -19,6 +19,7 @@ from ratchet.errors import RatchetError
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
 from ratchet.gate.metrics import Score
 from ratchet.gate.verdict import Outcome, Verdict
+from ratchet.report.tuned import Tuned
 from ratchet.tasks.views import View
 
 STRICT = ConfigDict(extra="forbid")
@@ -336,6 +337,7 @@ class ReportData:
     challenges: Challenges | None = None
     sealed: SealedTest | None = None
     curves: tuple[Curve, ...] = ()
+    tuned: tuple[Tuned, ...] = ()
     answered: Answered | None = None
     mistakes: tuple[Mistake, ...] | None = None
     offers: tuple[Offer, ...] = ()
