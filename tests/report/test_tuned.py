@@ -72,7 +72,7 @@ def test_the_page_shows_history_importance_and_slices(tuned: tuple[Tuned, Path],
     words = Page(html).words
     assert "Tuned settings" in words
     assert "mine: best accuracy so far, inside the training rows" in words
-    assert f"without fold 4 {one.studies[4].told}" in words
+    assert f"without fold 4{one.studies[4].told}" in words
     assert "Failed trials: 5 by “<b>no</b> memory”" in words
     assert "<b>no</b>" not in html
     assert [len(slices(0, one)), importance(0, one) is not None] == [2, bool(one.importance)]
