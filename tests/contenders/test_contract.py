@@ -42,6 +42,7 @@ SETTINGS = {
     "encoder": "{kind: encoder, source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150, epochs: 6, lr: 2e-2,"
     f" batch_tokens: 256, {DEEP}}}",
     "embedding": f"{{kind: embedding, source: CHECKPOINT, {DEEP}}}",
+    "tune": "{kind: tune, name: mine, of: linear, trials: 3, folds: 2, space: {C: {low: 1, high: 30, log: true}}}",
     "endpoint": "{kind: endpoint, name: mine, url: 'URL', model: m}",
     "answers": "{kind: answers, name: mine, file: answers.csv}",
 }

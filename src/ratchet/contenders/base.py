@@ -89,6 +89,7 @@ class Contender:
             key=self.folder.name,
             bytes=int(self.card["bytes"]),
             seconds=float(self.card["seconds"]),
+            trials=int(self.facts.get("trials", 0)),
         )
 
     def model(self, *, threads: int = 0) -> Predictor:

@@ -16,11 +16,21 @@ from ratchet.contenders.endpoint import Endpoint
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Blend, Linear
 from ratchet.contenders.nearest import Nearest
+from ratchet.contenders.tune import Tune
 from ratchet.plugins import chosen, registered
 from ratchet.recipe.sections import Section
 
 KINDS_GROUP, CHANGES_GROUP = "ratchet.contenders", "ratchet.changes"
-KINDS: tuple[Kind[Any], ...] = (Linear(), Blend(), Embedding(), Encoder(), Nearest(), Endpoint(), AnswersFromFile())
+KINDS: tuple[Kind[Any], ...] = (
+    Linear(),
+    Blend(),
+    Embedding(),
+    Encoder(),
+    Nearest(),
+    Tune(),
+    Endpoint(),
+    AnswersFromFile(),
+)
 CHANGES: tuple[Change[Any], ...] = (Eda(), Balance())
 
 

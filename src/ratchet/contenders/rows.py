@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,7 @@ from ratchet.models.inputs import Inputs
 from ratchet.models.linear_fit import Corpus
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
-from ratchet.prepare.parts import Parts
+from ratchet.prepare.parts import TEST, VALID, Parts
 from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.sections import FeatureKind
 from ratchet.tables.dataset import Dataset
@@ -63,6 +63,8 @@ class PartedRows:
     """Rows taken out, by reason."""
     changed: Mapping[str, int] = field(default_factory=dict)
     """Texts and labels changed, by reason; a text may have several."""
+    origin: PartedRows | None = None
+    """The same rows in other parts, from which is taken what both have in common; see `apart`."""
 
     @classmethod
     def load(cls, folder: Path, *, metrics: Sequence[str] = ()) -> PartedRows:
@@ -87,6 +89,8 @@ class PartedRows:
     @cached_property
     def targets(self) -> Targets:
         """The right answers of all rows, as models learn them."""
+        if self.origin is not None:
+            return self.origin.targets
         return self.task.targets(self.dataset.labels)
 
     @property
@@ -103,6 +107,8 @@ class PartedRows:
     @cached_property
     def corpus(self) -> Corpus:
         """The dev rows, whose n-grams are counted once for all linear contenders."""
+        if self.origin is not None and np.array_equal(self.origin.parts.dev, self.parts.dev):
+            return self.origin.corpus
         return Corpus(self.inputs(self.parts.dev), kinds=self.kinds)
 
     @property
@@ -119,8 +125,20 @@ class PartedRows:
         """Columns that hold a text of each row."""
         return len(self.dataset.roles.own_texts)
 
+    def apart(self, train: Ints, valid: Ints) -> PartedRows:
+        """The same rows in two parts: those that a model may see, and those that it is to predict; no others are there.
+
+        As in time order there is one fold to be judged on. Nobody grades the answers: there are too many.
+        """
+        fold = np.full(len(self.parts.fold), TEST, np.int64)
+        fold[train], fold[valid] = VALID + 1, VALID
+        parts = replace(self.parts, fold=fold, order="time", notes=())
+        return replace(self, parts=parts, judge=None, origin=self)
+
     @cached_property
     def _features(self) -> dict[str, list[str | None]]:
+        if self.origin is not None:
+            return self.origin._features
         return {name: self.dataset.column(name) for name in self.kinds}
 
     def inputs(self, rows: Ints) -> Inputs:

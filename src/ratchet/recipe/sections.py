@@ -103,7 +103,7 @@ class SplitConfig(Section):
     """Similarity (Jaccard, character bigrams; 4-grams for alphabetic scripts) from which texts stay in one part."""
 
 
-def _known_metric(name: str) -> str:
+def known_metric(name: str) -> str:
     """Refuse a name that is no metric of any task, and none of the user's own."""
     known: tuple[str, ...] = import_module("ratchet.tasks.registry").metrics()  # it lies above the recipe
     if name in known or ":" in name:
@@ -115,7 +115,7 @@ def _known_metric(name: str) -> str:
 class ClaimSpec(Section):
     """One thing that a contender must show to replace a champion that it does not beat."""
 
-    metric: Annotated[str, AfterValidator(_known_metric)]
+    metric: Annotated[str, AfterValidator(known_metric)]
     """A metric of the task, cost or latency."""
     margin: float | None = Field(default=None, gt=0)
     """Not worse by this: 0.01 is a point; of an error, a hundredth of the middle half of the values."""
@@ -134,7 +134,7 @@ class ClaimSpec(Section):
 class GateConfig(Section):
     """What a challenger must prove."""
 
-    metrics: tuple[Annotated[str, AfterValidator(_known_metric)], ...] = ()
+    metrics: tuple[Annotated[str, AfterValidator(known_metric)], ...] = ()
     """Every one of these must be better; empty: the task's own. docs/tasks.md lists them; ``module:function`` is yours."""
     alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""

@@ -19,6 +19,7 @@ from ratchet.errors import RatchetError
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
 from ratchet.gate.metrics import Score
 from ratchet.gate.verdict import Outcome, Verdict
+from ratchet.report.tuned import Tuned
 from ratchet.tasks.views import View
 
 STRICT = ConfigDict(extra="forbid")
@@ -38,7 +39,7 @@ def _challenge_to_dict(challenge: Challenge) -> dict[str, Any]:
         "record": asdict(challenge.record),
         "run": challenge.run,
         "key": challenge.key,
-        "challenger": asdict(challenge.challenger),
+        "challenger": challenge.challenger.to_dict(),
         "verdict": challenge.verdict.to_dict(),
         "promoted": challenge.promoted,
         "account": challenge.account,
@@ -336,6 +337,7 @@ class ReportData:
     challenges: Challenges | None = None
     sealed: SealedTest | None = None
     curves: tuple[Curve, ...] = ()
+    tuned: tuple[Tuned, ...] = ()
     answered: Answered | None = None
     mistakes: tuple[Mistake, ...] | None = None
     offers: tuple[Offer, ...] = ()

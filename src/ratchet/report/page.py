@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ratchet.charts.palette import resource, tokens
-from ratchet.report import pictures
+from ratchet.report import pictures, tuned_pictures
 from ratchet.report.content import ReportData
 from ratchet.report.frame import render_page
 from ratchet.report.story import in_points, less_is_better, overstated, p_of, remark, story, tiles, verdict_counts
@@ -40,6 +40,14 @@ def _sections(report: ReportData) -> dict[str, object]:
         "in_points": in_points(challenges) if challenges else True,
         "less": less_is_better(challenges) if challenges else (),
         "curve_pictures": [pictures.curve(index, one) for index, one in enumerate(report.curves)],
+        "tuned_pictures": [
+            (
+                tuned_pictures.history(index, one),
+                tuned_pictures.importance(index, one),
+                tuned_pictures.slices(index, one),
+            )
+            for index, one in enumerate(report.tuned)
+        ],
         "views": drawn(report.answered.views) if report.answered else (),
         "unsure": without_certainty(report),
         "offers": pictures.offers(report.offers),

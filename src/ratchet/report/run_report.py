@@ -30,6 +30,7 @@ from ratchet.report.content import (
     SealedTest,
 )
 from ratchet.report.ended import Ended, Offered, Tried
+from ratchet.report.tuned import tuned_of
 from ratchet.versions.log import version_label
 
 MISTAKES = 10
@@ -54,6 +55,7 @@ def report_of(ended: Ended) -> ReportData:
         curves=()
         if tried is None
         else tuple(_curve(one) for one in tried.contenders if one.card["facts"].get("epochs")),
+        tuned=() if tried is None else tuple(found for one in tried.contenders if (found := tuned_of(one)) is not None),
         answered=None if rows is None or best is None or tried is None else _answered(rows, best),
         mistakes=None if rows is None or best is None or tried is None else _mistakes(rows, best),
         offers=() if tried is None else tuple(_offer(one, best) for one in tried.offers),

@@ -104,7 +104,8 @@ def _challenge(challenge: Challenge) -> Json:
         "rows_needed": first.rows_needed,
         "kind": challenge.challenger.kind,
         "seconds": challenge.challenger.seconds,
-        "line": verdict.line,
+        "line": challenge.line,
+        "trials": challenge.challenger.trials,
         "remark": remark(verdict),
         "also": [
             {"metric": other.metric, "estimate": other.estimate, "low": other.low, "high": other.high, "p": other.p}
