@@ -38,12 +38,13 @@ def postgres() -> Iterator[str]:
     if initdb is None or server is None:
         pytest.skip("PostgreSQL is not installed")
     before: list[str] = []
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
     if os.geteuid() == 0:  # it refuses to run as root
         runuser = program("runuser")
         if runuser is None or not any(user.pw_name == "postgres" for user in pwd.getpwall()):
             pytest.skip("PostgreSQL refuses to run as root, and there is no user postgres to run it as")
         before = [runuser, "-u", "postgres", "--"]
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    if before:
         shutil.chown(folder, "postgres")
     folder.chmod(0o755)
     word = folder / "password"
@@ -66,8 +67,9 @@ def postgres() -> Iterator[str]:
         yield f"postgresql://tuner@/postgres?host={folder}"
     finally:
         os.environ.pop("STUDY_PASSWORD", None)
-        owner = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(owner, signal.SIGINT)
+        running = folder / "data" / "postmaster.pid"
+        if running.is_file():  # else it ended by itself
+            os.kill(int(running.read_text().splitlines()[0]), signal.SIGINT)
         process.wait(30)
         shutil.rmtree(folder)
 

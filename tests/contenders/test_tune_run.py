@@ -16,6 +16,9 @@ import pytest
 from tests.conftest import generate
 from tests.contenders.test_study_storage import postgres
 
+from ratchet.pipeline import run
+from ratchet.recipe.recipe import parse_recipe
+
 __all__ = ["postgres"]
 RECIPE = """
 data: {{files: [t.csv]}}
@@ -100,3 +103,25 @@ def test_two_runs_in_two_workspaces_share_the_trials(postgres: str, tmp_path: Pa
     secret = os.environ["STUDY_PASSWORD"].encode()
     for folder in folders:
         assert not [path for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
+
+
+@pytest.mark.slow
+def test_a_tuned_encoder_begins_with_one_fold_and_each_that_is_bought_has_its_own_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratchet.contenders.encoder.SMALL", 50)
+    texts, labels = generate(240, seed=5)
+    with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True)])
+    of = "{kind: encoder, source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150, epochs: 1, max_tokens: 16}"
+    tuned = f"{{kind: tune, name: mine, of: {of}, trials: 2, folds: 2, space: {{lr: [0.00001, 0.02], epochs: [1, 5]}}}}"
+    text = f"data: {{files: [t.csv]}}\nthreads: 1\nsplit: {{near: false, folds: 3}}\nchallengers: [{tuned}]\n"
+    plain = "baseline={features: [{unit: char, low: 8, high: 8}], C: 0.0001}"
+    run(parse_recipe(text, folder=tmp_path, overrides=(plain, "gate.margin=0.2", "compress.methods=[]")))
+    models = tmp_path / ".ratchet" / "models"
+    cards = [json.loads(path.read_bytes()) for path in models.glob("*/contender.json")]
+    folds = [(card["facts"]["folds"], len(card["facts"]["chosen"])) for card in cards if card["kind"] == "tune"]
+    assert ([0], 1) in folds
+    assert all(len(own) == studies for own, studies in folds)
+    assert not [path.name for path in models.iterdir() if ".trial-" in path.name or ".inner" in path.name]
+    assert not [*models.glob("*.fold-*")]
