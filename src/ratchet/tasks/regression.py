@@ -49,6 +49,7 @@ class Regression(Task):
     name = "regression"
     answer = "number"
     metrics = ("rmse", "mae", "r2", "spearman")
+    own_scores = True
     checks_apart = frozenset({*OF_CLASSES, "labels"})
     contradictions = False
 

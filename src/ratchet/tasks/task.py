@@ -90,7 +90,7 @@ class Task(ABC):
     row_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics that may be the mean over several answers to a row."""
     own_scores: ClassVar[bool] = False
-    """Whether a score of the user's own (``module:function``) may judge it."""
+    """Whether a metric of the user's own (``module:function``) may judge it."""
     unreferenced: ClassVar[tuple[str, ...]] = ()
     """Metrics that need no right answers."""
     contradictions: ClassVar[bool] = True
