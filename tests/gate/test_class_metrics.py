@@ -62,5 +62,6 @@ def test_a_constant_answer_has_no_correlation_and_auc_needs_two_classes() -> Non
     truth = np.array([0, 1, 1, 0])
     assert score(classes(truth, truth * 0, k=2), "mcc").value == 0
     assert score(classes(truth * 0, truth * 0, k=2), "mcc").value == 0
+    truth = np.array([0, 1, 2, 0])
     with pytest.raises(RatchetError, match="must have two classes but got 3"):
         score(classes(truth, truth, k=3), "auc")
