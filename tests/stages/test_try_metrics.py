@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,10 @@ import pytest
 from tests.trial import Trial, trial
 
 from ratchet.errors import RecipeError
+from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
+from ratchet.report.run_terminal import tell
+from ratchet.screen import Screen
 
 __all__ = ["trial"]
 
@@ -128,3 +134,26 @@ def test_the_goal_of_a_metric_is_said_in_the_recipe(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(RecipeError, match=said):
             metrics(entry)
+
+
+def test_slices_are_those_of_the_recipe_and_one_that_is_worse_is_named(tmp_path: Path) -> None:
+    dice = random.Random(2)
+    rows = [("text", "label", "shop")]
+    for number in range(400):
+        shop, good = dice.choice(["north", "west"]), dice.random() < 0.5
+        told = good if dice.random() > (0.45 if shop == "west" else 0.05) else not good
+        rows.append((f"{'good' if told else 'bad'} parcel number {number}", "pos" if good else "neg", shop))
+    with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    text = "task: classification\ndata: {files: [t.csv], text: text, label: label}\nworkspace: w\nchallengers: []\n"
+    text += "split: {near: false}\nreport: {slices: [SHOP]}\n"
+    stream = io.StringIO()
+    summary = run(parse_recipe(text.replace("SHOP", "shop"), folder=tmp_path), screen=Screen(stream), until="train")
+    assert "worse where shop is west: accuracy" in stream.getvalue()
+    assert summary["slices"]["line"].startswith("worse where shop is west")
+    assert summary["slices"]["groups"][0]["by"] == "shop"
+    again = io.StringIO()
+    tell(summary, screen=Screen(again))
+    assert "worse where shop is west" in again.getvalue()
+    with pytest.raises(RecipeError, match=r"report.slices must name columns of the table .* but got 'SHOP'"):
+        run(parse_recipe(text, folder=tmp_path))

@@ -113,7 +113,7 @@ def _plan(pair: Pair, question: Question) -> Plan:
     task = _task(pair, question, own)
     own = own or task.metrics[:1]
     wrong = [name for name in own if ":" not in name and name not in task.metrics]
-    if wrong or any(":" in name and not task.own_scores for name in own):
+    if wrong or any(":" in name and not (task.own_scores or task.own_metrics) for name in own):
         others = f", {', '.join(shared)} (scores of both files)" if shared else ""
         raise DataError(
             f"The metric must be one of {', '.join((*task.metrics, *MEASURED))}{others} but got {(wrong or own)[0]!r}.",
@@ -167,7 +167,7 @@ def _said_of_scores(pair: Pair, plan: Plan) -> list[str]:
 
 def _require_none(pair: Pair, task: Task, own: Sequence[str], question: Question) -> None:
     """Refuse files without right answers, unless the metrics ask for none."""
-    if all(name in task.unreferenced or ":" in name for name in own):
+    if all(name in task.unreferenced or (task.own_scores and ":" in name) for name in own):
         return
     first, second = (given.file for given in pair.sides)
     where = (

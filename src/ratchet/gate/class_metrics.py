@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from ratchet.gate.metric import Metric, Setting, compare_rows, over_seeds, row_m
 from ratchet.gate.paired_tests import Floats, Paired
 from ratchet.gate.proportions import wilson
 from ratchet.gate.ranking import auc, auc_difference, delong_interval
-from ratchet.gate.smooth import MCC, WEIGHTED_F1, Smooth, smooth_difference, smooth_interval
+from ratchet.gate.smooth import MCC, WEIGHTED_F1, Smooth, smooth_difference
 
 RAREST = 0.001
 """The smallest probability that the log loss counts: one row costs 6.9 nats at most, so that no single row decides."""
@@ -73,6 +74,13 @@ def _compare_macro_f1(a: Evidence, b: Evidence, setting: Setting) -> Paired:
 
 
 def _macro_f1_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    return _matrix_interval(evidence, macro_f1_of, alpha=alpha, seed=seed)
+
+
+def _matrix_interval(
+    evidence: Evidence, value: Callable[[Floats], Floats], *, alpha: float, seed: int
+) -> tuple[float, float]:
+    """Of a function of confusion matrices, shape (b, k, k)."""
     k = evidence.probability.shape[-1]
     cells = confusion(evidence.truth, evidence.predicted, k).ravel()
     used = np.flatnonzero(cells)
@@ -80,9 +88,15 @@ def _macro_f1_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[flo
     def statistic(weights: Floats) -> Floats:
         matrix = np.zeros((len(weights), k * k))
         matrix[:, used] = weights
-        return macro_f1_of(matrix.reshape(-1, k, k))
+        return value(matrix.reshape(-1, k, k))
 
     return bca(cells[used], statistic, alpha=alpha, generator=np.random.default_rng(seed))
+
+
+def _sums(matrices: Floats) -> Floats:
+    """Hits, true and given rows of each class, shape (b, 3 k), from confusion matrices of shape (b, k, k)."""
+    hits = np.diagonal(matrices, axis1=1, axis2=2)
+    return np.concatenate([hits, matrices.sum(axis=2), matrices.sum(axis=1)], axis=1)
 
 
 def _memberships(evidence: Evidence, other: Evidence | None = None) -> npt.NDArray[np.uint8]:
@@ -105,8 +119,8 @@ def _of_memberships(name: str, function: Smooth) -> Metric:
         needs=NEEDS,
         value=lambda evidence: function.of(_memberships(evidence)),
         compare=compare,
-        interval=lambda evidence, alpha, seed: smooth_interval(
-            _memberships(evidence), function, alpha=alpha, generator=np.random.default_rng(seed)
+        interval=lambda evidence, alpha, seed: _matrix_interval(
+            evidence, lambda cells: function.value(_sums(cells)), alpha=alpha, seed=seed
         ),
         unit="points" if function is WEIGHTED_F1 else "",
         scale=100.0 if function is WEIGHTED_F1 else 1.0,

@@ -44,7 +44,7 @@ class Classification(Task):
     name = "classification"
     metrics = ("accuracy", "macro_f1", "weighted_f1", "mcc", "auc", "log_loss")
     shares = True
-    own_scores = True
+    own_metrics = True
     row_metrics = ("accuracy",)
 
     def require_trainable(self, dataset: Dataset) -> None:

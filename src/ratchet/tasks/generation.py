@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ratchet.gate.metrics import MEASURED
 from ratchet.models.constant import ConstantModel
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset
     from ratchet.tasks.replies import Parsed
 
-ALWAYS = ("exact_match", "token_f1", "rouge_l")
+ALWAYS = ("exact_match", "token_f1")
 """Scores that a report shows, whatever the gate judges by."""
 BESIDE = (*MEASURED, "judge", "perplexity")
 """Metrics that are kept beside the answers, since no function of the answers gives them."""
@@ -56,6 +57,7 @@ class Generation(Task):
     checks_apart = frozenset({*OF_CLASSES, "labels"})
     row_metrics = (*SCORES,)
     own_scores = True
+    told = ("exact_match", "token_f1", "rouge_l", "chrf", "bleu", "perplexity")
     unreferenced = ("json_valid",)
     contradictions = False
     runtime = "constant"
@@ -112,6 +114,10 @@ class Generation(Task):
         references: list[str] = targets.values.tolist()
         given: list[str | None] = answers[:, 0].tolist()
         return {name: text_score(name)(given, references) for name in metrics if name not in BESIDE}
+
+    def row_quality(self, targets: Targets, answers: Answers) -> tuple[str, npt.NDArray[np.float64]]:
+        """How many words answer and reference share."""
+        return "token_f1", token_f1(answers[:, 0].tolist(), targets.values.tolist())
 
     def spelled(self, answers: Sequence[str]) -> list[str]:
         """The texts as they are."""
