@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ratchet.gate.metrics import named
+from ratchet.gate.own_function import is_own
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear_fit import Corpus
 from ratchet.models.model import Answers
@@ -28,7 +29,9 @@ Ints = npt.NDArray[np.int64]
 Language = Literal["zh", "en", "mixed"]
 Judging = Callable[[Ints, Answers], npt.NDArray[np.float64]]
 """Grades of the answers to some rows, (n,) from 0 to 1, NaN where the judge said nothing of use."""
-JUDGE = "judge"
+JUDGE, NLL = "judge", "nll"
+"""Columns that are kept beside the answers: a grade, (n,); and of each answer's tokens the sum of the negative
+log-likelihoods and their number, (n, 2)."""
 FACTS = {
     "hash": str,
     "seal": str,
@@ -160,6 +163,12 @@ class PartedRows:
     def columns(self, rows: Ints, answers: Answers) -> Columns:
         """What the gate reads of the answers to some rows."""
         return self.task.columns(self.targets.take(rows), answers, metrics=self.judged_by)
+
+    def beside(self, rows: Ints) -> dict[str, npt.NDArray[Any]]:
+        """The features of some rows, where a metric of the user's may read them."""
+        if not any(map(is_own, self.judged_by)):
+            return {}
+        return {name: np.array(cells, dtype=object)[rows] for name, cells in self._features.items()}
 
     def graded(self, rows: Ints, answers: Answers) -> dict[str, npt.NDArray[np.float64]]:
         """The column of the judge's grades, where there is a judge."""

@@ -31,6 +31,7 @@ NOTES = (
     "look",
     "families-closed",
     "ledger-gone",
+    "own-metric",
 )
 Account = Literal["improvements", "copies"]
 """Who pays for a round: claims of "better", or of "not worse" and smaller, cheaper or faster."""

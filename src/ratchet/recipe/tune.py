@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     SerializeAsAny,
@@ -17,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from ratchet.recipe.metric import MetricName
 from ratchet.recipe.section import Name, Section
-from ratchet.recipe.sections import LinearSpec, known_metric
+from ratchet.recipe.sections import LinearSpec
 from ratchet.recipe.space import Space, require_space, with_lists
 
 _ADDRESSES = ("postgresql", "postgres")
@@ -89,8 +89,8 @@ class TuneSpec(Section):
     """Minutes of trials after which a study begins no further one; 0: no limit."""
     folds: int = Field(default=3, ge=2, le=20)
     """Folds of the training rows on which a trial is scored."""
-    metric: Annotated[str, AfterValidator(lambda name: known_metric(name) if name else name)] = ""
-    """What the best trial is best in; empty: the first metric of the gate."""
+    metric: MetricName | None = None
+    """What the best trial is best in; absent: the first metric of the gate."""
     pruner: Literal["median", "halving", "none"] = "median"
     """Which trials end after some of their folds: those below the median of the others, all but the best half, or none."""
     storage: str = ""

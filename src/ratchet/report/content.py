@@ -19,6 +19,7 @@ from ratchet.errors import RatchetError
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
 from ratchet.gate.metrics import Score
 from ratchet.gate.verdict import Outcome, Verdict
+from ratchet.report.slices import Slices
 from ratchet.report.tuned import Tuned
 from ratchet.tasks.views import View
 
@@ -200,6 +201,9 @@ class Answered:
     model: str = ""
     part: str = ""
     rows: int | None = None
+    scores: tuple[Score, ...] = ()
+    """Every metric of the task that these answers have."""
+    slices: Slices | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

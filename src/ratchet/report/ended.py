@@ -14,6 +14,7 @@ from ratchet.gate.ledger import Challenge, Record
 from ratchet.gate.metrics import Score, named
 from ratchet.recipe.sections import Recipe
 from ratchet.report.content import Stage
+from ratchet.report.slices import Slices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +116,10 @@ class Tried:
     """The champion before and after it was compressed; empty where it was not."""
     offers: tuple[Offered, ...] = ()
     """The champion and others whose price or latency is known."""
+    scores: tuple[Score, ...] = ()
+    """Of the champion, by every metric of the task that its answers have."""
+    slices: Slices | None = None
+    """Of the champion's answers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -56,7 +56,7 @@ def report_of(ended: Ended) -> ReportData:
         if tried is None
         else tuple(_curve(one) for one in tried.contenders if one.card["facts"].get("epochs")),
         tuned=() if tried is None else tuple(found for one in tried.contenders if (found := tuned_of(one)) is not None),
-        answered=None if rows is None or best is None or tried is None else _answered(rows, best),
+        answered=None if rows is None or best is None or tried is None else _answered(rows, best, tried),
         mistakes=None if rows is None or best is None or tried is None else _mistakes(rows, best),
         offers=() if tried is None else tuple(_offer(one, best) for one in tried.offers),
         compression=None if tried is None or not tried.forms else _compression(ended, tried),
@@ -132,7 +132,7 @@ def _curve(contender: Contender) -> Curve:
     return Curve(name=contender.name, note=note, epochs=tuple(Epoch(**epoch) for epoch in facts["epochs"]))
 
 
-def _answered(rows: PartedRows, best: Contender) -> Answered:
+def _answered(rows: PartedRows, best: Contender, tried: Tried) -> Answered:
     """The champion's answers to the rows of the verdicts, as the task shows them."""
     places = best.placed(rows)
     targets, texts = rows.targets.take(places), rows.texts(places)
@@ -141,6 +141,8 @@ def _answered(rows: PartedRows, best: Contender) -> Answered:
         model=best.name,
         part="valid part" if len(places) == len(rows.parts.valid) else "dev rows, out of fold",
         rows=len(places),
+        scores=tried.scores,
+        slices=tried.slices,
     )
 
 

@@ -30,6 +30,8 @@ def tell(summary: Json, *, screen: Screen) -> None:
     for name, words in SCORES.items():
         if found := summary["scores"][name]:
             screen.say("score", f"{words.format(champion=summary['champion'])}: {figures(found)}")
+    if worst := (summary.get("slices") or {}).get("line"):
+        screen.say("slices", worst)
     screen.table(*_verdicts(summary["verdicts"]))
     for line in _gate(summary):
         screen.say("gate", line)

@@ -8,6 +8,7 @@ from typing import Any
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Score
 from ratchet.report.ended import Ended, Offered, Timed
+from ratchet.report.slices import Slices, line_of
 from ratchet.report.story import p_of, remark
 
 Json = dict[str, Any]
@@ -36,6 +37,8 @@ def summary(ended: Ended) -> Json:
         "test_opened": [] if test is None else list(test.opened),
         "test_openings_lost": test is not None and test.lost,
         "compression": [_form(form) for form in (() if tried is None else tried.forms)],
+        "metrics": [one.to_dict() for one in (() if tried is None else tried.scores)],
+        "slices": None if tried is None or tried.slices is None else _slices(tried.slices),
         "offers": [_offer(offer) for offer in (() if tried is None else tried.offers)],
         "stages": {stage.name: {"seconds": stage.seconds, "status": stage.status} for stage in ended.stages},
         "seconds": round(sum(stage.seconds or 0.0 for stage in ended.stages), 2),
@@ -55,6 +58,11 @@ def _offer(offer: Offered) -> Json:
         "p50_ms": offer.p50_ms,
         "p95_ms": offer.p95_ms,
     }
+
+
+def _slices(slices: Slices) -> Json:
+    """The slices, and the worst in one line where one is proven to be worse than the other rows."""
+    return {**asdict(slices), "line": line_of(slices)}
 
 
 def _data(ended: Ended) -> Json:

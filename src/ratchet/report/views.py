@@ -7,11 +7,13 @@ from functools import partial
 
 from ratchet.charts import charts, figures
 from ratchet.charts.charts import Mark
+from ratchet.charts.forest import Branch, Twig, forest
 from ratchet.charts.heatmap import MOST, heatmap
 from ratchet.charts.scatter import Box, Cell, boxes, scatter
 from ratchet.report.classes import Pair, confused, per_class
 from ratchet.report.content import ReportData
 from ratchet.report.pictures import HALF, Picture, both
+from ratchet.report.slices import Slices
 from ratchet.tasks.views import (
     GRID,
     THOUSAND,
@@ -46,6 +48,22 @@ def drawn(views: tuple[View, ...]) -> tuple[Drawn, ...]:
     """The views of a report in their order; errors by tenths have the band of the scatter before them."""
     band = next((view.half_width for view in views if isinstance(view, Scatter)), None)
     return tuple(_drawn(view, key=f"view-{index}", band=band) for index, view in enumerate(views))
+
+
+def slices_picture(slices: Slices) -> Picture:
+    """The mean score of each slice with its interval, around that of all rows."""
+    branches = [
+        Branch(
+            heading=f"by {group.by}",
+            twigs=tuple(
+                Twig(label=f"{one.name}  ({figures.count(one.rows)})", score=one.mean, worse=one.worse)
+                for one in group.slices
+            ),
+        )
+        for group in slices.groups
+    ]
+    draw = partial(forest, branches, whole=slices.whole, title="Scores of the slices")
+    return both("slices", lambda k, w: draw(key=k, width=w))
 
 
 def without_certainty(report: ReportData) -> bool:

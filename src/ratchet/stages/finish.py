@@ -16,6 +16,7 @@ from ratchet.gate.metrics import Score, score
 from ratchet.report import content, save
 from ratchet.report.ended import Ended, Opened, Tried
 from ratchet.report.run_report import report_of
+from ratchet.report.slices import all_scores, line_of, slices_of
 from ratchet.report.summary import Json, summary
 from ratchet.stages.entrants import champion, family_of
 from ratchet.stages.job import Job
@@ -45,6 +46,8 @@ def finish(
     job.ledger.note("run-finished", {"run": job.run, "champion": figures["champion"], "seconds": figures["seconds"]})
     if ended.tried is not None and ended.tried.best_bet is not None:
         job.screen.say("best bet", ended.tried.best_bet.line)
+    if ended.tried is not None and ended.tried.slices is not None and (worst := line_of(ended.tried.slices)):
+        job.screen.say("slices", worst)
     job.screen.say("report", str(job.folder / "report.html"))
     if bundle is not None:
         job.screen.say("serve", f"ratchet serve {bundle.path}{bundle.consent}")
@@ -88,13 +91,16 @@ def _tried(job: Job, rows: PartedRows, judged: Sequence[Challenge], bundle: Bund
         first = judged[0].verdict.findings[0].metric  # an earlier run may have judged by another one
         rows = replace(rows, metrics=tuple(dict.fromkeys((*rows.judged_by, first))))
         start = score(contenders[0].evidence(rows), first)
+        best, metric = champion(job, rows), job.recipe.gate.metrics[0]
         forms, offers = measured(job, rows, contenders, metric=start.metric, timed=bundle is not None)
         return Tried(
             contenders=contenders,
             start=start,
             honest=_honest(job, rows, contenders),
-            reached=score(champion(job, rows).evidence(rows), job.recipe.gate.metrics[0]),
+            reached=score(best.evidence(rows), metric),
             best_bet=best_bet(job, rows, contenders),
+            scores=all_scores(rows, best),
+            slices=slices_of(rows, best, columns=job.recipe.report.slices, metric=metric),
             forms=forms,
             offers=offers,
         )

@@ -65,6 +65,7 @@ def read(job: Job) -> Source:
                 job.screen.say("read", f"{note}; wrong guess? Set data.features in the recipe.")
         for rows in (train,) if test is None else (train, test):
             require_numbers(rows)
+        _require_slices(job, train)
         require_apart(files, test_files, base=base)
         prepare = job.recipe.prepare
         require_labels(prepare, [train] if test is None else [train, test])
@@ -100,6 +101,22 @@ def _require_features(job: Job) -> None:
                     f"columns of a contender must be of data.features ({listed}) but got {name!r}.",
                     next_step=f"Did you mean {near[0]!r}?" if near else f"Add {name!r} to data.features.",
                 )
+
+
+def _require_slices(job: Job, train: Dataset) -> None:
+    """Refuse a column of ``report.slices`` that the table has not.
+
+    Raises:
+        RecipeError: with the nearest name.
+    """
+    known = train.table.column_names
+    for name in job.recipe.report.slices:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            raise RecipeError(
+                f"report.slices must name columns of the table ({', '.join(known)}) but got {name!r}.",
+                next_step=f"Did you mean {near[0]!r}?" if near else "Correct the name.",
+            )
 
 
 def _task(job: Job, train: Dataset) -> Task:

@@ -46,7 +46,14 @@ def _evidence(name: str, rows: PartedRows, answers: Answers) -> Evidence:
     read = np.isfinite(graded.get(JUDGE, np.zeros(len(test))))
     columns = rows.columns(test[read], answers[read])
     outcomes = {**columns.outcomes, **{metric: values[read] for metric, values in graded.items()}}
-    return Evidence(name=name, rows=test[read], targets=columns.targets, outcomes=outcomes)
+    return Evidence(
+        name=name,
+        rows=test[read],
+        targets=columns.targets,
+        outcomes=outcomes,
+        labels=rows.labels,
+        features=rows.beside(test[read]),
+    )
 
 
 def _answers(job: Job, rows: PartedRows, best: Contender, bundle: Bundle) -> Answers:

@@ -42,8 +42,9 @@ class Classification(Task):
     """One label for each row."""
 
     name = "classification"
-    metrics = ("accuracy", "macro_f1", "auc", "log_loss")
+    metrics = ("accuracy", "macro_f1", "weighted_f1", "mcc", "auc", "log_loss")
     shares = True
+    own_metrics = True
     row_metrics = ("accuracy",)
 
     def require_trainable(self, dataset: Dataset) -> None:

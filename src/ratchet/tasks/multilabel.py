@@ -55,6 +55,7 @@ class Multilabel(Task):
     answer = "label list"
     metrics = ("micro_f1", "subset_accuracy", "macro_f1")
     shares = True
+    own_metrics = True
     checks_apart = frozenset({*OF_CLASSES, "labels.many", "labels.lists", "labels.variants", "labels.spelling"})
     row_metrics = ("subset_accuracy",)
 

@@ -49,6 +49,7 @@ class Regression(Task):
     name = "regression"
     answer = "number"
     metrics = ("rmse", "mae", "r2", "spearman")
+    own_metrics = True
     checks_apart = frozenset({*OF_CLASSES, "labels"})
     contradictions = False
 
@@ -118,6 +119,10 @@ class Regression(Task):
         farther = np.where(targets.values - low > high - targets.values, low, high)
         given = np.array([np.nan if cell is None else float(cell) for cell in cells])
         return np.where(np.isnan(given), farther, given)[:, None]
+
+    def row_quality(self, targets: Targets, answers: Answers) -> tuple[str, npt.NDArray[np.float64]]:
+        """The absolute error, negated."""
+        return "mae", -np.abs(answers[:, 0].astype(np.float64) - targets.values)
 
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows with the largest errors."""

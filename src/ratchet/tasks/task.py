@@ -90,7 +90,11 @@ class Task(ABC):
     row_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics that may be the mean over several answers to a row."""
     own_scores: ClassVar[bool] = False
-    """Whether a score of the user's own (``module:function``) may judge it."""
+    """Whether a score of the user's own (``module:function``), a number of each answer, may judge it."""
+    own_metrics: ClassVar[bool] = False
+    """Whether a metric of the user's own, one number of all right and given answers, may judge it."""
+    told: ClassVar[tuple[str, ...]] = ()
+    """Metrics that a report tells beside those of the gate; empty: all."""
     unreferenced: ClassVar[tuple[str, ...]] = ()
     """Metrics that need no right answers."""
     contradictions: ClassVar[bool] = True
@@ -172,6 +176,13 @@ class Task(ABC):
         """By metric, the score of each answer, (n,) or (n, d), of those that are in `row_metrics`."""
         del targets, answers, metrics
         return {}
+
+    def row_quality(self, targets: Targets, answers: Answers) -> tuple[str, npt.NDArray[np.float64]] | None:
+        """The metric by which slices are told apart, and its value in each row, (n,), higher is better; ``None``: none is."""
+        if not self.row_metrics:
+            return None
+        name = self.row_metrics[0]
+        return name, np.asarray(self.row_scores(targets, answers, metrics=(name,))[name], dtype=np.float64)
 
     def stated(self, said: Stated, cells: Sequence[str | None], targets: Targets, *, metric: str) -> Answers:
         """Answers with the probabilities that a file has beside them.
@@ -310,7 +321,7 @@ def require_metrics(names: Sequence[str], task: Task, *, key: str = "gate.metric
         RecipeError: it names those that the task has.
     """
     for name in names:
-        if name in task.metrics or (task.own_scores and ":" in name):
+        if name in task.metrics or ((task.own_scores or task.own_metrics) and ":" in name):
             continue
         close = difflib.get_close_matches(name, task.metrics, n=1)
         raise RecipeError(
