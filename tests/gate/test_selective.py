@@ -89,7 +89,7 @@ def test_the_choice_says_what_it_answers() -> None:
     assert (choice.chosen.error.low, choice.chosen.error.high) == pytest.approx((interval.low, interval.high))
     assert choice.p <= choice.level == pytest.approx(0.05 / 3)
     assert choice.naive.threshold == NAIVE
-    assert "at most 0.05 wrong of what is answered" in choice.line
+    assert "at most 5% of what is answered wrong" in choice.line
     assert choose_threshold(confidence, right, error=0.05) == choice
 
 

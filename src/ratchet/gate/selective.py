@@ -91,16 +91,18 @@ class Choice:
     chosen: Point | None
     naive: Point
     rows_needed: int | None
-    """Where there is no threshold: it takes about so many rows at least, if the errors stay as they are; ``None``: however many,
-    none would do."""
+    """Where there is no threshold: it takes about so many rows at least, if the errors stay as they are; ``None``: no number
+    of them would do."""
 
     @property
     def line(self) -> str:
         """The choice in one line for people."""
-        wanted = f"at most {self.error:.3g} wrong of what is answered, with probability {self.confidence_level:g}"
-        beside = f"from {self.naive.threshold:g} on it would be {_told(self.naive)}"
+        wanted = (
+            f"at most {100 * self.error:.3g}% of what is answered wrong, with probability {self.confidence_level:g}"
+        )
+        beside = f"from {self.naive.threshold:g} on it would be {told(self.naive)}"
         if self.chosen is not None:
-            return f"{wanted}: answers from {self.chosen.threshold:.4g} on, {_told(self.chosen)}; {beside}"
+            return f"{wanted}: answers from {self.chosen.threshold:.4g} on, {told(self.chosen)}; {beside}"
         rows = (
             f"it takes at least about {self.rows_needed:,} judged rows"
             if self.rows_needed
@@ -109,7 +111,8 @@ class Choice:
         return f"{wanted}: no threshold holds this on {self.tested:,} rows, so every answer is for people ({rows}); {beside}"
 
 
-def _told(point: Point) -> str:
+def told(point: Point) -> str:
+    """The share that is answered and the share of it that is wrong, for people."""
     error = (
         "no row" if point.error is None else f"{point.error.value:.2%} [{point.error.low:.2%}, {point.error.high:.2%}]"
     )

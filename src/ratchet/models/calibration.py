@@ -102,34 +102,45 @@ def scaled(answers: Answers, temperature: float, *, apart: bool = False) -> Doub
         apart: each column is a probability of its own (several labels a row), rows do not add up to 1.
     """
     given = answers.astype(np.float64)
-    if temperature == 1.0:
+    if temperature == 1.0 or not given.size:
         return given
-    shares: Doubles = np.exp(-_losses(given, 1 / temperature, apart=apart))
+    own = np.log(np.clip(given, TINY, 1.0)) / temperature
+    if apart:
+        other = np.log(np.clip(1.0 - given, TINY, 1.0)) / temperature
+        each: Doubles = np.exp(own - np.logaddexp(own, other))
+        return each
+    weights = np.exp(own - own.max(axis=1, keepdims=True))
+    shares: Doubles = weights / weights.sum(axis=1, keepdims=True)
     return shares
 
 
-def _losses(answers: Answers, factor: float, *, apart: bool) -> Doubles:
-    """(n, k) minus the logarithm of each probability, when the logits are multiplied by a factor."""
-    given = np.clip(answers.astype(np.float64), TINY, 1.0)
-    logits = factor * np.log(given)
-    if apart:
-        other: Doubles = factor * np.log(np.clip(1.0 - answers.astype(np.float64), TINY, 1.0))
-        return np.logaddexp(logits, other) - logits
-    top = logits.max(axis=1, keepdims=True)
-    total: Doubles = top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
-    return total - logits
+class _Losses:
+    """The log loss of each row as a function of the temperature; what does not depend on it is computed once."""
+
+    def __init__(self, answers: Answers, targets: Targets) -> None:
+        given = answers.astype(np.float64)
+        logits = np.log(np.clip(given, TINY, 1.0))
+        self._apart = targets.kind == "labels"
+        if self._apart:
+            # (n, k) by how much the logit speaks for what is true of the label
+            self._margin = np.where(targets.values, 1.0, -1.0) * (logits - np.log(np.clip(1.0 - given, TINY, 1.0)))
+            return
+        top = logits.max(axis=1, keepdims=True)
+        self._below = logits - top  # (n, k)
+        self._missed = -self._below[np.arange(len(given)), targets.values]  # (n,)
+
+    def at(self, temperature: float) -> Doubles:
+        """(n,) at a temperature; of several labels the mean over them."""
+        if self._apart:
+            several: Doubles = np.logaddexp(0.0, -self._margin / temperature).mean(axis=1)
+            return several
+        single: Doubles = np.log(np.exp(self._below / temperature).sum(axis=1)) + self._missed / temperature
+        return single
 
 
 def row_losses(answers: Answers, targets: Targets, temperature: float = 1.0) -> Doubles:
     """(n,) log loss of each row at a temperature; of several labels the mean over them."""
-    if targets.kind == "labels":
-        present = _losses(answers, 1 / temperature, apart=True)
-        absent = _losses(1.0 - answers.astype(np.float64), 1 / temperature, apart=True)
-        several: Doubles = np.where(targets.values, present, absent).mean(axis=1)
-        return several
-    every = _losses(answers, 1 / temperature, apart=False)
-    single: Doubles = every[np.arange(len(every)), targets.values]
-    return single
+    return _Losses(answers, targets).at(temperature) if len(answers) else np.zeros(0)
 
 
 def temperature_of(answers: Answers, targets: Targets) -> float:
@@ -143,17 +154,17 @@ def temperature_of(answers: Answers, targets: Targets) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    if not len(answers) or np.isin(answers, (0.0, 1.0)).all():
+    if not answers.size or np.isin(answers, (0.0, 1.0)).all():
         return 1.0
+    losses = _Losses(answers, targets)
     found = minimize_scalar(
-        lambda cold: float(row_losses(answers, targets, math.exp(cold)).mean()),
+        lambda cold: float(losses.at(math.exp(cold)).mean()),
         bounds=(math.log(COLDEST), math.log(HOTTEST)),
         method="bounded",
-        options={"xatol": 1e-5},
+        options={"xatol": 1e-4},
     )
-    best = math.exp(float(found.x))
-    flat = row_losses(answers, targets).mean() - float(found.fun) < 1e-12
-    return 1.0 if flat else best
+    flat = losses.at(1.0).mean() - float(found.fun) < 1e-12
+    return 1.0 if flat else math.exp(float(found.x))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
