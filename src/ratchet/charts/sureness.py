@@ -158,7 +158,7 @@ def selection(
         body.append(line(left, y(wanted), right, y(wanted), "mark"))
     d = "M" + "L".join(f"{number(x(one.answered))} {number(y(one.error))}" for one in points)
     body += [path(d, "curve line-champion")] if len(points) > 1 else []
-    for one in named:
+    for one in reversed(named):  # the first lies on top
         mark = symbol(x(one.at.answered), y(one.at.error), shape=one.shape, tone=one.tone, size=6.0)
         body.append(tag("g", tooltip(_told(one.at)), mark))
     body.append(
