@@ -149,6 +149,7 @@ def test_an_underconfident_model_is_served_at_its_temperature(trial: Make) -> No
     facts, task = bundle.manifest.model, task_of("classification")
     assert facts["temperature"] == summary["answering"]["temperature"] < 0.8
     assert facts["parity_max_difference"] < 1e-6
+    assert made.lines(f"probabilities are served at the temperature {facts['temperature']:.3g}")
     losses = summary["answering"]["log_loss"]
     assert losses["after"] < losses["before"]
     test = rows.parts.test

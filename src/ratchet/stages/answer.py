@@ -42,7 +42,14 @@ def sure(job: Job, rows: PartedRows, best: Contender) -> Certainty | None:
 
 
 def tell(job: Job, rows: PartedRows, found: Certainty) -> None:
-    """Say what is promised, and list for people what is not answered; nothing where the recipe promises nothing."""
+    """Say at which temperature it is served and what is promised, and list for people what is not answered."""
+    fitted = found.calibration
+    if fitted.used:
+        job.screen.say(
+            "answer",
+            f"{found.contender.name}: probabilities are served at the temperature {fitted.temperature:.3g}: log loss "
+            f"{fitted.loss_after:.4g} instead of {fitted.loss_before:.4g}, out of fold (p={fitted.p:.2g})",
+        )
     if found.choice is None:
         return
     job.screen.say("answer", f"{found.contender.name}: {found.choice.line}")

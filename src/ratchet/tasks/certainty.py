@@ -47,7 +47,7 @@ def abstain_schema(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if promise is None:
         return {}
     about = (
-        f"Whether the answer is left to people: of the others at most {promise['error']:.3g} are wrong, a promise kept with "
-        f"probability {promise['confidence']:g} for texts like those of the training table."
+        f"Whether the answer is left to people: of the others at most {100 * promise['error']:.3g} % are wrong, a promise "
+        f"kept with probability {promise['confidence']:g} for texts like those of the training table."
     )
     return {ABSTAIN: {"type": "boolean", "description": about}}
