@@ -33,6 +33,7 @@ from ratchet.recipe.recipe import parse_recipe, schema
 from ratchet.recipe.registered import full_recipe
 from ratchet.recipe.sections import Recipe, Section, ServeConfig
 from ratchet.serve.rest import build_app
+from ratchet.tasks.registry import task_of
 
 DEEP = "max_tokens: 16, name: mine"
 SETTINGS = {
@@ -210,7 +211,7 @@ def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
         wait = [client.get("/readyz").status_code for _ in range(200)]
         assert 200 in wait
         answer = client.post("/predict", json={"texts": texts}).json()["predictions"]
-    expected = load_model(bundle).predict(texts)
+    expected = task_of("classification").served(load_model(bundle).predict(texts), bundle.manifest.model)
     assert [[*one["probabilities"].values()] for one in answer] == [pytest.approx(row, abs=1e-6) for row in expected]
 
 

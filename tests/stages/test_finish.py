@@ -7,6 +7,7 @@ from tests.trial import Trial, trial
 
 from ratchet.report import ReportData
 from ratchet.stages.job import Job
+from ratchet.tasks.sureness import Reliability, Selection
 from ratchet.tasks.views import Confusion
 
 __all__ = ["trial"]
@@ -22,7 +23,7 @@ def test_a_run_that_ended_before_its_export_shows_its_verdicts(job: Job) -> None
     assert summary["scores"]["champion"]["value"] > 0.5
     assert report.answered is not None
     assert report.answered.model == summary["champion"]
-    assert [type(view) for view in report.answered.views] == [Confusion]
+    assert [type(view) for view in report.answered.views] == [Confusion, Reliability, Selection]
     assert report.not_run == {
         "bundle": "The run ended before the stage 'export'.",
         "sealed": "The run ended before the stage 'test'.",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
+from ratchet.recipe.answer import AnswerConfig
 from ratchet.recipe.data import DataConfig as DataConfig
 from ratchet.recipe.data import FeatureKind as FeatureKind
 from ratchet.recipe.endpoint import JudgeSpec
@@ -420,6 +421,7 @@ class Recipe(Section):
     split: SplitConfig = SplitConfig()
     gate: GateConfig = GateConfig()
     judge: JudgeSpec = JudgeSpec()
+    answer: AnswerConfig = AnswerConfig()
     baseline: LinearSpec = LinearSpec(name="tfidf-lr")
     train: EncoderSpec = EncoderSpec(name="encoder")
     """How the encoder is trained; an encoder among the challengers takes from here what it does not say itself."""

@@ -285,6 +285,11 @@ class SealedTest:
     """What the model that was judged scored on the rows of the verdicts."""
     refit_rows: int | None = None
     """Rows that the served model was trained on, when it was trained once more; else it is the one that was judged."""
+    promised: Figure = None
+    """At most this share of what the model answers itself is to be wrong; ``None``: it answers everything."""
+    answered: Score | None = None
+    """The share of the test rows that it answers itself, and the share of these that is wrong."""
+    error: Score | None = None
     lost: bool = False
     """The ledger was lost at some time, so there may have been openings that nobody knows."""
 

@@ -35,6 +35,8 @@ def tell(summary: Json, *, screen: Screen) -> None:
     screen.table(*_verdicts(summary["verdicts"]))
     for line in _gate(summary):
         screen.say("gate", line)
+    if promise := (summary.get("answering") or {}).get("line"):
+        screen.say("answer", promise)
     if bundle := summary["bundle"]:
         screen.say("bundle", f"{bundle['path']}  {bundle['bytes']:,} bytes  sha256 {bundle['sha256'][:16]}…")
         screen.say("serve", f"ratchet serve {bundle['path']}")

@@ -7,6 +7,8 @@ from typing import Any
 
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Score
+from ratchet.gate.selective import Point
+from ratchet.models.calibration import bins_of, ece
 from ratchet.report.ended import Ended, Offered, Timed
 from ratchet.report.slices import Slices, line_of
 from ratchet.report.story import p_of, remark
@@ -29,6 +31,7 @@ def summary(ended: Ended) -> Json:
         "champion": None if ended.champion is None else ended.champion.name,
         "best_bet": None if bet is None else asdict(bet),
         "gate": None if ended.gate is None else asdict(ended.gate),
+        "answering": _answering(ended),
         "bundle": None
         if bundle is None
         else {"path": str(bundle.path), "bytes": bundle.bytes, "sha256": bundle.sha256},
@@ -43,6 +46,41 @@ def summary(ended: Ended) -> Json:
         "stages": {stage.name: {"seconds": stage.seconds, "status": stage.status} for stage in ended.stages},
         "seconds": round(sum(stage.seconds or 0.0 for stage in ended.stages), 2),
     }
+
+
+def _answering(ended: Ended) -> Json | None:
+    """How sure the model is and what it promises; ``None`` where its task has no confidence."""
+    found, test = ended.certainty, ended.test
+    if found is None:
+        return None
+    fitted, choice = found.calibration, found.choice
+    figures: Json = {
+        "model": found.contender.name,
+        "temperature": fitted.temperature,
+        "log_loss": {"before": fitted.loss_before, "after": fitted.loss_after, "p": fitted.p},
+        "calibration_error": {name: ece(bins_of(side, found.right)) for name, side in found.sides.items()},
+    }
+    if choice is None:
+        return figures
+    on_test = None if test is None or test.answered is None else test.answered
+    return figures | {
+        "line": choice.line,
+        "error": choice.error,
+        "confidence": choice.confidence_level,
+        "threshold": choice.threshold,
+        "rows_needed": choice.rows_needed,
+        "left_to_people": len(found.abstained),
+        "chosen": _point(choice.chosen),
+        "naive": _point(choice.naive),
+        "test": _point(on_test),
+    }
+
+
+def _point(point: Point | None) -> Json | None:
+    if point is None:
+        return None
+    error = None if point.error is None else point.error.to_dict()
+    return {"answered": point.answered.to_dict(), "wrong": point.wrong, "error": error}
 
 
 def _form(form: Timed) -> Json:

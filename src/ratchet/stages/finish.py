@@ -18,6 +18,7 @@ from ratchet.report.ended import Ended, Opened, Tried
 from ratchet.report.run_report import report_of
 from ratchet.report.slices import all_scores, line_of, slices_of
 from ratchet.report.summary import Json, summary
+from ratchet.stages.answer import sure, tell
 from ratchet.stages.entrants import champion, family_of
 from ratchet.stages.job import Job
 from ratchet.stages.names import SECTIONS, Stage
@@ -39,6 +40,8 @@ def finish(
     """Write the summary and the report, and close the run in the ledger."""
     ended = _ended(job, health=health, rows=rows, bundle=bundle, test=test)
     report, figures = report_of(ended), summary(ended)
+    if rows is not None and ended.certainty is not None:
+        tell(job, rows, ended.certainty)
     text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
     write_atomic(job.folder / "report.json", text.encode("utf-8", "surrogatepass"))
     save(report, path=job.folder / "report.html")
@@ -58,6 +61,7 @@ def _ended(job: Job, *, health: Health, rows: PartedRows | None, bundle: Bundle 
     """The run as its stages leave it."""
     judged = () if rows is None else job.ledger.challenges(family_of(rows))
     data = load_json(job.folder / "environment.json", keys={"data": dict})["data"]
+    best = champion(job, rows) if rows is not None and judged else None
     tried = _tried(job, rows, judged, bundle) if rows is not None and judged and Stage.BASELINE in job.stages else None
     return Ended(
         run=job.run,
@@ -75,12 +79,20 @@ def _ended(job: Job, *, health: Health, rows: PartedRows | None, bundle: Bundle 
         not_run=_not_run(job),
         rows=rows,
         judged=judged,
-        champion=champion(job, rows) if rows is not None and judged else None,
+        champion=best,
         gate=gate_state(job, rows, judged) if rows is not None and judged else None,
         tried=tried,
         bundle=bundle,
         test=test,
+        certainty=None
+        if rows is None or best is None or tried is None
+        else sure(job, rows, _answering(job, best, bundle)),
     )
+
+
+def _answering(job: Job, best: Contender, bundle: Bundle | None) -> Contender:
+    """Who answers: the contender whose model is in the bundle, as it was judged, and before there is one the champion."""
+    return best if bundle is None else Contender.load(job.workspace.models / str(bundle.manifest.model["judged"]))
 
 
 def _tried(job: Job, rows: PartedRows, judged: Sequence[Challenge], bundle: Bundle | None) -> Tried:

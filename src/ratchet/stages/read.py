@@ -14,6 +14,7 @@ from ratchet.prepare.fixes import fix, require_labels
 from ratchet.prepare.review import Answers, read_answers
 from ratchet.prepare.split_by_time import times
 from ratchet.recipe.recipe import dump_recipe
+from ratchet.stages.answer import require_answerable
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
 from ratchet.tables.dataset import Dataset
@@ -134,6 +135,7 @@ def settled(job: Job, source: Source) -> Job:
     recipe, task = job.recipe, source.task
     gate = recipe.gate if recipe.gate.metrics else recipe.gate.model_copy(update={"metrics": task.metrics[:1]})
     require_metrics(gate.metrics, task)
+    require_answerable(job, task)
     require_metrics([claim.metric for claim in gate.claims if claim.metric not in MEASURED], task, key="gate.claims")
     prepare = recipe.prepare
     if not task.contradictions and "conflicts" not in prepare.model_fields_set:

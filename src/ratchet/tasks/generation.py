@@ -20,6 +20,7 @@ from ratchet.scores.by_name import SCORES, text_score
 from ratchet.scores.exact import token_f1
 from ratchet.scores.words import one_form
 from ratchet.tasks.task import (
+    NO_FACTS,
     OF_CLASSES,
     Array,
     Cell,
@@ -190,9 +191,11 @@ class Generation(Task):
         text = {"type": ["string", "null"]}
         return object_schema("The answer to one text; null: there is none.", {"text": text}, example=example)
 
-    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+    def cell_types(
+        self, names: Sequence[str], *, each_label: bool, facts: Mapping[str, Any] = NO_FACTS
+    ) -> dict[str, CellType]:
         """The text."""
-        del names, each_label
+        del names, each_label, facts
         return {"prediction": str}
 
     def cells(

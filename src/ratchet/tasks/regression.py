@@ -18,6 +18,7 @@ from ratchet.models.conformal import half_width
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tasks.task import (
+    NO_FACTS,
     OF_CLASSES,
     Cell,
     CellType,
@@ -165,9 +166,11 @@ class Regression(Task):
         about = f", and the ends of an interval that holds the right one of {share}" if "low" in example else ""
         return object_schema(f"The number of one text{about}.", dict.fromkeys(example, _A_NUMBER), example=example)
 
-    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+    def cell_types(
+        self, names: Sequence[str], *, each_label: bool, facts: Mapping[str, Any] = NO_FACTS
+    ) -> dict[str, CellType]:
         """The number, and the ends of its interval."""
-        del names, each_label
+        del names, each_label, facts
         return {"prediction": float, "prediction_low": float, "prediction_high": float}
 
     def cells(
