@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from ratchet.contenders import registry
 from ratchet.errors import RecipeError
-from ratchet.recipe import endpoint
+from ratchet.recipe import decoder, endpoint
 from ratchet.recipe import sections as config
 from ratchet.recipe.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
 from ratchet.recipe.sections import (
@@ -140,8 +140,8 @@ def test_a_whole_recipe() -> None:
         ),
         (
             "challengers:\n- C: 1",
-            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, nearest, endpoint, "
-            "answers, eda, balance but is",
+            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, nearest, prompt, "
+            "endpoint, answers, eda, balance but is",
             "",
         ),
         (
@@ -355,7 +355,7 @@ def test_a_dumped_recipe_loads_back_equal(text: str, missing: list[str], specs: 
 
 
 def section_classes() -> list[type[BaseModel]]:
-    named = {**vars(config), **vars(endpoint)}
+    named = {**vars(config), **vars(endpoint), **vars(decoder)}
     kinds = [kind for kind in named.values() if isinstance(kind, type) and issubclass(kind, Section)]
     return [kind for kind in kinds if kind is not Section]
 
