@@ -232,7 +232,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
         if source in ("auto", "scratch"):
             return challenger
         found = path(source)
-        local = source.startswith((".", "~")) or Path(found).is_dir()
+        local = source.startswith((".", "~")) or Path(found).exists()
         return challenger.model_copy(update={"source": found}) if local else challenger
 
     data = {"files": tuple(map(path, recipe.data.files)), "test_files": tuple(map(path, recipe.data.test_files))}

@@ -99,7 +99,7 @@ def _proven(job: Job, rows: PartedRows, served: Contender) -> Parity:
         BundleError: it predicts otherwise.
         WorkspaceError: nothing was recorded.
     """
-    if served.learns and not kind_of(served)[0].trained:
+    if destination_of(served.folder / MODEL, served.runtime) is not None:
         return Parity(max_difference=0.0, disagreements=0, n=0)  # the same prompt, before the same address
     shared, probability = served.predictions(rows, rows.parts.valid)
     if not len(shared):
