@@ -141,8 +141,8 @@ def test_a_whole_recipe() -> None:
         ),
         (
             "challengers:\n- C: 1",
-            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, nearest, tune, prompt, "
-            "endpoint, answers, eda, balance but is",
+            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, nearest, tune, "
+            "prompt, endpoint, answers, eda, balance but is",
             "",
         ),
         (
