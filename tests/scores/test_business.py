@@ -16,6 +16,7 @@ SHARES = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]])
 SETS = Targets.of_sets([{"x"}, {"x", "y"}, ()])
 VALUES = Targets.of_values([1.0, 2.0, 4.0])
 TEXTS = Targets(kind="texts", names=("answer",), values=np.array(["the cat", "北京"], dtype=object))
+OBJECTS = Targets(kind="texts", names=("answer",), values=np.array(['{"a": 1}', ""], dtype=object)[:1])
 CASES = {
     "classification": (LABELS, SHARES),
     "multilabel": (SETS, np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.1]])),
@@ -28,7 +29,8 @@ def test_every_metric_of_every_task_has_a_value_and_a_goal() -> None:
     for task in TASKS:
         for name in task.metrics:
             if name not in BESIDE:
-                value, goal = score_of(name, *CASES[task.name])
+                case = (OBJECTS, np.array([['{"a": 1}']], dtype=object)) if name == "json_fields" else CASES[task.name]
+                value, goal = score_of(name, *case)
                 assert np.isfinite(value), name
                 assert goal == ("min" if name in ("log_loss", "rmse", "mae") else "max"), name
 
