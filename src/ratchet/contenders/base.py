@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from ratchet.tables.dataset import Dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
-TEXTS = "answers.json"
+TEXTS, SEED_TEXTS = "answers.json", "seeds.json"
 KEPT = (*MEASURED, JUDGE, NLL)
 """What is kept of each answer beside it."""
 _CARD: dict[str, type | UnionType] = {
@@ -116,6 +116,14 @@ class Contender:
         answers: Answers = self._array("probability.npy")
         return answers
 
+    def _further(self) -> Sequence[Answers]:
+        """The answers of further seeds, as `answers`."""
+        if (self.folder / SEED_TEXTS).is_file():
+            self._require_unchanged(SEED_TEXTS)
+            seeds = load_json(self.folder / SEED_TEXTS)["answers"]
+            return [np.array([*([text] for text in seed), [""]], dtype=object)[:-1] for seed in seeds]
+        return [*self._array(SEEDS)] if (self.folder / SEEDS).is_file() else []
+
     @cached_property
     def measured(self) -> dict[str, npt.NDArray[np.float64]]:
         """What each answer cost, how many seconds it took, and its grade, shape (len(rows),), and the likelihood of the right
@@ -151,7 +159,7 @@ class Contender:
 
         Rows of which the judge said nothing of use are left out.
         """
-        further = self._array(SEEDS) if seeds and (self.folder / SEEDS).is_file() else ()
+        further = self._further() if seeds else ()
         places = self.placed(rows)
         read = np.isfinite(self.measured.get(JUDGE, np.zeros(len(places))))
         places, answers = places[read], self.answers[read]
@@ -260,7 +268,7 @@ def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained:
     graded = {} if refitted else rows.graded(trained.predicted, trained.answers)
     for name, values in {**trained.measured, **graded}.items():
         save_array(folder / f"{name}.npy", values)
-    files = ("rows.npy", "probability.npy", TEXTS, SEEDS, *(f"{name}.npy" for name in KEPT))
+    files = ("rows.npy", "probability.npy", TEXTS, SEEDS, SEED_TEXTS, *(f"{name}.npy" for name in KEPT))
     card = {
         "name": identity.name,
         "kind": identity.kind,

@@ -65,9 +65,14 @@ class Prompt(Kind[PromptSpec]):
 
     def named_by(self, spec: PromptSpec) -> object:
         """Other files in the same directory are another contender."""
-        path = Path(spec.source)
-        files = [path] if path.is_file() else sorted({one for pattern in _FILES for one in path.glob(pattern)})
-        return spec, [file_sha256(one) for one in files] if path.exists() else []
+        return spec, source_files(spec.source)
+
+
+def source_files(source: str) -> list[str]:
+    """The sha256 of each file of a generator's directory, or of its GGUF file; none of another kind of source."""
+    path = Path(source)
+    files = [path] if path.is_file() else sorted({one for pattern in _FILES for one in path.glob(pattern)})
+    return [file_sha256(one) for one in files] if path.exists() else []
 
 
 def _model(spec: PromptSpec, training: Training, examples: Sequence[Example]) -> DecoderModel:

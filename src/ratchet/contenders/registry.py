@@ -9,6 +9,7 @@ from ratchet.contenders.answers import AnswersFromFile
 from ratchet.contenders.balance import Balance
 from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Change
+from ratchet.contenders.decoder import Decoder
 from ratchet.contenders.eda import Eda
 from ratchet.contenders.embedding import Embedding
 from ratchet.contenders.encoder import Encoder
@@ -30,6 +31,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Nearest(),
     Tune(),
     Prompt(),
+    Decoder(),
     Endpoint(),
     AnswersFromFile(),
 )
