@@ -14,6 +14,8 @@ from ratchet.recipe.endpoint import JudgeSpec
 from ratchet.recipe.section import Name as Name
 from ratchet.recipe.section import Section as Section
 from ratchet.recipe.section import name_after as name_after
+from ratchet.recipe.track import TrackConfig
+from ratchet.recipe.watch import AlertSpec, WatchConfig
 
 
 class ColumnRule(Section):
@@ -447,6 +449,10 @@ class Recipe(Section):
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
     serve: ServeConfig = ServeConfig()
+    watch: WatchConfig = WatchConfig()
+    alerts: tuple[AlertSpec, ...] = ()
+    """What is done when a number of a training leaves its bounds, such as ``[{metric: train/norm, above: 100}]``."""
+    track: TrackConfig = TrackConfig()
 
     @model_validator(mode="after")
     def _timed(self) -> Self:
