@@ -28,6 +28,7 @@ from ratchet.recipe.sections import (
     Section,
 )
 from ratchet.recipe.training import TrainingKeys
+from ratchet.recipe.watch import AlertSpec
 from ratchet.recipe.yaml import read_yaml
 
 
@@ -404,7 +405,7 @@ def test_the_schema_accepts_what_the_recipe_does() -> None:
         assert list(validator.iter_errors(read_yaml(text, name="f").value))
 
 
-NESTED = (space.Range, config.ClaimSpec, endpoint.EndpointPrice, endpoint.EndpointLimit)
+NESTED = (space.Range, config.ClaimSpec, AlertSpec, endpoint.EndpointPrice, endpoint.EndpointLimit)
 ANSWERS = {"name": "评论", "data.files": ["r.csv", "no"], "data.label": "no", "split.test": 0.2, "data.group": None}
 
 

@@ -271,6 +271,19 @@ def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ..
     serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers, names=names), send_to=send_to)
 
 
+@cli.command()
+@click.argument("folder", type=arguments.PATH, default=".ratchet")
+@click.option("--once", is_flag=True, help="Show how it stands now, and end.")
+def watch(folder: Path, once: bool) -> None:
+    """Watch the training that was written last in FOLDER: a workspace, the folder of a training, or its steps.jsonl.
+
+    It may run in another process, or have ended. Without a terminal a plain line is written every ten seconds.
+    """
+    from ratchet.train.follow import watch as follow
+
+    follow(folder, stream=sys.stdout, once=once)
+
+
 cli.add_command(check)
 cli.add_command(compare)
 cli.add_command(data)

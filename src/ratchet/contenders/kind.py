@@ -24,6 +24,7 @@ from ratchet.errors import RatchetError
 from ratchet.models.model import Answers, Destination, Model
 from ratchet.recipe.sections import Section
 from ratchet.screen import Advance
+from ratchet.train.watching import Watching
 from ratchet.workspace.workspace import writing
 
 S = TypeVar("S", bound=Section)
@@ -54,6 +55,8 @@ class Training:
     """How often all folds are trained, each time with another seed."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """For the card: what it was made from."""
+    watching: Watching = field(default_factory=Watching)
+    """How its training is watched, where that takes long; it changes no answer."""
 
 
 class Kind(ABC, Generic[S]):

@@ -243,6 +243,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
             "data": recipe.data.model_copy(update=data),
             "prepare": recipe.prepare.model_copy(update={"review": path(recipe.prepare.review)}),
             "judge": recipe.judge.model_copy(update={"human": path(recipe.judge.human)}),
+            "track": recipe.track.model_copy(update={"uri": path(recipe.track.uri)}),
             "train": spec(recipe.train),
             "challengers": challengers,
         }

@@ -15,7 +15,9 @@ from ratchet.recipe.report import ReportConfig
 from ratchet.recipe.section import Name as Name
 from ratchet.recipe.section import Section as Section
 from ratchet.recipe.section import name_after as name_after
+from ratchet.recipe.track import TrackConfig
 from ratchet.recipe.training import TrainingKeys
+from ratchet.recipe.watch import AlertSpec, WatchConfig
 
 
 class ColumnRule(Section):
@@ -431,6 +433,10 @@ class Recipe(Section):
     export: ExportConfig = ExportConfig()
     serve: ServeConfig = ServeConfig()
     report: ReportConfig = ReportConfig()
+    watch: WatchConfig = WatchConfig()
+    alerts: tuple[AlertSpec, ...] = ()
+    """What is done when a number of a training leaves its bounds, such as ``[{metric: train/norm, above: 100}]``."""
+    track: TrackConfig = TrackConfig()
 
     @model_validator(mode="after")
     def _timed(self) -> Self:

@@ -19,12 +19,13 @@ from ratchet.report.run_report import report_of
 from ratchet.report.slices import all_scores, line_of, slices_of
 from ratchet.report.summary import Json, summary
 from ratchet.stages.answer import sure, tell
-from ratchet.stages.entrants import champion, family_of
+from ratchet.stages.entrants import champion, family_of, tracker_of
 from ratchet.stages.job import Job
 from ratchet.stages.names import SECTIONS, Stage
 from ratchet.stages.offers import measured
 from ratchet.stages.standing import best_bet, gate_state
 from ratchet.tasks.registry import task_of
+from ratchet.train.track import clean, track_run
 from ratchet.workspace.finished import load_json
 from ratchet.workspace.workspace import write_atomic
 
@@ -47,6 +48,8 @@ def finish(
     save(report, path=job.folder / "report.html")
     write_atomic(job.folder / "summary.json", json.dumps(figures, ensure_ascii=False, indent=1).encode())
     job.ledger.note("run-finished", {"run": job.run, "champion": figures["champion"], "seconds": figures["seconds"]})
+    if job.recipe.track.uri:
+        _track(job, figures)
     if ended.tried is not None and ended.tried.best_bet is not None:
         job.screen.say("best bet", ended.tried.best_bet.line)
     if ended.tried is not None and ended.tried.slices is not None and (worst := line_of(ended.tried.slices)):
@@ -55,6 +58,25 @@ def finish(
     if bundle is not None:
         job.screen.say("serve", f"ratchet serve {bundle.path}{bundle.consent}")
     return figures
+
+
+def _track(job: Job, figures: Json) -> None:
+    """Send the scores and the verdicts to the recipe's tracking server."""
+    scores = {f"score/{name}": score["value"] for name, score in figures["scores"].items() if score is not None}
+    verdicts = {f"verdict/{verdict['name']}": verdict["estimate"] for verdict in figures["verdicts"]}
+    track_run(
+        tracker_of(job.recipe),
+        name=f"{job.recipe.name} {job.run}",
+        parameters=job.recipe.model_dump(mode="json", exclude={"track", "alerts"}),
+        metrics={clean(name): float(value) for name, value in {**scores, **verdicts}.items() if value is not None},
+        tags={
+            "ratchet.run": job.run,
+            "ratchet.champion": str(figures["champion"]),
+            "ratchet.ledger": figures["ledger"]["head"],
+            **{clean(f"ratchet.verdict.{verdict['name']}"): verdict["line"] for verdict in figures["verdicts"]},
+        },
+        say=lambda line: job.screen.say("track", line),
+    )
 
 
 def _ended(job: Job, *, health: Health, rows: PartedRows | None, bundle: Bundle | None, test: Opened | None) -> Ended:
