@@ -79,7 +79,7 @@ def main() -> None:
                     "padding": read_history(Path(place))[-1].padding,
                 }
             )
-            found[-1]["p"] = float(mcnemar(found[-1]["wins"], found[-1]["losses"], len(rest)).p)
+            found[-1]["p"] = float(mcnemar(found[-1]["wins"], found[-1]["losses"], len(rest)).at_most())
             print(json.dumps(found[-1]), flush=True)
     values = np.array([one["accuracy"] for one in found])
     half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)

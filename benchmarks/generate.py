@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 
+from ratchet.errors import RatchetError
 from ratchet.models import greedy
 from ratchet.models.chat import turns_of
 from ratchet.models.decoder import FittedDecoder, build_decoder
@@ -26,7 +27,11 @@ NEW_TOKENS = 32
 
 def main(source: str) -> None:
     """Print the figures."""
-    decoder = build_decoder(source, max_tokens=256, max_new_tokens=NEW_TOKENS)
+    try:
+        decoder = build_decoder(source, max_tokens=256, max_new_tokens=NEW_TOKENS)
+    except RatchetError as error:
+        print(error)
+        return
     prompts = [decoder.tokens.prompt(turns_of(form.format(name))) for form in FORMS for name in COUNTRIES]
     alone, slow = timed(decoder, prompts, budget=1)
     together, fast = timed(decoder, prompts, budget=greedy.BATCH_TOKENS)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ratchet.forms import legible
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 Advance = Callable[[int, int, str], None]
 """Called with work done, all work, and a few words about it."""
@@ -48,10 +51,10 @@ class Screen:
         Console(file=self._stream, width=width, highlight=False).print(table)
 
     @contextmanager
-    def bar(self, description: str) -> Iterator[Advance]:
+    def bar(self, description: str) -> Iterator[Bar]:
         """A bar for long work; it is gone when the work is done."""
         if not self._terminal:
-            yield _nowhere
+            yield Bar()
             return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -66,11 +69,33 @@ class Screen:
         )
         with Progress(*columns, console=Console(file=self._stream), transient=True) as progress:
             task = progress.add_task(f"{description:<10}", total=None, words="")
-            yield lambda done, total, words: progress.update(task, completed=done, total=total or None, words=words)
+            yield Bar(progress, task, terminal=self._stream)
 
 
-def _nowhere(done: int, total: int, words: str) -> None:
-    del done, total, words
+class Bar:
+    """An `Advance` that moves a bar of rich's, where there is one, and can step aside for another view of the terminal."""
+
+    def __init__(
+        self, progress: Progress | None = None, task: TaskID | None = None, *, terminal: TextIO | None = None
+    ) -> None:
+        self._progress, self._task, self._terminal = progress, task, terminal
+
+    def __call__(self, done: int, total: int, words: str) -> None:
+        """As `Advance`."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done, total=total or None, words=words)
+
+    @contextmanager
+    def aside(self) -> Iterator[TextIO | None]:
+        """The terminal, without the bar inside the block; ``None`` where there is none that can be drawn on."""
+        if self._progress is None or self._progress.console.is_dumb_terminal:
+            yield None
+            return
+        self._progress.stop()
+        try:
+            yield self._terminal
+        finally:
+            self._progress.start()
 
 
 def survive_any_locale() -> None:

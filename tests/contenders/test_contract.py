@@ -33,6 +33,7 @@ from ratchet.recipe.recipe import parse_recipe, schema
 from ratchet.recipe.registered import full_recipe
 from ratchet.recipe.sections import Recipe, Section, ServeConfig
 from ratchet.serve.rest import build_app
+from ratchet.tasks.registry import task_of
 
 DEEP = "max_tokens: 16, name: mine"
 SETTINGS = {
@@ -42,6 +43,7 @@ SETTINGS = {
     "encoder": "{kind: encoder, source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150, epochs: 6, lr: 2e-2,"
     f" batch_tokens: 256, {DEEP}}}",
     "embedding": f"{{kind: embedding, source: CHECKPOINT, {DEEP}}}",
+    "tune": "{kind: tune, name: mine, of: linear, trials: 3, folds: 2, space: {C: {low: 1, high: 30, log: true}}}",
     "prompt": "{kind: prompt, name: mine, source: GENERATOR, max_tokens: 128, max_new_tokens: 16}",
     "decoder": "{kind: decoder, name: mine, source: scratch, layers: 1, width: 64, heads: 4, vocabulary: 400, epochs: 16,"
     " lr: 3e-3, max_tokens: 96, max_new_tokens: 12, batch_tokens: 512, system: Label}",
@@ -224,7 +226,7 @@ def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
         wait = [client.get("/readyz").status_code for _ in range(200)]
         assert 200 in wait
         answer = client.post("/predict", json={"texts": texts}).json()["predictions"]
-    expected = load_model(bundle).predict(texts)
+    expected = task_of("classification").served(load_model(bundle).predict(texts), bundle.manifest.model)
     assert [[*one["probabilities"].values()] for one in answer] == [pytest.approx(row, abs=1e-6) for row in expected]
 
 

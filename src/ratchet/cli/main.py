@@ -240,6 +240,7 @@ def predict(
         "rows": found.rows,
         "without_text": found.without_text,
         "counts": found.counts,
+        "abstained": found.abstained,
         "notes": list(found.notes),
     }
     for note in found.notes:
@@ -247,7 +248,8 @@ def predict(
     if as_json:
         click.echo(json_bytes(facts).decode(), err=str(found.target) == "-")
     else:
-        counts = ", ".join(f"{label}: {rows:,}" for label, rows in found.counts.items())
+        people = {} if found.abstained is None else {"left to people": found.abstained}
+        counts = ", ".join(f"{label}: {rows:,}" for label, rows in (*found.counts.items(), *people.items()))
         echo(f"{found.rows:,} rows to {found.target}" + (f" ({counts})" if counts else ""), err=True)
 
 
@@ -267,6 +269,19 @@ def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ..
     from ratchet.serve import serve as serve_bundle
 
     serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers, names=names), send_to=send_to)
+
+
+@cli.command()
+@click.argument("folder", type=arguments.PATH, default=".ratchet")
+@click.option("--once", is_flag=True, help="Show how it stands now, and end.")
+def watch(folder: Path, once: bool) -> None:
+    """Watch the training that was written last in FOLDER: a workspace, the folder of a training, or its steps.jsonl.
+
+    It may run in another process, or have ended. Without a terminal a plain line is written every ten seconds.
+    """
+    from ratchet.train.follow import watch as follow
+
+    follow(folder, stream=sys.stdout, once=once)
 
 
 cli.add_command(check)

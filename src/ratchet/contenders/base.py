@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bundle.runtimes import load_model_folder
-from ratchet.contenders.rows import JUDGE, Ints, PartedRows
+from ratchet.contenders.rows import JUDGE, NLL, Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
@@ -27,7 +27,7 @@ from ratchet.workspace.finished import file_sha256, load_array, load_json, save_
 
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
 TEXTS, SEED_TEXTS = "answers.json", "seeds.json"
-KEPT = (*MEASURED, JUDGE)
+KEPT = (*MEASURED, JUDGE, NLL)
 """What is kept of each answer beside it."""
 _CARD: dict[str, type | UnionType] = {
     "name": str,
@@ -89,6 +89,7 @@ class Contender:
             key=self.folder.name,
             bytes=int(self.card["bytes"]),
             seconds=float(self.card["seconds"]),
+            trials=int(self.facts.get("trials", 0)),
         )
 
     def model(self, *, threads: int = 0) -> Predictor:
@@ -125,7 +126,8 @@ class Contender:
 
     @cached_property
     def measured(self) -> dict[str, npt.NDArray[np.float64]]:
-        """What each answer cost, how many seconds it took, and its grade, shape (len(rows),); empty where that is unknown."""
+        """What each answer cost, how many seconds it took, and its grade, shape (len(rows),), and the likelihood of the right
+        one, (len(rows), 2); empty where that is unknown."""
         return {name: self._array(f"{name}.npy") for name in KEPT if (self.folder / f"{name}.npy").is_file()}
 
     def _array(self, name: str) -> npt.NDArray[Any]:
@@ -172,6 +174,8 @@ class Contender:
             unit=None if rows.parts.unit is None else rows.parts.unit[places],
             chance=bool(self.facts.get("chance")),
             measures={"bytes": np.array([float(self.card["bytes"])]), **(measures or {})},
+            labels=rows.labels,
+            features=rows.beside(places),
         )
 
     @property
@@ -237,7 +241,8 @@ class Trained:
     seconds: float
     facts: Mapping[str, object] = field(default_factory=dict)
     measured: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-    """Cost and latency of each answer, (n,) each, where they are known."""
+    """By the names of `KEPT`: cost and latency of each answer, (n,) each, and the likelihood of the right one, (n, 2): the sum
+    of its tokens' negative log-likelihoods and their number; where they are known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Blend, Linear
 from ratchet.contenders.nearest import Nearest
 from ratchet.contenders.prompt import Prompt
+from ratchet.contenders.tune import Tune
 from ratchet.plugins import chosen, registered
 from ratchet.recipe.sections import Section
 
@@ -28,6 +29,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Embedding(),
     Encoder(),
     Nearest(),
+    Tune(),
     Prompt(),
     Decoder(),
     Endpoint(),

@@ -206,7 +206,10 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
 
 
 def _trained_alike(challenger: Any, train: Any) -> Any:
-    """An encoder among the challengers, with the keys of the section ``train`` that it does not say itself."""
+    """An encoder among the challengers, with the keys of the section ``train`` that it does not say itself; tuned ones too."""
+    if isinstance(challenger, dict) and challenger.get("kind") == "tune" and "of" in challenger:
+        of = challenger["of"]
+        return {**challenger, "of": _trained_alike({"kind": of} if isinstance(of, str) else of, train)}
     if not isinstance(challenger, dict) or challenger.get("kind") != "encoder" or not isinstance(train, dict):
         return challenger
     return {**{key: value for key, value in train.items() if key not in ("kind", "name")}, **challenger}
@@ -223,6 +226,8 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
     def spec(challenger: Any) -> Any:
         if isinstance(challenger, AnswersSpec):
             return challenger.model_copy(update={"file": path(challenger.file)})
+        if isinstance(of := getattr(challenger, "of", None), Section):
+            return challenger.model_copy(update={"of": spec(of)})
         source = getattr(challenger, "source", "auto")
         if source in ("auto", "scratch"):
             return challenger
@@ -238,6 +243,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
             "data": recipe.data.model_copy(update=data),
             "prepare": recipe.prepare.model_copy(update={"review": path(recipe.prepare.review)}),
             "judge": recipe.judge.model_copy(update={"human": path(recipe.judge.human)}),
+            "track": recipe.track.model_copy(update={"uri": path(recipe.track.uri)}),
             "train": spec(recipe.train),
             "challengers": challengers,
         }

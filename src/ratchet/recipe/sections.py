@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
+from ratchet.recipe.answer import AnswerConfig
 from ratchet.recipe.data import DataConfig as DataConfig
 from ratchet.recipe.data import FeatureKind as FeatureKind
 from ratchet.recipe.endpoint import JudgeSpec
+from ratchet.recipe.metric import MetricName
+from ratchet.recipe.report import ReportConfig
 from ratchet.recipe.section import Name as Name
 from ratchet.recipe.section import Section as Section
 from ratchet.recipe.section import name_after as name_after
+from ratchet.recipe.track import TrackConfig
 from ratchet.recipe.training import TrainingKeys
+from ratchet.recipe.watch import AlertSpec, WatchConfig
 
 
 class ColumnRule(Section):
@@ -103,19 +106,10 @@ class SplitConfig(Section):
     """Similarity (Jaccard, character bigrams; 4-grams for alphabetic scripts) from which texts stay in one part."""
 
 
-def _known_metric(name: str) -> str:
-    """Refuse a name that is no metric of any task, and none of the user's own."""
-    known: tuple[str, ...] = import_module("ratchet.tasks.registry").metrics()  # it lies above the recipe
-    if name in known or ":" in name:
-        return name
-    expected = ", ".join(f"'{metric}'" for metric in known)
-    raise PydanticCustomError("literal_error", "Input should be a metric", {"expected": expected})
-
-
 class ClaimSpec(Section):
     """One thing that a contender must show to replace a champion that it does not beat."""
 
-    metric: Annotated[str, AfterValidator(_known_metric)]
+    metric: MetricName
     """A metric of the task, cost or latency."""
     margin: float | None = Field(default=None, gt=0)
     """Not worse by this: 0.01 is a point; of an error, a hundredth of the middle half of the values."""
@@ -134,8 +128,9 @@ class ClaimSpec(Section):
 class GateConfig(Section):
     """What a challenger must prove."""
 
-    metrics: tuple[Annotated[str, AfterValidator(_known_metric)], ...] = ()
-    """Every one of these must be better; empty: the task's own. docs/tasks.md lists them; ``module:function`` is yours."""
+    metrics: tuple[MetricName, ...] = ()
+    """Every one of these must be better; empty: the task's own. docs/tasks.md lists them; ``module:function`` is yours, and
+    ``{metric: "module:function", goal: min}`` where less is better."""
     alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
@@ -428,6 +423,7 @@ class Recipe(Section):
     split: SplitConfig = SplitConfig()
     gate: GateConfig = GateConfig()
     judge: JudgeSpec = JudgeSpec()
+    answer: AnswerConfig = AnswerConfig()
     baseline: LinearSpec = LinearSpec(name="tfidf-lr")
     train: EncoderSpec = EncoderSpec(name="encoder")
     """How the encoder is trained; an encoder among the challengers takes from here what it does not say itself."""
@@ -436,6 +432,11 @@ class Recipe(Section):
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
     serve: ServeConfig = ServeConfig()
+    report: ReportConfig = ReportConfig()
+    watch: WatchConfig = WatchConfig()
+    alerts: tuple[AlertSpec, ...] = ()
+    """What is done when a number of a training leaves its bounds, such as ``[{metric: train/norm, above: 100}]``."""
+    track: TrackConfig = TrackConfig()
 
     @model_validator(mode="after")
     def _timed(self) -> Self:

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family
-from ratchet.screen import Advance
+from ratchet.gate.own_function import known_as
+from ratchet.recipe.sections import Recipe
+from ratchet.recipe.track import TrackConfig
 from ratchet.stages.job import Job, train_once
 from ratchet.tasks.registry import EARLIEST
+from ratchet.train.watching import Watching
 from ratchet.workspace.finished import key_of
+
+if TYPE_CHECKING:
+    from ratchet.screen import Bar
 
 
 def content(job: Job, rows: PartedRows) -> str:
@@ -31,8 +38,10 @@ def family_of(rows: PartedRows) -> str:
 
 
 def entered(job: Job, name: str, key: str, train: Callable[..., None], *, folds: tuple[int, ...] = ()) -> Entrant:
-    """An entrant, whose verdict is by the metrics of this recipe."""
-    return Entrant(name=name, key=key, judged=key_of(key, job.recipe.gate.metrics), train=train, folds=folds)
+    """An entrant, whose verdict is by the metrics of this recipe; an edited function of the user's is another metric."""
+    return Entrant(
+        name=name, key=key, judged=key_of(key, tuple(map(known_as, job.recipe.gate.metrics))), train=train, folds=folds
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +58,7 @@ class Entrant:
     """The folds that are trained before anybody looks; empty: all at once, and none can be bought."""
 
 
-def training_of(job: Job, rows: PartedRows, *, name: str, kind: str, key: str, advance: Advance) -> Training:
+def training_of(job: Job, rows: PartedRows, *, name: str, kind: str, key: str, advance: Bar) -> Training:
     """What a contender of this run is trained with."""
     return Training(
         rows=rows,
@@ -60,7 +69,28 @@ def training_of(job: Job, rows: PartedRows, *, name: str, kind: str, key: str, a
         threads=job.recipe.threads,
         store=job.workspace.models,
         advance=advance,
+        watching=watching_of(job, name=name, kind=kind, bar=advance),
     )
+
+
+def watching_of(job: Job, *, name: str, kind: str, bar: Bar) -> Watching:
+    """How the training of a contender of this run is watched."""
+    recipe = job.recipe
+    return Watching(
+        config=recipe.watch,
+        alerts=recipe.alerts,
+        track=tracker_of(recipe),
+        price=recipe.gate.hour if recipe.watch.price is None else recipe.watch.price,
+        name=name,
+        about={"run": job.run, "recipe": recipe.name, "contender": name, "kind": kind},
+        say=lambda line: job.screen.say("train", line),
+        aside=bar.aside,
+    )
+
+
+def tracker_of(recipe: Recipe) -> TrackConfig:
+    """The tracking server with its experiment, which has the name of the recipe where it has none."""
+    return recipe.track.model_copy(update={"experiment": recipe.track.experiment or recipe.name or "run"})
 
 
 def champion(job: Job, rows: PartedRows) -> Contender:

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ratchet.train import peak as module
+from ratchet.train.peak import peak_flops, utilisation
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(module, "SECONDS", 0.05)
+    return tmp_path / "ratchet"
+
+
+def test_no_product_of_the_same_matrices_is_faster(cache: Path) -> None:
+    import time
+
+    found = peak_flops("cpu", torch.float32, 1)
+    before, size = torch.get_num_threads(), 512
+    torch.set_num_threads(1)
+    one = torch.ones(size, size)
+    begun = time.perf_counter()
+    torch.mm(one, one)
+    alone = 2 * size**3 / (time.perf_counter() - begun)
+    torch.set_num_threads(before)
+    assert 1e8 < found < 1e13
+    assert alone < 3 * found
+
+
+def test_it_is_measured_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = iter([5e9, 3e9, 8e9, 1e9])
+    monkeypatch.setattr(module, "_measured", lambda *_: next(values))
+    assert [peak_flops("cpu", torch.float32, 1) for _ in range(2)] == [5e9, 5e9]
+    assert peak_flops("cpu", torch.float32, 1, anew=True) == 5e9  # a busy machine: the higher one stays
+    assert peak_flops("cpu", torch.float32, 1, anew=True) == 8e9
+    assert peak_flops("cpu", torch.float32, 1) == 8e9
+    assert peak_flops("cpu", torch.float32, 2) == 1e9
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "nan\n", "-1\n", "inf", "abc", "\x00"])
+def test_a_damaged_file_is_measured_again(cache: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    monkeypatch.setattr(module, "_measured", lambda *_: 5e9)
+    peak_flops("cpu", torch.float32, 1)
+    (file,) = cache.iterdir()
+    file.write_text(damage)
+    assert peak_flops("cpu", torch.float32, 1) == 5e9
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ratchet").write_text("a file")
+    monkeypatch.setattr(module, "_measured", lambda *_: 5e9)
+    assert peak_flops("cpu", torch.float32, 1) == 5e9
+
+
+def test_it_draws_no_random_number_and_leaves_the_threads() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    before = torch.get_num_threads()
+    peak_flops("cpu", torch.float32, 1)
+    assert torch.equal(torch.rand(4), expected)
+    assert torch.get_num_threads() == before
+
+
+def test_utilisation_is_a_share() -> None:
+    assert utilisation(3e9, 2.0, 6e9) == 0.25
+    assert utilisation(3e9, 0.0, 6e9) == utilisation(1, 1, 0) == 0
