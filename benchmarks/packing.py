@@ -1,6 +1,6 @@
 """A training step on answers: packed lines with logits at the answers, beside padded rows with all logits.
 
-    python benchmarks/packing.py [LAYERS]
+    python benchmarks/packing.py [LAYERS]    # 2 unless said
 
 A network of the shape of SmolLM2-135M (576 wide, 49,152 entries) with random weights and fewer layers; rows of 40 to 200
 tokens whose last fifth is the answer. The losses must agree.
@@ -21,7 +21,7 @@ from ratchet.models.batching import padded
 from ratchet.train.batches import plan_epoch
 from ratchet.train.language import Examples, LanguageObjective
 
-ROWS, BUDGET, TRIES = 96, 2048, 3
+ROWS, BUDGET, TRIES = 48, 1024, 2
 
 
 def main(layers: int) -> None:
@@ -69,4 +69,4 @@ def main(layers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
