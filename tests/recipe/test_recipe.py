@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from ratchet.contenders import registry
 from ratchet.errors import RecipeError
-from ratchet.recipe import decoder, endpoint, space, tune
+from ratchet.recipe import decoder, endpoint, finetune, space, tune
 from ratchet.recipe import sections as config
 from ratchet.recipe.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
 from ratchet.recipe.sections import (
@@ -143,7 +143,7 @@ def test_a_whole_recipe() -> None:
         (
             "challengers:\n- C: 1",
             "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, nearest, tune, "
-            "prompt, endpoint, answers, eda, balance but is",
+            "prompt, decoder, endpoint, answers, eda, balance but is",
             "",
         ),
         (
@@ -357,7 +357,7 @@ def test_a_dumped_recipe_loads_back_equal(text: str, missing: list[str], specs: 
 
 
 def section_classes() -> list[type[BaseModel]]:
-    named = {**vars(config), **vars(endpoint), **vars(tune), **vars(space), **vars(decoder)}
+    named = {**vars(config), **vars(endpoint), **vars(tune), **vars(space), **vars(decoder), **vars(finetune)}
     kinds = [kind for kind in named.values() if isinstance(kind, type) and issubclass(kind, Section)]
     return [kind for kind in kinds if kind not in (Section, TrainingKeys)]  # what others are built on
 
