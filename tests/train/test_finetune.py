@@ -58,7 +58,7 @@ def test_it_learns_the_answers_and_is_loaded_alike(tuned: Callable[..., DecoderM
     records = read_history(tmp_path / "t")
     assert set(records[-1].valid) == {"loss", "perplexity"}
     facts = model.decoder.facts
-    assert (facts["tuning"], facts["left_out"], facts["notes"]) == ("full", {}, [])
+    assert (facts["tuning"], facts["cut_or_empty"], facts["notes"]) == ("full", {}, [])
     assert not (tmp_path / "t" / "checkpoints").exists()
     assert not (tmp_path / "t" / "model" / "parts").exists()
 
@@ -84,9 +84,9 @@ def test_an_adapter_is_merged_and_lies_beside(
     assert model.predict(ROWS.texts)[:, 0].tolist() == list(ROWS.answers)
     saved = tmp_path / "t" / "model"
     assert DecoderModel.load(saved).predict(ROWS.texts)[:, 0].tolist() == list(ROWS.answers)
-    load_adapter(before.network, saved / "adapter")
+    alone = load_adapter(before.network, saved / "adapter")
     assert before.generate(asked) == list(ROWS.answers)
-    assert model.decoder.facts["trained_weights"] < 0.5 * model.decoder.parameters
+    assert model.decoder.facts["trained_weights"] == sum(one.numel() for one in alone.weights().values())
 
 
 def test_frozen_layers_stay_as_they_were(tuned: Callable[..., DecoderModel], source: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_killed_training_ends_with_the_same_answers_and_bytes(
 def test_long_and_empty_rows_are_counted(tuned: Callable[..., DecoderModel]) -> None:
     rows = Asked(texts=["say card now", "fee " * 200, "post"], answers=["CARD", "0 1 2 3 4 5 6 7 8 9 " * 5, " "])
     facts = tuned(SCRATCH.model_copy(update={"epochs": 1}), rows=rows).decoder.facts
-    assert facts["left_out"] == {"cut prompts": 1, "cut answers": 1, "empty answers": 1}
+    assert facts["cut_or_empty"] == {"cut prompts": 1, "cut answers": 1, "empty answers": 1}
     json.dumps(facts)
 
 

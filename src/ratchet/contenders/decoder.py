@@ -19,7 +19,7 @@ from ratchet.tables.conversations import answer_in
 from ratchet.train.finetune import MODEL, Asked, fit_decoder
 from ratchet.train.loop import EpochRecord, Progress, read_history
 
-TOLD = ("tuning", "trained_weights", "precision", "kept_epoch", "notes", "left_out", "base", "lr", "batch_tokens")
+TOLD = ("tuning", "trained_weights", "precision", "kept_epoch", "notes", "cut_or_empty", "base", "lr", "batch_tokens")
 """What the card has of the facts of a training."""
 
 
@@ -55,11 +55,14 @@ class Decoder(Folded[DecoderSpec]):
             progress=lambda now: training.advance(now.step, now.steps, _line(about, now)),
             watching=training.watching.named(about),
         )
-        known = model.decoder.facts
+        known, history = model.decoder.facts, read_history(folder)
+        last = history[-1]
         facts = {
             "source": model.decoder.source,
             "parameters": model.decoder.parameters,
-            "epochs": [_point(record) for record in read_history(folder)],
+            "epochs": [_point(record) for record in history],
+            "tokens_per_second": round(last.tokens_per_second),
+            "padding": round(last.padding, 4),
             **{name: known[name] for name in TOLD if name in known},
             "said": _said(model.decoder.source, known),
         }
@@ -86,10 +89,10 @@ def _point(record: EpochRecord) -> dict[str, float | None]:
 def _said(source: str, facts: Mapping[str, object]) -> list[str]:
     """What a person reads of it: what was trained, and what was cut or left out of the training."""
     lines = [f"{source}, {facts['trained_weights']:,} weights trained ({facts['tuning']})"]
-    left = facts["left_out"]
-    assert isinstance(left, Mapping)
-    if left:
-        lines.append("in training: " + ", ".join(f"{count:,} {name}" for name, count in sorted(left.items())))
+    cut = facts["cut_or_empty"]
+    assert isinstance(cut, Mapping)
+    if cut:
+        lines.append("in training: " + ", ".join(f"{count:,} {name}" for name, count in sorted(cut.items())))
     return lines
 
 

@@ -276,8 +276,8 @@ def _targets(model: PreTrainedModel) -> tuple[list[str], bool]:
     return sorted({name for name, _ in found}), any(turned for _, turned in found)
 
 
-def _in_4bit(model: PreTrainedModel) -> None:
-    """The linear layers inside the layers in 4 bits (NF4, quantised twice), the whole on the graphics card."""
+def _in_4bit(model: PreTrainedModel, device: str = "cuda") -> None:
+    """The linear layers inside the layers in 4 bits (NF4, quantised twice); the whole on the device, where they become so."""
     import torch
     from bitsandbytes.nn import Linear4bit, Params4bit
     from torch import nn
@@ -299,4 +299,4 @@ def _in_4bit(model: PreTrainedModel) -> None:
                 small.bias = module.bias
                 parent, _, own = name.rpartition(".")
                 setattr(layer.get_submodule(parent), own, small)
-    model.to("cuda")
+    model.to(device)

@@ -130,7 +130,7 @@ def fit_decoder(
         "kept_epoch": ended.kept_epoch,
         "precision": ended.precision,
         "notes": [*objective.notes, *ended.notes],
-        "left_out": _counts(objective),
+        "cut_or_empty": _counts(objective),
         "base": base,
         "key": facts,
     }
