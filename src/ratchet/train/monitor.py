@@ -158,7 +158,8 @@ class Monitor:
     def close(self, *, whole: bool = True) -> None:
         """Flush and close; ``whole``: the training came to its end."""
         if whole and self._watching is not None:
-            self._record(self._last, {**self._account(self._last, now=time.monotonic()), ENDED: 1.0})
+            last = max(self._last, 0)
+            self._record(last, {**self._account(last, now=time.monotonic()), ENDED: 1.0})
         self._alerts.close()
         self._stack.close()
         view, self._view = self._view, None
