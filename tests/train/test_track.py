@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -233,7 +234,7 @@ def server(tmp_path: Path, unused_port: int) -> Iterator[str]:
     command = [SERVER, "server", "--host", "127.0.0.1", "--port", str(unused_port), "--workers", "1", *store]
     quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
     with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=quiet, cwd=tmp_path)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=quiet, cwd=tmp_path, start_new_session=True)
     try:
         for _ in range(300):
             if process.poll() is not None:
@@ -245,12 +246,8 @@ def server(tmp_path: Path, unused_port: int) -> Iterator[str]:
                 time.sleep(0.2)
         yield uri
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        os.killpg(process.pid, signal.SIGKILL)  # its workers too; nothing of it is wanted
+        process.wait()
 
 
 @pytest.fixture
