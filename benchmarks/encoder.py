@@ -28,6 +28,7 @@ from run_all import machine
 
 from ratchet.compress import quantise_onnx
 from ratchet.models.onnx_model import OnnxModel
+from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train import export_onnx, fit_encoder, read_history
 
@@ -85,7 +86,8 @@ def main() -> None:
         folder = Path(place)
         wall, cpu = time.perf_counter(), time.process_time()
         fitted = fit_encoder(
-            train, list(names[kept]), valid, list(right), spec=EncoderSpec(), labels=labels, language=args.language,
+            train, Targets.of_labels(list(names[kept]), names=tuple(labels)), valid,
+            Targets.of_labels(list(right), names=tuple(labels)), spec=EncoderSpec(), language=args.language,
             seed=args.seed, threads=args.threads, folder=folder / "fit",
         )  # fmt: skip
         result["fit"] = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, **fitted.facts}

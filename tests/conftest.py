@@ -17,9 +17,10 @@ from ratchet.checks import Context, Finding
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
 from ratchet.gate.verdict import Outcome, Verdict
 from ratchet.models.encoder import FittedEncoder
+from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec, Recipe
 from ratchet.tables.dataset import Dataset, Roles
-from ratchet.train.loop import fit_encoder
+from ratchet.train.encoder import fit_encoder
 
 Rows = tuple[list[str], list[str]]
 WORDS = {
@@ -69,13 +70,19 @@ def tiny_spec() -> EncoderSpec:
     return TINY
 
 
+def labelled(texts: list[str], names: list[str]) -> tuple[list[str], Targets]:
+    """Texts with their labels as models learn them."""
+    return texts, Targets.of_labels(names, names=tuple(sorted(WORDS)))
+
+
 @pytest.fixture(scope="session")
 def fit_tiny(train_rows: Rows, valid_rows: Rows) -> Callable[..., FittedEncoder]:
     """Train a tiny encoder in a folder; further arguments as for ``fit_encoder``."""
 
     def fit(folder: Path, *, spec: EncoderSpec = TINY, **more: object) -> FittedEncoder:
-        arguments: dict[str, object] = {"labels": sorted(WORDS), "language": "mixed", "seed": 7, "threads": 1, **more}
-        return fit_encoder(*train_rows, *valid_rows, spec=spec, folder=folder, **arguments)  # type: ignore[arg-type]
+        arguments: dict[str, object] = {"language": "mixed", "seed": 7, "threads": 1, **more}
+        rows = (*labelled(*train_rows), *labelled(*valid_rows))
+        return fit_encoder(*rows, spec=spec, folder=folder, **arguments)  # type: ignore[arg-type]
 
     return fit
 

@@ -23,6 +23,7 @@ from ratchet.stages.prepare import prepare
 from ratchet.stages.read import Source, read, settled, start
 from ratchet.stages.sealed_test import open_test
 from ratchet.stages.trade import trade
+from ratchet.stages.try_metrics import try_metrics
 from ratchet.train.track import require_tracker
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.workspace import Workspace
@@ -85,6 +86,7 @@ def road(job: Job, source: Source, *, last: Stage | None = None) -> Json:
     if last == Stage.PREPARE:
         return finish(job, health=health, rows=rows)
     rows = with_judge(job, rows)
+    try_metrics(job, rows)
     beside, first, second = waves(challengers(job, rows), rows)
     later = len(first) + len(second)
     baseline(job, rows, beside, later=later)

@@ -128,7 +128,7 @@ def test_a_model_with_other_labels_than_its_manifest_is_refused(
 
 def test_a_bundle_of_an_unknown_runtime_is_refused(bundle: Bundle) -> None:
     manifest = bundle.manifest.model_copy(update={"kind": "pickle"})
-    with pytest.raises(RatchetError, match="must be one of linear, onnx, nearest, constant, endpoint but got 'pickle'"):
+    with pytest.raises(RatchetError, match="constant, decoder, endpoint but got 'pickle'"):
         load_model(Bundle(path=bundle.path, manifest=manifest))
 
 

@@ -166,6 +166,25 @@ def test_a_function_of_the_users_own(table: Write, monkeypatch: pytest.MonkeyPat
     assert found.scores[0][0].value == np.mean([-len(said) for _, _, said in answers(1, 0.9)])
 
 
+def test_a_metric_of_the_users_own_reads_labels(table: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = "def missed(right, given):\n    return ((right == 'a') & (given != 'a')).sum() / (right == 'a').sum()\n"
+    (tmp_path / "missed_of_mine.py").write_text(source, encoding="utf-8")
+    dice, paths = np.random.default_rng(0), []
+    for name, wrong in (("a.csv", 0.1), ("b.csv", 0.5)):
+        right = ["ab"[number % 2] for number in range(N)]
+        said = [{"a": "b", "b": "a"}[one] if dice.random() < wrong else one for one in right]
+        rows = [
+            {"id": number, "label": one, "prediction": given}
+            for number, (one, given) in enumerate(zip(right, said, strict=True))
+        ]
+        paths.append(table(name, rows))
+    question = Question(metrics=("missed_of_mine:missed:min",), task="classification")
+    found = compare_files(*paths, question)
+    assert found.verdict.outcome == "better"
+    assert found.scores[0][0].shown[0] < 0.25 < found.scores[1][0].shown[0]
+
+
 def test_regression_and_multilabel_are_seen(table: Write) -> None:
     dice = np.random.default_rng(0)
     values = dice.normal(size=N).round(3)

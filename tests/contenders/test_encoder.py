@@ -208,7 +208,7 @@ def test_rows_that_are_judged_never_choose_the_epoch(
     fit = module._fold
 
     def seen(target: Path, **how: Any) -> None:
-        import ratchet.train.loop as loop
+        import ratchet.train.encoder as loop
 
         original = loop.fit_encoder
 

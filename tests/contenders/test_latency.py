@@ -34,3 +34,15 @@ def test_rounds_are_interleaved_and_seconds_are_those_of_a_text(monkeypatch: pyt
     asked = [name for name, _ in log[2:]]
     assert asked == (["slow"] * 2 + ["fast"] * 2 + ["fast"] * 2 + ["slow"] * 2) * 2, "neither always goes first"
     assert all(len(texts) == 1 for _, texts in log)
+
+
+@pytest.mark.parametrize(("most", "shape"), [(1e9, (9, 40)), (120.0, (3, 40)), (10.0, (1, 10)), (0.1, (1, 1))])
+def test_slow_models_are_asked_fewer_times(
+    monkeypatch: pytest.MonkeyPatch, most: float, shape: tuple[int, int]
+) -> None:
+    clock, log = [0.0], list[tuple[str, tuple[str, ...]]]()
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+    models = [Counted("slow", log, cost=0.9, clock=clock), Counted("fast", log, cost=0.1, clock=clock)]
+    found = latency(models, ["a"] * 40, most=most)
+    assert [one.shape for one in found] == [shape, shape]
+    assert clock[0] <= most + 2

@@ -66,6 +66,29 @@ def test_likelihood_is_of_a_token_not_of_a_row() -> None:
     assert "nats" in found.line
 
 
+def test_perplexity_is_of_all_tokens_and_of_one_tokenizer() -> None:
+    tokens = np.where(np.arange(N) % 2, 100.0, 10.0)
+    sums = [tokens * (2.0 + gap + 0.1 * draw(seed).normal(size=N)) for seed, gap in ((1, 0.0), (2, 0.1))]
+    a, b = (evidence(name, nll=np.stack([one, tokens], axis=1)) for name, one in zip("ba", sums, strict=True))
+    found = score(a, "perplexity")
+    assert found.shown[0] == pytest.approx(np.exp(sums[0].sum() / tokens.sum()))
+    spread = np.exp([one.sum() / tokens[rows].sum() for rows, one in drawn_rows(sums[0])])
+    assert (found.shown[1], found.shown[2]) == pytest.approx(np.quantile(spread, [0.025, 0.975]), abs=0.02)
+    verdict = compare(a, b, ["perplexity"])
+    assert verdict.outcome == "better"
+    assert verdict.findings[0].estimate == pytest.approx(score(b, "perplexity").shown[0] - found.shown[0])
+    assert "+ is better" in verdict.line
+    other = evidence("a", nll=np.stack([sums[1], tokens + (np.arange(N) < 3)], axis=1))
+    with pytest.raises(RatchetError, match=rf"of the same tokens but their counts differ in 3 of {N} rows"):
+        compare(a, other, ["perplexity"])
+
+
+def drawn_rows(values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows drawn anew, with their values: a plain bootstrap."""
+    rng = np.random.default_rng(5)
+    return [(rows, values[rows]) for rows in rng.integers(0, len(values), (2_000, len(values)))]
+
+
 @pytest.mark.parametrize(("metric", "width"), [("bleu", 10), ("chrf", 18)])
 def test_sums_of_another_width_are_refused(metric: str, width: int) -> None:
     with pytest.raises(RatchetError, match=rf"'{metric}' of 'a' must be \(rows, {width}\) but got \(200, 4\)"):

@@ -27,10 +27,12 @@ def test_a_name_means_what_the_columns_allow() -> None:
 
 
 def test_what_evidence_can_be_judged_by_is_told() -> None:
-    assert judged_by(CLASSES) == ("accuracy", "macro_f1", "auc", "log_loss")
+    assert judged_by(CLASSES) == ("accuracy", "macro_f1", "weighted_f1", "mcc", "auc", "log_loss")
     assert judged_by(LABELS) == ("subset_accuracy", "micro_f1", "macro_f1")
     assert judged_by(ANSWERS) == ("judge", "bleu", "latency", "m:f", "bytes")
-    with pytest.raises(RatchetError, match="must be one of accuracy, macro_f1, auc, log_loss but got 'mae'"):
+    with pytest.raises(
+        RatchetError, match="must be one of accuracy, macro_f1, weighted_f1, mcc, auc, log_loss but got 'mae'"
+    ):
         find_metric("mae", CLASSES)
     with pytest.raises(RatchetError, match="must be one of judge, bleu, latency, m:f, bytes but got 'x:y'"):
         find_metric("x:y", ANSWERS)

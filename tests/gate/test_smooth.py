@@ -7,7 +7,19 @@ import pytest
 from scipy import stats
 
 from ratchet.gate.corpus import BLEU
-from ratchet.gate.smooth import F1, R2, RATIO, RMSE, Smooth, left_out, smooth_difference, smooth_interval
+from ratchet.gate.smooth import (
+    F1,
+    MCC,
+    PERPLEXITY,
+    R2,
+    RATIO,
+    RMSE,
+    WEIGHTED_F1,
+    Smooth,
+    left_out,
+    smooth_difference,
+    smooth_interval,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -29,12 +41,21 @@ def bleu_counts(n: int) -> np.ndarray:
     return np.concatenate([matches, totals, totals[:, :1], totals[:, :1] + 2], axis=1)
 
 
+def memberships(n: int) -> np.ndarray:
+    true = RNG.integers(0, 3, n)
+    given = np.where(RNG.random(n) < 0.6, true, RNG.integers(0, 3, n))
+    return np.concatenate([np.eye(3)[true] * np.eye(3)[given], np.eye(3)[true], np.eye(3)[given]], axis=1)
+
+
 CASES = [
     (RMSE, lambda n: squares(n)[:, :2]),
     (R2, squares),
     (RATIO, lambda n: np.stack([RNG.gamma(2, 2, size=n), RNG.integers(1, 9, size=n)], axis=1)),
     (F1, f1_counts),
     (BLEU, bleu_counts),
+    (MCC, memberships),
+    (WEIGHTED_F1, memberships),
+    (PERPLEXITY, lambda n: np.stack([RNG.gamma(2, 2, size=n), RNG.integers(1, 9, size=n)], axis=1)),
 ]
 
 

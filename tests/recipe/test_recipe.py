@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from ratchet.contenders import registry
 from ratchet.errors import RecipeError
-from ratchet.recipe import endpoint
+from ratchet.recipe import decoder, endpoint, space, tune
 from ratchet.recipe import sections as config
 from ratchet.recipe.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
 from ratchet.recipe.sections import (
@@ -27,6 +27,7 @@ from ratchet.recipe.sections import (
     Recipe,
     Section,
 )
+from ratchet.recipe.training import TrainingKeys
 from ratchet.recipe.watch import AlertSpec
 from ratchet.recipe.yaml import read_yaml
 
@@ -141,8 +142,8 @@ def test_a_whole_recipe() -> None:
         ),
         (
             "challengers:\n- C: 1",
-            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, nearest, endpoint, "
-            "answers, eda, balance but is",
+            "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, nearest, tune, "
+            "prompt, endpoint, answers, eda, balance but is",
             "",
         ),
         (
@@ -356,9 +357,9 @@ def test_a_dumped_recipe_loads_back_equal(text: str, missing: list[str], specs: 
 
 
 def section_classes() -> list[type[BaseModel]]:
-    named = {**vars(config), **vars(endpoint)}
+    named = {**vars(config), **vars(endpoint), **vars(tune), **vars(space), **vars(decoder)}
     kinds = [kind for kind in named.values() if isinstance(kind, type) and issubclass(kind, Section)]
-    return [kind for kind in kinds if kind is not Section]
+    return [kind for kind in kinds if kind not in (Section, TrainingKeys)]  # what others are built on
 
 
 def test_every_key_is_described() -> None:
@@ -389,19 +390,22 @@ def test_the_schema_says_all() -> None:
     assert found["properties"]["data"]["default"]["label"] == "label"
 
 
+TUNED = "challengers: [{kind: tune, of: linear, space: {C: {low: 1, high: 9}, features.0.high: [2, 3]}}]"
+
+
 @pytest.mark.skipif(importlib.util.find_spec("jsonschema") is None, reason="jsonschema is not installed")
 def test_the_schema_accepts_what_the_recipe_does() -> None:
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema())
     validator.check_schema(schema())
-    for text in (dump_recipe(Recipe()), commented_recipe({}), "challengers: [{kind: eda}]"):
+    for text in (dump_recipe(Recipe()), commented_recipe({}), "challengers: [{kind: eda}]", TUNED):
         validator.validate(read_yaml(text, name="f").value)
     for text in ("split: {test: 2}", "a: 1", "challengers: [{kind: x}]", "gate: {alpha: 2}"):
         assert list(validator.iter_errors(read_yaml(text, name="f").value))
 
 
-NESTED = (config.ClaimSpec, AlertSpec, endpoint.EndpointPrice, endpoint.EndpointLimit)
+NESTED = (space.Range, config.ClaimSpec, AlertSpec, endpoint.EndpointPrice, endpoint.EndpointLimit)
 ANSWERS = {"name": "评论", "data.files": ["r.csv", "no"], "data.label": "no", "split.test": 0.2, "data.group": None}
 
 

@@ -11,9 +11,13 @@ import pytest
 
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Score
+from ratchet.gate.selective import choose_threshold
+from ratchet.models.calibration import calibrate
+from ratchet.models.targets import Targets
 from ratchet.report import Answered, Challenges, Count, DataHealth, Mistake, Offer, ReportData, SealedTest, render
 from ratchet.report.story import story, tiles
 from ratchet.tasks.registry import task_of
+from ratchet.tasks.sureness import Reliability, Selection
 from ratchet.tasks.views import LabelTable, View
 
 DICE = np.random.default_rng(2)
@@ -161,3 +165,64 @@ def test_a_row_may_count_for_several_labels() -> None:
     said = Words(render(ReportData(name="r", run_id="1", date="2026", data=DataHealth(rows=100, classes=classes)))).said
     assert "60 (60.0 %)" in said
     assert "50 (50.0 %)" in said
+
+
+def sure_of(answers: np.ndarray, truth: np.ndarray, *, error: float | None = None) -> tuple[Reliability, Selection]:
+    names = tuple(f"标签{column}" for column in range(answers.shape[1]))
+    targets = Targets(kind="classes", names=names, values=truth.astype(np.int64))
+    task = task_of("classification")
+    right, raw = task.right(targets, answers), task.confidence(answers)
+    found = calibrate(answers, targets, right=right, fold=None, unit=None)
+    confidence = task.confidence(found.answers)
+    assert raw is not None
+    assert confidence is not None
+    choice = None if error is None else choose_threshold(confidence, right, error=error)
+    return Reliability.of(found, raw, confidence, right), Selection.of(choice, confidence, right)
+
+
+def drawn_at(heat: float, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Answers that are too sure by a temperature, and labels that are drawn from the true probabilities."""
+    logits = DICE.normal(0, 2.0, (rows, 3))
+    true = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    hot = np.exp(heat * logits) / np.exp(heat * logits).sum(axis=1, keepdims=True)
+    return hot.astype(np.float32), (true.cumsum(axis=1) > DICE.random((rows, 1))).argmax(axis=1)
+
+
+def test_a_temperature_and_a_threshold_are_shown() -> None:
+    reliability, selection = sure_of(*drawn_at(2.5, 3_000), error=0.1)
+    assert reliability.used
+    assert reliability.ece.after < reliability.ece.before
+    assert selection.chosen is not None
+    said = Words(page(reliability, selection)).said
+    for words in (
+        f"served at the temperature {reliability.temperature:.3g}",
+        "as the model says",
+        f"as served (T = {reliability.temperature:.3g})",
+        "at most 10.0 % is wrong",
+        f"answers from a confidence of {selection.chosen.threshold:.4g} on",
+        f"{selection.left:,} of these rows",
+        "usual, without a test",
+    ):
+        assert words in said, words
+
+
+def test_what_cannot_be_promised_and_what_is_not_is_said() -> None:
+    reliability, selection = sure_of(*drawn_at(1.0, 120), error=0.001)
+    said = Words(page(reliability, selection)).said
+    assert "No threshold keeps this promise on 120 rows" in said
+    assert "Every answer is left to people." in said
+    assert "no temperature is proven to lower the log loss" in said
+    assert "The recipe promises nothing" in Words(page(*sure_of(*drawn_at(1.0, 120)))).said
+
+
+@pytest.mark.parametrize("rows", [0, 1, 10])
+@pytest.mark.parametrize("kind", ["right", "wrong", "one class"])
+def test_few_rows_all_right_all_wrong_and_a_class_that_no_row_has(rows: int, kind: str) -> None:
+    answers, _ = drawn_at(1.0, rows)
+    top = answers.argmax(axis=1)
+    truth = {"right": top, "wrong": (top + 1) % 3, "one class": np.zeros(rows, int)}[kind]
+    views = sure_of(answers, truth, error=0.05)
+    html = page(*views)
+    assert "nan" not in Words(html).said.lower()
+    report = ReportData(name="r", run_id="1", date="2026-11-28", answered=Answered(views=views))
+    assert ReportData.from_dict(report.to_dict()) == report

@@ -13,6 +13,7 @@ from ratchet.recipe.watch import AlertSpec
 from ratchet.report import ReportData
 from ratchet.stages import finish
 from ratchet.stages.job import Job
+from ratchet.tasks.sureness import Reliability, Selection
 from ratchet.tasks.views import Confusion
 
 __all__ = ["trial"]
@@ -28,11 +29,29 @@ def test_a_run_that_ended_before_its_export_shows_its_verdicts(job: Job) -> None
     assert summary["scores"]["champion"]["value"] > 0.5
     assert report.answered is not None
     assert report.answered.model == summary["champion"]
-    assert [type(view) for view in report.answered.views] == [Confusion]
+    assert [type(view) for view in report.answered.views] == [Confusion, Reliability, Selection]
     assert report.not_run == {
         "bundle": "The run ended before the stage 'export'.",
         "sealed": "The run ended before the stage 'test'.",
     }
+
+
+def test_every_figure_and_every_slice_are_in_the_summary_and_the_report(job: Job) -> None:
+    summary = json.loads((job.folder / "summary.json").read_bytes())
+    report = ReportData.from_dict(json.loads((job.folder / "report.json").read_bytes()))
+    assert report.answered is not None
+    names = ["accuracy", "macro_f1", "weighted_f1", "mcc", "auc", "log_loss"]
+    assert [one["metric"] for one in summary["metrics"]] == [one.metric for one in report.answered.scores] == names
+    assert all(one["low"] <= one["value"] <= one["high"] for one in summary["metrics"])
+    assert report.answered.slices is not None
+    assert [group["by"] for group in summary["slices"]["groups"]] == ["length of the text"]
+    (group,) = report.answered.slices.groups
+    assert sum(one.rows for one in group.slices) == report.answered.rows
+    assert report.answered.slices.whole.value == summary["scores"]["champion"]["value"]
+    page = (job.folder / "report.html").read_text("utf-8")
+    assert "Slice by slice" in page
+    assert "All figures" in page
+    assert ">MCC<" in page
 
 
 def test_the_report_is_whole_in_json(job: Job) -> None:

@@ -11,7 +11,7 @@ import pytest
 from ratchet.errors import RatchetError
 from ratchet.tables.conversations import Turn
 from ratchet.tables.dataset import Dataset
-from ratchet.tasks.generation import ANSWER, PROMPT, SCORES, Generation, divided, score_of
+from ratchet.tasks.generation import ANSWER, PROMPT, SCORES, Generation, divided, text_score
 
 TASK = Generation()
 
@@ -71,6 +71,6 @@ def test_halves_of_a_pair_that_belong_together_are_one_character() -> None:
 
 
 def test_scores_by_name() -> None:
-    assert [score_of(name) for name in SCORES] == [*SCORES.values()]
+    assert [text_score(name) for name in SCORES] == [*SCORES.values()]
     with pytest.raises(RatchetError, match=r"The metric must be one of exact_match, .* but got 'rouge'"):
-        score_of("rouge")
+        text_score("rouge")

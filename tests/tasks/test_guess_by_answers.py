@@ -34,7 +34,9 @@ def test_metrics_choose_the_task_that_has_them() -> None:
     assert with_metrics(classes, ["macro_f1"]) is classes
     assert with_metrics(task_of("multilabel"), ["macro_f1"]).name == "multilabel"
     assert with_metrics(classes, ["token_f1", "bleu"]).name == "generation"
-    assert with_metrics(classes, ["mine:score"]).name == "generation"
+    assert (
+        with_metrics(classes, ["mine:score"]).name == "generation"
+    )  # a function of texts, unless --task says otherwise
     with pytest.raises(RatchetError, match=r"must be of one task .* but got accuracy, rmse\. Compare by one at a time"):
         with_metrics(classes, ["accuracy", "rmse"])
 

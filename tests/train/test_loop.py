@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -11,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ratchet.errors import ExtraMissing, RatchetError
+from ratchet.errors import ExtraMissing, RatchetError, RecipeError, WorkspaceError
 from ratchet.models.encoder import FittedEncoder
+from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
-from ratchet.train.loop import Progress, fit_encoder, read_history
+from ratchet.train.encoder import fit_encoder
+from ratchet.train.loop import Progress, read_history
 
 Rows = tuple[list[str], list[str]]
 Fit = Callable[..., FittedEncoder]
@@ -69,25 +72,23 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(
     steps = read_history(tmp_path / "whole")[0].steps
     with pytest.raises(KeyboardInterrupt):
         fit_tiny(tmp_path / "cut", spec=spec, progress=stop_at(steps + 3))
-    assert [path.name for path in (tmp_path / "cut" / "checkpoints").iterdir()] == ["epoch-00001"]
+    there = sorted(path.name for path in (tmp_path / "cut" / "checkpoints").iterdir())
+    assert there[-1] == f"step-{steps + 3:08d}", "an interrupted training writes a checkpoint where it stands"
     assert not (tmp_path / "cut" / "model").exists()
     seen: list[Progress] = []
     fit_tiny(tmp_path / "cut", spec=spec, progress=seen.append)
-    assert seen[0].step == steps + 1
+    assert seen[0].step == steps + 4
     assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
     lines = [json.loads(line) for line in (tmp_path / "cut" / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
     losses = [line["step"] for line in lines if "train/loss" in line]
     assert losses == list(range(seen[-1].steps)), "each step is recorded once"
 
 
-def test_a_checkpoint_of_other_inputs_is_not_resumed(tmp_path: Path, fit_tiny: Fit) -> None:
-    fit_tiny(tmp_path / "whole", seed=2)
+def test_a_checkpoint_of_other_inputs_is_refused_with_what_differs(tmp_path: Path, fit_tiny: Fit) -> None:
     with pytest.raises(KeyboardInterrupt):
-        fit_tiny(tmp_path / "cut", seed=1, progress=stop_at(30))
-    seen: list[Progress] = []
-    fit_tiny(tmp_path / "cut", seed=2, progress=seen.append)
-    assert seen[0].step == 1
-    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+        fit_tiny(tmp_path, seed=1, progress=stop_at(30))
+    with pytest.raises(WorkspaceError, match=r"another one \(seed: 1 then, 2 now\)"):
+        fit_tiny(tmp_path, seed=2)
 
 
 def test_a_finished_training_is_loaded_and_not_repeated(tmp_path: Path, fit_tiny: Fit, valid_rows: Rows) -> None:
@@ -108,10 +109,11 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(
     tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec, valid_rows: Rows, keep: str
 ) -> None:
     wrong = (valid_rows[0], list(reversed(valid_rows[1])))  # what is learnt makes these rows worse and worse
+    labels = tuple(sorted(set(valid_rows[1])))
     spec = tiny_spec.model_copy(update={"keep": keep, "patience": 2, "epochs": 8, "schedule": "constant"})
     fitted = fit_encoder(
-        *valid_rows, *wrong, spec=spec, labels=sorted(set(valid_rows[1])), language="mixed", seed=1, threads=1,
-        folder=tmp_path,
+        valid_rows[0], Targets.of_labels(valid_rows[1], names=labels), wrong[0],
+        Targets.of_labels(wrong[1], names=labels), spec=spec, language="mixed", seed=1, threads=1, folder=tmp_path,
     )  # fmt: skip
     records = read_history(tmp_path)
     score = [record.valid_loss if keep == "loss" else -(record.valid_accuracy or 0) for record in records]
@@ -124,10 +126,9 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(
 
 
 def test_without_valid_rows_nothing_is_validated(tmp_path: Path, tiny_spec: EncoderSpec, train_rows: Rows) -> None:
-    labels = sorted(set(train_rows[1]))
-    fit_encoder(
-        *train_rows, [], [], spec=tiny_spec, labels=labels, language="mixed", seed=1, threads=1, folder=tmp_path
-    )
+    right = Targets.of_labels(train_rows[1])
+    none = right.take(np.zeros(0, np.int64))
+    fit_encoder(train_rows[0], right, [], none, spec=tiny_spec, language="mixed", seed=1, threads=1, folder=tmp_path)
     assert [record.valid_loss for record in read_history(tmp_path)] == [None, None, None]
 
 
@@ -137,16 +138,15 @@ def test_without_valid_rows_nothing_is_validated(tmp_path: Path, tiny_spec: Enco
         ([], [], ["a", "b"], "at least one row"),
         (["x"], ["a", "b"], ["a", "b"], "1 texts and 2 labels"),
         (["x", "y"], ["a", "a"], ["a"], "at least two labels"),
-        (["x", "y"], ["a", "c"], ["a", "b"], "but got 'c'"),
     ],
 )
 def test_rows_that_cannot_be_trained_are_told(
     tmp_path: Path, tiny_spec: EncoderSpec, texts: list[str], names: list[str], labels: list[str], problem: str
 ) -> None:
+    right = Targets.of_labels(names, names=tuple(labels))
+    none = right.take(np.zeros(0, np.int64))
     with pytest.raises(RatchetError, match=problem):
-        fit_encoder(
-            texts, names, [], [], spec=tiny_spec, labels=labels, language="en", seed=1, threads=1, folder=tmp_path
-        )
+        fit_encoder(texts, right, [], none, spec=tiny_spec, language="en", seed=1, threads=1, folder=tmp_path)
 
 
 def test_torch_is_left_as_it_was(tmp_path: Path, fit_tiny: Fit) -> None:
@@ -165,14 +165,17 @@ def test_torch_is_left_as_it_was(tmp_path: Path, fit_tiny: Fit) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
-from ratchet.train.loop import fit_encoder
+from ratchet.train.encoder import fit_encoder
 texts = [f"{word} {n % 7} {n % 3}" for n in range(120) for word in ("good", "bad")]
 spec = EncoderSpec(source="scratch", layers=1, width=32, heads=2, vocabulary=99, max_tokens=8, epochs=3, batch_tokens=99)
 def progress(now):
     if now.step == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
-fit_encoder(texts, ["good", "bad"] * 120, texts[:9], (["good", "bad"] * 5)[:9], spec=spec, labels=["bad", "good"],
+right = Targets.of_labels(["good", "bad"] * 120)
+import numpy as np
+fit_encoder(texts, right, texts[:9], right.take(np.arange(9)), spec=spec,
             language="en", seed=3, threads=1, folder=Path(sys.argv[1]), progress=progress)
 """
 
@@ -192,16 +195,17 @@ def test_a_killed_process_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
 
 ENVIRONMENT = """
 import os, sys
+from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
-from ratchet.train import loop
+from ratchet.train import encoder as loop
 class Stop(Exception): pass
 def stop(*_, **__):
     assert "torch" not in sys.modules, "torch was imported before its environment was set"
     raise Stop
 loop.locate = stop
 try:
-    rows = ["a", "b"], ["a", "b"], [], []
-    loop.fit_encoder(*rows, spec=EncoderSpec(), labels=["a", "b"], language="en", seed=1, threads=1, folder=None)
+    right = Targets.of_labels(["a", "b"])
+    loop.fit_encoder(["a", "b"], right, ["a", "b"], right, spec=EncoderSpec(), language="en", seed=1, threads=1, folder=None)
 except Stop:
     print(os.environ["OMP_WAIT_POLICY"], os.environ["HF_HUB_OFFLINE"])
 """
@@ -224,3 +228,131 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(ExtraMissing, match=r"ratchetml\[train\]"):
         fit_tiny(tmp_path)
+
+
+def test_a_rate_that_is_too_high_goes_back_and_on_with_half_of_it(
+    tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ratchet.train import encoder
+
+    loss, spoilt = encoder.RowObjective.loss, {"calls": 0}
+
+    def broken(self: encoder.RowObjective, rows: np.ndarray) -> object:
+        spoilt["calls"] += 1
+        return loss(self, rows) * (float("nan") if spoilt["calls"] == 30 else 1.0)
+
+    monkeypatch.setattr(encoder.RowObjective, "loss", broken)
+    seen: list[Progress] = []
+    fitted = fit_tiny(
+        tmp_path, spec=tiny_spec.model_copy(update={"schedule": "constant", "warmup": 0.0}), progress=seen.append
+    )
+    steps = read_history(tmp_path)[0].steps
+    assert len(fitted.facts["notes"]) == 1
+    assert "must be finite but got nan" in fitted.facts["notes"][0]
+    assert "0.5 times the rate" in fitted.facts["notes"][0]
+    again = seen.index(next(now for before, now in itertools.pairwise(seen) if now.step <= before.step))
+    assert seen[again].step - 1 == (30 // steps) * steps, "from the start of the epoch"
+    assert {now.rate for now in seen[again:]} == {seen[0].rate / 2}
+    lines = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
+    losses = [line["step"] for line in lines if "train/loss" in line]
+    assert losses == list(range(seen[-1].steps)), "each step is recorded once"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"ema": 0.9},
+        {"accumulate": 3},
+        {"unfreeze": "gradual"},
+        {"unfreeze": "head_first", "layer_decay": 0.5},
+        {"schedule": "wsd", "keep": "macro_f1", "ema": 0.5},
+        {"gradient_checkpointing": True},
+        {"precision": "bf16"},
+        {"class_weights": "balanced", "focal": 2.0},
+    ],
+)
+def test_whatever_is_trained_goes_on_to_the_same_bytes(
+    tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec, more: dict[str, object]
+) -> None:
+    spec = EncoderSpec.model_validate({**tiny_spec.model_dump(), "layers": 2, "epochs": 3, **more})
+    fit_tiny(tmp_path / "whole", spec=spec)
+    records = read_history(tmp_path / "whole")
+    for stop in (2, records[0].steps, records[0].steps + 2, records[0].steps + records[1].steps + 1):
+        with pytest.raises(KeyboardInterrupt):
+            fit_tiny(tmp_path / "cut", spec=spec, progress=stop_at(stop))
+    fit_tiny(tmp_path / "cut", spec=spec)
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+    resumed = read_history(tmp_path / "cut")
+    assert [(r.train_loss, r.valid) for r in resumed] == [(r.train_loss, r.valid) for r in records]
+
+
+def test_what_waits_is_not_trained_yet(tmp_path: Path, tiny_spec: EncoderSpec, train_rows: Rows) -> None:
+    from ratchet.models.encoder import build_encoder
+    from ratchet.train.optimizer import hold_back
+
+    how = EncoderSpec.model_validate({**tiny_spec.model_dump(), "layers": 2, "unfreeze": "gradual"})
+    network = build_encoder(how, labels=["a", "b"], language="en", texts=train_rows[0], seed=1).network
+    trained = []
+    for epoch in range(4):
+        hold_back(network.stages(), spec=how, epoch=epoch)
+        trained.append([any(w.requires_grad for w in stage.parameters()) for stage in network.stages()])
+    assert trained == [
+        [False, False, False, True],
+        [False, False, True, True],
+        [False, True, True, True],
+        [True, True, True, True],
+    ]
+
+
+def test_a_metric_that_there_is_not_cannot_choose_the_epoch(
+    tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec
+) -> None:
+    with pytest.raises(RecipeError, match="one of loss, accuracy, macro_f1 but got 'mae'"):
+        fit_tiny(tmp_path, spec=tiny_spec.model_copy(update={"keep": "mae"}))
+
+
+def test_one_process_trains_in_a_folder(tmp_path: Path, fit_tiny: Fit) -> None:
+    from ratchet.workspace.workspace import Workspace
+
+    with Workspace(tmp_path).lock(), pytest.raises(WorkspaceError, match=f"process {os.getpid()}"):
+        fit_tiny(tmp_path)
+
+
+def test_ctrl_c_ends_after_a_whole_step_with_a_checkpoint(tmp_path: Path, fit_tiny: Fit) -> None:
+    seen: list[Progress] = []
+
+    def interrupt(now: Progress) -> None:
+        seen.append(now)
+        if now.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_tiny(tmp_path / "cut", progress=interrupt)
+    assert seen[-1].step == 5
+    fit_tiny(tmp_path / "cut")
+    fit_tiny(tmp_path / "whole")
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+
+
+def test_a_full_disk_at_a_checkpoint_keeps_the_one_before(
+    tmp_path: Path, fit_tiny: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from ratchet.train import checkpoint
+
+    write, calls = checkpoint.save_json, {"n": 0}
+
+    def full(path: Path, value: object) -> None:
+        calls["n"] += 1
+        if calls["n"] == 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, value)
+
+    monkeypatch.setattr(checkpoint, "save_json", full)
+    with pytest.raises(WorkspaceError, match="full"):
+        fit_tiny(tmp_path / "cut")
+    assert [path.name for path in (tmp_path / "cut" / "checkpoints").iterdir()] == ["step-00000000"]
+    fit_tiny(tmp_path / "cut")
+    fit_tiny(tmp_path / "whole")
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")

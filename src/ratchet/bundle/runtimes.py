@@ -20,7 +20,7 @@ class Runtime:
 
     Attributes:
         name: as the cards of contenders and the manifests of bundles have it.
-        load: gives the model of a folder, to run on so many threads (0: all cores); it imports no torch.
+        load: gives the model of a folder, to run on so many threads (0: all cores); no torch unless ``packages`` has it.
         packages: what must be installed to load it.
         extra: the extra that installs them.
         sends_to: where a model in a folder sends the texts that it is asked about; ``None``: it sends nothing anywhere.
@@ -58,6 +58,12 @@ def _nearest(folder: Path, threads: int) -> Predictor:
     return NearestModel.load(folder, threads)
 
 
+def _decoder(folder: Path, threads: int) -> Predictor:
+    from ratchet.models.generated import DecoderModel
+
+    return DecoderModel.load(folder, threads)
+
+
 def _endpoint(folder: Path, threads: int) -> Predictor:
     from ratchet.endpoint.model import EndpointModel
 
@@ -75,6 +81,7 @@ RUNTIMES = (
     Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers")),
     Runtime(name="nearest", load=_nearest),
     Runtime(name="constant", load=_constant),
+    Runtime(name="decoder", load=_decoder, packages=("torch", "transformers", "tokenizers"), extra="train"),
     Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint", sends_to=_endpoint_address),
 )
 

@@ -8,6 +8,7 @@ from ratchet.charts.svg import percent_ticks
 from ratchet.gate.claim import Finding, read_as
 from ratchet.gate.metric import Metric
 from ratchet.gate.metrics import Score, named
+from ratchet.gate.own_function import divided, is_own
 
 MINUS, ABSENT = "\u2212", "–"
 METRICS = {
@@ -22,11 +23,16 @@ METRICS = {
     "spearman": "Spearman's ρ",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "rouge_l": "ROUGE-L",
+    "mcc": "MCC",
+    "weighted_f1": "weighted F1",
 }
 
 
 def metric(name: str) -> str:
-    """The name of a metric for people."""
+    """The name of a metric for people; of one of the user's ``module:function``."""
+    if is_own(name):
+        return divided(name)[0]
     return METRICS.get(name, name.replace("_", " "))
 
 

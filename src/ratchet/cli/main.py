@@ -240,6 +240,7 @@ def predict(
         "rows": found.rows,
         "without_text": found.without_text,
         "counts": found.counts,
+        "abstained": found.abstained,
         "notes": list(found.notes),
     }
     for note in found.notes:
@@ -247,7 +248,8 @@ def predict(
     if as_json:
         click.echo(json_bytes(facts).decode(), err=str(found.target) == "-")
     else:
-        counts = ", ".join(f"{label}: {rows:,}" for label, rows in found.counts.items())
+        people = {} if found.abstained is None else {"left to people": found.abstained}
+        counts = ", ".join(f"{label}: {rows:,}" for label, rows in (*found.counts.items(), *people.items()))
         echo(f"{found.rows:,} rows to {found.target}" + (f" ({counts})" if counts else ""), err=True)
 
 

@@ -88,14 +88,15 @@ def sides_of(challenger: str, champion: str, question: Question) -> Sides:
     pair, notes = _kept(whole, plan, question)
     parts: list[dict[str, Array]] = [{}, {}]
     targets: Mapping[str, Array] = {}
+    labels: tuple[str, ...] = ()
     if plan.task is not None and plan.own:
-        targets, parts, said = _answered(pair, plan.task, plan.own, question)
+        targets, parts, labels, said = _answered(pair, plan.task, plan.own, question)
         notes.extend(said)
     for outcomes, given in zip(parts, pair.sides, strict=True):
         outcomes.update(_brought(given, plan.brought, question))
         outcomes.update(_means(given, {name: given.numbers(given.file.measures[name]) for name in plan.measured}))
     found = [
-        Evidence(name=given.name, rows=np.arange(len(pair)), targets=targets, outcomes=outcomes)
+        Evidence(name=given.name, rows=np.arange(len(pair)), targets=targets, outcomes=outcomes, labels=labels)
         for given, outcomes in zip(pair.sides, parts, strict=True)
     ]
     return Sides(evidence=(found[0], found[1]), plan=plan, pair=pair, notes=tuple(dict.fromkeys([*pair.notes, *notes])))
@@ -112,7 +113,7 @@ def _plan(pair: Pair, question: Question) -> Plan:
     task = _task(pair, question, own)
     own = own or task.metrics[:1]
     wrong = [name for name in own if ":" not in name and name not in task.metrics]
-    if wrong or any(":" in name and not task.own_scores for name in own):
+    if wrong or any(":" in name and not (task.own_scores or task.own_metrics) for name in own):
         others = f", {', '.join(shared)} (scores of both files)" if shared else ""
         raise DataError(
             f"The metric must be one of {', '.join((*task.metrics, *MEASURED))}{others} but got {(wrong or own)[0]!r}.",
@@ -166,7 +167,7 @@ def _said_of_scores(pair: Pair, plan: Plan) -> list[str]:
 
 def _require_none(pair: Pair, task: Task, own: Sequence[str], question: Question) -> None:
     """Refuse files without right answers, unless the metrics ask for none."""
-    if all(name in task.unreferenced or ":" in name for name in own):
+    if all(name in task.unreferenced or (task.own_scores and ":" in name) for name in own):
         return
     first, second = (given.file for given in pair.sides)
     where = (
@@ -200,8 +201,8 @@ def _unmeasured(given: Given, name: str, *, rows: int, question: Question, notes
 
 def _answered(
     pair: Pair, task: Task, metrics: Sequence[str], question: Question
-) -> tuple[Mapping[str, Array], list[dict[str, Array]], list[str]]:
-    """What is true of each row, the outcomes of both sides, and what should be said."""
+) -> tuple[Mapping[str, Array], list[dict[str, Array]], tuple[str, ...], list[str]]:
+    """What is true of each row, the outcomes of both sides, the columns of an answer, and what should be said."""
     references = task.spelled([reference or "" for reference in pair.references])
     names = _answer_names(pair, task, references, question)
     targets = task.targets(references, names=names or None)
@@ -219,7 +220,7 @@ def _answered(
         answers = _with_probabilities(given, cells, right, task=task, metrics=metrics, notes=notes)
         outcomes.append(dict(task.columns(right, answers, metrics=metrics).outcomes))
     nothing = task.answers([None] * len(pair), targets)
-    return task.columns(targets, nothing, metrics=()).targets, outcomes, notes
+    return task.columns(targets, nothing, metrics=()).targets, outcomes, targets.names, notes
 
 
 def _answer_names(pair: Pair, task: Task, references: Sequence[str], question: Question) -> tuple[str, ...]:

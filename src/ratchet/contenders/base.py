@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.bundle.runtimes import load_model_folder
-from ratchet.contenders.rows import JUDGE, Ints, PartedRows
+from ratchet.contenders.rows import JUDGE, NLL, Ints, PartedRows
 from ratchet.errors import WorkspaceError
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
@@ -26,8 +26,8 @@ from ratchet.tables.dataset import Dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
-TEXTS = "answers.json"
-KEPT = (*MEASURED, JUDGE)
+TEXTS, SEED_TEXTS = "answers.json", "seeds.json"
+KEPT = (*MEASURED, JUDGE, NLL)
 """What is kept of each answer beside it."""
 _CARD: dict[str, type | UnionType] = {
     "name": str,
@@ -89,6 +89,7 @@ class Contender:
             key=self.folder.name,
             bytes=int(self.card["bytes"]),
             seconds=float(self.card["seconds"]),
+            trials=int(self.facts.get("trials", 0)),
         )
 
     def model(self, *, threads: int = 0) -> Predictor:
@@ -115,9 +116,18 @@ class Contender:
         answers: Answers = self._array("probability.npy")
         return answers
 
+    def _further(self) -> Sequence[Answers]:
+        """The answers of further seeds, as `answers`."""
+        if (self.folder / SEED_TEXTS).is_file():
+            self._require_unchanged(SEED_TEXTS)
+            seeds = load_json(self.folder / SEED_TEXTS)["answers"]
+            return [np.array([*([text] for text in seed), [""]], dtype=object)[:-1] for seed in seeds]
+        return [*self._array(SEEDS)] if (self.folder / SEEDS).is_file() else []
+
     @cached_property
     def measured(self) -> dict[str, npt.NDArray[np.float64]]:
-        """What each answer cost, how many seconds it took, and its grade, shape (len(rows),); empty where that is unknown."""
+        """What each answer cost, how many seconds it took, and its grade, shape (len(rows),), and the likelihood of the right
+        one, (len(rows), 2); empty where that is unknown."""
         return {name: self._array(f"{name}.npy") for name in KEPT if (self.folder / f"{name}.npy").is_file()}
 
     def _array(self, name: str) -> npt.NDArray[Any]:
@@ -149,7 +159,7 @@ class Contender:
 
         Rows of which the judge said nothing of use are left out.
         """
-        further = self._array(SEEDS) if seeds and (self.folder / SEEDS).is_file() else ()
+        further = self._further() if seeds else ()
         places = self.placed(rows)
         read = np.isfinite(self.measured.get(JUDGE, np.zeros(len(places))))
         places, answers = places[read], self.answers[read]
@@ -164,6 +174,8 @@ class Contender:
             unit=None if rows.parts.unit is None else rows.parts.unit[places],
             chance=bool(self.facts.get("chance")),
             measures={"bytes": np.array([float(self.card["bytes"])]), **(measures or {})},
+            labels=rows.labels,
+            features=rows.beside(places),
         )
 
     @property
@@ -229,7 +241,8 @@ class Trained:
     seconds: float
     facts: Mapping[str, object] = field(default_factory=dict)
     measured: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-    """Cost and latency of each answer, (n,) each, where they are known."""
+    """By the names of `KEPT`: cost and latency of each answer, (n,) each, and the likelihood of the right one, (n, 2): the sum
+    of its tokens' negative log-likelihoods and their number; where they are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +268,7 @@ def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained:
     graded = {} if refitted else rows.graded(trained.predicted, trained.answers)
     for name, values in {**trained.measured, **graded}.items():
         save_array(folder / f"{name}.npy", values)
-    files = ("rows.npy", "probability.npy", TEXTS, SEEDS, *(f"{name}.npy" for name in KEPT))
+    files = ("rows.npy", "probability.npy", TEXTS, SEEDS, SEED_TEXTS, *(f"{name}.npy" for name in KEPT))
     card = {
         "name": identity.name,
         "kind": identity.kind,

@@ -14,6 +14,7 @@ from ratchet.compress.compressor import Compressor
 from ratchet.contenders.base import HEADS, MODEL, Contender, Trained, write_contender
 from ratchet.contenders.kind import NONE, Kind, Training, compressed
 from ratchet.contenders.material import Material, held, judged_folds, made_inputs, summed
+from ratchet.models.model import Answers
 from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.embedding import Embedder, Head, attach_head, embedder, fit_head, load_heads, save_heads
 from ratchet.workspace.workspace import writing
@@ -66,6 +67,14 @@ class Embedding(Kind[EmbeddingSpec]):
             facts=facts,
         )
         write_contender(folder, rows, self.identity(spec, training), trained)
+
+    def tried(self, spec: EmbeddingSpec, training: Training) -> Answers:
+        """As `Kind.tried`: the vectors are kept, the head is not."""
+        rows = training.rows
+        vectors = _shown(self._encoder(spec, training), training)
+        head, _ = _head(training.change(rows.parts.train, held_out=rows.parts.valid), spec, training, vectors)
+        valid = rows.inputs(rows.parts.valid)
+        return head.answers(vectors(valid.texts), valid)
 
     def refit(self, folder: Path, spec: EmbeddingSpec, training: Training) -> None:
         """As `Kind.refit`."""

@@ -45,6 +45,7 @@ class Encoder(Kind[EncoderSpec]):
     """
 
     name, spec, runtime = "encoder", EncoderSpec, "onnx"
+    tasks = ("classification", "multilabel", "regression")
     packages = ("torch", "transformers", "onnx")
     cheap, chance, threaded, weighted = False, True, True, False
 
@@ -91,7 +92,7 @@ class Encoder(Kind[EncoderSpec]):
         export_onnx(fitted, folder / MODEL)
         trained = Trained(
             predicted=rows.parts.valid,
-            answers=fitted.predict(rows.texts(rows.parts.valid)).astype(np.float32),
+            answers=fitted.predict(rows.texts(rows.parts.valid)),
             seconds=time.perf_counter() - begun,
             facts={"folds": [0], "chance": self.chance, **training.facts},
         )
@@ -120,7 +121,7 @@ def _checkpoints(training: Training, *, fold: int, seed: int) -> Path:
 def _fold(target: Path, *, spec: EncoderSpec, training: Training, fold: int, seed: int, model: bool) -> None:
     """The model of one fold (where it is wanted), its predictions, and its learning curve."""
     from ratchet.train.export import export_onnx
-    from ratchet.train.loop import read_history
+    from ratchet.train.loop import PRECISION, read_history
 
     begun, rows = time.perf_counter(), training.rows
     seen, predicted = held(rows, fold)
@@ -129,7 +130,7 @@ def _fold(target: Path, *, spec: EncoderSpec, training: Training, fold: int, see
         spec, training, seen=seen, out=predicted, seed=seed, folder=checkpoints, about=f"fold {fold}"
     )
     save_array(target / "rows.npy", predicted)
-    save_array(target / "probability.npy", fitted.predict(rows.texts(predicted)).astype(np.float32))
+    save_array(target / "probability.npy", fitted.predict(rows.texts(predicted)))
     if model:
         export_onnx(fitted, target / MODEL)
     board = checkpoints / "tensorboard"
@@ -142,13 +143,19 @@ def _fold(target: Path, *, spec: EncoderSpec, training: Training, fold: int, see
         {"epoch": e.epoch, "train_loss": e.train_loss, "valid_loss": e.valid_loss, "accuracy": e.valid_accuracy}
         for e in history
     ]
+    measured = load_json(checkpoints / PRECISION)["measured"] if (checkpoints / PRECISION).is_file() else ""
     facts = {
         "source": fitted.source,
+        **({"precision_measured": measured} if measured else {}),
         "epochs": curve,
         "tokens_per_second": round(last.tokens_per_second) if last else None,
         "padding": round(last.padding, 4) if last else None,
         "seed": seed,
-        **{key: value for key, value in fitted.facts.items() if key in ("precision", "kept_epoch")},
+        **{
+            key: value
+            for key, value in fitted.facts.items()
+            if key in ("precision", "kept_epoch", "notes", "cut_texts")
+        },
     }
     record = {"seconds": round(time.perf_counter() - begun, 2), "facts": facts, "counts": dict(counts)}
     save_json(target / "fold.json", record)
@@ -158,7 +165,7 @@ def _fitted(
     spec: EncoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str = "all rows"
 ) -> tuple[FittedEncoder, Counts]:
     """An encoder trained on the rows that it may see, and the counts of how they were changed."""
-    from ratchet.train.loop import fit_encoder
+    from ratchet.train.encoder import fit_encoder
 
     rows = training.rows
     material = training.change(seen, held_out=out)
@@ -166,13 +173,13 @@ def _fitted(
     if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
         spec = spec.model_copy(update={"keep": "last"})
     looked_at = chooser if len(chooser) else out
+    right = rows.targets.take(train)
     fitted = fit_encoder(
         [*rows.texts(train), *material.texts],
-        [*rows.names(train), *material.labels],
+        right.followed_by(rows.made(material.labels)) if len(material.labels) else right,
         rows.texts(looked_at),
-        rows.names(looked_at),
+        rows.targets.take(looked_at),
         spec=spec,
-        labels=rows.labels,
         language=rows.language,
         seed=seed,
         threads=training.threads,
@@ -189,10 +196,12 @@ def watched(train: Ints, rows: PartedRows, *, spec: EncoderSpec, seed: int) -> t
     """The training rows, and those that choose the epoch: a share of every label, with whole units; none for ``last``."""
     if spec.keep == "last":
         return train, np.zeros(0, np.int64)
-    unit = rows.parts.unit if rows.parts.unit is not None else np.arange(len(rows.truth))
-    generator, chosen = np.random.default_rng(seed), np.zeros(len(rows.truth), bool)
-    for label in range(len(rows.labels)):
-        own = np.unique(train[rows.truth[train] == label])
+    count = len(rows.dataset)
+    group = rows.truth if rows.targets.kind == "classes" else np.zeros(count, np.int64)
+    unit = rows.parts.unit if rows.parts.unit is not None else np.arange(count)
+    generator, chosen = np.random.default_rng(seed), np.zeros(count, bool)
+    for label in range(int(group.max(initial=0)) + 1):
+        own = np.unique(train[group[train] == label])
         count = round(WATCHED * len(own))
         if 0 < count < len(own):
             chosen |= np.isin(unit, unit[generator.choice(own, size=count, replace=False)])

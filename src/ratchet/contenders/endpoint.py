@@ -14,9 +14,9 @@ from ratchet.contenders.base import MODEL, Contender, Trained, write_contender
 from ratchet.contenders.failures import failed_rows, told_failures
 from ratchet.contenders.kind import Kind, Training
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.shots import divided
 from ratchet.endpoint.cache import Cache
 from ratchet.endpoint.client import ask, require_all
-from ratchet.endpoint.examples import choose
 from ratchet.endpoint.model import Asking, EndpointModel
 from ratchet.endpoint.prompt import Example, prompts
 from ratchet.endpoint.reply import Asked
@@ -26,8 +26,6 @@ from ratchet.recipe.endpoint import EndpointLimit, EndpointSpec
 from ratchet.workspace.workspace import writing
 
 CACHE = "endpoint-replies.sqlite"
-POOL = 20
-"""Rows drawn for each example: those that are shown, and all that belong to them, are not judged."""
 
 
 class Endpoint(Kind[EndpointSpec]):
@@ -41,7 +39,7 @@ class Endpoint(Kind[EndpointSpec]):
     def train(self, folder: Path, spec: EndpointSpec, training: Training) -> None:
         """Ask about every row of the comparison; replies are kept, so that a killed run pays for none twice."""
         begun, rows = time.perf_counter(), training.rows
-        wanted, examples = _divided(spec, training)
+        wanted, examples = divided(training, shots=spec.shots)
         asked = _asked(spec, training, wanted, examples)
         cells, failures = _cells(asked, rows)
         failed = failed_rows(failures, {row: reply.text for row, reply in enumerate(asked.replies)}, rows, wanted)
@@ -101,25 +99,6 @@ class Endpoint(Kind[EndpointSpec]):
     def named_by(self, spec: EndpointSpec) -> object:
         """How fast, and for how much at most, it is asked makes no other contender."""
         return spec.asked()
-
-
-def _divided(spec: EndpointSpec, training: Training) -> tuple[Ints, Sequence[Example]]:
-    """The rows to ask about, and the examples, which come from other rows: nothing of one unit is on both sides."""
-    rows = training.rows
-    compared = rows.parts.compared
-    if not spec.shots:
-        return compared, ()
-    unit = rows.parts.unit if rows.parts.unit is not None else np.arange(len(rows.dataset))
-    pool_rows = rows.parts.train if rows.parts.order == "time" else compared
-    generator = np.random.default_rng(training.seed)
-    units = np.unique(unit[pool_rows])
-    drawn = generator.choice(units, size=min(len(units) // 2, POOL * spec.shots), replace=False)
-    pool = pool_rows[np.isin(unit[pool_rows], drawn)]
-    judged = compared[~np.isin(unit[compared], drawn)]
-    unseen = [rows.dataset.take(judged), rows.dataset.take(rows.parts.test)]
-    chosen = choose(rows.dataset.take(pool), shots=spec.shots, seed=training.seed, unseen=unseen)
-    shown = unit[pool[list(chosen.rows)]]
-    return compared[~np.isin(unit[compared], shown)], chosen.examples
 
 
 def _asked(spec: EndpointSpec, training: Training, wanted: Ints, examples: Sequence[Example]) -> Asked:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
@@ -95,6 +96,21 @@ class Kind(ABC, Generic[S]):
     def train(self, folder: Path, spec: S, training: Training) -> None:
         """Fill a contender's folder: the model to be served, and predictions of rows by models that had not seen them."""
 
+    def tried(self, spec: S, training: Training) -> Answers:
+        """The answers to the valid part of a model that is trained on the train part and not kept: a trial of settings.
+
+        What it leaves beside the folder ``training.key`` has that key as the beginning of its name.
+        """
+        folder = training.store / training.key
+        _remove(training)  # of a trial that was killed
+        with writing(folder):
+            folder.mkdir(parents=True)
+        try:
+            self.train(folder, spec, training)
+            return Contender.load(folder).answers
+        finally:
+            _remove(training)
+
     def refit(self, folder: Path, spec: S, training: Training) -> None:
         """Fill a contender's folder with the model to be served, trained on all rows but the test part.
 
@@ -105,6 +121,11 @@ class Kind(ABC, Generic[S]):
         """
         del folder, spec
         raise RatchetError(f"{training.name!r} must be of a kind that is trained but is of the kind {self.name}.")
+
+    def learner(self, spec: S) -> Kind[Any]:
+        """The kind whose models are trained: this one, but for one that chooses the settings of another."""
+        del spec
+        return self
 
     def folds_at_first(self, rows: PartedRows) -> tuple[int, ...]:
         """The folds to train before the first look, where further ones can be bought; empty: all at once."""
@@ -153,13 +174,13 @@ class Kind(ABC, Generic[S]):
             compressor.apply(of.fold_model(fold), target)
             out = of.placed(rows) if known else held(rows, fold)[1]
             predicted.append(out)
-            model = load_model_folder(target, self.runtime, threads=training.threads)
+            model = load_model_folder(target, of.runtime, threads=training.threads)
             answers.append(model.predict(rows.inputs(out)))
         trained = Trained(
             predicted=np.concatenate(predicted),
             answers=np.concatenate(answers),
             seconds=time.perf_counter() - begun,
-            facts={"folds": list(of.folds), "chance": self.chance, **known, **training.facts},
+            facts={"folds": list(of.folds), "chance": bool(of.facts.get("chance")), **known, **training.facts},
         )
         write_contender(folder, rows, compressed(of, training), trained)
 
@@ -204,6 +225,12 @@ class FoldKind(Kind[S]):
         )
         write_contender(folder, rows, self.identity(spec, training), trained)
 
+    def tried(self, spec: S, training: Training) -> Answers:
+        """As `Kind.tried`: nothing is written."""
+        rows = training.rows
+        material = training.change(rows.parts.train, held_out=rows.parts.valid)
+        return self.fit(self.resolve(spec, rows), material, training).predict(rows.inputs(rows.parts.valid))
+
     def refit(self, folder: Path, spec: S, training: Training) -> None:
         """As `Kind.refit`."""
         begun, rows = time.perf_counter(), training.rows
@@ -216,6 +243,12 @@ class FoldKind(Kind[S]):
             facts={"folds": [0], "chance": self.chance, **training.facts},
         )
         write_contender(folder, rows, self.identity(spec, training), trained)
+
+
+def _remove(training: Training) -> None:
+    """Remove whatever a trial was made in."""
+    for path in (training.store / training.key, *training.store.glob(f"{training.key}.*")):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def compressed(of: Contender, training: Training) -> Identity:

@@ -9,6 +9,7 @@ from ratchet.contenders.answers import AnswersFromFile
 from ratchet.contenders.balance import Balance
 from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Change
+from ratchet.contenders.decoder import Decoder
 from ratchet.contenders.eda import Eda
 from ratchet.contenders.embedding import Embedding
 from ratchet.contenders.encoder import Encoder
@@ -16,11 +17,24 @@ from ratchet.contenders.endpoint import Endpoint
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Blend, Linear
 from ratchet.contenders.nearest import Nearest
+from ratchet.contenders.prompt import Prompt
+from ratchet.contenders.tune import Tune
 from ratchet.plugins import chosen, registered
 from ratchet.recipe.sections import Section
 
 KINDS_GROUP, CHANGES_GROUP = "ratchet.contenders", "ratchet.changes"
-KINDS: tuple[Kind[Any], ...] = (Linear(), Blend(), Embedding(), Encoder(), Nearest(), Endpoint(), AnswersFromFile())
+KINDS: tuple[Kind[Any], ...] = (
+    Linear(),
+    Blend(),
+    Embedding(),
+    Encoder(),
+    Nearest(),
+    Tune(),
+    Prompt(),
+    Decoder(),
+    Endpoint(),
+    AnswersFromFile(),
+)
 CHANGES: tuple[Change[Any], ...] = (Eda(), Balance())
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ratchet.gate.metrics import named
+from ratchet.gate.own_function import is_own
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear_fit import Corpus
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
-from ratchet.prepare.parts import Parts
+from ratchet.prepare.parts import TEST, VALID, Parts
 from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.sections import FeatureKind
 from ratchet.tables.dataset import Dataset
@@ -28,7 +29,9 @@ Ints = npt.NDArray[np.int64]
 Language = Literal["zh", "en", "mixed"]
 Judging = Callable[[Ints, Answers], npt.NDArray[np.float64]]
 """Grades of the answers to some rows, (n,) from 0 to 1, NaN where the judge said nothing of use."""
-JUDGE = "judge"
+JUDGE, NLL = "judge", "nll"
+"""Columns that are kept beside the answers: a grade, (n,); and of each answer's tokens the sum of the negative
+log-likelihoods and their number, (n, 2)."""
 FACTS = {
     "hash": str,
     "seal": str,
@@ -63,6 +66,8 @@ class PartedRows:
     """Rows taken out, by reason."""
     changed: Mapping[str, int] = field(default_factory=dict)
     """Texts and labels changed, by reason; a text may have several."""
+    origin: PartedRows | None = None
+    """The same rows in other parts, from which is taken what both have in common; see `apart`."""
 
     @classmethod
     def load(cls, folder: Path, *, metrics: Sequence[str] = ()) -> PartedRows:
@@ -87,6 +92,8 @@ class PartedRows:
     @cached_property
     def targets(self) -> Targets:
         """The right answers of all rows, as models learn them."""
+        if self.origin is not None:
+            return self.origin.targets
         return self.task.targets(self.dataset.labels)
 
     @property
@@ -103,6 +110,8 @@ class PartedRows:
     @cached_property
     def corpus(self) -> Corpus:
         """The dev rows, whose n-grams are counted once for all linear contenders."""
+        if self.origin is not None and np.array_equal(self.origin.parts.dev, self.parts.dev):
+            return self.origin.corpus
         return Corpus(self.inputs(self.parts.dev), kinds=self.kinds)
 
     @property
@@ -119,8 +128,20 @@ class PartedRows:
         """Columns that hold a text of each row."""
         return len(self.dataset.roles.own_texts)
 
+    def apart(self, train: Ints, valid: Ints) -> PartedRows:
+        """The same rows in two parts: those that a model may see, and those that it is to predict; no others are there.
+
+        As in time order there is one fold to be judged on. Nobody grades the answers: there are too many.
+        """
+        fold = np.full(len(self.parts.fold), TEST, np.int64)
+        fold[train], fold[valid] = VALID + 1, VALID
+        parts = replace(self.parts, fold=fold, order="time", notes=())
+        return replace(self, parts=parts, judge=None, origin=self)
+
     @cached_property
     def _features(self) -> dict[str, list[str | None]]:
+        if self.origin is not None:
+            return self.origin._features
         return {name: self.dataset.column(name) for name in self.kinds}
 
     def inputs(self, rows: Ints) -> Inputs:
@@ -142,6 +163,12 @@ class PartedRows:
     def columns(self, rows: Ints, answers: Answers) -> Columns:
         """What the gate reads of the answers to some rows."""
         return self.task.columns(self.targets.take(rows), answers, metrics=self.judged_by)
+
+    def beside(self, rows: Ints) -> dict[str, npt.NDArray[Any]]:
+        """The features of some rows, where a metric of the user's may read them."""
+        if not any(map(is_own, self.judged_by)):
+            return {}
+        return {name: np.array(cells, dtype=object)[rows] for name, cells in self._features.items()}
 
     def graded(self, rows: Ints, answers: Answers) -> dict[str, npt.NDArray[np.float64]]:
         """The column of the judge's grades, where there is a judge."""

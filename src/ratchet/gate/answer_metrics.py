@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from ratchet.errors import RatchetError
 from ratchet.gate.corpus import BLEU, CHARACTERS, CHRF, ORDERS
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.means import few_decide, mean_interval, relative_saving
 from ratchet.gate.metric import Metric, Setting, column, over_seeds, row_mean
 from ratchet.gate.paired_tests import Floats, Paired
-from ratchet.gate.smooth import RATIO, Smooth, smooth_difference, smooth_interval
+from ratchet.gate.smooth import PERPLEXITY, RATIO, Smooth, smooth_difference, smooth_interval
 
-SCORES = ("exact_match", "numeric_match", "contains", "json_valid", "json_fields", "token_f1", "judge")
+SCORES = ("exact_match", "numeric_match", "contains", "json_valid", "json_fields", "token_f1", "rouge_l", "judge")
 """Scores of one answer each, 0 ... 1, whose mean is the metric of their name."""
 
 
@@ -40,6 +41,18 @@ def _of_sums(name: str, function: Smooth, *, width: int) -> Metric:
 def _compare_nll(a: Evidence, b: Evidence, setting: Setting) -> Paired:
     first, second = (column(side, "nll", width=2) for side in (a, b))
     found = smooth_difference(first, second, RATIO, unbounded=True, seed=setting.seed, draws=setting.draws)
+    return replace(found, doubt=few_decide(first[:, 0], second[:, 0]))
+
+
+def _compare_perplexity(a: Evidence, b: Evidence, setting: Setting) -> Paired:
+    first, second = (column(side, "nll", width=2) for side in (a, b))
+    if not np.array_equal(first[:, 1], second[:, 1]):
+        raise RatchetError(
+            f"The perplexities of {a.name!r} and {b.name!r} must be of the same tokens but their counts differ in "
+            f"{int((first[:, 1] != second[:, 1]).sum()):,} of {len(first):,} rows: two tokenizers cannot be compared so.",
+            next_step="Compare by a score of the answers, such as rouge_l or chrf.",
+        )
+    found = smooth_difference(first, second, PERPLEXITY, unbounded=True, seed=setting.seed, draws=setting.draws)
     return replace(found, doubt=few_decide(first[:, 0], second[:, 0]))
 
 
@@ -83,6 +96,19 @@ ANSWER_METRICS = (
             column(evidence, "nll", width=2), RATIO, alpha=alpha, generator=np.random.default_rng(seed)
         ),
         unit="nats",
+        scale=1.0,
+        sign=-1,
+        bounded=False,
+    ),
+    Metric(
+        name="perplexity",
+        needs=("nll",),
+        value=lambda evidence: PERPLEXITY.of(column(evidence, "nll", width=2)),
+        compare=_compare_perplexity,
+        interval=lambda evidence, alpha, seed: smooth_interval(
+            column(evidence, "nll", width=2), PERPLEXITY, alpha=alpha, generator=np.random.default_rng(seed)
+        ),
+        unit="",
         scale=1.0,
         sign=-1,
         bounded=False,

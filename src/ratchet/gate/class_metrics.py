@@ -1,8 +1,9 @@
-"""Metrics of classification: accuracy, macro-F1, AUC and log loss."""
+"""Metrics of classification: accuracy, macro-F1, weighted F1, MCC, AUC and log loss."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from ratchet.gate.metric import Metric, Setting, compare_rows, over_seeds, row_m
 from ratchet.gate.paired_tests import Floats, Paired
 from ratchet.gate.proportions import wilson
 from ratchet.gate.ranking import auc, auc_difference, delong_interval
+from ratchet.gate.smooth import MCC, WEIGHTED_F1, Smooth, smooth_difference
 
 RAREST = 0.001
 """The smallest probability that the log loss counts: one row costs 6.9 nats at most, so that no single row decides."""
@@ -72,6 +74,13 @@ def _compare_macro_f1(a: Evidence, b: Evidence, setting: Setting) -> Paired:
 
 
 def _macro_f1_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[float, float]:
+    return _matrix_interval(evidence, macro_f1_of, alpha=alpha, seed=seed)
+
+
+def _matrix_interval(
+    evidence: Evidence, value: Callable[[Floats], Floats], *, alpha: float, seed: int
+) -> tuple[float, float]:
+    """Of a function of confusion matrices, shape (b, k, k)."""
     k = evidence.probability.shape[-1]
     cells = confusion(evidence.truth, evidence.predicted, k).ravel()
     used = np.flatnonzero(cells)
@@ -79,9 +88,43 @@ def _macro_f1_interval(evidence: Evidence, alpha: float, seed: int) -> tuple[flo
     def statistic(weights: Floats) -> Floats:
         matrix = np.zeros((len(weights), k * k))
         matrix[:, used] = weights
-        return macro_f1_of(matrix.reshape(-1, k, k))
+        return value(matrix.reshape(-1, k, k))
 
     return bca(cells[used], statistic, alpha=alpha, generator=np.random.default_rng(seed))
+
+
+def _sums(matrices: Floats) -> Floats:
+    """Hits, true and given rows of each class, shape (b, 3 k), from confusion matrices of shape (b, k, k)."""
+    hits = np.diagonal(matrices, axis1=1, axis2=2)
+    return np.concatenate([hits, matrices.sum(axis=2), matrices.sum(axis=1)], axis=1)
+
+
+def _memberships(evidence: Evidence, other: Evidence | None = None) -> npt.NDArray[np.uint8]:
+    """Hits, true and given rows of each class, shape (n, 3 k); of two contenders k is that of the one with more columns."""
+    k = max(side.probability.shape[-1] for side in (evidence, other or evidence))
+    row, found = np.arange(len(evidence.rows)), np.zeros((len(evidence.rows), 3, k), dtype=np.uint8)
+    found[row, 1, evidence.truth] = 1
+    found[row, 2, evidence.predicted] = 1
+    found[:, 0] = found[:, 1] & found[:, 2]
+    return found.reshape(len(row), 3 * k)
+
+
+def _of_memberships(name: str, function: Smooth) -> Metric:
+    def compare(a: Evidence, b: Evidence, setting: Setting) -> Paired:
+        first, second = _memberships(a, b), _memberships(b, a)
+        return smooth_difference(first, second, function, seed=setting.seed, draws=setting.draws)
+
+    return Metric(
+        name=name,
+        needs=NEEDS,
+        value=lambda evidence: function.of(_memberships(evidence)),
+        compare=compare,
+        interval=lambda evidence, alpha, seed: _matrix_interval(
+            evidence, lambda cells: function.value(_sums(cells)), alpha=alpha, seed=seed
+        ),
+        unit="points" if function is WEIGHTED_F1 else "",
+        scale=100.0 if function is WEIGHTED_F1 else 1.0,
+    )
 
 
 def _positive(evidence: Evidence) -> tuple[npt.NDArray[np.bool_], Floats]:
@@ -123,6 +166,8 @@ CLASS_METRICS = (
     ),
     row_mean("accuracy", unit="points", scale=100.0),  # of several answers to a row
     Metric(name="macro_f1", needs=NEEDS, value=_macro_f1, compare=_compare_macro_f1, interval=_macro_f1_interval),
+    _of_memberships("weighted_f1", WEIGHTED_F1),
+    _of_memberships("mcc", MCC),
     Metric(
         name="auc",
         needs=NEEDS,

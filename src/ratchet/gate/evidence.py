@@ -30,6 +30,8 @@ class Evidence:
         chance: whether training draws lots, so that another seed of it is another model (a neural network).
         measures: quantities where less is better ("bytes", "latency"), each of shape (r,): r interleaved rounds, or one
             value that does not vary.
+        labels: names of the classes, in the order of their columns; what a metric of the user's reads.
+        features: columns of the table beside the text, shape (n,) each, likewise.
 
     Columns have names by convention; a metric says which of them it needs:
 
@@ -54,6 +56,8 @@ class Evidence:
     unit: Ints | None = None
     chance: bool = False
     measures: Mapping[str, Floats] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    features: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.rows)
@@ -165,4 +169,5 @@ class Evidence:
             seeds=tuple({column: values[where] for column, values in run.items()} for run in self.seeds),
             fold=None if self.fold is None else self.fold[where],
             unit=None if self.unit is None else self.unit[where],
+            features={column: values[where] for column, values in self.features.items()},
         )

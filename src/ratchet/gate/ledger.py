@@ -31,6 +31,7 @@ NOTES = (
     "look",
     "families-closed",
     "ledger-gone",
+    "own-metric",
 )
 Account = Literal["improvements", "copies"]
 """Who pays for a round: claims of "better", or of "not worse" and smaller, cheaper or faster."""
@@ -48,6 +49,13 @@ class ContenderRef:
     """Size of the artefact."""
     seconds: float
     """Time it took to make."""
+    trials: int = 0
+    """Settings of which it is the best, in each of its studies; 0: its settings were given."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; what was not tuned is written as before there was tuning."""
+        found = asdict(self)
+        return found if self.trials else {key: value for key, value in found.items() if key != "trials"}
 
 
 _SHAPES: Mapping[str, Shape] = {
@@ -93,6 +101,12 @@ class Challenge:
     verdict: Verdict
     promoted: bool
     account: Account
+
+    @property
+    def line(self) -> str:
+        """The verdict for people, with the number of trials where the challenger is the best of several."""
+        trials = self.challenger.trials
+        return self.verdict.line + (f"; best of {trials:,} trials" if trials else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +209,7 @@ class Ledger:
                     next_step="Compare the two, and record the verdict.",
                 )
 
-        body = {"family": family, "run": run, "contender": asdict(contender)}
+        body = {"family": family, "run": run, "contender": contender.to_dict()}
         return self._chain.append(ROOT, body, key=key, check=check)
 
     def judged(
@@ -222,7 +236,9 @@ class Ledger:
             LedgerError: the round is about other challengers, not against the champion that stands now, or uses more of
                 the error level than the family has left.
         """
-        entries = [{"key": keys[v.challenger], "challenger": asdict(challengers[v.challenger])} for v in found.verdicts]
+        entries = [
+            {"key": keys[v.challenger], "challenger": challengers[v.challenger].to_dict()} for v in found.verdicts
+        ]
         body = {"run": run, "account": account, "challenges": entries, **found.to_dict()}
 
         def check(records: Sequence[Record]) -> None:

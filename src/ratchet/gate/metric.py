@@ -105,7 +105,7 @@ def column(evidence: Evidence, name: str, *, width: int = 0) -> Floats:
     return values
 
 
-def row_mean(name: str, *, unit: str = "", scale: float = 1.0) -> Metric:
+def row_mean(name: str, *, unit: str = "", scale: float = 1.0, sign: int = 1) -> Metric:
     """The metric that is the mean of the column of its name, one score a row, higher is better."""
 
     def rows(evidence: Evidence) -> Floats:
@@ -119,6 +119,7 @@ def row_mean(name: str, *, unit: str = "", scale: float = 1.0) -> Metric:
         interval=lambda evidence, alpha, seed: row_interval(over_seeds(evidence, rows), alpha, seed),
         unit=unit,
         scale=scale,
+        sign=sign,
         seeds=True,
         bounded=unit == "points",
     )

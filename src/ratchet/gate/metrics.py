@@ -14,6 +14,8 @@ from ratchet.gate.evidence import Evidence
 from ratchet.gate.label_metrics import LABEL_METRICS
 from ratchet.gate.means import log_ratio
 from ratchet.gate.metric import Metric, fits, row_mean
+from ratchet.gate.own_function import divided, is_own
+from ratchet.gate.own_metric import own_metrics
 from ratchet.gate.paired_tests import Paired
 from ratchet.gate.value_metrics import VALUE_METRICS
 
@@ -63,7 +65,10 @@ def _shown(metric: Metric, value: float) -> str:
 
 
 def named(name: str) -> tuple[Metric, ...]:
-    """The metrics of a name, for one or several tasks; of a name that is none, the mean of the column of that name."""
+    """The metrics of a name, for one or several tasks; of a name that is none, the mean of the column of that name, and of
+    ``module:function`` what that is of classes, labels and values."""
+    if is_own(name):
+        return (*own_metrics(name), row_mean(name, sign=-1 if divided(name)[1] == "min" else 1))
     return tuple(metric for metric in METRICS if metric.name == name) or (row_mean(name),)
 
 

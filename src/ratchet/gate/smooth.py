@@ -16,6 +16,7 @@ from ratchet.gate.paired_tests import DRAWS, Floats, Paired, blocks, normal_quan
 Statistics = npt.NDArray[np.floating] | npt.NDArray[np.integer] | npt.NDArray[np.bool_]
 MOST_DRAWS, LEAST_DRAWS = 1_999, 199
 _WORK = 1_000_000_000  # cells of all draws together
+_MOST_NATS = 700.0  # more is no float
 _MANY = 20_000  # from so many rows on a bootstrap's interval is the normal one
 
 
@@ -236,3 +237,66 @@ def _f1_slope(sums: Floats) -> Floats:
 
 
 F1 = Smooth(value=f1_of_labels, slope=_f1_slope)
+
+
+def _weighted_f1(sums: Floats) -> Floats:
+    hits, true, given = np.split(sums, 3, axis=-1)
+    f1 = 2 * hits / _safe(true + given)
+    found: Floats = (true * f1).sum(axis=-1) / _safe(true.sum(axis=-1))
+    return found
+
+
+def _weighted_f1_slope(sums: Floats) -> Floats:
+    hits, true, given = np.split(sums, 3, axis=-1)
+    both, n = _safe(true + given), _safe(true.sum(axis=-1, keepdims=True))
+    whole = _weighted_f1(sums)[..., None]
+    by_hits = 2 * true / both
+    by_true = 2 * hits / both - 2 * hits * true / both**2 - whole
+    by_given = -2 * hits * true / both**2
+    return np.concatenate([by_hits, by_true, by_given], axis=-1) / n
+
+
+WEIGHTED_F1 = Smooth(value=_weighted_f1, slope=_weighted_f1_slope)
+"""Of (hits, true rows, given rows) of each class: the mean of their F1, each by its true rows."""
+
+
+def _mcc(sums: Floats) -> Floats:
+    above, true, given = _mcc_parts(sums)
+    found: Floats = np.where((true > 0) & (given > 0), above / np.sqrt(_safe(true) * _safe(given)), 0.0)
+    return found
+
+
+def _mcc_parts(sums: Floats) -> tuple[Floats, Floats, Floats]:
+    """n times the covariance of true and given classes, and of each with itself (Gorodkin 2004), shape (...) each."""
+    hits, true, given = np.split(sums, 3, axis=-1)
+    n = true.sum(axis=-1)
+    above = n * hits.sum(axis=-1) - (true * given).sum(axis=-1)
+    return above, n**2 - (true**2).sum(axis=-1), n**2 - (given**2).sum(axis=-1)
+
+
+def _mcc_slope(sums: Floats) -> Floats:
+    hits, true, given = np.split(sums, 3, axis=-1)
+    n, all_hits = true.sum(axis=-1, keepdims=True), hits.sum(axis=-1, keepdims=True)
+    above, spread_true, spread_given = (part[..., None] for part in _mcc_parts(sums))
+    root = np.sqrt(_safe(spread_true) * _safe(spread_given))
+    value, known = above / root, (spread_true > 0) & (spread_given > 0)
+    by_hits = np.broadcast_to(n / root, hits.shape)
+    # n is the sum of the true rows; both n**2 above stand for n_true * n_true and n_given * n_given
+    by_true = (all_hits - given) / root - value * ((n - true) / _safe(spread_true) + n / _safe(spread_given))
+    by_given = -true / root + value * given / _safe(spread_given)
+    slope: Floats = np.where(known, np.concatenate([by_hits, by_true, by_given], axis=-1), 0.0)
+    return slope
+
+
+MCC = Smooth(value=_mcc, slope=_mcc_slope)
+"""Of (hits, true rows, given rows) of each class: Matthews' correlation of true and given classes, 0 where either is constant
+(Gorodkin 2004, Computational Biology and Chemistry 28)."""
+
+
+def _perplexity(sums: Floats) -> Floats:
+    found: Floats = -np.exp(np.minimum(sums[..., 0] / _safe(sums[..., 1]), _MOST_NATS))
+    return found
+
+
+PERPLEXITY = Smooth(value=_perplexity, slope=lambda sums: -_perplexity(sums)[:, None] * _ratio_slope(sums))
+"""Of (loss, tokens): e to the loss per token, negated."""

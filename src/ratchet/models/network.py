@@ -22,11 +22,13 @@ class Dice:
 
     def throw(self, seed: int, *, step: int) -> None:
         """Start the stream of one step."""
+        self._thrown = (seed, step)
         self._stream = np.random.Generator(np.random.SFC64([seed, step]))
 
-    def bytes(self, count: int) -> Tensor:
-        """``count`` random bytes, shape (count,)."""
-        words = self._stream.integers(0, 2**64, size=(count + 7) // 8, dtype=np.uint64)
+    def bytes(self, count: int, *, place: int | None = None) -> Tensor:
+        """``count`` random bytes, shape (count,); with a place the same ones for each call of a step from there."""
+        stream = self._stream if place is None else np.random.Generator(np.random.SFC64([*self._thrown, place]))
+        words = stream.integers(0, 2**64, size=(count + 7) // 8, dtype=np.uint64)
         return torch.from_numpy(words.view(np.uint8)[:count])
 
 
@@ -40,12 +42,14 @@ class Dropout(nn.Dropout):
         super().__init__(share)
         self.threshold = round(share * 256)
         self.dice = dice
+        self.place: int | None = None
+        """Set where activations are computed again on the way back: then each place has bits of its own."""
 
     def forward(self, values: Tensor) -> Tensor:
         """The values with some set to zero and the others scaled up; unchanged outside training."""
         if not self.training or self.threshold == 0:
             return values
-        kept = self.dice.bytes(values.numel()).view(values.shape) >= self.threshold
+        kept = self.dice.bytes(values.numel(), place=self.place).view(values.shape).to(values.device) >= self.threshold
         return values * (kept.to(values.dtype) * (256 / (256 - self.threshold)))
 
 
@@ -103,6 +107,32 @@ class Classifier(nn.Module):
             pooled = pooled / (pooled * pooled).sum(-1, keepdim=True).clamp(min=1e-24).sqrt()
         scores: Tensor = self.head(self.drop(pooled))
         return scores
+
+    def stages(self) -> list[nn.Module]:
+        """The embeddings, each layer, and the head (with what else there is above the layers)."""
+        layers = layer_stack(self.backbone)
+        embeddings = [part for name, part in self.backbone.named_modules() if name.rpartition(".")[2] == "embeddings"][
+            :1
+        ]
+        known = {id(weight) for part in (*embeddings, *layers) for weight in part.parameters()}
+        above = nn.Module()
+        for name, part in self.named_modules():
+            own = [*part.parameters(recurse=False)]
+            if own and not any(id(weight) in known for weight in own):
+                above.add_module(name.replace(".", "_"), part)
+        return [*embeddings, *layers, above]
+
+    def save_memory(self) -> None:
+        """Compute activations again on the way back in place of keeping them; dropout gives the same bits both times."""
+        save_memory(self.backbone)
+        for place, part in enumerate(part for part in self.modules() if isinstance(part, Dropout)):
+            part.place = place
+
+
+def save_memory(model: Any) -> None:
+    """Compute a Hugging Face model's activations again on the way back; its name for that is newer than the release 5.0."""
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def _replace_dropout(module: nn.Module, *, dice: Dice) -> None:

@@ -20,7 +20,7 @@ from ratchet.models.inputs import Inputs
 from ratchet.models.model import Answers
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.models.targets import Kind
-from ratchet.models.tokens import TextEncoder
+from ratchet.models.tokens import TextEncoder, averaged
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -109,13 +109,13 @@ class OnnxModel:
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """(n, k) what the graph says of the texts alone."""
-        ids = self.tokens.encode(texts)
+        ids, owners = self.tokens.in_windows(texts)
         logits = np.zeros((len(ids), len(self.labels)), dtype=np.float32)
         lengths = np.array([len(row) for row in ids], dtype=np.int64)
         budget = 1 if self.one_by_one else BATCH_TOKENS
         for rows in by_length(lengths, budget=budget):
             logits[rows] = run(self.session, *padded(ids, rows, pad_id=self.tokens.pad_id))
-        return logits
+        return averaged(logits, owners, texts=len(texts))
 
 
 def open_session(graph: Path | bytes, *, threads: int = 0) -> InferenceSession:
@@ -178,15 +178,14 @@ def _tokens(path: Path, *, meta: dict[str, Any], of: Path) -> TextEncoder:
         import tokenizers  # noqa: F401 - asked for here, so that its absence is told from a damaged file
     except ModuleNotFoundError as error:
         raise ExtraMissing("tokenizers", extra="serve", why="Running an ONNX model") from error
-    numbers = {"max_tokens": meta.get("max_tokens"), "pad_id": meta.get("pad_id"), "columns": meta.get("columns", 1)}
+    numbers: dict[str, Any] = {"max_tokens": meta.get("max_tokens"), "pad_id": meta.get("pad_id")}
+    numbers |= {name: meta.get(name, 1) for name in ("columns", "windows")}
     wrong = next((name for name, value in numbers.items() if type(value) is not int or value < 0), None)
     if wrong is not None:
         raise BundleError(f"{of} must have a whole number {wrong!r} but got {numbers[wrong]!r}.", next_step=_AGAIN)
     contents = _text(path)
     try:
-        return TextEncoder.from_json(
-            contents, max_tokens=meta["max_tokens"], pad_id=meta["pad_id"], columns=meta.get("columns", 1)
-        )
+        return TextEncoder.from_json(contents, **numbers)
     except Exception as error:  # tokenizers has no class of its own
         raise BundleError(f"{path} must be a tokenizer but: {error}.", next_step=_AGAIN) from error
 

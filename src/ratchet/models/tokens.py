@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ratchet.text.joined import parted
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
     from ratchet.recipe.sections import EncoderSpec
 
@@ -21,6 +21,8 @@ BYTES_PER_TOKEN = 64
 """A text is cut to this many bytes a token before it is tokenised: ten times a usual word, so nothing real is lost,
 and a text of ten megabytes costs what a page costs."""
 
+OVERLAP = 4
+"""Neighbouring windows of a long text share the tokens of a quarter of one."""
 SEPARATORS = ("[SEP]", "</s>", "<sep>", "<|endoftext|>")
 """Tokens that tokenizers have between two texts, the most usual first."""
 PAD, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
@@ -36,9 +38,11 @@ class TextEncoder:
     columns: int = 1
     """Texts in a row, joined as by :func:`ratchet.text.joined.joined`. Two are a text pair where the tokenizer has a template
     for one; else the tokenizer's separator, or a line break where it has none, stands between them."""
+    windows: int = 1
+    """A longer text is read in up to so many windows of ``max_tokens``, each beginning before the last one ended; 1: cut."""
 
     @classmethod
-    def from_json(cls, text: str, *, max_tokens: int, pad_id: int, columns: int = 1) -> TextEncoder:
+    def from_json(cls, text: str, *, max_tokens: int, pad_id: int, columns: int = 1, windows: int = 1) -> TextEncoder:
         """From the contents of a ``tokenizer.json``; its own cut and padding are replaced.
 
         Raises:
@@ -48,16 +52,29 @@ class TextEncoder:
 
         tokenizer = Tokenizer.from_str(text)
         tokenizer.no_padding()
-        tokenizer.enable_truncation(max_tokens)
-        return cls(tokenizer=tokenizer, max_tokens=max_tokens, pad_id=pad_id, columns=columns)
+        tokenizer.enable_truncation(max_tokens, stride=max_tokens // OVERLAP if windows > 1 else 0)
+        return cls(tokenizer=tokenizer, max_tokens=max_tokens, pad_id=pad_id, columns=columns, windows=windows)
 
     @property
     def max_bytes(self) -> int:
         """Bytes of a text that are looked at."""
-        return BYTES_PER_TOKEN * self.max_tokens
+        return BYTES_PER_TOKEN * self.max_tokens * self.windows
 
     def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-        """The token ids of each text, special tokens included, at most ``max_tokens`` of them."""
+        """The token ids of each text, special tokens included, at most ``max_tokens`` of them: of its first window."""
+        return [np.array(found.ids, dtype=np.int64) for found in self._encoded(texts)]
+
+    def in_windows(self, texts: Sequence[str]) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
+        """The token ids of each window of each text, and the text of each window, ascending."""
+        ids: list[npt.NDArray[np.int64]] = []
+        owners: list[int] = []
+        for row, found in enumerate(self._encoded(texts)):
+            for part in [found, *found.overflowing][: self.windows]:
+                ids.append(np.array(part.ids, dtype=np.int64))
+                owners.append(row)
+        return ids, np.array(owners, dtype=np.int64)
+
+    def _encoded(self, texts: Sequence[str]) -> list[Encoding]:
         whole: list[str] | list[tuple[str, ...]]
         if self.columns == 1:
             whole = [cut(text, self.max_bytes) for text in texts]
@@ -65,7 +82,14 @@ class TextEncoder:
             whole = [self._parts(text) for text in texts]
         else:
             whole = [self.separator.join(self._parts(text)) for text in texts]
-        return [np.array(found.ids, dtype=np.int64) for found in self.tokenizer.encode_batch_fast(whole)]
+        encoded: list[Encoding] = self.tokenizer.encode_batch_fast(whole)
+        return encoded
+
+    def too_long(self, texts: Sequence[str]) -> int:
+        """How many of the texts have more than is read."""
+        longer = (len(text.encode("utf-8", "replace")) > self.max_bytes for text in texts)
+        more = (len(found.overflowing) >= self.windows for found in self._encoded(texts))
+        return sum(a or b for a, b in zip(longer, more, strict=True))
 
     @property
     def pairs(self) -> bool:
@@ -89,6 +113,21 @@ class TextEncoder:
         """The contents of a ``tokenizer.json`` with this cut and no padding."""
         contents: str = self.tokenizer.to_str(pretty=False)
         return contents
+
+
+def averaged(values: npt.NDArray[np.float32], owners: npt.NDArray[np.int64], *, texts: int) -> npt.NDArray[np.float32]:
+    """(texts, k) means of (windows, k) values over the windows of each text.
+
+    Args:
+        values: of the windows.
+        owners: (windows,) the text of each, ascending; every text has one.
+        texts: how many there are.
+    """
+    if len(values) == texts:
+        return values
+    total = np.zeros((texts, values.shape[1]), np.float64)
+    np.add.at(total, owners, values)
+    return (total / np.bincount(owners, minlength=texts)[:, None]).astype(np.float32)
 
 
 def cut(text: str, max_bytes: int) -> str:

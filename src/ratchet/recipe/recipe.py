@@ -206,7 +206,10 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
 
 
 def _trained_alike(challenger: Any, train: Any) -> Any:
-    """An encoder among the challengers, with the keys of the section ``train`` that it does not say itself."""
+    """An encoder among the challengers, with the keys of the section ``train`` that it does not say itself; tuned ones too."""
+    if isinstance(challenger, dict) and challenger.get("kind") == "tune" and "of" in challenger:
+        of = challenger["of"]
+        return {**challenger, "of": _trained_alike({"kind": of} if isinstance(of, str) else of, train)}
     if not isinstance(challenger, dict) or challenger.get("kind") != "encoder" or not isinstance(train, dict):
         return challenger
     return {**{key: value for key, value in train.items() if key not in ("kind", "name")}, **challenger}
@@ -223,11 +226,13 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
     def spec(challenger: Any) -> Any:
         if isinstance(challenger, AnswersSpec):
             return challenger.model_copy(update={"file": path(challenger.file)})
+        if isinstance(of := getattr(challenger, "of", None), Section):
+            return challenger.model_copy(update={"of": spec(of)})
         source = getattr(challenger, "source", "auto")
         if source in ("auto", "scratch"):
             return challenger
         found = path(source)
-        local = source.startswith((".", "~")) or Path(found).is_dir()
+        local = source.startswith((".", "~")) or Path(found).exists()
         return challenger.model_copy(update={"source": found}) if local else challenger
 
     data = {"files": tuple(map(path, recipe.data.files)), "test_files": tuple(map(path, recipe.data.test_files))}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
+from ratchet.recipe.answer import AnswerConfig
 from ratchet.recipe.data import DataConfig as DataConfig
 from ratchet.recipe.data import FeatureKind as FeatureKind
 from ratchet.recipe.endpoint import JudgeSpec
+from ratchet.recipe.metric import MetricName
+from ratchet.recipe.report import ReportConfig
 from ratchet.recipe.section import Name as Name
 from ratchet.recipe.section import Section as Section
 from ratchet.recipe.section import name_after as name_after
 from ratchet.recipe.track import TrackConfig
+from ratchet.recipe.training import TrainingKeys
 from ratchet.recipe.watch import AlertSpec, WatchConfig
 
 
@@ -104,19 +106,10 @@ class SplitConfig(Section):
     """Similarity (Jaccard, character bigrams; 4-grams for alphabetic scripts) from which texts stay in one part."""
 
 
-def _known_metric(name: str) -> str:
-    """Refuse a name that is no metric of any task, and none of the user's own."""
-    known: tuple[str, ...] = import_module("ratchet.tasks.registry").metrics()  # it lies above the recipe
-    if name in known or ":" in name:
-        return name
-    expected = ", ".join(f"'{metric}'" for metric in known)
-    raise PydanticCustomError("literal_error", "Input should be a metric", {"expected": expected})
-
-
 class ClaimSpec(Section):
     """One thing that a contender must show to replace a champion that it does not beat."""
 
-    metric: Annotated[str, AfterValidator(_known_metric)]
+    metric: MetricName
     """A metric of the task, cost or latency."""
     margin: float | None = Field(default=None, gt=0)
     """Not worse by this: 0.01 is a point; of an error, a hundredth of the middle half of the values."""
@@ -135,8 +128,9 @@ class ClaimSpec(Section):
 class GateConfig(Section):
     """What a challenger must prove."""
 
-    metrics: tuple[Annotated[str, AfterValidator(_known_metric)], ...] = ()
-    """Every one of these must be better; empty: the task's own. docs/tasks.md lists them; ``module:function`` is yours."""
+    metrics: tuple[MetricName, ...] = ()
+    """Every one of these must be better; empty: the task's own. docs/tasks.md lists them; ``module:function`` is yours, and
+    ``{metric: "module:function", goal: min}`` where less is better."""
     alpha: float = Field(default=0.05, ge=1e-9, lt=0.5)
     """Chance that any challenger is ever promoted on these rows without being better, however many come (one-sided)."""
     margin: float = Field(default=0.01, ge=1e-9, lt=0.5)
@@ -252,8 +246,8 @@ class BalanceSpec(Section):
     """Share of each label in training, instead of a ratio; the shares add up to 1."""
 
 
-class EncoderSpec(Section):
-    """A transformer encoder with a classification head."""
+class EncoderSpec(TrainingKeys):
+    """A transformer encoder with a head for the task, trained as a whole or in its upper layers."""
 
     kind: Literal["encoder"] = "encoder"
     """Which kind of model this is."""
@@ -272,29 +266,17 @@ class EncoderSpec(Section):
     frozen_layers: int | None = Field(default=None, ge=0)
     """Lowest layers (and the embeddings) that are not trained; absent: half of a pretrained model's, none from scratch."""
     max_tokens: int = Field(default=128, ge=8, le=65_536)
-    """Longer texts are cut."""
-    epochs: int | None = Field(default=None, ge=1, le=10_000)
-    """Passes over the train part; absent: 2, and up to 20 where that makes fewer than 500 steps."""
-    lr: float | None = Field(default=None, gt=0, le=10)
-    """Highest learning rate; absent: 1e-3 from scratch, 5e-4 for a pretrained model up to 512 wide, 5e-5 for a wider one."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate goes on after the warm-up."""
-    warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps with a rising learning rate."""
-    weight_decay: float = Field(default=0.01, ge=0)
-    """Decoupled weight decay (AdamW)."""
+    """Longer texts are cut, or read in windows of so many tokens."""
+    windows: int = Field(default=1, ge=1, le=64)
+    """A longer text is read in up to so many windows that overlap by a quarter, and their answers are averaged; 1: cut."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of activations set to zero in training."""
-    clip: float = Field(default=1.0, ge=1e-6)
-    """Largest norm of the gradient."""
-    batch_tokens: int | None = Field(default=None, ge=16, le=100_000_000)
-    """Tokens of a batch, padding included; absent: room for 32 rows of mean length, from 512 to 8192."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target probability that is spread over all labels."""
-    keep: Literal["last", "loss", "accuracy"] = "last"
-    """Which epoch's weights are kept: the last, or the best on the valid part, which flatters its verdict there."""
-    patience: int = Field(default=0, ge=0)
-    """Stop after this many epochs without a better one by ``keep`` (not with ``last``); 0: never."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: each label weighs as much as every other in the loss, however rare it is."""
+    focal: float = Field(default=0.0, ge=0, le=10)
+    """Exponent of the focal loss, which gives rows that are right already less weight; 0: plain cross-entropy."""
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:
@@ -441,6 +423,7 @@ class Recipe(Section):
     split: SplitConfig = SplitConfig()
     gate: GateConfig = GateConfig()
     judge: JudgeSpec = JudgeSpec()
+    answer: AnswerConfig = AnswerConfig()
     baseline: LinearSpec = LinearSpec(name="tfidf-lr")
     train: EncoderSpec = EncoderSpec(name="encoder")
     """How the encoder is trained; an encoder among the challengers takes from here what it does not say itself."""
@@ -449,6 +432,7 @@ class Recipe(Section):
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
     serve: ServeConfig = ServeConfig()
+    report: ReportConfig = ReportConfig()
     watch: WatchConfig = WatchConfig()
     alerts: tuple[AlertSpec, ...] = ()
     """What is done when a number of a training leaves its bounds, such as ``[{metric: train/norm, above: 100}]``."""

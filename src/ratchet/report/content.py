@@ -19,6 +19,8 @@ from ratchet.errors import RatchetError
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
 from ratchet.gate.metrics import Score
 from ratchet.gate.verdict import Outcome, Verdict
+from ratchet.report.slices import Slices
+from ratchet.report.tuned import Tuned
 from ratchet.tasks.views import View
 
 STRICT = ConfigDict(extra="forbid")
@@ -38,7 +40,7 @@ def _challenge_to_dict(challenge: Challenge) -> dict[str, Any]:
         "record": asdict(challenge.record),
         "run": challenge.run,
         "key": challenge.key,
-        "challenger": asdict(challenge.challenger),
+        "challenger": challenge.challenger.to_dict(),
         "verdict": challenge.verdict.to_dict(),
         "promoted": challenge.promoted,
         "account": challenge.account,
@@ -199,6 +201,9 @@ class Answered:
     model: str = ""
     part: str = ""
     rows: int | None = None
+    scores: tuple[Score, ...] = ()
+    """Every metric of the task that these answers have."""
+    slices: Slices | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -280,6 +285,11 @@ class SealedTest:
     """What the model that was judged scored on the rows of the verdicts."""
     refit_rows: int | None = None
     """Rows that the served model was trained on, when it was trained once more; else it is the one that was judged."""
+    promised: Figure = None
+    """At most this share of what the model answers itself is to be wrong; ``None``: it answers everything."""
+    answered: Score | None = None
+    """The share of the test rows that it answers itself, and the share of these that is wrong."""
+    error: Score | None = None
     lost: bool = False
     """The ledger was lost at some time, so there may have been openings that nobody knows."""
 
@@ -336,6 +346,7 @@ class ReportData:
     challenges: Challenges | None = None
     sealed: SealedTest | None = None
     curves: tuple[Curve, ...] = ()
+    tuned: tuple[Tuned, ...] = ()
     answered: Answered | None = None
     mistakes: tuple[Mistake, ...] | None = None
     offers: tuple[Offer, ...] = ()

@@ -9,11 +9,14 @@ from pathlib import Path
 from ratchet.bundle.bundle import Bundle
 from ratchet.checks import Health
 from ratchet.contenders.base import Contender
+from ratchet.contenders.certainty import Certainty
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.ledger import Challenge, Record
 from ratchet.gate.metrics import Score, named
+from ratchet.gate.selective import Point
 from ratchet.recipe.sections import Recipe
 from ratchet.report.content import Stage
+from ratchet.report.slices import Slices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,8 @@ class Opened:
     """What the model that was judged scored on the rows of the verdicts, on the first metric."""
     refit_rows: int | None
     """Rows that the bundle was trained on, when it was trained once more."""
+    answered: Point | None = None
+    """What the bundle answers itself of the test rows; ``None`` where it promises nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +120,10 @@ class Tried:
     """The champion before and after it was compressed; empty where it was not."""
     offers: tuple[Offered, ...] = ()
     """The champion and others whose price or latency is known."""
+    scores: tuple[Score, ...] = ()
+    """Of the champion, by every metric of the task that its answers have."""
+    slices: Slices | None = None
+    """Of the champion's answers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,3 +153,5 @@ class Ended:
     tried: Tried | None
     bundle: Bundle | None
     test: Opened | None
+    certainty: Certainty | None = None
+    """How sure the champion, or the contender that is served, is of its answers."""

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from ratchet.charts.palette import resource, tokens
-from ratchet.report import pictures
+from ratchet.report import pictures, tuned_pictures
 from ratchet.report.content import ReportData
 from ratchet.report.frame import render_page
 from ratchet.report.story import in_points, less_is_better, overstated, p_of, remark, story, tiles, verdict_counts
-from ratchet.report.views import drawn, without_certainty
+from ratchet.report.views import drawn, slices_picture, without_certainty
 from ratchet.workspace.workspace import write_named
 
 MARGIN = 18
@@ -40,7 +40,18 @@ def _sections(report: ReportData) -> dict[str, object]:
         "in_points": in_points(challenges) if challenges else True,
         "less": less_is_better(challenges) if challenges else (),
         "curve_pictures": [pictures.curve(index, one) for index, one in enumerate(report.curves)],
+        "tuned_pictures": [
+            (
+                tuned_pictures.history(index, one),
+                tuned_pictures.importance(index, one),
+                tuned_pictures.slices(index, one),
+            )
+            for index, one in enumerate(report.tuned)
+        ],
         "views": drawn(report.answered.views) if report.answered else (),
+        "slices_picture": slices_picture(report.answered.slices)
+        if report.answered and report.answered.slices
+        else None,
         "unsure": without_certainty(report),
         "offers": pictures.offers(report.offers),
         "compression_pictures": pictures.compression(report.compression) if report.compression else [],

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ratchet.bundle.bundle import Bundle
 from ratchet.checks import Health
 from ratchet.contenders.base import Contender
+from ratchet.contenders.certainty import Certainty
 from ratchet.contenders.rows import PartedRows
 from ratchet.report.content import (
     Answered,
@@ -30,6 +31,10 @@ from ratchet.report.content import (
     SealedTest,
 )
 from ratchet.report.ended import Ended, Offered, Tried
+from ratchet.report.tuned import tuned_of
+from ratchet.tasks.certainty import ABSTAIN
+from ratchet.tasks.sureness import Reliability, Selection
+from ratchet.tasks.views import View
 from ratchet.versions.log import version_label
 
 MISTAKES = 10
@@ -54,7 +59,10 @@ def report_of(ended: Ended) -> ReportData:
         curves=()
         if tried is None
         else tuple(_curve(one) for one in tried.contenders if one.card["facts"].get("epochs")),
-        answered=None if rows is None or best is None or tried is None else _answered(rows, best),
+        tuned=() if tried is None else tuple(found for one in tried.contenders if (found := tuned_of(one)) is not None),
+        answered=None
+        if rows is None or best is None or tried is None
+        else _answered(rows, best, tried, ended.certainty),
         mistakes=None if rows is None or best is None or tried is None else _mistakes(rows, best),
         offers=() if tried is None else tuple(_offer(one, best) for one in tried.offers),
         compression=None if tried is None or not tried.forms else _compression(ended, tried),
@@ -121,6 +129,9 @@ def _sealed(ended: Ended) -> SealedTest | None:
         rows=test.scores[0].n,
         judged=test.judged,
         refit_rows=test.refit_rows,
+        promised=bundle.manifest.model.get(ABSTAIN, {}).get("error"),
+        answered=None if test.answered is None else test.answered.answered,
+        error=None if test.answered is None else test.answered.error,
     )
 
 
@@ -130,15 +141,28 @@ def _curve(contender: Contender) -> Curve:
     return Curve(name=contender.name, note=note, epochs=tuple(Epoch(**epoch) for epoch in facts["epochs"]))
 
 
-def _answered(rows: PartedRows, best: Contender) -> Answered:
-    """The champion's answers to the rows of the verdicts, as the task shows them."""
+def _answered(rows: PartedRows, best: Contender, tried: Tried, certainty: Certainty | None) -> Answered:
+    """The champion's answers to the rows of the verdicts, as the task shows them, and how sure it is of them."""
     places = best.placed(rows)
     targets, texts = rows.targets.take(places), rows.texts(places)
     return Answered(
-        views=rows.task.views(targets, best.answers, texts=texts, metrics=rows.judged_by),
+        views=(
+            *rows.task.views(targets, best.answers, texts=texts, metrics=rows.judged_by),
+            *(_sureness(certainty) if certainty is not None and certainty.contender.folder == best.folder else ()),
+        ),
         model=best.name,
         part="valid part" if len(places) == len(rows.parts.valid) else "dev rows, out of fold",
         rows=len(places),
+        scores=tried.scores,
+        slices=tried.slices,
+    )
+
+
+def _sureness(found: Certainty) -> tuple[View, ...]:
+    """Whether its probabilities hold, and what is wrong among the answers that it is sure of."""
+    return (
+        Reliability.of(found.calibration, found.raw, found.confidence, found.right),
+        Selection.of(found.choice, found.confidence, found.right),
     )
 
 

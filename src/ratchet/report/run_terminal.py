@@ -30,9 +30,13 @@ def tell(summary: Json, *, screen: Screen) -> None:
     for name, words in SCORES.items():
         if found := summary["scores"][name]:
             screen.say("score", f"{words.format(champion=summary['champion'])}: {figures(found)}")
+    if worst := (summary.get("slices") or {}).get("line"):
+        screen.say("slices", worst)
     screen.table(*_verdicts(summary["verdicts"]))
     for line in _gate(summary):
         screen.say("gate", line)
+    if promise := (summary.get("answering") or {}).get("line"):
+        screen.say("answer", promise)
     if bundle := summary["bundle"]:
         screen.say("bundle", f"{bundle['path']}  {bundle['bytes']:,} bytes  sha256 {bundle['sha256'][:16]}…")
         screen.say("serve", f"ratchet serve {bundle['path']}")

@@ -7,7 +7,10 @@ from typing import Any
 
 from ratchet.gate.ledger import Challenge
 from ratchet.gate.metrics import Score
+from ratchet.gate.selective import Point
+from ratchet.models.calibration import bins_of, ece
 from ratchet.report.ended import Ended, Offered, Timed
+from ratchet.report.slices import Slices, line_of
 from ratchet.report.story import p_of, remark
 
 Json = dict[str, Any]
@@ -28,6 +31,7 @@ def summary(ended: Ended) -> Json:
         "champion": None if ended.champion is None else ended.champion.name,
         "best_bet": None if bet is None else asdict(bet),
         "gate": None if ended.gate is None else asdict(ended.gate),
+        "answering": _answering(ended),
         "bundle": None
         if bundle is None
         else {"path": str(bundle.path), "bytes": bundle.bytes, "sha256": bundle.sha256},
@@ -36,10 +40,47 @@ def summary(ended: Ended) -> Json:
         "test_opened": [] if test is None else list(test.opened),
         "test_openings_lost": test is not None and test.lost,
         "compression": [_form(form) for form in (() if tried is None else tried.forms)],
+        "metrics": [one.to_dict() for one in (() if tried is None else tried.scores)],
+        "slices": None if tried is None or tried.slices is None else _slices(tried.slices),
         "offers": [_offer(offer) for offer in (() if tried is None else tried.offers)],
         "stages": {stage.name: {"seconds": stage.seconds, "status": stage.status} for stage in ended.stages},
         "seconds": round(sum(stage.seconds or 0.0 for stage in ended.stages), 2),
     }
+
+
+def _answering(ended: Ended) -> Json | None:
+    """How sure the model is and what it promises; ``None`` where its task has no confidence."""
+    found, test = ended.certainty, ended.test
+    if found is None:
+        return None
+    fitted, choice = found.calibration, found.choice
+    figures: Json = {
+        "model": found.contender.name,
+        "temperature": fitted.temperature,
+        "log_loss": {"before": fitted.loss_before, "after": fitted.loss_after, "p": fitted.p},
+        "calibration_error": {name: ece(bins_of(side, found.right)) for name, side in found.sides.items()},
+    }
+    if choice is None:
+        return figures
+    on_test = None if test is None or test.answered is None else test.answered
+    return figures | {
+        "line": choice.line,
+        "error": choice.error,
+        "confidence": choice.confidence_level,
+        "threshold": choice.threshold,
+        "rows_needed": choice.rows_needed,
+        "left_to_people": len(found.abstained),
+        "chosen": _point(choice.chosen),
+        "naive": _point(choice.naive),
+        "test": _point(on_test),
+    }
+
+
+def _point(point: Point | None) -> Json | None:
+    if point is None:
+        return None
+    error = None if point.error is None else point.error.to_dict()
+    return {"answered": point.answered.to_dict(), "wrong": point.wrong, "error": error}
 
 
 def _form(form: Timed) -> Json:
@@ -55,6 +96,11 @@ def _offer(offer: Offered) -> Json:
         "p50_ms": offer.p50_ms,
         "p95_ms": offer.p95_ms,
     }
+
+
+def _slices(slices: Slices) -> Json:
+    """The slices, and the worst in one line where one is proven to be worse than the other rows."""
+    return {**asdict(slices), "line": line_of(slices)}
 
 
 def _data(ended: Ended) -> Json:
@@ -104,7 +150,8 @@ def _challenge(challenge: Challenge) -> Json:
         "rows_needed": first.rows_needed,
         "kind": challenge.challenger.kind,
         "seconds": challenge.challenger.seconds,
-        "line": verdict.line,
+        "line": challenge.line,
+        "trials": challenge.challenger.trials,
         "remark": remark(verdict),
         "also": [
             {"metric": other.metric, "estimate": other.estimate, "low": other.low, "high": other.high, "p": other.p}

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from ratchet.charts import charts, figures
 from ratchet.charts.charts import Mark
+from ratchet.charts.forest import Branch, Twig, forest
 from ratchet.charts.heatmap import MOST, heatmap
 from ratchet.charts.scatter import Box, Cell, boxes, scatter
+from ratchet.charts.sureness import Held, Kept, Named, Series, reliability, selection
+from ratchet.gate.selective import Point
+from ratchet.models.calibration import Bin
 from ratchet.report.classes import Pair, confused, per_class
 from ratchet.report.content import ReportData
 from ratchet.report.pictures import HALF, Picture, both
+from ratchet.report.slices import Slices
+from ratchet.tasks.sureness import Reliability, Selection
 from ratchet.tasks.views import (
     GRID,
     THOUSAND,
@@ -48,6 +55,22 @@ def drawn(views: tuple[View, ...]) -> tuple[Drawn, ...]:
     return tuple(_drawn(view, key=f"view-{index}", band=band) for index, view in enumerate(views))
 
 
+def slices_picture(slices: Slices) -> Picture:
+    """The mean score of each slice with its interval, around that of all rows."""
+    branches = [
+        Branch(
+            heading=f"by {group.by}",
+            twigs=tuple(
+                Twig(label=f"{one.name}  ({figures.count(one.rows)})", score=one.mean, worse=one.worse)
+                for one in group.slices
+            ),
+        )
+        for group in slices.groups
+    ]
+    draw = partial(forest, branches, whole=slices.whole, title="Scores of the slices")
+    return both("slices", lambda k, w: draw(key=k, width=w))
+
+
 def without_certainty(report: ReportData) -> bool:
     """Whether the worst answers are not the surest ones: no mistake has a probability, and no class was chosen."""
     if report.mistakes:
@@ -72,6 +95,10 @@ def _drawn(view: View, *, key: str, band: float | None) -> Drawn:
             return Drawn(macro="examples", view=view)
         case AnswerLengths():
             return Drawn(macro="lengths", view=view, pictures=_lengths(view, key=key))
+        case Reliability():
+            return Drawn(macro="reliability", view=view, pictures=(_reliability(view, key=key),) if view.before else ())
+        case Selection():
+            return Drawn(macro="selection", view=view, pictures=(_selection(view, key=key),) if view.points else ())
 
 
 def _confusion(view: Confusion, *, key: str) -> Drawn:
@@ -110,6 +137,37 @@ def _residuals(view: Residuals, *, key: str, band: float | None) -> Picture:
     ]
     draw = partial(boxes, groups, x_name="predicted, in tenths of the rows", y_name="true minus predicted", band=band)
     return both(key, lambda k, w: draw(title="Errors by the size of the prediction", key=k, width=w))
+
+
+def _reliability(view: Reliability, *, key: str) -> Picture:
+    def held(bins: Sequence[Bin]) -> list[Held]:
+        return [Held(confidence=b.confidence, right=b.right, low=b.low, high=b.high, rows=b.rows) for b in bins]
+
+    series = [Series(label="as the model says", bins=held(view.before), quiet=bool(view.after))]
+    if view.after:
+        series.append(Series(label=f"as served (T = {view.temperature:.3g})", bins=held(view.after)))
+    draw = partial(reliability, series)
+    return both(key, lambda k, w: draw(title="Right answers over confidence", key=k, width=w))
+
+
+def _selection(view: Selection, *, key: str) -> Picture:
+    points = [one for point in view.points if (one := _kept(point)) is not None]
+    named = []
+    if view.chosen is not None and (at := _kept(view.chosen)) is not None:
+        named.append(Named(at=at, label=f"chosen: from {at.threshold:.4g}", shape="diamond", tone="champion"))
+    if (at := _kept(view.naive)) is not None:
+        named.append(Named(at=at, label=f"usual: from {at.threshold:g}", shape="ring", tone="loss"))
+    draw = partial(selection, points, named=named, wanted=view.wanted)
+    return both(key, lambda k, w: draw(title="Errors over the share that is answered", key=k, width=w))
+
+
+def _kept(point: Point) -> Kept | None:
+    error = point.error
+    if error is None:
+        return None
+    return Kept(
+        threshold=point.threshold, answered=point.answered.value, error=error.value, low=error.low, high=error.high
+    )
 
 
 def _lengths(view: AnswerLengths, *, key: str) -> tuple[Picture, ...]:

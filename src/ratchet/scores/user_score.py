@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ratchet.errors import RecipeError
+from ratchet.gate.own_function import divided, own_function
 from ratchet.scores.rows import Floats, Texts
 
 UserScore = Callable[[Texts, Texts], Floats]
@@ -21,8 +21,9 @@ def user_score(name: str) -> UserScore:
     """The function as a score of rows.
 
     It is called once with all answers and all references (two lists of n texts, ``None`` where there is none) and returns
-    n finite numbers, higher is better. The module is imported as ``import`` would, so it must be installed or on
-    ``PYTHONPATH``. What it prints goes to standard error: standard output is the verdict's.
+    n finite numbers, higher is better; of a name that ends with ``:min`` less is better, and they are negated. The module is
+    imported as ``import`` would, so it must be installed or on ``PYTHONPATH``. What it prints goes to standard error:
+    standard output is the verdict's.
 
     Args:
         name: such as ``my_package.my_scores:politeness``.
@@ -31,29 +32,11 @@ def user_score(name: str) -> UserScore:
         RecipeError: it is no such name, cannot be imported, or is no function; when called: it failed, or its result is
             not one finite number a row.
     """
-    module_name, _, attribute = name.partition(":")
-    if not all(part.isidentifier() for part in (*module_name.split("."), attribute)):
-        raise RecipeError(
-            f"A score of your own must be named as module:function but got {name!r}.",
-            next_step="Write it like my_scores:politeness.",
-        )
-    try:
-        with redirect_stdout(sys.stderr):
-            function: object = getattr(importlib.import_module(module_name), attribute)
-    except (Exception, SystemExit) as problem:
-        raise RecipeError(
-            f"The score {name!r} must be importable but got: {str(problem) or type(problem).__name__}.",
-            next_step=f"Check that `python -c 'from {module_name} import {attribute}'` works in this folder.",
-        ) from problem
-    if not callable(function):
-        raise RecipeError(
-            f"The score {name!r} must be a function but is {type(function).__name__}.",
-            next_step="Name a function of two lists, answers and references.",
-        )
-    called = function
+    own, goal = divided(name)
+    function, sign = own_function(own), -1.0 if goal == "min" else 1.0
 
     def score(answers: Texts, references: Texts) -> Floats:
-        return _called(called, answers, references, name=name)
+        return sign * _called(function, answers, references, name=own)
 
     return score
 

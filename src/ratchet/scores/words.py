@@ -46,6 +46,15 @@ def words(text: str) -> list[str]:
     return _WORDS.findall(_ARTICLES.sub(" ", folded))
 
 
+def all_words(text: str) -> list[str]:
+    """As `words`, with the articles.
+
+    >>> all_words("The cat's 3 帽子")
+    ['the', 'cat', 's', '3', '帽', '子']
+    """
+    return _WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
 def is_alone(character: str) -> bool:
     """Whether a character is a word by itself."""
     return bool(_ALONE.fullmatch(character))

@@ -28,6 +28,7 @@ from ratchet.serve.opening import (
     written_encoding,
 )
 from ratchet.serve.rows import Cells, Fields, listed
+from ratchet.tasks.certainty import ABSTAIN
 from ratchet.tasks.registry import task_of
 from ratchet.tasks.task import Cell, Task
 
@@ -55,6 +56,8 @@ class FilePredictions:
     """Rows whose text was missing or blank; their new cells are empty."""
     counts: dict[str, int]
     """Rows by what was predicted, as the task counts them: by label; empty where the answers are numbers."""
+    abstained: int | None = None
+    """Rows whose answer is left to people; ``None`` where the bundle answers everything."""
     notes: tuple[str, ...] = ()
     """What of a workbook or folder was not read."""
 
@@ -136,7 +139,13 @@ def predict_file(
         WRITERS[kind](work)
     counts = dict(sorted(tally.counts.items()))
     return FilePredictions(
-        target=goal, format=kind, rows=tally.rows, without_text=tally.without_text, counts=counts, notes=notes
+        target=goal,
+        format=kind,
+        rows=tally.rows,
+        without_text=tally.without_text,
+        counts=counts,
+        abstained=tally.abstained,
+        notes=notes,
     )
 
 
@@ -165,9 +174,10 @@ class _Tally:
     ) -> None:
         self._model, self._task, self._fields = model, task, fields
         self._facts, self._each_label = facts, each_label
-        self.columns = task.cell_types(model.labels, each_label=each_label)
+        self.columns = task.cell_types(model.labels, each_label=each_label, facts=facts)
         self.rows = 0
         self.without_text = 0
+        self.abstained = 0 if ABSTAIN in self.columns else None
         self.counts: Counter[str] = Counter()
 
     def annotate(self, rows: list[Cells]) -> list[dict[str, Cell]]:
@@ -184,6 +194,8 @@ class _Tally:
         for place, new in zip(wanted, found, strict=True):
             cells[place] = new
             self.counts.update(self._task.counted(new))
+            if self.abstained is not None:
+                self.abstained += new[ABSTAIN] is True
         return cells
 
 

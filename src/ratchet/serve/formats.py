@@ -236,7 +236,14 @@ def _same_width(rows: Iterator[list[str]], *, width: int, name: str) -> Iterator
 
 
 def _cells(cells: Mapping[str, Cell], columns: Iterable[str]) -> list[str]:
-    return ["" if (cell := cells.get(name)) is None else str(cell) for name in columns]
+    return [_written(cells.get(name)) for name in columns]
+
+
+def _written(cell: Cell) -> str:
+    """A cell as plain text has it: empty where there is none, true and false as in JSON."""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return "" if cell is None else str(cell)
 
 
 def lines(work: Pass) -> None:
@@ -294,7 +301,7 @@ def parquet(work: Pass) -> None:
     work.refuse_taken(names)
     schema = table.schema_arrow
     for name, kind in work.columns.items():
-        schema = schema.append(pa.field(name, pa.string() if kind is str else pa.float64()))
+        schema = schema.append(pa.field(name, {str: pa.string(), bool: pa.bool_()}.get(kind, pa.float64())))
     with pq.ParquetWriter(work.target, schema) as out:
         for batch in _batches(table, work):
             cells = [_strings(batch.column(place), names[place], work) for place in places]

@@ -166,18 +166,18 @@ def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
     if _name(spec) in changes():
         return _made(job, rows, spec, name=name)
     kind = chosen(_name(spec), kinds(), noun="The kind of a challenger")
-    missing = kind.missing()
+    missing, learner = kind.missing(), kind.learner(spec)
     if missing is not None:
         skip(job, name, str(ExtraMissing(missing, extra=kind.extra, why=f"The challenger {name!r}")))
         return None
-    if rows.kinds and kind.trained and not kind.featured:
+    if rows.kinds and kind.trained and not learner.featured:
         job.screen.say("challenge", f"{name}: {_unused(rows)} not used")
     named_by = kind.named_by(spec)
     key = key_of(
-        "challenger", content(job, rows), named_by, job.recipe.seed, job.recipe.threads if kind.threaded else 0
+        "challenger", content(job, rows), named_by, job.recipe.seed, job.recipe.threads if learner.threaded else 0
     )
     train = _trained(job, rows, kind, spec, name=name, key=key)
-    return entered(job, name, key, train, folds=kind.folds_at_first(rows))
+    return entered(job, name, key, train, folds=learner.folds_at_first(rows))
 
 
 def _unused(rows: PartedRows) -> str:
@@ -197,7 +197,7 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
     if not kind.trained:
         skip(job, name, f"The champion {of.name!r} is not trained here, so other rows make no other model of it.")
         return None
-    if change.weights(spec) and not kind.weighted:
+    if change.weights(spec) and not kind.learner(settings).weighted:
         skip(job, name, f"It weights rows, which the kind {kind.name} of the champion {of.name!r} does not take.")
         return None
     key = key_of("challenger", content(job, rows), spec, job.recipe.seed, of.folder.name)

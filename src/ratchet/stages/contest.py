@@ -144,7 +144,7 @@ def forget(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> None:
 def tell(job: Job, challenge: Challenge) -> None:
     """A verdict for people."""
     arrow = " -> new champion" if challenge.promoted else ""
-    job.screen.say("challenge", f"{challenge.verdict.line}{arrow}")
+    job.screen.say("challenge", f"{challenge.line}{arrow}")
     card = load_json(job.workspace.models / challenge.challenger.key / CARD)
     if not card["facts"].get("converged", True):
         name = challenge.challenger.name

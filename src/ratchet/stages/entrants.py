@@ -11,6 +11,7 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family
+from ratchet.gate.own_function import known_as
 from ratchet.recipe.sections import Recipe
 from ratchet.recipe.track import TrackConfig
 from ratchet.stages.job import Job, train_once
@@ -37,8 +38,10 @@ def family_of(rows: PartedRows) -> str:
 
 
 def entered(job: Job, name: str, key: str, train: Callable[..., None], *, folds: tuple[int, ...] = ()) -> Entrant:
-    """An entrant, whose verdict is by the metrics of this recipe."""
-    return Entrant(name=name, key=key, judged=key_of(key, job.recipe.gate.metrics), train=train, folds=folds)
+    """An entrant, whose verdict is by the metrics of this recipe; an edited function of the user's is another metric."""
+    return Entrant(
+        name=name, key=key, judged=key_of(key, tuple(map(known_as, job.recipe.gate.metrics))), train=train, folds=folds
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from ratchet.errors import WorkspaceError
 from ratchet.gate.metrics import score
 from ratchet.models.model import features_of
 from ratchet.recipe.recipe import dump_recipe
+from ratchet.stages.answer import sure
 from ratchet.stages.entrants import champion, family_of, training_of
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
@@ -29,7 +30,7 @@ def export(job: Job, rows: PartedRows) -> Bundle:
     with job.stage(Stage.EXPORT) as skipped:
         best = exportable(job, rows)
         served, reason = _served(job, rows, best)
-        key = key_of("bundle", served.folder.name, job.recipe.export, job.code)
+        key = key_of("bundle", served.folder.name, job.recipe.export, job.recipe.answer, job.code)
         target = job.workspace.bundles / f"{best.name}-{key[:8]}"
         skipped.append(target.is_dir())
         if not target.is_dir():
@@ -98,7 +99,7 @@ def _proven(job: Job, rows: PartedRows, served: Contender) -> Parity:
         BundleError: it predicts otherwise.
         WorkspaceError: nothing was recorded.
     """
-    if served.learns and not kind_of(served)[0].trained:
+    if destination_of(served.folder / MODEL, served.runtime) is not None:
         return Parity(max_difference=0.0, disagreements=0, n=0)  # the same prompt, before the same address
     shared, probability = served.predictions(rows, rows.parts.valid)
     if not len(shared):
@@ -116,7 +117,7 @@ def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found
     """Write the bundle of ``best``, with the model of ``served``."""
     places, roles = best.placed(rows), rows.dataset.roles
     to = destination_of(served.folder / MODEL, served.runtime)
-    judged = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict()
+    judged, answering = score(best.evidence(rows), job.recipe.gate.metrics[0]).to_dict(), sure(job, rows, best)
     write_bundle(
         target,
         model_folder=served.folder / MODEL,
@@ -132,6 +133,7 @@ def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found
         task=rows.task.name,
         model={
             **rows.task.facts(rows.targets.take(places), best.answers),
+            **({} if answering is None else answering.facts),
             "kind": best.ref.kind,
             "bytes": served.ref.bytes,
             "judged": best.folder.name,

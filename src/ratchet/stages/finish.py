@@ -16,7 +16,9 @@ from ratchet.gate.metrics import Score, score
 from ratchet.report import content, save
 from ratchet.report.ended import Ended, Opened, Tried
 from ratchet.report.run_report import report_of
+from ratchet.report.slices import all_scores, line_of, slices_of
 from ratchet.report.summary import Json, summary
+from ratchet.stages.answer import sure, tell
 from ratchet.stages.entrants import champion, family_of, tracker_of
 from ratchet.stages.job import Job
 from ratchet.stages.names import SECTIONS, Stage
@@ -39,6 +41,8 @@ def finish(
     """Write the summary and the report, and close the run in the ledger."""
     ended = _ended(job, health=health, rows=rows, bundle=bundle, test=test)
     report, figures = report_of(ended), summary(ended)
+    if rows is not None and ended.certainty is not None:
+        tell(job, rows, ended.certainty)
     text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
     write_atomic(job.folder / "report.json", text.encode("utf-8", "surrogatepass"))
     save(report, path=job.folder / "report.html")
@@ -48,6 +52,8 @@ def finish(
         _track(job, figures)
     if ended.tried is not None and ended.tried.best_bet is not None:
         job.screen.say("best bet", ended.tried.best_bet.line)
+    if ended.tried is not None and ended.tried.slices is not None and (worst := line_of(ended.tried.slices)):
+        job.screen.say("slices", worst)
     job.screen.say("report", str(job.folder / "report.html"))
     if bundle is not None:
         job.screen.say("serve", f"ratchet serve {bundle.path}{bundle.consent}")
@@ -77,6 +83,7 @@ def _ended(job: Job, *, health: Health, rows: PartedRows | None, bundle: Bundle 
     """The run as its stages leave it."""
     judged = () if rows is None else job.ledger.challenges(family_of(rows))
     data = load_json(job.folder / "environment.json", keys={"data": dict})["data"]
+    best = champion(job, rows) if rows is not None and judged else None
     tried = _tried(job, rows, judged, bundle) if rows is not None and judged and Stage.BASELINE in job.stages else None
     return Ended(
         run=job.run,
@@ -94,12 +101,20 @@ def _ended(job: Job, *, health: Health, rows: PartedRows | None, bundle: Bundle 
         not_run=_not_run(job),
         rows=rows,
         judged=judged,
-        champion=champion(job, rows) if rows is not None and judged else None,
+        champion=best,
         gate=gate_state(job, rows, judged) if rows is not None and judged else None,
         tried=tried,
         bundle=bundle,
         test=test,
+        certainty=None
+        if rows is None or best is None or tried is None
+        else sure(job, rows, _answering(job, best, bundle)),
     )
+
+
+def _answering(job: Job, best: Contender, bundle: Bundle | None) -> Contender:
+    """Who answers: the contender whose model is in the bundle, as it was judged, and before there is one the champion."""
+    return best if bundle is None else Contender.load(job.workspace.models / str(bundle.manifest.model["judged"]))
 
 
 def _tried(job: Job, rows: PartedRows, judged: Sequence[Challenge], bundle: Bundle | None) -> Tried:
@@ -110,13 +125,16 @@ def _tried(job: Job, rows: PartedRows, judged: Sequence[Challenge], bundle: Bund
         first = judged[0].verdict.findings[0].metric  # an earlier run may have judged by another one
         rows = replace(rows, metrics=tuple(dict.fromkeys((*rows.judged_by, first))))
         start = score(contenders[0].evidence(rows), first)
+        best, metric = champion(job, rows), job.recipe.gate.metrics[0]
         forms, offers = measured(job, rows, contenders, metric=start.metric, timed=bundle is not None)
         return Tried(
             contenders=contenders,
             start=start,
             honest=_honest(job, rows, contenders),
-            reached=score(champion(job, rows).evidence(rows), job.recipe.gate.metrics[0]),
+            reached=score(best.evidence(rows), metric),
             best_bet=best_bet(job, rows, contenders),
+            scores=all_scores(rows, best),
+            slices=slices_of(rows, best, columns=job.recipe.report.slices, metric=metric),
             forms=forms,
             offers=offers,
         )

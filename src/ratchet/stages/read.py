@@ -14,6 +14,7 @@ from ratchet.prepare.fixes import fix, require_labels
 from ratchet.prepare.review import Answers, read_answers
 from ratchet.prepare.split_by_time import times
 from ratchet.recipe.recipe import dump_recipe
+from ratchet.stages.answer import require_answerable
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
 from ratchet.tables.dataset import Dataset
@@ -65,6 +66,7 @@ def read(job: Job) -> Source:
                 job.screen.say("read", f"{note}; wrong guess? Set data.features in the recipe.")
         for rows in (train,) if test is None else (train, test):
             require_numbers(rows)
+        _require_slices(job, train)
         require_apart(files, test_files, base=base)
         prepare = job.recipe.prepare
         require_labels(prepare, [train] if test is None else [train, test])
@@ -102,6 +104,22 @@ def _require_features(job: Job) -> None:
                 )
 
 
+def _require_slices(job: Job, train: Dataset) -> None:
+    """Refuse a column of ``report.slices`` that the table has not.
+
+    Raises:
+        RecipeError: with the nearest name.
+    """
+    known = train.table.column_names
+    for name in job.recipe.report.slices:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            raise RecipeError(
+                f"report.slices must name columns of the table ({', '.join(known)}) but got {name!r}.",
+                next_step=f"Did you mean {near[0]!r}?" if near else "Correct the name.",
+            )
+
+
 def _task(job: Job, train: Dataset) -> Task:
     """The task of the recipe, or the one that the answers look like, which is said."""
     if job.recipe.task != AUTO:
@@ -117,6 +135,7 @@ def settled(job: Job, source: Source) -> Job:
     recipe, task = job.recipe, source.task
     gate = recipe.gate if recipe.gate.metrics else recipe.gate.model_copy(update={"metrics": task.metrics[:1]})
     require_metrics(gate.metrics, task)
+    require_answerable(job, task)
     require_metrics([claim.metric for claim in gate.claims if claim.metric not in MEASURED], task, key="gate.claims")
     prepare = recipe.prepare
     if not task.contradictions and "conflicts" not in prepare.model_fields_set:

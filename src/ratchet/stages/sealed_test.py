@@ -11,8 +11,10 @@ from ratchet.contenders.registry import kind_of
 from ratchet.contenders.rows import JUDGE, PartedRows
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import score
+from ratchet.gate.selective import told
 from ratchet.models.model import Answers
 from ratchet.report.ended import Opened
+from ratchet.stages.answer import kept
 from ratchet.stages.entrants import training_of
 from ratchet.stages.export import exportable
 from ratchet.stages.job import Job
@@ -25,7 +27,7 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
         best = exportable(job, rows)
         body = {"run": job.run, "seal": rows.seal, "champion": best.name, "bundle": bundle.sha256}
         job.ledger.note("test-opened", body, key=f"test:{rows.seal}:{bundle.sha256}")
-        answers = _answers(job, rows, best, bundle)
+        answers = rows.task.served(_answers(job, rows, best, bundle), bundle.manifest.model)
         evidence = _evidence(best.name, rows, answers)
         metrics, records = job.recipe.gate.metrics, job.ledger.records()
         opened = Opened(
@@ -34,8 +36,11 @@ def open_test(job: Job, rows: PartedRows, bundle: Bundle) -> Opened:
             lost=any(r.kind == "ledger-gone" for r in records),
             judged=score(best.evidence(rows), metrics[0]),
             refit_rows=bundle.manifest.model.get("refit_rows"),
+            answered=kept(rows, bundle, answers),
         )
     job.screen.say("test", f"{best.name}: {_line(opened)}")
+    if opened.answered is not None:
+        job.screen.say("test", f"it answers {told(opened.answered)}; the rest is left to people")
     return opened
 
 
@@ -46,7 +51,14 @@ def _evidence(name: str, rows: PartedRows, answers: Answers) -> Evidence:
     read = np.isfinite(graded.get(JUDGE, np.zeros(len(test))))
     columns = rows.columns(test[read], answers[read])
     outcomes = {**columns.outcomes, **{metric: values[read] for metric, values in graded.items()}}
-    return Evidence(name=name, rows=test[read], targets=columns.targets, outcomes=outcomes)
+    return Evidence(
+        name=name,
+        rows=test[read],
+        targets=columns.targets,
+        outcomes=outcomes,
+        labels=rows.labels,
+        features=rows.beside(test[read]),
+    )
 
 
 def _answers(job: Job, rows: PartedRows, best: Contender, bundle: Bundle) -> Answers:

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from ratchet.contenders.base import Contender
 from ratchet.contenders.registry import runs_here
-from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.rows import NLL, PartedRows
 from ratchet.gate.claim import Claim
 from ratchet.gate.evidence import Evidence
 from ratchet.gate.metrics import MEASURED
+from ratchet.gate.own_function import is_own, known_as
 from ratchet.gate.verdict import judge
 from ratchet.recipe.sections import ClaimSpec, GateConfig
 from ratchet.screen import Advance
@@ -65,7 +66,8 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
 def _key(one: Contender, proven: Contender, gate: GateConfig) -> str:
     """What names its verdict: it is judged once by the same claims, as long as nothing is proven better."""
     hour = [gate.hour] if any(claim.metric == "cost" for claim in gate.claims) else []
-    return key_of("trade", one.folder.name, proven.folder.name, gate.claims, *hour)
+    own = [known_as(claim.metric) for claim in gate.claims if is_own(claim.metric)]
+    return key_of("trade", one.folder.name, proven.folder.name, gate.claims, *hour, *own)
 
 
 def _judge(
@@ -121,6 +123,8 @@ def _able(job: Job, rows: PartedRows, standing: Contender, claims: Sequence[Clai
 
 def _lacking(contender: Contender, claims: Sequence[ClaimSpec]) -> str:
     """The first measure that a claim is about and that nobody can know of this contender; empty: none."""
+    if any(claim.metric == "perplexity" for claim in claims) and NLL not in contender.measured:
+        return "likelihood"
     wanted = [claim.metric for claim in claims if claim.metric in MEASURED]
     return "" if runs_here(contender) else next((name for name in wanted if name not in contender.measured), "")
 

@@ -131,6 +131,16 @@ def rows(dataset: Dataset, chat: Chat) -> Iterator[list[Turn] | None]:
             yield None if found is None else [*system, *found]
 
 
+def answer_in(cell: str | None) -> str:
+    """The text of an answer in a cell of its own: a text, a message, or messages of which the assistant's last one is it.
+
+    >>> answer_in('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'), answer_in("Hello")
+    ('Hello', 'Hello')
+    """
+    said = _answered([], cell)
+    return next((turn.text for turn in reversed(said) if turn.role == "assistant"), "")
+
+
 def _answered(asked: list[Turn], cell: str | None) -> list[Turn]:
     """A conversation with its preferred answer: a text, a message, or the messages that follow."""
     if not cell:

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
+from ratchet.tasks.certainty import abstain_column, abstain_schema, abstains, tempered
 from ratchet.tasks.stated import Stated, label_probabilities
 from ratchet.tasks.task import (
     EXAMPLES,
     FILE_DECIMALS,
+    NO_FACTS,
     Array,
     Cell,
     CellType,
@@ -42,8 +45,9 @@ class Classification(Task):
     """One label for each row."""
 
     name = "classification"
-    metrics = ("accuracy", "macro_f1", "auc", "log_loss")
+    metrics = ("accuracy", "macro_f1", "weighted_f1", "mcc", "auc", "log_loss")
     shares = True
+    own_metrics = True
     row_metrics = ("accuracy",)
 
     def require_trainable(self, dataset: Dataset) -> None:
@@ -135,14 +139,28 @@ class Classification(Task):
         """Rows of each label."""
         return Counter(answer for answer in answers if answer)
 
+    def confidence(self, answers: Answers) -> npt.NDArray[np.float64]:
+        """The probability of the most probable label."""
+        sure: npt.NDArray[np.float64] = answers.max(axis=1, initial=0.0).astype(np.float64)
+        return sure
+
+    def right(self, targets: Targets, answers: Answers) -> npt.NDArray[np.bool_]:
+        """Whether the most probable label is the right one."""
+        hit: npt.NDArray[np.bool_] = answers.argmax(axis=1) == targets.values
+        return hit
+
+    def served(self, answers: Answers, facts: Mapping[str, Any]) -> Answers:
+        """The probabilities at the bundle's temperature."""
+        return tempered(answers, facts)
+
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The most probable label, its probability, and those of all labels."""
-        del facts
-        best = answers.argmax(axis=1).tolist()
-        rows = np.round(answers.astype(np.float64), ROUNDING).tolist()
+        """The most probable label, its probability, those of all labels, and whether it is left to people."""
+        best, shares = answers.argmax(axis=1).tolist(), self.served(answers, facts)
+        rows = np.round(shares.astype(np.float64), ROUNDING).tolist()
+        left = abstains(self.confidence(shares), facts)
         return [
-            {"label": names[top], "probability": row[top], "probabilities": dict(zip(names, row, strict=True))}
-            for row, top in zip(rows, best, strict=True)
+            {"label": names[top], "probability": row[top], "probabilities": dict(zip(names, row, strict=True)), **one}
+            for row, top, one in zip(rows, best, left, strict=True)
         ]
 
     def schema(self, *, names: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,26 +173,29 @@ class Classification(Task):
                 "label": {"type": "string"},
                 "probability": {"type": "number"},
                 "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
+                **abstain_schema(facts),
             },
             example=self.predictions(answers, names=shown, facts=facts)[0],
         )
 
-    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
-        """The label, its probability, and on request those of all labels."""
+    def cell_types(
+        self, names: Sequence[str], *, each_label: bool, facts: Mapping[str, Any] = NO_FACTS
+    ) -> dict[str, CellType]:
+        """The label, its probability, whether it is left to people, and on request the probabilities of all labels."""
         further = share_columns(names) if each_label else []
-        return {"prediction": str, "probability": float, **dict.fromkeys(further, float)}
+        return {"prediction": str, "probability": float, **abstain_column(facts), **dict.fromkeys(further, float)}
 
     def cells(
         self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any], each_label: bool
     ) -> list[dict[str, Cell]]:
         """As `cell_types` names them."""
-        del facts
-        columns = share_columns(names)
-        rows = np.round(answers.astype(np.float64), FILE_DECIMALS).tolist()
+        columns, shares = share_columns(names), self.served(answers, facts)
+        rows = np.round(shares.astype(np.float64), FILE_DECIMALS).tolist()
+        left = abstains(self.confidence(shares), facts)
         return [
-            {"prediction": names[top], "probability": row[top]}
+            {"prediction": names[top], "probability": row[top], **one}
             | (dict(zip(columns, row, strict=True)) if each_label else {})
-            for row, top in zip(rows, answers.argmax(axis=1).tolist(), strict=True)
+            for row, top, one in zip(rows, answers.argmax(axis=1).tolist(), left, strict=True)
         ]
 
     def counted(self, cells: Mapping[str, Cell]) -> list[str]:

@@ -5,26 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.errors import RatchetError
 from ratchet.gate.metrics import MEASURED
 from ratchet.models.constant import ConstantModel
 from ratchet.models.model import Answers, Model
 from ratchet.models.targets import Targets
-from ratchet.scores.bleu import bleu_counts
-from ratchet.scores.chrf import chrf_counts
-from ratchet.scores.exact import contains, exact_match, token_f1
-from ratchet.scores.json_answers import json_fields, json_valid
-from ratchet.scores.numbers import numeric_match
-from ratchet.scores.user_score import user_score
+from ratchet.scores.by_name import SCORES, text_score
+from ratchet.scores.exact import token_f1
 from ratchet.scores.words import one_form
 from ratchet.tasks.task import (
+    NO_FACTS,
     OF_CLASSES,
     Array,
     Cell,
@@ -43,21 +39,9 @@ if TYPE_CHECKING:
     from ratchet.tables.dataset import Dataset
     from ratchet.tasks.replies import Parsed
 
-Score = Callable[[Sequence[str | None], Sequence[str]], npt.NDArray[np.float64]]
-SCORES: dict[str, Score] = {
-    "exact_match": exact_match,
-    "token_f1": token_f1,
-    "contains": contains,
-    "numeric_match": numeric_match,
-    "json_valid": lambda answers, _: json_valid(answers),
-    "json_fields": json_fields,
-    "chrf": chrf_counts,
-    "bleu": bleu_counts,
-}
-"""What is computed of each answer and its reference: one number a row, or the counts of a corpus metric."""
 ALWAYS = ("exact_match", "token_f1")
 """Scores that a report shows, whatever the gate judges by."""
-BESIDE = (*MEASURED, "judge")
+BESIDE = (*MEASURED, "judge", "perplexity")
 """Metrics that are kept beside the answers, since no function of the answers gives them."""
 EXAMPLES, SHOWN = 8, 4_000
 """Rows that are shown as examples, and characters of each text that are kept."""
@@ -70,10 +54,11 @@ class Generation(Task):
 
     name = "generation"
     answer = "answer"
-    metrics = (*SCORES, "judge")
+    metrics = (*SCORES, "judge", "perplexity")
     checks_apart = frozenset({*OF_CLASSES, "labels"})
     row_metrics = (*SCORES,)
     own_scores = True
+    told = ("exact_match", "token_f1", "rouge_l", "chrf", "bleu", "perplexity")
     unreferenced = ("json_valid",)
     contradictions = False
     runtime = "constant"
@@ -129,7 +114,11 @@ class Generation(Task):
         """A column for each metric."""
         references: list[str] = targets.values.tolist()
         given: list[str | None] = answers[:, 0].tolist()
-        return {name: score_of(name)(given, references) for name in metrics if name not in BESIDE}
+        return {name: text_score(name)(given, references) for name in metrics if name not in BESIDE}
+
+    def row_quality(self, targets: Targets, answers: Answers) -> tuple[str, npt.NDArray[np.float64]]:
+        """How many words answer and reference share."""
+        return "token_f1", token_f1(answers[:, 0].tolist(), targets.values.tolist())
 
     def spelled(self, answers: Sequence[str]) -> list[str]:
         """The texts as they are."""
@@ -166,7 +155,7 @@ class Generation(Task):
         right: list[str] = targets.values.tolist()
         given: list[str | None] = answers[:, 0].tolist()
         names = dict.fromkeys([*(name for name in metrics if name not in BESIDE), *ALWAYS])
-        found = {name: score_of(name)(given, right) for name in names}
+        found = {name: text_score(name)(given, right) for name in names}
         rows = {name: scores for name, scores in found.items() if scores.ndim == 1}
         first = next(iter(rows))
         order = np.lexsort((rows["token_f1"], rows[first]))
@@ -202,9 +191,11 @@ class Generation(Task):
         text = {"type": ["string", "null"]}
         return object_schema("The answer to one text; null: there is none.", {"text": text}, example=example)
 
-    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+    def cell_types(
+        self, names: Sequence[str], *, each_label: bool, facts: Mapping[str, Any] = NO_FACTS
+    ) -> dict[str, CellType]:
         """The text."""
-        del names, each_label
+        del names, each_label, facts
         return {"prediction": str}
 
     def cells(
@@ -259,19 +250,3 @@ def _asked(spoken: Sequence[Turn]) -> str | None:
         return spoken[0].text
     messages = [{"role": turn.role, "content": turn.text} for turn in spoken]
     return json.dumps(messages, ensure_ascii=False) if messages else None
-
-
-def score_of(name: str) -> Score:
-    """The score of a name; ``module:function`` is one of the user's.
-
-    Raises:
-        RatchetError: there is no such score.
-    """
-    if name in SCORES:
-        return SCORES[name]
-    if ":" in name:
-        return user_score(name)
-    raise RatchetError(
-        f"The metric must be one of {', '.join(SCORES)} or module:function but got {name!r}.",
-        next_step="Correct the name of the metric.",
-    )

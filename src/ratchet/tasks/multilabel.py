@@ -14,12 +14,14 @@ import numpy.typing as npt
 from ratchet.errors import DataError
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
+from ratchet.tasks.certainty import abstain_column, abstain_schema, abstains, tempered
 from ratchet.tasks.classification import ROUNDING, TIE
 from ratchet.tasks.label_lists import cut, is_nested, listed, mark_of
 from ratchet.tasks.task import (
     EXAMPLES,
     FILE_DECIMALS,
     NAMED,
+    NO_FACTS,
     OF_CLASSES,
     Array,
     Cell,
@@ -55,6 +57,7 @@ class Multilabel(Task):
     answer = "label list"
     metrics = ("micro_f1", "subset_accuracy", "macro_f1")
     shares = True
+    own_metrics = True
     checks_apart = frozenset({*OF_CLASSES, "labels.many", "labels.lists", "labels.variants", "labels.spelling"})
     row_metrics = ("subset_accuracy",)
 
@@ -188,16 +191,33 @@ class Multilabel(Task):
         """Rows of each label; a row with several counts for each of them."""
         return Counter(name for answer in answers for name in names_of(answer))
 
+    def confidence(self, answers: Answers) -> npt.NDArray[np.float64]:
+        """The probability that no label is wrong, if labels are independent: of each the larger of p and 1 - p, multiplied."""
+        shares = answers.astype(np.float64)
+        sure: npt.NDArray[np.float64] = np.maximum(shares, 1.0 - shares).prod(axis=1)
+        return sure
+
+    def right(self, targets: Targets, answers: Answers) -> npt.NDArray[np.bool_]:
+        """Whether every label is right."""
+        hit: npt.NDArray[np.bool_] = ((answers >= GIVEN) == targets.values).all(axis=1)
+        return hit
+
+    def served(self, answers: Answers, facts: Mapping[str, Any]) -> Answers:
+        """The probabilities at the bundle's temperature, which leaves .5 where it is."""
+        return tempered(answers, facts, apart=True)
+
     def predictions(self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The labels that are given, and the probability of each label."""
-        del facts
-        rows = np.round(answers.astype(np.float64), ROUNDING).tolist()
+        """The labels that are given, the probability of each label, and whether the answer is left to people."""
+        shares = self.served(answers, facts)
+        rows = np.round(shares.astype(np.float64), ROUNDING).tolist()
+        given, left = _given(answers), abstains(self.confidence(shares), facts)
         return [
             {
-                "labels": [name for name, share in zip(names, row, strict=True) if share >= GIVEN],
+                "labels": [name for name, there in zip(names, chosen, strict=True) if there],
                 "probabilities": dict(zip(names, row, strict=True)),
+                **one,
             }
-            for row in rows
+            for row, chosen, one in zip(rows, given, left, strict=True)
         ]
 
     def schema(self, *, names: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,28 +229,40 @@ class Multilabel(Task):
             {
                 "labels": {"type": "array", "items": {"type": "string"}},
                 "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
+                **abstain_schema(facts),
             },
             example=self.predictions(answers, names=shown, facts=facts)[0],
         )
 
-    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
-        """The labels as a JSON list, and on request the probability of each."""
-        return {"prediction": str, **dict.fromkeys(share_columns(names) if each_label else [], float)}
+    def cell_types(
+        self, names: Sequence[str], *, each_label: bool, facts: Mapping[str, Any] = NO_FACTS
+    ) -> dict[str, CellType]:
+        """The labels as a JSON list, whether they are left to people, and on request the probability of each."""
+        further = share_columns(names) if each_label else []
+        return {"prediction": str, **abstain_column(facts), **dict.fromkeys(further, float)}
 
     def cells(
         self, answers: Answers, *, names: Sequence[str], facts: Mapping[str, Any], each_label: bool
     ) -> list[dict[str, Cell]]:
         """As `cell_types` names them."""
-        columns = share_columns(names)
-        rows = np.round(answers.astype(np.float64), FILE_DECIMALS).tolist()
+        columns, shares = share_columns(names), self.served(answers, facts)
+        rows = np.round(shares.astype(np.float64), FILE_DECIMALS).tolist()
+        given, left = _given(answers), abstains(self.confidence(shares), facts)
+        lists = [json_list([name for name, there in zip(names, chosen, strict=True) if there]) for chosen in given]
         return [
-            {"prediction": json_list(found["labels"])} | (dict(zip(columns, row, strict=True)) if each_label else {})
-            for row, found in zip(rows, self.predictions(answers, names=names, facts=facts), strict=True)
+            {"prediction": labels, **one, **(dict(zip(columns, row, strict=True)) if each_label else {})}
+            for row, labels, one in zip(rows, lists, left, strict=True)
         ]
 
     def counted(self, cells: Mapping[str, Cell]) -> list[str]:
         """Each of its labels; ``none`` where it has none."""
         return names_of(str(cells["prediction"])) or ["none"]
+
+
+def _given(answers: Answers) -> list[list[bool]]:
+    """Which labels are given, by the probabilities as they are written."""
+    given: list[list[bool]] = (np.round(answers.astype(np.float64), ROUNDING) >= GIVEN).tolist()
+    return given
 
 
 def _rare(counts: Mapping[str, int]) -> list[str]:

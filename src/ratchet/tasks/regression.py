@@ -18,6 +18,7 @@ from ratchet.models.conformal import half_width
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tasks.task import (
+    NO_FACTS,
     OF_CLASSES,
     Cell,
     CellType,
@@ -49,6 +50,7 @@ class Regression(Task):
     name = "regression"
     answer = "number"
     metrics = ("rmse", "mae", "r2", "spearman")
+    own_metrics = True
     checks_apart = frozenset({*OF_CLASSES, "labels"})
     contradictions = False
 
@@ -119,6 +121,10 @@ class Regression(Task):
         given = np.array([np.nan if cell is None else float(cell) for cell in cells])
         return np.where(np.isnan(given), farther, given)[:, None]
 
+    def row_quality(self, targets: Targets, answers: Answers) -> tuple[str, npt.NDArray[np.float64]]:
+        """The absolute error, negated."""
+        return "mae", -np.abs(answers[:, 0].astype(np.float64) - targets.values)
+
     def worst(self, targets: Targets, answers: Answers, *, most: int) -> list[Wrong]:
         """The rows with the largest errors."""
         given = answers[:, 0].astype(np.float64)
@@ -160,9 +166,11 @@ class Regression(Task):
         about = f", and the ends of an interval that holds the right one of {share}" if "low" in example else ""
         return object_schema(f"The number of one text{about}.", dict.fromkeys(example, _A_NUMBER), example=example)
 
-    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+    def cell_types(
+        self, names: Sequence[str], *, each_label: bool, facts: Mapping[str, Any] = NO_FACTS
+    ) -> dict[str, CellType]:
         """The number, and the ends of its interval."""
-        del names, each_label
+        del names, each_label, facts
         return {"prediction": float, "prediction_low": float, "prediction_high": float}
 
     def cells(

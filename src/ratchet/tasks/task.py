@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from ratchet.tasks.stated import Stated
 
 Array = npt.NDArray[Any]
-Cell: TypeAlias = str | float | None
-CellType: TypeAlias = type[str] | type[float]
+Cell: TypeAlias = str | float | bool | None
+CellType: TypeAlias = type[str] | type[float] | type[bool]
+NO_FACTS: Mapping[str, Any] = MappingProxyType({})
 NAMED = 3
 FILE_DECIMALS = 6
 """Decimals of a probability in a table."""
@@ -90,7 +92,11 @@ class Task(ABC):
     row_metrics: ClassVar[tuple[str, ...]] = ()
     """Metrics that may be the mean over several answers to a row."""
     own_scores: ClassVar[bool] = False
-    """Whether a score of the user's own (``module:function``) may judge it."""
+    """Whether a score of the user's own (``module:function``), a number of each answer, may judge it."""
+    own_metrics: ClassVar[bool] = False
+    """Whether a metric of the user's own, one number of all right and given answers, may judge it."""
+    told: ClassVar[tuple[str, ...]] = ()
+    """Metrics that a report tells beside those of the gate; empty: all."""
     unreferenced: ClassVar[tuple[str, ...]] = ()
     """Metrics that need no right answers."""
     contradictions: ClassVar[bool] = True
@@ -173,6 +179,13 @@ class Task(ABC):
         del targets, answers, metrics
         return {}
 
+    def row_quality(self, targets: Targets, answers: Answers) -> tuple[str, npt.NDArray[np.float64]] | None:
+        """The metric by which slices are told apart, and its value in each row, (n,), higher is better; ``None``: none is."""
+        if not self.row_metrics:
+            return None
+        name = self.row_metrics[0]
+        return name, np.asarray(self.row_scores(targets, answers, metrics=(name,))[name], dtype=np.float64)
+
     def stated(self, said: Stated, cells: Sequence[str | None], targets: Targets, *, metric: str) -> Answers:
         """Answers with the probabilities that a file has beside them.
 
@@ -204,13 +217,30 @@ class Task(ABC):
     def schema(self, *, names: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON schema of one prediction, with an example in it; arguments as of `predictions`."""
 
+    def confidence(self, answers: Answers) -> npt.NDArray[np.float64] | None:
+        """(n,) how sure the model is of each answer that it gives, from 0 to 1; ``None`` where it does not say."""
+        del answers
+        return None
+
+    def right(self, targets: Targets, answers: Answers) -> npt.NDArray[np.bool_]:
+        """(n,) whether the answer that is given is right; asked of tasks with a `confidence` alone."""
+        raise NotImplementedError(f"{self.name} has a confidence, so it must say what is right")
+
+    def served(self, answers: Answers, facts: Mapping[str, Any]) -> Answers:
+        """The answers as they go out: at the temperature of the bundle, where it has one."""
+        del facts
+        return answers
+
     @abstractmethod
-    def cell_types(self, names: Sequence[str], *, each_label: bool) -> dict[str, CellType]:
+    def cell_types(
+        self, names: Sequence[str], *, each_label: bool, facts: Mapping[str, Any] = NO_FACTS
+    ) -> dict[str, CellType]:
         """The columns that predictions of a table add to it, by name.
 
         Args:
             names: the columns of a model's answer.
             each_label: also the probability of each, where there are such.
+            facts: what the bundle's manifest holds of the model.
         """
 
     @abstractmethod
@@ -310,7 +340,7 @@ def require_metrics(names: Sequence[str], task: Task, *, key: str = "gate.metric
         RecipeError: it names those that the task has.
     """
     for name in names:
-        if name in task.metrics or (task.own_scores and ":" in name):
+        if name in task.metrics or ((task.own_scores or task.own_metrics) and ":" in name):
             continue
         close = difflib.get_close_matches(name, task.metrics, n=1)
         raise RecipeError(

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from ratchet.gate.metric import row_interval
 from ratchet.gate.metrics import Score
 from ratchet.gate.proportions import wilson
+from ratchet.tasks.sureness import Reliability, Selection
 
 STRICT = ConfigDict(extra="forbid")
 ALL, SOME = 100, 40
@@ -294,4 +295,4 @@ class AnswerLengths:
         )
 
 
-View = Confusion | LabelTable | Scatter | Residuals | RowScores | Examples | AnswerLengths
+View = Confusion | LabelTable | Scatter | Residuals | RowScores | Examples | AnswerLengths | Reliability | Selection

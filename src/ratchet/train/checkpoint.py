@@ -2,83 +2,157 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratchet.errors import WorkspaceError
-from ratchet.workspace.finished import load_json, save_json
+from ratchet.workspace.finished import file_sha256, load_json, save_json
 from ratchet.workspace.workspace import atomic_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-_NAME = re.compile(r"epoch-(\d{5})")
+WEIGHTS, MOMENTS, AVERAGE, STATE = "model.safetensors", "optimizer.safetensors", "average.safetensors", "state.json"
+LAST = 2
+"""So many of the newest checkpoints are kept, so that one may be damaged."""
+_NAME = re.compile(r"step-(\d{8})")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """What is saved and loaded: the weights that are trained, the optimizer's moments, and the average of the weights."""
+
+    network: nn.Module
+    optimizer: Optimizer
+    average: dict[str, Tensor] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoints:
-    """The checkpoints of one training, one folder an epoch; random numbers need none, they follow from (seed, step).
+    """The checkpoints of one training, one folder each; random numbers need none, they follow from (seed, step).
 
     Args:
         folder: of the checkpoints alone.
-        key: hash of everything the result depends on; a checkpoint with another key is never resumed.
+        facts: all that the result depends on, by name; a checkpoint with other facts is refused.
     """
 
     folder: Path
-    key: str
+    facts: Mapping[str, Any]
+    notes: list[str] = field(default_factory=list)
+    """What was found damaged, in sentences."""
 
-    def save(
-        self, epoch: int, *, network: nn.Module, optimizer: Optimizer, state: Mapping[str, Any], keep: int | None
-    ) -> None:
-        """Write the checkpoint of an ended epoch, whole or not at all, then drop all others but that of ``keep``.
+    def save(self, step: int, parts: Parts, *, state: Mapping[str, Any], keep: Collection[int] = ()) -> None:
+        """Write the checkpoint after ``step`` steps, whole or not at all, and drop all but the newest and those in ``keep``.
 
         Raises:
-            WorkspaceError: the disk is full or read-only; the earlier checkpoint stays.
+            WorkspaceError: the disk is full or read-only; the earlier checkpoints stay.
         """
         from safetensors.torch import save_file
 
-        with atomic_folder(self.folder / f"epoch-{epoch:05d}") as target:
-            save_file({name: value.detach() for name, value in _trained(network)}, target / "model.safetensors")
-            save_file(_moments(optimizer), target / "optimizer.safetensors")
-            save_json(target / "state.json", {"key": self.key, "epoch": epoch, **state})
-        for other, path in self._found().items():
-            if other not in (epoch, keep):
-                shutil.rmtree(path, ignore_errors=True)
+        with atomic_folder(self._path(step)) as target:
+            save_file(_plain(dict(_trainable(parts.network))), target / WEIGHTS)
+            save_file(_plain(_moments(parts.optimizer)), target / MOMENTS)
+            if parts.average is not None:
+                save_file(_plain(parts.average), target / AVERAGE)
+            hashes = {path.name: file_sha256(path) for path in sorted(target.glob("*.safetensors"))}
+            body = {"facts": dict(self.facts), "step": step, "state": dict(state), "sha256": hashes}
+            save_json(target / STATE, {"body": body, "sha256": _hash(body)})
+        found = sorted(self.steps())
+        for other in found[:-LAST]:
+            if other not in keep:
+                shutil.rmtree(self._path(other), ignore_errors=True)
 
-    def resume(self, *, network: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
-        """Load the newest checkpoint of this training into both; its state, or ``None`` when there is none."""
-        for epoch, path in sorted(self._found().items(), reverse=True):
-            state: dict[str, Any] = load_json(path / "state.json", keys={"key": str})
-            if state["key"] == self.key:
-                self.load_weights(epoch, network=network)
-                _set_moments(optimizer, _load(path / "optimizer.safetensors"))
-                return state
-        self.clear()
+    def resume(self, parts: Parts) -> dict[str, Any] | None:
+        """Load the newest whole checkpoint; its state, or ``None`` when there is none.
+
+        A damaged one is passed over, and a sentence in ``notes`` says so.
+
+        Raises:
+            WorkspaceError: the checkpoint is of another training; the message names what differs.
+        """
+        for step in sorted(self.steps(), reverse=True):
+            body = self._whole(step)
+            if body is None:
+                self.notes.append(f"the checkpoint after {step:,} steps was damaged, so the one before it was used")
+                shutil.rmtree(self._path(step), ignore_errors=True)
+                continue
+            self._require_same(body["facts"])
+            self.load(step, parts)
+            state: dict[str, Any] = body["state"]
+            return state
         return None
 
-    def load_weights(self, epoch: int, *, network: nn.Module) -> None:
-        """Put the weights of an epoch into the network."""
+    def load(self, step: int, parts: Parts) -> None:
+        """Put a checkpoint's weights, moments and average into the parts."""
+        self.load_weights(step, parts.network)
+        _set_moments(parts.optimizer, _load(self._path(step) / MOMENTS))
+        if parts.average is not None:
+            for name, value in _load(self._path(step) / AVERAGE).items():
+                parts.average[name].copy_(value)
+
+    def load_weights(self, step: int, network: nn.Module, *, averaged: bool = False) -> None:
+        """Put the weights after ``step`` steps into the network; with ``averaged`` their moving average."""
         import torch
 
-        weights = _load(self.folder / f"epoch-{epoch:05d}" / "model.safetensors")
+        weights = _load(self._path(step) / (AVERAGE if averaged else WEIGHTS))
         with torch.no_grad():
-            for name, parameter in _trained(network):
+            for name, parameter in _trainable(network):
                 parameter.copy_(weights[name])
+
+    def drop_after(self, step: int) -> None:
+        """Remove the checkpoints after more steps than that."""
+        for other in self.steps():
+            if other > step:
+                shutil.rmtree(self._path(other), ignore_errors=True)
 
     def clear(self) -> None:
         """Remove every checkpoint."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _found(self) -> dict[int, Path]:
+    def steps(self) -> list[int]:
+        """After how many steps there are checkpoints."""
         if not self.folder.is_dir():
-            return {}
-        names = ((_NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
-        return {int(name[1]): path for name, path in names if name}
+            return []
+        names = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        return [int(name[1]) for name in names if name]
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def _whole(self, step: int) -> dict[str, Any] | None:
+        """What the checkpoint says, or ``None`` where a file of it is not as it was written."""
+        path = self._path(step)
+        try:
+            found = load_json(path / STATE, keys={"body": dict, "sha256": str})
+            body: dict[str, Any] = found["body"]
+            if found["sha256"] != _hash(body):
+                return None
+            whole = all(file_sha256(path / name) == digest for name, digest in body["sha256"].items())
+        except (OSError, WorkspaceError, KeyError, AttributeError):
+            return None
+        return body if whole else None
+
+    def _require_same(self, before: Mapping[str, Any]) -> None:
+        other = sorted(name for name in {*before, *self.facts} if before.get(name) != self.facts.get(name))
+        if other:
+            shown = "; ".join(
+                f"{name}: {str(before.get(name))[:60]} then, {str(self.facts.get(name))[:60]} now" for name in other
+            )
+            raise WorkspaceError(
+                f"{self.folder} must hold checkpoints of this training but they are of another one ({shown}).",
+                next_step=f"Train in another folder, or remove {self.folder} to begin anew.",
+            )
+
+
+def _hash(body: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def _load(path: Path) -> dict[str, Tensor]:
@@ -99,9 +173,18 @@ def _load(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def _trained(network: nn.Module) -> list[tuple[str, Tensor]]:
-    """What training changes; frozen parameters come from the source again."""
-    return [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same numbers, each in memory of its own, as the file format wants them."""
+    return {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+
+
+def _trainable(network: nn.Module) -> list[tuple[str, Tensor]]:
+    """What training may change, now or in a later epoch; what stays as the source has it is read from there again."""
+    return [
+        (name, parameter)
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad or getattr(parameter, "waits", False)
+    ]
 
 
 def _moments(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ratchet.errors import BundleError, ExtraMissing
 from ratchet.models.batching import by_length, padded
 from ratchet.models.checkpoints import first_line
-from ratchet.models.encoder import FittedEncoder
+from ratchet.models.encoder import MORE, FittedEncoder
 from ratchet.models.onnx_model import FORMAT, GRAPH, INPUTS, LABELS, META, OUTPUT, TOKENIZER, open_session, run
 from ratchet.models.quiet import quiet_transformers
 from ratchet.workspace.workspace import atomic_folder
@@ -94,13 +94,14 @@ def export_onnx(fitted: FittedEncoder, folder: Path, *, texts: Sequence[str] = (
             meta={
                 "max_tokens": fitted.tokens.max_tokens,
                 "pad_id": fitted.tokens.pad_id,
-                **({"columns": fitted.tokens.columns} if fitted.tokens.columns > 1 else {}),
+                **{name: value for name in MORE if (value := getattr(fitted.tokens, name)) > 1},
                 "rows": "packed",
                 "precision": "float32",
                 "opset": OPSET,
                 "attention": attention,
                 "parameters": fitted.parameters,
                 "source": fitted.source,
+                **fitted.answering.meta(),
             },
         )
         size = sum(path.stat().st_size for path in target.iterdir())

@@ -1,40 +1,45 @@
-"""Train an encoder: token-budget batches, fused AdamW, a checkpoint each epoch, and the same bytes after a resume."""
+"""The training loop: batches of a plan, one step after the other, a checkpoint now and then, the same bytes after a resume."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-import ratchet
-from ratchet.errors import RatchetError
-from ratchet.models.batching import padded
-from ratchet.models.checkpoints import Source, locate
-from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json, require_torch
-from ratchet.recipe.sections import EncoderSpec
-from ratchet.train.batches import Plan, plan_epoch
-from ratchet.train.checkpoint import Checkpoints
-from ratchet.train.defaults import Settings, settle
+from ratchet.errors import RatchetError, RecipeError
+from ratchet.models.encoder import read_json
+from ratchet.recipe.training import TrainingKeys
+from ratchet.train.batches import Plan
+from ratchet.train.checkpoint import Checkpoints, Parts
+from ratchet.train.defaults import Settings
 from ratchet.train.monitor import Monitor
+from ratchet.train.objective import Objective
+from ratchet.train.optimizer import Average, hold_back, make_optimizer, set_rate
+from ratchet.train.precision import Precision, choose, compiled
 from ratchet.train.schedule import Schedule
-from ratchet.workspace.workspace import write_atomic
+from ratchet.workspace.workspace import Workspace, write_atomic
 
 if TYPE_CHECKING:
-    from torch.optim import Optimizer
+    from torch import Tensor
 
-MODEL = "model"
 HISTORY = "history.json"
-BETAS = (0.9, 0.98)
-PRECISION = "float32: the same numbers on every CPU; bfloat16 is 70 times slower on those without AVX512-BF16 or AMX"
+CHECKPOINTS = "checkpoints"
+PRECISION = "precision.json"
+SAVE_SECONDS = 60.0
+"""A checkpoint is written after so many seconds at least, so that a kill costs no more."""
+REWINDS = 3
+"""So often a training whose loss is not finite goes on from the start of the epoch with half the rate."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -64,102 +69,113 @@ class EpochRecord:
     """Counted from 1."""
     steps: int
     train_loss: float
-    """Mean over the rows, as trained (with dropout and label smoothing)."""
-    valid_loss: float | None
-    """Mean negative log-probability of the right label; ``None`` without valid rows."""
-    valid_accuracy: float | None
+    """Mean over the units of the loss, as trained (with dropout and label smoothing)."""
+    valid: Mapping[str, float] = field(default_factory=dict)
+    """What the objective says of the valid rows, ``loss`` among it; empty without valid rows."""
     seconds: float
     """Of the training, validation apart."""
     tokens_per_second: float
     padding: float
     """Share of the computed tokens that were padding."""
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Rows:
-    """Texts as token ids, with their labels as columns."""
-
-    ids: list[Ints]
-    targets: Ints
+    @property
+    def valid_loss(self) -> float | None:
+        """Mean loss on the valid rows; ``None`` without them."""
+        return self.valid.get("loss")
 
     @property
-    def lengths(self) -> Ints:
-        return np.array([len(row) for row in self.ids], dtype=np.int64)
+    def valid_accuracy(self) -> float | None:
+        """Share of right answers to the valid rows, where that is measured."""
+        return self.valid.get("accuracy")
 
 
-def fit_encoder(
-    train_texts: Sequence[str],
-    train_labels: Sequence[str],
-    valid_texts: Sequence[str],
-    valid_labels: Sequence[str],
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What a training did; the network holds the weights of the kept epoch."""
+
+    records: tuple[EpochRecord, ...]
+    kept_epoch: int
+    """Counted from 1."""
+    precision: str
+    """What was computed with, and why."""
+    notes: tuple[str, ...]
+    """What a person should know: damaged checkpoints, a loss that was not finite."""
+
+
+@dataclass(kw_only=True)
+class _Position:
+    """Where a training stands, all of it that is not in a tensor."""
+
+    epoch: int = 0
+    batch: int = 0
+    """Batches of the epoch that are done."""
+    step: int = 0
+    """Steps of the optimizer that are done, over all epochs."""
+    loss: float = 0.0
+    """Summed over the units of the epoch so far."""
+    units: float = 0.0
+    seconds: float = 0.0
+    factor: float = 1.0
+    """What the rate is multiplied by, halved by each rewind."""
+    scaler: dict[str, Any] = field(default_factory=dict)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    at: dict[str, int] = field(default_factory=dict)
+    """Steps at the end of each epoch."""
+    notes: list[str] = field(default_factory=list)
+
+
+class _NotFinite(Exception):
+    """A loss or a gradient that is no number."""
+
+
+def fit(
+    objective: Objective,
     *,
-    spec: EncoderSpec,
-    labels: Sequence[str],
-    language: str,
-    seed: int,
-    threads: int,
+    spec: TrainingKeys,
+    settings: Settings,
     folder: Path,
-    columns: int = 1,
+    facts: Mapping[str, Any],
+    seed: int,
+    threads: int = 0,
     progress: Callable[[Progress], None] | None = None,
-) -> FittedEncoder:
-    """Train an encoder, or go on with a killed training, or load a finished one with the same inputs.
+) -> Fit:
+    """Train an objective's network, or go on with a training that was killed, to the same bytes.
 
-    ``folder`` gets ``model/`` (see :func:`ratchet.models.encoder.load_encoder`), ``history.json``, ``steps.jsonl``,
-    ``tensorboard/`` and, until the end, ``checkpoints/``. The valid part is only watched unless ``spec.keep`` says
-    that it chooses the epoch; then scores on it are flattered.
+    ``folder`` gets ``history.json``, ``steps.jsonl``, ``tensorboard/`` and ``checkpoints/``; the caller removes the
+    checkpoints with :func:`forget` once what was trained is saved.
 
     Args:
-        train_texts: n texts.
-        train_labels: n label names.
-        valid_texts: m texts, or none.
-        valid_labels: m label names.
-        spec: the recipe's section.
-        labels: sorted names of all labels.
-        language: of the texts: ``zh``, ``en`` or ``mixed``.
-        seed: of weights, batches and dropout.
+        objective: what is learnt; its network is on the device already.
+        spec: of the training.
+        settings: what the spec leaves open.
+        folder: of this training, for one process at a time.
+        facts: all that the weights depend on, by name, as JSON values.
+        seed: of batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
-        folder: of this training.
-        columns: texts in a row.
         progress: called after each step.
 
     Raises:
-        RatchetError: the source or the rows are not usable, or the loss stopped being finite.
-        WorkspaceError: the disk is full or read-only.
-        ExtraMissing: torch, transformers or tokenizers is not installed.
+        RatchetError: the loss stays not finite, or the spec asks for what there is not.
+        WorkspaceError: the disk is full or read-only, the checkpoints are of another training, or a process is at work here.
+        KeyboardInterrupt: Ctrl-C; a checkpoint was written.
     """
-    require_torch()
-    _require_rows(train_texts, train_labels, labels=labels)
-    source = locate(spec.source, language=language)
-    key = _key(
-        [train_texts, train_labels, valid_texts, valid_labels, labels],
-        facts={**spec.model_dump(mode="json", exclude={"name"}), "seed": seed, "threads": threads, "columns": columns},
-        source=source,
-    )
-    finished = _finished(folder / MODEL, key=key, threads=threads)
-    if finished is not None:
-        return finished
-    fresh = build_encoder(
-        spec, labels=labels, language=language, texts=train_texts, seed=seed, threads=threads, columns=columns
-    )
-    column = {label: place for place, label in enumerate(fresh.labels)}
-    train = _rows(fresh, train_texts, train_labels, column=column)
-    settings = settle(spec, source=source, lengths=train.lengths, seed=seed)
-    training = _Training(
-        encoder=fresh,
-        spec=spec,
-        settings=settings,
-        seed=seed,
-        train=train,
-        valid=_rows(fresh, valid_texts, valid_labels, column=column) if len(valid_texts) else None,
-        checkpoints=Checkpoints(folder=folder / "checkpoints", key=key),
-    )
-    with _deterministic(threads):
-        records = training.run(folder, progress=progress)
-    facts = {**asdict(settings), "kept_epoch": training.kept(records), "precision": PRECISION, "key": key}
-    fitted = replace(fresh, facts=facts)
-    fitted.save(folder / MODEL)
-    training.checkpoints.clear()
-    return fitted
+    if spec.keep != "last" and spec.keep not in objective.goals:
+        raise RecipeError(
+            f"keep must be last or one of {', '.join(objective.goals)} but got {spec.keep!r}.",
+            next_step="Set keep of this challenger.",
+        )
+    with Workspace(folder).lock(), _deterministic(threads), _held_interrupt() as interrupted:
+        training = _Training(objective=objective, spec=spec, settings=settings, seed=seed, folder=folder, facts=facts)
+        return training.run(progress=progress or _silent, interrupted=interrupted)
+
+
+def _silent(now: Progress) -> None:
+    del now
+
+
+def forget(folder: Path) -> None:
+    """Remove the checkpoints of a training in its folder."""
+    Checkpoints(folder=folder / CHECKPOINTS, facts={}).clear()
 
 
 def read_history(folder: Path) -> list[EpochRecord]:
@@ -170,165 +186,238 @@ def read_history(folder: Path) -> list[EpochRecord]:
 
 
 class _Training:
-    """The state of one training between its steps."""
+    """One training; all that changes is in the network, the optimizer, the average and the position."""
 
     def __init__(
         self,
         *,
-        encoder: FittedEncoder,
-        spec: EncoderSpec,
+        objective: Objective,
+        spec: TrainingKeys,
         settings: Settings,
         seed: int,
-        train: _Rows,
-        valid: _Rows | None,
-        checkpoints: Checkpoints,
+        folder: Path,
+        facts: Mapping[str, Any],
     ) -> None:
-        self.encoder, self.spec, self.seed, self.train, self.valid = encoder, spec, seed, train, valid
-        self.checkpoints = checkpoints
-        self.plans = [
-            plan_epoch(train.lengths, seed=seed, epoch=epoch, budget=settings.batch_tokens)
-            for epoch in range(settings.epochs)
-        ]
-        steps = sum(len(plan.batches) for plan in self.plans)
-        self.schedule = Schedule(shape=spec.schedule, peak=settings.lr, warmup=spec.warmup, steps=steps)
-        self.optimizer = _optimizer(encoder, decay=spec.weight_decay)
-        self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-
-    def run(self, folder: Path, *, progress: Callable[[Progress], None] | None) -> list[EpochRecord]:
-        """All epochs that are left; the network then holds the weights of the kept one."""
-        state = self.checkpoints.resume(network=self.encoder.network, optimizer=self.optimizer)
-        records = [EpochRecord(**record) for record in state["epochs"]] if state else []
-        step = sum(record.steps for record in records)
-        self._begun, self._tokens = time.perf_counter(), 0
-        with Monitor(folder, step=step) as monitor:
-            for epoch in range(len(records), len(self.plans)):
-                if self._patience_ended(records):
-                    break
-                records.append(self._epoch(epoch, step=step, monitor=monitor, progress=progress))
-                step += records[-1].steps
-                epochs = [asdict(record) for record in records]
-                write_atomic(folder / HISTORY, (json.dumps({"epochs": epochs}, indent=1) + "\n").encode())
-                self.checkpoints.save(
-                    epoch + 1,
-                    network=self.encoder.network,
-                    optimizer=self.optimizer,
-                    state={"epochs": epochs},
-                    keep=self.kept(records),
-                )
-        kept = self.kept(records)
-        if kept != len(records):
-            self.checkpoints.load_weights(kept, network=self.encoder.network)
-        self.encoder.network.eval()
-        return records
-
-    def kept(self, records: Sequence[EpochRecord]) -> int:
-        """The epoch, counted from 1, whose weights are kept so far: the last, or the best on the valid part."""
-        if self.valid is None or self.spec.keep == "last":
-            return len(records)
-        return min(records, key=lambda record: self._badness(record)).epoch
-
-    def _badness(self, record: EpochRecord) -> float:
-        value = record.valid_loss if self.spec.keep == "loss" else record.valid_accuracy
-        assert value is not None
-        return value if self.spec.keep == "loss" else -value
-
-    def _patience_ended(self, records: Sequence[EpochRecord]) -> bool:
-        return bool(self.spec.patience and records) and len(records) - self.kept(records) >= self.spec.patience
-
-    def _epoch(
-        self, epoch: int, *, step: int, monitor: Monitor, progress: Callable[[Progress], None] | None
-    ) -> EpochRecord:
-        plan, begun, total = self.plans[epoch], time.perf_counter(), 0.0
-        self.encoder.network.train()
-        for place, rows in enumerate(plan.batches, start=step):
-            loss, norm = self._step(place, rows=rows, epoch=epoch)
-            total += loss * len(rows)
-            self._tokens += int(plan.lengths[rows].sum())
-            speed = self._tokens / max(time.perf_counter() - self._begun, 1e-9)
-            rate = self.schedule.rate(place)
-            monitor.write(place, {"train/loss": loss, "train/rate": rate, "train/norm": norm, "train/tokens_s": speed})
-            if progress is not None:
-                progress(
-                    Progress(
-                        step=place + 1,
-                        steps=self.schedule.steps,
-                        epoch=epoch + 1,
-                        loss=loss,
-                        rate=rate,
-                        tokens_per_second=speed,
-                    )
-                )
-        seconds = time.perf_counter() - begun
-        loss_and_accuracy = self._validate()
-        if loss_and_accuracy is not None:
-            values = dict(zip(("valid/loss", "valid/accuracy"), loss_and_accuracy, strict=True))
-            monitor.write(step + len(plan.batches) - 1, values)
-        monitor.flush()
-        return _record(plan, epoch=epoch, total=total, seconds=seconds, valid=loss_and_accuracy)
-
-    def _step(self, step: int, *, rows: Ints, epoch: int) -> tuple[float, float]:
-        """One step; the loss and the gradient's norm before it was clipped."""
         import torch
-        from torch.nn.functional import cross_entropy
 
-        network = self.encoder.network
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.rate(step)
-        network.dice.throw(self.seed, step=step)
-        tokens, mask = padded(self.train.ids, rows, pad_id=self.encoder.tokens.pad_id)
-        logits = network(torch.from_numpy(tokens), torch.from_numpy(mask))  # (rows, k)
-        targets = torch.from_numpy(self.train.targets[rows])
-        loss = cross_entropy(logits, targets, label_smoothing=self.spec.label_smoothing)
+        self.objective, self.spec, self.settings, self.seed, self.folder = objective, spec, settings, seed, folder
+        self.plans = [
+            objective.plan(seed=seed, epoch=epoch, budget=settings.batch_tokens) for epoch in range(settings.epochs)
+        ]
+        steps = sum(math.ceil(len(plan.batches) / spec.accumulate) for plan in self.plans)
+        self.schedule = Schedule(
+            shape=spec.schedule, peak=settings.lr, warmup=spec.warmup, steps=steps, cooldown=spec.cooldown
+        )
+        self.device = next(objective.network.parameters()).device.type
+        self.precision = self._precision()
+        self.optimizer = make_optimizer(objective.network, objective.stages(), spec=spec)
+        self.parameters = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        self.average = Average(objective.network, decay=spec.ema) if spec.ema else None
+        self.scaler = torch.amp.GradScaler(self.device, enabled=self.precision.name == "fp16")
+        self.checkpoints = Checkpoints(
+            folder=folder / CHECKPOINTS, facts={**facts, "precision": self.precision.name, "epochs": settings.epochs}
+        )
+        self.now = _Position()
+        self._whole = True  # no step is half done
+        hold_back(objective.stages(), spec=spec, epoch=0)  # so that a checkpoint knows what is trained later
+
+    def _precision(self) -> Precision:
+        batches = self.plans[0].batches
+        total = sum(len(plan.batches) for plan in self.plans)
+        kept = self.folder / PRECISION
+        return choose(self.objective, batches, spec=self.spec, steps=total, device=self.device, kept=kept)
+
+    @property
+    def _parts(self) -> Parts:
+        values = None if self.average is None else self.average.values
+        return Parts(network=self.objective.network, optimizer=self.optimizer, average=values)
+
+    def run(self, *, progress: Callable[[Progress], None], interrupted: threading.Event) -> Fit:
+        """All steps that are left; the network then holds the weights of the kept epoch."""
+        state = self.checkpoints.resume(self._parts)
+        if state is not None:
+            self.now = _Position(**state)
+            self.scaler.load_state_dict(self.now.scaler) if self.now.scaler else None
+        self.now.notes += self.checkpoints.notes
+        if state is None:
+            self._save()  # where a loss that is not finite goes back to
+        self._begun, self._tokens, self._saved = time.perf_counter(), 0, time.monotonic()
+        with compiled(self.objective) if self.precision.compiled else nullcontext():
+            while not self._done(progress, interrupted):
+                pass
+        kept = self._kept(self.now.records)
+        network = self.objective.network
+        if kept != len(self.now.records) or self.average is not None:
+            self.checkpoints.load_weights(self.now.at[str(kept)], network, averaged=self.average is not None)
+        network.eval()
+        records = tuple(EpochRecord(**record) for record in self.now.records)
+        return Fit(records=records, kept_epoch=kept, precision=str(self.precision), notes=tuple(self.now.notes))
+
+    def _done(self, progress: Callable[[Progress], None], interrupted: threading.Event) -> bool:
+        """Train to the end, or until the loss is not finite: then everything is as at the start of the epoch."""
+        try:
+            with Monitor(self.folder, step=self.now.step) as monitor:
+                while self.now.epoch < len(self.plans) and not self._patience_ended():
+                    self._epoch(monitor, progress, interrupted)
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
+        except _NotFinite as problem:
+            self._rewind(str(problem))
+            return False
+        except KeyboardInterrupt:
+            if self._whole:
+                self._save()
+            raise
+        return True
+
+    def _epoch(self, monitor: Monitor, progress: Callable[[Progress], None], interrupted: threading.Event) -> None:
+        """The steps of an epoch that are left, its validation and its checkpoint."""
+        now, plan = self.now, self.plans[self.now.epoch]
+        self.objective.network.train()
+        hold_back(self.objective.stages(), spec=self.spec, epoch=now.epoch)
+        while now.batch < len(plan.batches):
+            begun = time.perf_counter()
+            batches = plan.batches[now.batch : now.batch + self.spec.accumulate]
+            rate = now.factor * self.schedule.rate(now.step)
+            self._whole = False
+            loss, norm = self._step(batches, rate=rate)
+            self._whole = True
+            self._tokens += sum(int(plan.lengths[rows].sum()) for rows in batches)
+            now.seconds += time.perf_counter() - begun
+            speed = self._tokens / max(time.perf_counter() - self._begun, 1e-9)
+            values = {"train/loss": loss, "train/rate": rate, "train/norm": norm, "train/tokens_s": speed}
+            monitor.write(now.step - 1, values)
+            told = {"loss": loss, "rate": rate, "tokens_per_second": speed}
+            progress(Progress(step=now.step, steps=self.schedule.steps, epoch=now.epoch + 1, **told))
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            if time.monotonic() - self._saved > SAVE_SECONDS:
+                self._save()
+        self._whole = False
+        valid = self._validate()
+        self._whole = True
+        if valid:
+            monitor.write(now.step - 1, {f"valid/{name}": value for name, value in valid.items()})
+        monitor.flush()
+        self._end_epoch(plan, valid)
+
+    def _step(self, batches: Sequence[Ints], *, rate: float) -> tuple[float, float]:
+        """One step; the mean loss of a unit, and the gradient's norm before it was clipped."""
+        import torch
+
+        objective, now = self.objective, self.now
+        units = sum(objective.units(rows) for rows in batches)
+        set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        total = 0.0
+        for place, rows in enumerate(batches, start=now.batch):
+            objective.throw(self.seed, step=sum(len(plan.batches) for plan in self.plans[: now.epoch]) + place)
+            with self.precision.autocast(self.device):
+                loss = objective.loss(rows)
+            total += float(loss.detach())
+            scaled: Tensor = self.scaler.scale(loss / units)
+            scaled.backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(self.optimizer)
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.spec.clip))
-        value = float(loss.detach())
-        if not (math.isfinite(value) and math.isfinite(norm)):
-            raise RatchetError(
-                f"The training loss must be finite but got {value:g} (gradient norm {norm:g}) at step {step + 1},"
-                f" epoch {epoch + 1}.",
-                next_step=f"Lower lr of this encoder (now {self.schedule.peak:g}) or raise its warmup.",
+        skipped = self.scaler.is_enabled() and math.isfinite(total) and not math.isfinite(norm)
+        if not skipped and not (math.isfinite(total) and math.isfinite(norm)):
+            raise _NotFinite(
+                f"The training loss must be finite but got {total / units:g} (gradient norm {norm:g}) at step"
+                f" {now.step + 1}, epoch {now.epoch + 1}."
             )
-        self.optimizer.step()
-        return value, norm
+        self.scaler.step(
+            self.optimizer
+        )  # in float16 a step whose gradient overflowed is left out, and the scale lowered
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update(now.step)
+        now.batch += len(batches)
+        now.step += 1
+        now.loss += total
+        now.units += units
+        return total / units, norm
 
-    def _validate(self) -> tuple[float, float] | None:
-        if self.valid is None:
-            return None
-        chances = self.encoder.predict_ids(self.valid.ids)
-        right = chances[np.arange(len(chances)), self.valid.targets]
-        loss = float(-np.log(np.maximum(right, 1e-12), dtype=np.float64).mean())
-        return loss, float((chances.argmax(axis=1) == self.valid.targets).mean())
+    def _validate(self) -> dict[str, float]:
+        with nullcontext() if self.average is None else self.average.in_place():
+            self.objective.network.eval()
+            try:
+                return self.objective.validate()
+            finally:
+                self.objective.network.train()
 
+    def _end_epoch(self, plan: Plan, valid: Mapping[str, float]) -> None:
+        now = self.now
+        record = EpochRecord(
+            epoch=now.epoch + 1,
+            steps=math.ceil(len(plan.batches) / self.spec.accumulate),
+            train_loss=now.loss / max(now.units, 1e-12),
+            valid=dict(valid),
+            seconds=now.seconds,
+            tokens_per_second=plan.tokens / max(now.seconds, 1e-9),
+            padding=plan.padding,
+        )
+        records = [*now.records, asdict(record)]
+        write_atomic(self.folder / HISTORY, (json.dumps({"epochs": records}, indent=1) + "\n").encode())
+        self.now = replace(
+            now,
+            epoch=now.epoch + 1,
+            batch=0,
+            loss=0.0,
+            units=0.0,
+            seconds=0.0,
+            records=records,
+            at={**now.at, str(now.epoch + 1): now.step},
+        )
+        self._save()
 
-def _record(plan: Plan, *, epoch: int, total: float, seconds: float, valid: tuple[float, float] | None) -> EpochRecord:
-    return EpochRecord(
-        epoch=epoch + 1,
-        steps=len(plan.batches),
-        train_loss=total / len(plan.lengths),
-        valid_loss=valid[0] if valid else None,
-        valid_accuracy=valid[1] if valid else None,
-        seconds=seconds,
-        tokens_per_second=plan.tokens / max(seconds, 1e-9),
-        padding=plan.padding,
-    )
+    def _save(self) -> None:
+        """A checkpoint of this moment; that of the best epoch, and the start of the running one, are kept too."""
+        now = self.now
+        if self.scaler.is_enabled():
+            now.scaler = self.scaler.state_dict()
+        keep = {now.at.get(str(now.epoch), 0)}
+        if now.records:
+            keep.add(now.at[str(self._kept(now.records))])
+        self.checkpoints.save(now.step, self._parts, state=asdict(now), keep=keep)
+        self._saved = time.monotonic()
 
+    def _rewind(self, problem: str) -> None:
+        """Go back to the start of the epoch, with half the rate from there on.
 
-def _optimizer(encoder: FittedEncoder, *, decay: float) -> Optimizer:
-    """AdamW (Loshchilov and Hutter 2019, "Decoupled weight decay regularization"); biases and norms do not decay."""
-    import torch
+        Raises:
+            RatchetError: that was done often enough.
+        """
+        factor, notes = self.now.factor / 2, [*self.now.notes]
+        if factor < 0.5**REWINDS:
+            raise RatchetError(
+                problem, next_step=f"Lower lr of this challenger (now {self.schedule.peak:g}) or raise its warmup."
+            )
+        start = self.now.at.get(str(self.now.epoch), 0)
+        self.checkpoints.load(start, self._parts)
+        self.checkpoints.drop_after(start)
+        self._whole = True
+        notes.append(f"{problem} It went back to the start of the epoch, with {factor:g} times the rate from there on.")
+        epoch, records, at = self.now.epoch, self.now.records, self.now.at
+        self.now = _Position(epoch=epoch, step=start, factor=factor, records=records, at=at, notes=notes)
+        self._save()
 
-    trained = [parameter for parameter in encoder.network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, betas=BETAS, fused=True)
+    def _kept(self, records: Sequence[Mapping[str, Any]]) -> int:
+        """The epoch, counted from 1, whose weights are kept so far: the last, or the best on the valid part."""
+        if self.spec.keep == "last" or not records[0]["valid"]:
+            return len(records)
+        sign = self.objective.goals[self.spec.keep]
+        best = max(records, key=lambda record: (sign * record["valid"][self.spec.keep], -record["epoch"]))
+        return int(best["epoch"])
+
+    def _patience_ended(self) -> bool:
+        records = self.now.records
+        return bool(self.spec.patience and records) and len(records) - self._kept(records) >= self.spec.patience
 
 
 @contextmanager
 def _deterministic(threads: int) -> Iterator[None]:
     """Only algorithms that repeat, on the given number of cores, inside the block."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses to repeat
     import torch
 
     from ratchet.models.network import using_threads
@@ -345,42 +434,24 @@ def _deterministic(threads: int) -> Iterator[None]:
         memory.fill_uninitialized_memory = filled
 
 
-def _require_rows(texts: Sequence[str], targets: Sequence[str], *, labels: Sequence[str]) -> None:
-    if len(texts) != len(targets):
-        raise RatchetError(f"Each train text must have a label but got {len(texts)} texts and {len(targets)} labels.")
-    if len(labels) < 2:
-        raise RatchetError(f"An encoder must be trained on at least two labels but got {list(labels)}.")
-    if not len(texts):
-        raise RatchetError("An encoder must be trained on at least one row but got none.")
+@contextmanager
+def _held_interrupt() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event, so that a step is never cut in two; a second Ctrl-C ends at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.getsignal(signal.SIGINT)
 
+    def noted(number: int, frame: Any) -> None:
+        if event.is_set() and callable(before):
+            before(number, frame)
+        event.set()
 
-def _rows(encoder: FittedEncoder, texts: Sequence[str], names: Sequence[str], *, column: dict[str, int]) -> _Rows:
-    unknown = next((name for name in names if name not in column), None)
-    if unknown is not None:
-        raise RatchetError(f"Each row's label must be one of {sorted(column)} but got {unknown!r}.")
-    targets = np.array([column[name] for name in names], dtype=np.int64)
-    return _Rows(ids=encoder.tokens.encode(texts), targets=targets)
-
-
-def _key(parts: Sequence[Sequence[str]], *, facts: Mapping[str, Any], source: Source) -> str:
-    """sha256 of everything that the weights depend on; 64 hex digits."""
-    import torch
-
-    wanted = {**facts, "source": source.name, "torch": torch.__version__, "ratchet": ratchet.__version__}
-    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode())
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        for text in part:
-            data = text.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "little") + data)
-    for path in sorted(source.folder.glob("*")) if source.folder else ():
-        if path.suffix in (".safetensors", ".json"):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _finished(folder: Path, *, key: str, threads: int) -> FittedEncoder | None:
-    if not (folder / CARD).is_file() or read_json(folder / CARD).get("facts", {}).get("key") != key:
-        return None
-    return load_encoder(folder, threads=threads)
+    if callable(before):
+        signal.signal(signal.SIGINT, noted)
+    try:
+        yield event
+    finally:
+        if callable(before):
+            signal.signal(signal.SIGINT, before)

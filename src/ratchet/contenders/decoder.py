@@ -1,0 +1,121 @@
+"""Generators as contenders: fine-tuned on each fold's complement, judged by the answers that they write to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ratchet.contenders.encoder import watched
+from ratchet.contenders.folded import Folded, One
+from ratchet.contenders.kind import Training
+from ratchet.contenders.prompt import source_files
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.errors import DataError, no_such_column
+from ratchet.recipe.finetune import DecoderSpec
+from ratchet.recipe.sections import EncoderSpec
+from ratchet.tables.conversations import answer_in
+from ratchet.train.finetune import MODEL, Asked, fit_decoder
+from ratchet.train.loop import EpochRecord, Progress, read_history
+
+TOLD = ("tuning", "trained_weights", "precision", "kept_epoch", "notes", "left_out", "base", "lr", "batch_tokens")
+"""What the card has of the facts of a training."""
+
+
+class Decoder(Folded[DecoderSpec]):
+    """A generator of the GPT kind, tuned as a whole, in its upper layers or by an adapter, which is merged to be served.
+
+    It is asked as the kind ``prompt`` asks the same source, so that a verdict between the two is about the tuning alone.
+    """
+
+    name, spec, runtime = "decoder", DecoderSpec, "decoder"
+    tasks = ("classification", "generation")
+    packages = ("torch", "transformers", "tokenizers", "peft")
+    extra = "finetune"
+
+    def one(
+        self, spec: DecoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
+    ) -> One:
+        """As `Folded.one`."""
+        rows = training.rows
+        material = training.change(seen, held_out=out)
+        train, chooser = watched(material.rows, rows, spec=EncoderSpec(keep=spec.keep), seed=seed)
+        if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
+            spec = spec.model_copy(update={"keep": "last"})
+        model = fit_decoder(
+            _asked(rows, train, spec=spec, texts=material.texts, answers=material.labels),
+            _asked(rows, chooser if len(chooser) else out, spec=spec),
+            spec=spec,
+            choices=rows.task.choices(rows.labels),
+            language=rows.language,
+            seed=seed,
+            threads=training.threads,
+            folder=folder,
+            progress=lambda now: training.advance(now.step, now.steps, _line(about, now)),
+        )
+        known = model.decoder.facts
+        facts = {
+            "source": model.decoder.source,
+            "parameters": model.decoder.parameters,
+            "epochs": [_point(record) for record in read_history(folder)],
+            **{name: known[name] for name in TOLD if name in known},
+            "said": _said(model.decoder.source, known),
+        }
+        return One(model=model, saved=folder / MODEL, facts=facts, counts=material.counts)
+
+    def named_by(self, spec: DecoderSpec) -> object:
+        """Other files in the same directory are another contender."""
+        return spec, source_files(spec.source)
+
+
+def _line(about: str, now: Progress) -> str:
+    return f"{about} epoch {now.epoch} loss {now.loss:.3f} {now.tokens_per_second:,.0f} tok/s"
+
+
+def _point(record: EpochRecord) -> dict[str, float | None]:
+    return {
+        "epoch": record.epoch,
+        "train_loss": record.train_loss,
+        "valid_loss": record.valid_loss,
+        "accuracy": record.valid_accuracy,
+    }
+
+
+def _said(source: str, facts: Mapping[str, object]) -> list[str]:
+    """What a person reads of it: what was trained, and what was cut or left out of the training."""
+    lines = [f"{source}, {facts['trained_weights']:,} weights trained ({facts['tuning']})"]
+    left = facts["left_out"]
+    assert isinstance(left, Mapping)
+    if left:
+        lines.append("in training: " + ", ".join(f"{count:,} {name}" for name, count in sorted(left.items())))
+    return lines
+
+
+def _asked(
+    rows: PartedRows, wanted: Ints, *, spec: DecoderSpec, texts: Sequence[str] = (), answers: Sequence[str] = ()
+) -> Asked:
+    """Rows as they are learnt, those that were made among them.
+
+    Raises:
+        DataError: there is no column of rejected answers, or rows were made, which have none.
+    """
+    own = [*rows.texts(wanted), *texts], [*rows.names(wanted), *answers]
+    if not spec.rejected:
+        return Asked(texts=own[0], answers=own[1])
+    if len(texts):
+        raise DataError(
+            "A model that learns preferences must be trained on rows of the table alone but a row change made others.",
+            next_step="Leave out the challengers that make rows, or rejected of this one.",
+        )
+    table = rows.dataset.table
+    if spec.rejected not in table.column_names:
+        raise no_such_column(
+            spec.rejected,
+            table.column_names,
+            table="The table",
+            role="rejected answers",
+            otherwise="Set rejected of this challenger.",
+        )
+    cells = table.column(spec.rejected).take(np.asarray(wanted)).to_pylist()
+    return Asked(texts=own[0], answers=own[1], rejected=[answer_in(cell) for cell in cells])

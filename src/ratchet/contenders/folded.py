@@ -1,0 +1,197 @@
+"""Kinds whose training takes long: each fold a finished folder of its own, so that folds and seeds can be bought."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ratchet.contenders.base import FOLDS, MODEL, SEED_TEXTS, SEEDS, TEXTS, Trained, write_contender
+from ratchet.contenders.encoder import SEED_STEP, SMALL, fold_folder
+from ratchet.contenders.kind import NONE, Kind, S, Training
+from ratchet.contenders.material import Counts, held, judged_folds, summed
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
+from ratchet.models.model import Answers, Predictor
+from ratchet.workspace.finished import finished, load_array, load_json, save_array, save_json
+from ratchet.workspace.workspace import writing
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class One:
+    """One model that was trained."""
+
+    model: Predictor
+    saved: Path
+    """Its folder, as its runtime loads it."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
+    """How its rows were changed."""
+
+
+class Folded(Kind[S]):
+    """A kind of which a subclass says only how one model is trained, in a folder where a killed training goes on.
+
+    The folds' folders and the checkpoints live outside the contender's folder, so that a contender with more folds trains
+    none again. Of further seeds only the predictions are kept.
+    """
+
+    cheap, chance, threaded, weighted = False, True, True, False
+
+    @abstractmethod
+    def one(self, spec: S, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str) -> One:
+        """A model trained on the rows that it may see.
+
+        Args:
+            spec: its settings.
+            training: what else it is trained with.
+            seen: the rows.
+            out: rows that it will answer: they may be looked at for the curve, and choose nothing.
+            seed: of this training.
+            folder: of this training alone; it is removed once the model is saved elsewhere.
+            about: for the bar.
+        """
+
+    def folds_at_first(self, rows: PartedRows) -> tuple[int, ...]:
+        """All folds of a small table, else the valid part's."""
+        if rows.parts.order == "time" or len(rows.parts.dev) > SMALL:
+            return (0,)
+        return tuple(range(rows.parts.folds))
+
+    def train(self, folder: Path, spec: S, training: Training) -> None:
+        """As `Kind.train`, for the folds and seeds of ``training``.
+
+        Raises:
+            RatchetError: no fold could be trained.
+        """
+        folds = training.folds or judged_folds(training.rows)
+        missing: dict[str, str] = {}
+        for turn in range(training.seeds):
+            for fold in folds:
+                reason = self._try_fold(spec, training, fold=fold, turn=turn)
+                if reason:
+                    missing[f"{fold} (seed {turn + 1})" if turn else str(fold)] = reason
+        there = [fold for fold in folds if str(fold) not in missing]
+        if not there:
+            first = next(iter(missing.values()))
+            raise RatchetError(f"{training.name!r} could not be trained on any fold: {first}")
+        places = [
+            [fold_folder(training.store, training.key, fold, turn) for fold in there] for turn in range(training.seeds)
+        ]
+        whole = [turn for turn in places if all(place.is_dir() for place in turn)]
+        facts = {"seeds": len(whole), "chance": self.chance, **training.facts}
+        if missing:
+            facts["missing_folds"] = missing
+        trained = _assembled(folder, whole, folds=there, facts=facts)
+        write_contender(folder, training.rows, self.identity(spec, training), trained)
+
+    def refit(self, folder: Path, spec: S, training: Training) -> None:
+        """As `Kind.refit`."""
+        begun, rows = time.perf_counter(), training.rows
+        work = training.store / f"{training.key}.refit.training"
+        one = self.one(spec, training, seen=rows.parts.dev, out=NONE, seed=training.seed, folder=work, about="all rows")
+        linked(one.saved, folder / MODEL)
+        trained = Trained(
+            predicted=rows.parts.valid,
+            answers=one.model.predict(rows.texts(rows.parts.valid)),
+            seconds=time.perf_counter() - begun,
+            facts={"folds": [0], "chance": self.chance, **training.facts},
+        )
+        write_contender(folder, rows, self.identity(spec, training), trained)
+        shutil.rmtree(work, ignore_errors=True)
+
+    def _try_fold(self, spec: S, training: Training, *, fold: int, turn: int) -> str:
+        """Train one fold with one seed unless that is done; why it could not be trained, empty where it could."""
+        place = fold_folder(training.store, training.key, fold, turn)
+        seed = training.seed + fold + SEED_STEP * turn
+        work = training.store / f"{training.key}.fold-{fold}.{seed}.training"
+        build = partial(self._fold, spec=spec, training=training, fold=fold, seed=seed, work=work, model=turn == 0)
+        try:
+            finished(place, build)
+        except (WorkspaceError, ExtraMissing):
+            raise
+        except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
+            return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        shutil.rmtree(work, ignore_errors=True)
+        return ""
+
+    def _fold(
+        self, target: Path, *, spec: S, training: Training, fold: int, seed: int, work: Path, model: bool
+    ) -> None:
+        """The model of one fold (where it is wanted), and its answers to the rows that it had not seen."""
+        begun, rows = time.perf_counter(), training.rows
+        seen, out = held(rows, fold)
+        one = self.one(spec, training, seen=seen, out=out, seed=seed, folder=work, about=f"fold {fold}")
+        save_array(target / "rows.npy", out)
+        _save_answers(target, one.model.predict(rows.texts(out)))
+        if model:
+            linked(one.saved, target / MODEL)
+        board = work / "tensorboard"
+        if board.is_dir():
+            with writing(target):
+                shutil.copytree(board, target / "tensorboard")
+        seconds = round(time.perf_counter() - begun, 2)
+        record = {"seconds": seconds, "facts": {**one.facts, "seed": seed}, "counts": dict(one.counts)}
+        save_json(target / "fold.json", record)
+
+
+def linked(source: Path, target: Path) -> None:
+    """The same files under another name; a copy where the file system has no links."""
+
+    def one(before: str, after: str) -> str:
+        try:
+            os.link(before, after)
+        except OSError:
+            shutil.copy2(before, after)
+        return after
+
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target, copy_function=one)
+
+
+def _save_answers(folder: Path, answers: Answers) -> None:
+    if answers.dtype == object:
+        save_json(folder / TEXTS, {"answers": answers[:, 0].tolist()})
+    else:
+        save_array(folder / "probability.npy", answers)
+
+
+def _load_answers(folder: Path) -> Answers:
+    if not (folder / TEXTS).is_file():
+        found: Answers = load_array(folder / "probability.npy")
+        return found
+    texts = load_json(folder / TEXTS, keys={"answers": list})["answers"]
+    return np.array([*([text] for text in texts), [""]], dtype=object)[:-1]
+
+
+def _assembled(
+    folder: Path, places: Sequence[Sequence[Path]], *, folds: Sequence[int], facts: Mapping[str, object]
+) -> Trained:
+    """The contender out of the folds that are there, of each seed; big files are linked, not copied."""
+    first, *others = places
+    records = [load_json(place / "fold.json", keys={"facts": dict}) for turn in places for place in turn]
+    for number, (fold, place) in enumerate(zip(folds, first, strict=True)):
+        linked(place / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))
+    if (first[0] / "tensorboard").is_dir():
+        with writing(folder):
+            shutil.copytree(first[0] / "tensorboard", folder / "tensorboard")
+    further = [np.concatenate([_load_answers(place) for place in turn]) for turn in others]
+    if further and further[0].dtype == object:
+        save_json(folder / SEED_TEXTS, {"answers": [seed[:, 0].tolist() for seed in further]})
+    elif further:
+        save_array(folder / SEEDS, np.stack(further))
+    counts = summed(record.get("counts", {}) for record in records[: len(first)])
+    return Trained(
+        predicted=np.concatenate([load_array(place / "rows.npy") for place in first]),
+        answers=np.concatenate([_load_answers(place) for place in first]),
+        seconds=sum(record["seconds"] for record in records),
+        facts={**records[0]["facts"], "folds": list(folds), **facts, **counts},
+    )

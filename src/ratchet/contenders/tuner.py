@@ -1,0 +1,169 @@
+"""What is tuned on some rows: the space, the folds inside of the rows, and the score of some settings on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from ratchet.contenders.kind import Kind, Training
+from ratchet.contenders.material import plain
+from ratchet.contenders.nested import inner_parts
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.study import Plan, Score, Studied, study
+from ratchet.contenders.study_storage import Place
+from ratchet.contenders.tune_spaces import usual_space
+from ratchet.errors import RecipeError
+from ratchet.gate.evidence import Evidence
+from ratchet.gate.metrics import MEASURED, find_metric, named
+from ratchet.recipe.sections import Section
+from ratchet.recipe.space import Range, changed, is_whole, shown, value_at
+from ratchet.recipe.tune import TuneSpec
+from ratchet.workspace.environment import code_version
+from ratchet.workspace.finished import key_of
+
+STUDIES = "studies"
+"""The journals of all studies, beside the contenders."""
+_WORDS = {"pruned": "pruned", "failed": "failed", "left": "left out for want of time"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tuner:
+    """What is tuned, and on which rows."""
+
+    learner: Kind[Any]
+    base: Section
+    """The settings before any trial."""
+    space: Mapping[str, Range]
+    spec: TuneSpec
+    metric: str
+    parts: tuple[PartedRows, ...]
+    """One for each inner fold."""
+    key: str
+
+    @classmethod
+    def of(cls, learner: Kind[Any], spec: TuneSpec, training: Training, seen: Ints) -> Tuner:
+        """What is tuned on the rows ``seen`` alone."""
+        rows, base = training.rows, spec.of
+        space = dict(spec.space) or usual_space(base, rows)
+        metric = spec.metric or next((one for one in rows.judged_by if _may_tune(one)), rows.task.metrics[0])
+        study_of = [
+            rows.key,
+            seen.tolist(),
+            learner.name,
+            base,
+            {key: one.model_dump(mode="json") for key, one in space.items()},
+            metric,
+            [spec.folds, spec.pruner, spec.minutes, training.seed, training.threads if learner.threaded else 0],
+            code_version(),
+        ]
+        parts = inner_parts(rows, seen, count=spec.folds, seed=training.seed)
+        key = f"ratchet-{key_of('study', *study_of)}"
+        return cls(learner=learner, base=base, space=space, spec=spec, metric=metric, parts=parts, key=key)
+
+    def studied(self, training: Training, *, about: str) -> Studied:
+        """The study of these rows, run as far as it is not."""
+        spec, section = self.spec, type(self.base)
+        metric, total = named(self.metric)[0], spec.trials
+        plan = Plan(
+            key=self.key,
+            space=self.space,
+            whole=frozenset(key for key, one in self.space.items() if not one.choices and is_whole(section, key)),
+            first={key: value_at(self.base, key) for key in self.space},
+            trials=total,
+            minutes=spec.minutes,
+            steps=len(self.parts),
+            pruner=spec.pruner,
+            seed=training.seed,
+            place=Place(
+                journal=training.store / STUDIES / f"{self.key}.log", address=spec.storage, password=spec.password
+            ),
+        )
+
+        def told(done: int, best: float | None) -> None:
+            said = "none has a score yet" if best is None else f"best {self.metric} {metric.shown(best)}"
+            training.advance(done, total, f"{about}: {done:,} of {total:,} trials, {said}")
+
+        return study(plan, self._score(training), told=told)
+
+    def _score(self, training: Training) -> Score:
+        def score(values: Mapping[str, Any], number: int, step: int) -> float:
+            try:
+                spec = changed(self.base, values)
+            except ValidationError as error:
+                first = error.errors()[0]
+                raise RecipeError(f"{'.'.join(map(str, first['loc']))} {first['msg']}") from None
+            rows, key = self.parts[step], f"{self.key}.trial-{number}.{step}"
+            inner = replace(
+                training,
+                rows=rows,
+                key=key,
+                advance=_silent,
+                change=plain,
+                folds=(),
+                seeds=1,
+                facts={},
+            )
+            places = rows.parts.valid
+            columns = rows.columns(places, self.learner.tried(spec, inner))
+            evidence = Evidence(name=key, rows=places, targets=columns.targets, outcomes=columns.outcomes)
+            return find_metric(self.metric, evidence).value(evidence)
+
+        return score
+
+
+def _may_tune(metric: str) -> bool:
+    """Whether a metric is of the answers alone: no judge is asked about every trial, and no price measured."""
+    return metric not in (*MEASURED, "judge") and ":" not in metric
+
+
+def _silent(done: int, total: int, words: str) -> None:
+    del done, total, words
+
+
+def record_of(tuner: Tuner, found: Studied) -> dict[str, Any]:
+    """A study as its contender keeps it."""
+    return {
+        "metric": tuner.metric,
+        "of": tuner.learner.name,
+        "space": {key: one.told for key, one in tuner.space.items()},
+        "log": [key for key, one in tuner.space.items() if one.log],
+        "studies": [found.to_dict()],
+    }
+
+
+def facts_of(record: Mapping[str, Any]) -> dict[str, object]:
+    """For the card: how many trials there were, what they chose, and both in words."""
+    studies = record["studies"]
+    states = [trial["state"] for one in studies for trial in one["trials"]]
+    return {
+        "trials": max(sum(trial["state"] != "left" for trial in one["trials"]) for one in studies),
+        "trial_states": {state: states.count(state) for state in dict.fromkeys(states)},
+        "chosen": [one["trials"][one["best"]]["values"] for one in studies],
+        "space": record["space"],
+        "said": _said(record),
+    }
+
+
+def _said(record: Mapping[str, Any]) -> list[str]:
+    """The space, how many trials ended how, and what was chosen how often, for people."""
+    metric, studies = named(record["metric"])[0], record["studies"]
+    space = "; ".join(f"{key} {told}" for key, told in record["space"].items())
+    states = [trial["state"] for one in studies for trial in one["trials"]]
+    odd = ", ".join(f"{states.count(state)} {word}" for state, word in _WORDS.items() if state in states)
+    where = f"each of {len(studies)} studies" if len(studies) > 1 else "one study"
+    lines = [f"tuned by {record['metric']} in {space}"]
+    lines.append(
+        f"{max(len(one['trials']) for one in studies):,} trials in {where}, all inside the training rows; {odd}".rstrip(
+            "; "
+        )
+    )
+    bests = [one["trials"][one["best"]] for one in studies]
+    chosen = [", ".join(f"{key} {shown(value)}" for key, value in best["values"].items()) for best in bests]
+    for said in dict.fromkeys(chosen):
+        scores = [best["score"] for best, own in zip(bests, chosen, strict=True) if own == said]
+        span = " to ".join(dict.fromkeys(metric.shown(end) for end in (min(scores), max(scores))))
+        lines.append(f"best in {len(scores)} of {len(studies)}, {span}: {said}")
+    return lines

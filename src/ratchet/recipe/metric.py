@@ -1,0 +1,64 @@
+"""A metric in the recipe: its name, or its name with the goal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+GOALS = ("max", "min")
+"""More is better, or less."""
+
+
+def _with_goal(value: object) -> object:
+    """``{metric: "my_scores:cost", goal: min}`` as the name that means the same: ``my_scores:cost:min``."""
+    if not isinstance(value, Mapping):
+        return value
+    wrong = sorted({*map(str, value)} - {"metric", "goal"})
+    if wrong or not isinstance(value.get("metric"), str):
+        raise ValueError(
+            f"metrics must have entries with metric and goal but one has {', '.join(wrong) or 'no metric'}."
+        )
+    name, goal = value["metric"], value.get("goal", "max")
+    if goal not in GOALS:
+        raise ValueError(f"metrics must have the goal max (more is better) or min (less is better) but got {goal!r}.")
+    if ":" in name:
+        return f"{name}:min" if goal == "min" else name
+    if "goal" in value and goal != _goal_of(name):
+        raise ValueError(
+            f"metrics must have {name} with the goal {_goal_of(name)}, which is its own, but got {goal!r}."
+        )
+    return name
+
+
+def _goal_of(name: str) -> str:
+    """The goal of a metric that is built in; the gate lies above the recipe."""
+    sign: int = import_module("ratchet.gate.metrics").named(name)[0].sign
+    return "max" if sign > 0 else "min"
+
+
+def _known(name: str) -> str:
+    """Refuse a name that is no metric of any task, and none of the user's own."""
+    known: tuple[str, ...] = import_module("ratchet.tasks.registry").metrics()  # it lies above the recipe
+    if name in known or ":" in name:
+        return name
+    expected = ", ".join(f"'{metric}'" for metric in known)
+    raise PydanticCustomError("literal_error", "Input should be a metric", {"expected": expected})
+
+
+_ENTRY = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["metric"],
+    "properties": {"metric": {"type": "string"}, "goal": {"enum": [*GOALS], "default": "max"}},
+}
+MetricName = Annotated[
+    str,
+    BeforeValidator(_with_goal),
+    AfterValidator(_known),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _ENTRY]}),
+]
+"""The name of a metric; an entry with a goal becomes one."""

@@ -1,0 +1,314 @@
+"""Train an encoder to answer rows: one label, any labels, or a value."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+import ratchet
+from ratchet.errors import RatchetError
+from ratchet.models.answering import Answering
+from ratchet.models.batching import padded
+from ratchet.models.checkpoints import Source, locate
+from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json, require_torch
+from ratchet.models.model import Answers
+from ratchet.models.targets import Targets
+from ratchet.recipe.sections import EncoderSpec
+from ratchet.train.defaults import settle
+from ratchet.train.loop import Progress, fit, forget
+from ratchet.train.losses import row_losses, row_weights
+from ratchet.train.objective import Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ratchet.train.frozen import FrozenStates
+
+MODEL = "model"
+Ints = npt.NDArray[np.int64]
+GOALS: Mapping[str, Mapping[str, int]] = {
+    "classes": {"loss": -1, "accuracy": 1, "macro_f1": 1},
+    "labels": {"loss": -1, "accuracy": 1, "micro_f1": 1},
+    "value": {"loss": -1, "mae": -1},
+}
+"""What is said of the valid rows, by the kind of the targets."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """Texts as token ids, with what is right and how much each counts."""
+
+    ids: list[Ints]
+    owners: Ints
+    """(windows,) the text of each window, ascending; a text that fits the model is one window."""
+    targets: Targets
+    """Of the texts."""
+    weights: npt.NDArray[np.float64]
+    """(windows,): those of a text are shared out among its windows."""
+
+    @property
+    def lengths(self) -> Ints:
+        """(windows,) tokens of each."""
+        return np.array([len(row) for row in self.ids], dtype=np.int64)
+
+
+class RowObjective(Objective):
+    """The right answers of rows, by an encoder with a head."""
+
+    def __init__(self, encoder: FittedEncoder, *, train: Rows, valid: Rows | None, spec: EncoderSpec) -> None:
+        self.encoder, self.spec, self.train, self.valid = encoder, spec, train, valid
+        self.network: nn.Module = encoder.network
+        self.lengths = train.lengths
+        self.goals = GOALS[train.targets.kind]
+        self._right = _right(train.targets, encoder.answering)[train.owners]
+
+    @cached_property
+    def frozen(self) -> FrozenStates | None:
+        """What the frozen layers give for each row, where there are any: computed once."""
+        from ratchet.train.frozen import frozen_states
+
+        return frozen_states(self.encoder.network, self.train.ids, pad_id=self.encoder.tokens.pad_id)
+
+    def units(self, rows: Ints) -> float:
+        """The weights of the rows together."""
+        return float(self.train.weights[rows].sum())
+
+    def loss(self, rows: Ints) -> Tensor:
+        """() the weighted sum of the rows' losses."""
+        import torch
+
+        device = self.encoder.device
+        tokens, mask = padded(self.train.ids, rows, pad_id=self.encoder.tokens.pad_id)
+        batch = torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device)
+        with nullcontext() if self.frozen is None else self.frozen.given(self.frozen.batch(rows).to(device)):
+            logits = self.network(*batch)  # (rows, k)
+        right = torch.from_numpy(self._right[rows]).to(device)
+        losses = row_losses(logits, right, kind=self.train.targets.kind, spec=self.spec)
+        weights = torch.from_numpy(self.train.weights[rows]).to(device, torch.float32)
+        return (losses * weights).sum()
+
+    def validate(self) -> dict[str, float]:
+        """Loss and scores of the valid rows, without dropout and label smoothing."""
+        if self.valid is None:
+            return {}
+        return scores(self.valid.targets, self._watched(), self.encoder.answering)
+
+    def _watched(self) -> Answers:
+        assert self.valid is not None
+        return self.encoder.predict_ids(self.valid.ids, self.valid.owners)
+
+    def throw(self, seed: int, *, step: int) -> None:
+        """Start the bits of dropout."""
+        self.encoder.network.dice.throw(seed, step=step)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Embeddings, layers, head."""
+        return self.encoder.network.stages()
+
+    def flops(self, tokens: int) -> float:
+        """As `Objective.flops`, without the frozen layers where those are computed once."""
+        below = sum(
+            2 * weight.numel()
+            for stage in self.stages()[1 : 1 + (self.frozen.layers if self.frozen is not None else 0)]
+            for weight in stage.parameters()
+            if weight.ndim > 1
+        )
+        return super().flops(tokens) - below * tokens
+
+
+def scores(targets: Targets, answers: Answers, answering: Answering) -> dict[str, float]:
+    """What `GOALS` names, of answers (n, k) to rows of one of the kinds that an encoder learns."""
+    from sklearn.metrics import f1_score
+
+    if targets.kind == "value":
+        away = answers[:, 0] - targets.values
+        return {"loss": float(np.square(away / answering.spread).mean()), "mae": float(np.abs(away).mean())}
+    chances = np.clip(answers.astype(np.float64), 1e-12, 1 - 1e-12)
+    if targets.kind == "classes":
+        right, given = targets.values, answers.argmax(axis=1)
+        return {
+            "loss": float(-np.log(chances[np.arange(len(chances)), right]).mean()),
+            "accuracy": float((given == right).mean()),
+            "macro_f1": float(f1_score(right, given, average="macro", zero_division=0)),
+        }
+    held, said = targets.values, answers > 0.5
+    loss = -np.where(held, np.log(chances), np.log1p(-chances)).mean()
+    both = int((held & said).sum())
+    return {
+        "loss": float(loss),
+        "accuracy": float((held == said).all(axis=1).mean()),
+        "micro_f1": 2 * both / max(int(held.sum()) + int(said.sum()), 1),
+    }
+
+
+def fit_encoder(
+    train_texts: Sequence[str],
+    train: Targets,
+    valid_texts: Sequence[str],
+    valid: Targets,
+    *,
+    spec: EncoderSpec,
+    language: str,
+    seed: int,
+    threads: int,
+    folder: Path,
+    columns: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+) -> FittedEncoder:
+    """Train an encoder, or go on with a killed training, or load a finished one with the same inputs.
+
+    ``folder`` gets ``model/`` (see :func:`ratchet.models.encoder.load_encoder`) and what :func:`ratchet.train.loop.fit`
+    writes. The valid part is only watched unless ``spec.keep`` says that it chooses the epoch; then scores on it are
+    flattered.
+
+    Args:
+        train_texts: n texts.
+        train: their right answers: one label a row, any labels, or a value.
+        valid_texts: m texts, or none.
+        valid: their right answers.
+        spec: the recipe's section.
+        language: of the texts: ``zh``, ``en`` or ``mixed``.
+        seed: of weights, batches and dropout.
+        threads: cores; 0: all. The same number gives the same bytes on one machine.
+        folder: of this training.
+        columns: texts in a row.
+        progress: called after each step.
+
+    Raises:
+        RatchetError: the source or the rows are not usable, or the loss stopped being finite.
+        WorkspaceError: the disk is full or read-only, or the folder has checkpoints of another training.
+        ExtraMissing: torch, transformers or tokenizers is not installed.
+    """
+    require_torch()
+    _require_rows(train_texts, train)
+    source = locate(spec.source, language=language)
+    facts = {
+        **spec.model_dump(mode="json", exclude={"name"}),
+        "source": source_hash(source),
+        "rows": rows_hash([train_texts, valid_texts], [train, valid]),
+        "seed": seed,
+        "threads": threads,
+        "columns": columns,
+        **versions(),
+    }
+    finished = _finished(folder / MODEL, facts=facts, threads=threads)
+    if finished is not None:
+        return finished
+    fresh = build_encoder(
+        spec,
+        labels=train.names,
+        language=language,
+        texts=train_texts,
+        seed=seed,
+        threads=threads,
+        columns=columns,
+        answering=answering_of(train),
+    )
+    rows = _rows(fresh, train_texts, train, spec=spec)
+    watched = _rows(fresh, valid_texts, valid, spec=spec) if len(valid_texts) else None
+    settings = settle(spec, source=source, lengths=rows.lengths, seed=seed)
+    objective = RowObjective(fresh, train=rows, valid=watched, spec=spec)
+    done = fit(
+        objective,
+        spec=spec,
+        settings=settings,
+        folder=folder,
+        facts=facts,
+        seed=seed,
+        threads=threads,
+        progress=progress,
+    )
+    told = {
+        **asdict(settings),
+        "kept_epoch": done.kept_epoch,
+        "precision": done.precision,
+        "notes": list(done.notes),
+        "cut_texts": fresh.tokens.too_long(train_texts),
+        "key": facts,
+    }
+    fresh.network.to("cpu")
+    fitted = replace(fresh, facts=told)
+    fitted.save(folder / MODEL)
+    forget(folder)
+    return fitted
+
+
+def answering_of(targets: Targets) -> Answering:
+    """How an encoder's logits become answers of this kind; the unit of a value is that of the training rows."""
+    if targets.kind == "labels":
+        return Answering(link="independent")
+    if targets.kind == "value":
+        spread = float(targets.values.std())
+        return Answering(link="identity", mean=float(targets.values.mean()), spread=spread if spread > 0 else 1.0)
+    return Answering()
+
+
+def versions() -> dict[str, str]:
+    """Of what the weights depend on."""
+    import torch
+
+    return {"torch": torch.__version__, "ratchet": ratchet.__version__}
+
+
+def rows_hash(texts: Sequence[Sequence[str]], targets: Sequence[Targets]) -> str:
+    """64 hex digits over texts and their right answers."""
+    digest = hashlib.sha256()
+    for part in texts:
+        digest.update(len(part).to_bytes(8, "little"))
+        for text in part:
+            data = text.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "little") + data)
+    for right in targets:
+        digest.update("\0".join((right.kind, *right.names)).encode("utf-8", "surrogatepass"))
+        digest.update(np.ascontiguousarray(right.values).tobytes())
+    return digest.hexdigest()
+
+
+def source_hash(source: Source) -> str:
+    """The name of a source, and 16 hex digits over the files of its folder."""
+    digest = hashlib.sha256()
+    for path in sorted(source.folder.glob("*")) if source.folder else ():
+        if path.suffix in (".safetensors", ".json"):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return f"{source.name} {digest.hexdigest()[:16]}"
+
+
+def _right(targets: Targets, answering: Answering) -> npt.NDArray[Any]:
+    """What the loss compares with: columns, 0 and 1, or standard deviations."""
+    if targets.kind == "classes":
+        return targets.values
+    if targets.kind == "labels":
+        return targets.values.astype(np.float32)
+    scaled = (targets.values - answering.mean) / answering.spread
+    return scaled.astype(np.float32)[:, None]
+
+
+def _require_rows(texts: Sequence[str], targets: Targets) -> None:
+    if len(texts) != len(targets):
+        raise RatchetError(f"Each train text must have a label but got {len(texts)} texts and {len(targets)} labels.")
+    if targets.kind == "classes" and len(targets.names) < 2:
+        raise RatchetError(f"An encoder must be trained on at least two labels but got {list(targets.names)}.")
+    if not len(texts):
+        raise RatchetError("An encoder must be trained on at least one row but got none.")
+
+
+def _rows(encoder: FittedEncoder, texts: Sequence[str], targets: Targets, *, spec: EncoderSpec) -> Rows:
+    ids, owners = encoder.tokens.in_windows(texts)
+    shared = np.bincount(owners, minlength=len(texts))
+    weights = (row_weights(targets, spec=spec) / np.maximum(shared, 1))[owners]
+    return Rows(ids=ids, owners=owners, targets=targets, weights=weights)
+
+
+def _finished(folder: Path, *, facts: Mapping[str, Any], threads: int) -> FittedEncoder | None:
+    if not (folder / CARD).is_file() or read_json(folder / CARD).get("facts", {}).get("key") != facts:
+        return None
+    return load_encoder(folder, threads=threads)

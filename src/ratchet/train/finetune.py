@@ -1,0 +1,266 @@
+"""Fine-tune a generator on prompts with answers, or with preferred ones; what is served has the adapter merged."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ratchet.errors import RatchetError
+from ratchet.models.decoder import CARD, FittedDecoder, build_decoder
+from ratchet.models.encoder import device_of, read_json, require_torch
+from ratchet.models.generated import DecoderModel
+from ratchet.models.generators import Shape
+from ratchet.recipe.finetune import DecoderSpec
+from ratchet.train.adapters import Adapted, AdapterShape, attach, base_hash, freeze, load_adapter, require_4bit
+from ratchet.train.batches import plan_epoch
+from ratchet.train.defaults import SCRATCH_RATE, Settings
+from ratchet.train.encoder import versions
+from ratchet.train.language import LanguageObjective, Packing, answered
+from ratchet.train.loop import Progress, fit, forget
+from ratchet.train.preference import PreferenceObjective, Preferences, preferences
+from ratchet.workspace.workspace import atomic_folder, writing
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+MODEL, ADAPTER = "model", "adapter"
+ROWS, TOKENS, STEPS, EPOCHS = 16, (512, 4096), 200, (2, 10)
+ADAPTER_RATE, FULL_RATE = 1e-3, 5e-5
+PREFERENCE = 0.1
+"""Preferences are learnt at this share of the usual rate (Rafailov et al. 2023, appendix B, take 1e-6)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asked:
+    """Rows to be learnt from: texts, their answers, and, where preferences are learnt, the rejected answers."""
+
+    texts: Sequence[str]
+    answers: Sequence[str]
+    rejected: Sequence[str] | None = None
+
+    def digest(self) -> str:
+        """64 hex digits over all of it."""
+        found = hashlib.sha256()
+        for part in (self.texts, self.answers, self.rejected or ()):
+            found.update(len(part).to_bytes(8, "little"))
+            for text in part:
+                data = text.encode("utf-8", "surrogatepass")
+                found.update(len(data).to_bytes(8, "little") + data)
+        return found.hexdigest()
+
+
+def fit_decoder(
+    train: Asked,
+    valid: Asked | None,
+    *,
+    spec: DecoderSpec,
+    choices: tuple[str, ...] = (),
+    language: str,
+    seed: int,
+    threads: int,
+    folder: Path,
+    progress: Callable[[Progress], None] | None = None,
+) -> DecoderModel:
+    """Train a generator, or go on with a killed training, or load a finished one with the same inputs.
+
+    ``folder`` gets ``model/`` (see :meth:`ratchet.models.generated.DecoderModel.load`), with the adapter alone in
+    ``model/adapter/``, and what :func:`ratchet.train.loop.fit` writes.
+
+    Args:
+        train: rows to learn from.
+        valid: rows to watch; ``None``: none.
+        spec: the recipe's section.
+        choices: the labels, where an answer is one of them.
+        language: of the texts: ``zh``, ``en`` or ``mixed``.
+        seed: of weights, batches and dropout.
+        threads: cores; 0: all. The same number gives the same bytes on one machine.
+        folder: of this training.
+        progress: called after each step.
+
+    Raises:
+        RatchetError: the source or the rows are not usable, or the loss stopped being finite.
+        WorkspaceError: the disk is full or read-only, or the folder has checkpoints of another training.
+        ExtraMissing: torch, transformers or peft is not installed.
+    """
+    require_torch()
+    from ratchet.models.network import using_threads
+
+    fresh = _fresh(train, spec=spec, choices=choices, language=language, seed=seed, threads=threads)
+    base = base_hash(fresh.decoder.network)
+    facts = {
+        **spec.model_dump(mode="json", exclude={"name", "source"}),
+        "base": base,
+        "rows": [train.digest(), valid.digest() if valid else ""],
+        "choices": list(choices),
+        "seed": seed,
+        "threads": threads,
+        **versions(),
+    }
+    done = folder / MODEL
+    if (done / CARD).is_file() and read_json(done / CARD).get("facts", {}).get("key") == facts:
+        return DecoderModel.load(done, threads)
+    with using_threads(threads):
+        adapted, objective = _objective(fresh, train, valid, spec=spec, base=base, seed=seed)
+    settings = settle(spec, decoder=fresh.decoder, lengths=objective.lengths, seed=seed)
+    ended = fit(
+        objective,
+        spec=spec,
+        settings=settings,
+        folder=folder,
+        facts=facts,
+        seed=seed,
+        threads=threads,
+        progress=progress,
+    )
+    told = {
+        **asdict(settings),
+        "tuning": tuning_of(spec, fresh.decoder),
+        "trained_weights": sum(one.numel() for one in objective.network.parameters() if one.requires_grad),
+        "kept_epoch": ended.kept_epoch,
+        "precision": ended.precision,
+        "notes": [*objective.notes, *ended.notes],
+        "left_out": _counts(objective),
+        "base": base,
+        "key": facts,
+    }
+    found = _saved(fresh, adapted, spec=spec, told=told, folder=done)
+    forget(folder)
+    return found
+
+
+def settle(spec: DecoderSpec, *, decoder: FittedDecoder, lengths: npt.NDArray[np.int64], seed: int) -> Settings:
+    """What the spec says, and where it says nothing: 200 steps, and the rate that belongs to what is trained.
+
+    Args:
+        spec: the recipe's section.
+        decoder: to be trained.
+        lengths: (n,) tokens of each row.
+        seed: of the run; the batches of the first epoch are counted.
+    """
+    low, high = TOKENS
+    budget = spec.batch_tokens or int(min(max(ROWS * float(lengths.mean()), low), high))
+    steps = math.ceil(len(plan_epoch(lengths, seed=seed, epoch=0, budget=budget).batches) / spec.accumulate)
+    few, many = EPOCHS
+    epochs = spec.epochs or min(max(math.ceil(STEPS / steps), few), many)
+    adapter = tuning_of(spec, decoder) not in ("full", "freeze")
+    rate = SCRATCH_RATE if decoder.source == "scratch" else ADAPTER_RATE if adapter else FULL_RATE
+    return Settings(epochs=epochs, lr=spec.lr or rate * (PREFERENCE if spec.rejected else 1), batch_tokens=budget)
+
+
+def tuning_of(spec: DecoderSpec, decoder: FittedDecoder) -> str:
+    """What is trained: an adapter unless the recipe says otherwise; from scratch everything.
+
+    Raises:
+        RatchetError: an adapter is wanted beside weights that were never trained.
+    """
+    if decoder.source != "scratch":
+        return "lora" if spec.tuning == "auto" else spec.tuning
+    if spec.tuning not in ("auto", "full"):
+        raise RatchetError(
+            f"tuning must be full for a model from scratch but got {spec.tuning}.",
+            next_step="Name a pretrained generator as its source, or set tuning: full.",
+        )
+    return "full"
+
+
+def _fresh(
+    train: Asked, *, spec: DecoderSpec, choices: tuple[str, ...], language: str, seed: int, threads: int
+) -> DecoderModel:
+    shape = Shape(layers=spec.layers, width=spec.width, heads=spec.heads, vocabulary=spec.vocabulary)
+    decoder = build_decoder(
+        spec.source,
+        max_tokens=spec.max_tokens,
+        max_new_tokens=spec.max_new_tokens,
+        language=language,
+        texts=[*train.texts, *train.answers],
+        shape=shape,
+        seed=seed,
+        threads=threads,
+    )
+    if tuning_of(spec, decoder) == "qlora":
+        require_4bit()
+    return DecoderModel(decoder=decoder, system=spec.system, choices=choices)
+
+
+def _objective(
+    fresh: DecoderModel, train: Asked, valid: Asked | None, *, spec: DecoderSpec, base: str, seed: int
+) -> tuple[Adapted | None, Packing]:
+    """What is learnt, on its device, with the weights that stay as they are held."""
+    decoder, tuning = fresh.decoder, tuning_of(spec, fresh.decoder)
+    network, adapted = decoder.network, None
+    if tuning in ("lora", "dora", "qlora"):
+        shape = AdapterShape(kind=tuning, rank=spec.rank, alpha=spec.alpha or 2 * spec.rank, dropout=spec.dropout)
+        adapted = attach(network, shape, base=base, seed=seed)
+    elif tuning == "freeze":
+        freeze(network, trained_layers=spec.trained_layers)
+    if spec.gradient_checkpointing:
+        _checkpointing(network, adapter=adapted is not None)
+    network.to("cuda" if tuning == "qlora" else device_of(spec.device))
+    pad_id = decoder.tokens.pad_id
+    if spec.rejected:
+        pairs = _pairs(fresh, train)
+        watched = _pairs(fresh, valid) if valid and valid.texts else None
+        return adapted, PreferenceObjective(network, train=pairs, valid=watched, pad_id=pad_id, beta=spec.beta)
+    rows = answered(decoder.tokens, [fresh.turns(text) for text in train.texts], train.answers)
+    looked_at = None
+    if valid and any(answer.strip() for answer in valid.answers):
+        looked_at = answered(decoder.tokens, [fresh.turns(text) for text in valid.texts], valid.answers, what="valid")
+    return adapted, LanguageObjective(network, train=rows, valid=looked_at, pad_id=pad_id)
+
+
+def _pairs(fresh: DecoderModel, rows: Asked) -> Preferences:
+    asked = zip(rows.texts, rows.answers, rows.rejected or (), strict=True)
+    return preferences(fresh.decoder.tokens, [(fresh.turns(text), better, worse) for text, better, worse in asked])
+
+
+def _checkpointing(network: PreTrainedModel, *, adapter: bool) -> None:
+    """Activations are computed again on the way back; under an adapter the embeddings must say that they are wanted."""
+    enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
+    enable()
+    if adapter:
+        network.enable_input_require_grads()
+
+
+def _counts(objective: Packing) -> Mapping[str, int]:
+    assert isinstance(objective, LanguageObjective | PreferenceObjective)
+    return dict(objective.train.counts)
+
+
+def _saved(
+    fresh: DecoderModel, adapted: Adapted | None, *, spec: DecoderSpec, told: Mapping[str, Any], folder: Path
+) -> DecoderModel:
+    """The model to be served, written whole, with the adapter alone inside its folder."""
+    network = fresh.decoder.network.to("cpu")
+    if spec.gradient_checkpointing:
+        (getattr(network, "activation_checkpointing_disable", None) or network.gradient_checkpointing_disable)()
+    with atomic_folder(folder) as target:
+        if adapted is not None:
+            adapted.save(target / ADAPTER)
+            network = _merged(fresh, adapted, target / ADAPTER, spec=spec)
+        found = replace(fresh, decoder=replace(fresh.decoder, network=network, facts=dict(told)))
+        parts = target / "parts"
+        found.save(parts)
+        with writing(target):
+            for path in parts.iterdir():
+                path.rename(target / path.name)
+            parts.rmdir()
+    network.requires_grad_(False)
+    return found
+
+
+def _merged(fresh: DecoderModel, adapted: Adapted, saved: Path, *, spec: DecoderSpec) -> PreTrainedModel:
+    """The network with the adapter in its weights: of a base in 4 bits those of the base as it is published."""
+    if adapted.shape.kind != "qlora":
+        return adapted.merged()
+    tokens = fresh.decoder.tokens
+    base = build_decoder(
+        spec.source, max_tokens=tokens.max_tokens, max_new_tokens=tokens.max_new_tokens, pretrained=True
+    )
+    return load_adapter(base.network, saved).merged()
