@@ -136,7 +136,9 @@ def test_a_server_that_fails_costs_one_line(
     monkeypatch.setattr(Client, "fail", staticmethod(fail))
     said: list[str] = []
     train(tmp_path, said)
-    assert said == ["MLflow at http://127.0.0.1:9 gets nothing more of this training: refused; the training goes on"]
+    assert said == [
+        "encoder: MLflow at http://127.0.0.1:9 gets nothing more of this training: refused; the training goes on"
+    ]
     assert asked.count(request_name) == 1
     assert len((tmp_path / "steps.jsonl").read_text().splitlines()) == 6
 
@@ -298,7 +300,7 @@ def test_a_real_client_gives_up_soon_on_a_server_that_is_down(tmp_path: Path, un
     train(tmp_path, said, uri=f"http://127.0.0.1:{unused_port}")
     assert time.monotonic() - begun < track.GRACE + 3
     assert len(said) == 1
-    assert said[0].startswith(f"MLflow at http://127.0.0.1:{unused_port} gets nothing more")
+    assert said[0].startswith(f"encoder: MLflow at http://127.0.0.1:{unused_port} gets nothing more")
 
 
 @pytest.mark.slow
