@@ -305,7 +305,10 @@ class _Training:
             batches = plan.batches[now.batch : now.batch + self.spec.accumulate]
             rate = now.factor * self.schedule.rate(now.step)
             self._whole = False
-            loss, norm = self._step(batches, rate=rate)
+            loss, norm, problem = self._step(batches, rate=rate)
+            if problem:
+                monitor.write(now.step, {"train/loss": loss, "train/rate": rate, "train/norm": norm})
+                raise _NotFinite(problem)
             self._whole = True
             for rows in batches:
                 real = int(plan.lengths[rows].sum())
@@ -314,6 +317,7 @@ class _Training:
             now.seconds += time.perf_counter() - begun
             speed = self._tokens / max(time.perf_counter() - self._begun, 1e-9)
             values = {"train/loss": loss, "train/rate": rate, "train/norm": norm, "train/tokens_s": speed}
+            values["train/epoch"] = now.epoch + 1
             monitor.write(now.step - 1, values)
             told = {"loss": loss, "rate": rate, "tokens_per_second": speed}
             progress(Progress(step=now.step, steps=self.schedule.steps, epoch=now.epoch + 1, **told))
@@ -337,8 +341,8 @@ class _Training:
             self._save()
             raise monitor.stop.error()
 
-    def _step(self, batches: Sequence[Ints], *, rate: float) -> tuple[float, float]:
-        """One step; the mean loss of a unit, and the gradient's norm before it was clipped."""
+    def _step(self, batches: Sequence[Ints], *, rate: float) -> tuple[float, float, str]:
+        """One step: the mean loss of a unit, the gradient's norm before it was clipped, and what is not finite in them."""
         import torch
 
         objective, now = self.objective, self.now
@@ -357,10 +361,11 @@ class _Training:
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.spec.clip))
         skipped = self.scaler.is_enabled() and math.isfinite(total) and not math.isfinite(norm)
         if not skipped and not (math.isfinite(total) and math.isfinite(norm)):
-            raise _NotFinite(
+            problem = (
                 f"The training loss must be finite but got {total / units:g} (gradient norm {norm:g}) at step"
                 f" {now.step + 1}, epoch {now.epoch + 1}."
             )
+            return total / units, norm, problem
         self.scaler.step(
             self.optimizer
         )  # in float16 a step whose gradient overflowed is left out, and the scale lowered
@@ -371,7 +376,7 @@ class _Training:
         now.step += 1
         now.loss += total
         now.units += units
-        return total / units, norm
+        return total / units, norm, ""
 
     def _validate(self) -> dict[str, float]:
         with nullcontext() if self.average is None else self.average.in_place():
