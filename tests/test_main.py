@@ -11,7 +11,7 @@ def test_ctrl_c_in_code_that_came_as_a_string_ends_with_the_same_exit_code(tmp_p
         "import sys\n"
         "import ratchet.cli.main as cli\n"
         "from ratchet.__main__ import program\n"
-        "def main():\n"
+        "def main(**how):\n"
         "    try:\n"
         "        exec('raise KeyboardInterrupt')\n"
         "    except KeyboardInterrupt:\n"

@@ -2,16 +2,28 @@
 
 import signal
 import sys
+from types import FrameType
 
 
 def program() -> None:
     """The command as a process: Ctrl-C while it starts is one line, and once the work is done no failure."""
+    came: list[int] = []
+
+    def noted(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, noted)
     try:
         from ratchet.cli.main import main
 
-        main()
+        main(interrupted=lambda: bool(came))
     except KeyboardInterrupt:
         sys.exit("error: Interrupted.")
+    except Exception:
+        if came:  # a compiled module that is interrupted while it is imported tells of another error
+            sys.exit("error: Interrupted.")
+        raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Where Ctrl-C met code that Python runs from a string, as a dataclass is made, `python -m` would end by the signal

@@ -92,6 +92,7 @@ def test_a_wrong_recipe_is_one_line(
         (("init", "--yes"), "must be named"),
         (("init", "--yes", "--file", "good.csv", "--text", "txet"), "must be a column"),
         (("fly",), "No such command"),
+        (("watch", "nowhere"), "must hold a training"),
     ],
 )
 def test_a_wrong_command_is_exit_code_2(

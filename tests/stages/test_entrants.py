@@ -10,7 +10,10 @@ import pytest
 from tests.trial import Trial, rows_for, trial
 
 from ratchet.contenders.rows import PartedRows
-from ratchet.stages.entrants import content, family_of
+from ratchet.recipe.track import TrackConfig
+from ratchet.recipe.watch import AlertSpec, WatchConfig
+from ratchet.screen import Bar
+from ratchet.stages.entrants import content, family_of, training_of
 from ratchet.stages.job import Job
 from ratchet.tasks.registry import task_of
 
@@ -67,3 +70,32 @@ def test_another_task_on_the_same_table_starts_anew(trial: Callable[..., Trial])
     assert "micro_f1" in many["verdicts"][0]["line"]
     tasks = {PartedRows.load(path).task.name for path in (made.folder / "w" / "data").glob("rows-*")}
     assert tasks == {"classification", "multilabel"}
+
+
+def test_how_a_training_is_watched_is_handed_down_and_names_nothing(job: Job, rows: PartedRows) -> None:
+    rule = AlertSpec(metric="train/loss", above=5)
+    changed = {
+        "watch": WatchConfig(every=9),
+        "alerts": (rule,),
+        "track": TrackConfig(uri="http://127.0.0.1:9"),
+        "gate": job.recipe.gate.model_copy(update={"hour": 3.0}),
+    }
+    other = replace(job, recipe=job.recipe.model_copy(update=changed))
+    training = training_of(other, rows, name="encoder", kind="encoder", key="k", advance=Bar())
+    told = training.watching.named("fold 2")
+    assert (told.config.every, told.alerts, told.price) == (9, (rule,), 3.0)
+    assert (told.track.uri, told.track.experiment) == ("http://127.0.0.1:9", job.recipe.name)
+    assert told.name == "encoder fold 2"
+    assert told.about == {
+        "run": job.run,
+        "recipe": job.recipe.name,
+        "contender": "encoder",
+        "kind": "encoder",
+        "part": "fold 2",
+    }
+    with told.aside() as terminal:
+        assert terminal is None
+    assert content(other, rows) == content(job, rows)
+    dear = other.recipe.model_copy(update={"watch": WatchConfig(price=8)})
+    bought = training_of(replace(job, recipe=dear), rows, name="e", kind="encoder", key="k", advance=Bar())
+    assert bought.watching.price == 8

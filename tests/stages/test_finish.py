@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+import pytest
 from tests.trial import Trial, trial
 
+from ratchet.recipe.track import TrackConfig
+from ratchet.recipe.watch import AlertSpec
 from ratchet.report import ReportData
+from ratchet.stages import finish
 from ratchet.stages.job import Job
 from ratchet.tasks.sureness import Reliability, Selection
 from ratchet.tasks.views import Confusion
@@ -59,6 +65,24 @@ def test_the_report_is_whole_in_json(job: Job) -> None:
 def test_stages_are_timed_in_their_order(job: Job) -> None:
     summary = json.loads((job.folder / "summary.json").read_bytes())
     assert [*summary["stages"]] == ["read", "check", "prepare", "baseline", "challengers", "compress", "report"]
+
+
+def test_the_verdicts_go_to_the_tracking_server_without_the_alerts(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, Any] = {}
+    monkeypatch.setattr(finish, "track_run", lambda config, **what: sent.update(what, config=config))
+    url = "https://hooks.example.com/s3cr3t"
+    changed = {
+        "track": TrackConfig(uri="http://127.0.0.1:9", experiment="mine"),
+        "alerts": (AlertSpec(metric="train/loss", above=1, action="webhook", url=url),),
+    }
+    figures = json.loads((job.folder / "summary.json").read_bytes())
+    finish._track(replace(job, recipe=job.recipe.model_copy(update=changed)), figures)
+    assert sent["config"].experiment == "mine"
+    assert sent["metrics"]["score/champion"] == figures["scores"]["champion"]["value"]
+    assert sent["metrics"]["verdict/tfidf-lr"] == figures["verdicts"][0]["estimate"]
+    assert sent["tags"]["ratchet.verdict.tfidf-lr"] == figures["verdicts"][0]["line"]
+    assert sent["parameters"]["seed"] == job.recipe.seed
+    assert "hooks.example.com" not in str(sent)
 
 
 def test_another_metric_and_a_champion_that_cannot_be_served_are_told(trial: Callable[..., Trial]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -306,8 +307,17 @@ def _print_json(value: object) -> None:
     click.echo(json_bytes(value, indent=2).decode())
 
 
-def main() -> None:
-    """The ``ratchet`` command: a user's mistake is one line on standard error and exit code 2, never a traceback."""
+def _end_interrupted() -> NoReturn:
+    echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)
+    sys.exit(2)
+
+
+def main(*, interrupted: Callable[[], bool] = lambda: False) -> None:
+    """The ``ratchet`` command: a user's mistake is one line on standard error and exit code 2, never a traceback.
+
+    Args:
+        interrupted: whether Ctrl-C came: a compiled module that is interrupted while it is imported tells of another error.
+    """
     survive_any_locale()
     debug = "--debug" in sys.argv[1:]
     try:
@@ -323,8 +333,7 @@ def main() -> None:
         echo(f"error: {error}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        echo("error: Interrupted. What was finished is kept; run the same command again to go on.", err=True)
-        sys.exit(2)
+        _end_interrupted()
     except OSError as error:  # what no command foresees: a name too long, a disk that fails while it is read
         if debug:
             raise
@@ -332,6 +341,8 @@ def main() -> None:
         echo(f"error: {what}{error.strerror or error}. Check the path; --debug shows where it came up.", err=True)
         sys.exit(2)
     except Exception:  # noqa: BLE001 - a fault of Ratchet's own; `check` uses 1 for findings, so a crash has its own code
+        if interrupted():
+            _end_interrupted()
         traceback.print_exc()
         echo("error: This is a fault of Ratchet's own. Please report it with the lines above.", err=True)
         sys.exit(CRASHED)

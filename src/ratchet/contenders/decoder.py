@@ -53,6 +53,7 @@ class Decoder(Folded[DecoderSpec]):
             threads=training.threads,
             folder=folder,
             progress=lambda now: training.advance(now.step, now.steps, _line(about, now)),
+            watching=training.watching.named(about),
         )
         known, history = model.decoder.facts, read_history(folder)
         last = history[-1]

@@ -185,6 +185,7 @@ def _fitted(
         threads=training.threads,
         folder=folder,
         columns=rows.texts_a_row,
+        watching=training.watching.named(about),
         progress=lambda p: training.advance(
             p.step, p.steps, f"{about} epoch {p.epoch} loss {p.loss:.3f} {p.tokens_per_second:,.0f} tok/s"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -100,7 +101,8 @@ def _offer(offer: Offered) -> Json:
 
 def _slices(slices: Slices) -> Json:
     """The slices, and the worst in one line where one is proven to be worse than the other rows."""
-    return {**asdict(slices), "line": line_of(slices)}
+    figures: Json = json.loads(json.dumps(asdict(slices)))  # lists, as who reads the file has them
+    return {**figures, "line": line_of(slices)}
 
 
 def _data(ended: Ended) -> Json:

@@ -33,8 +33,12 @@ class Plan:
     @cached_property
     def padding(self) -> float:
         """Share of the computed tokens that are padding."""
-        computed = sum(len(rows) * int(self.lengths[rows].max()) for rows in self.batches)
+        computed = sum(self.computed(rows) for rows in self.batches)
         return 1 - self.tokens / computed if computed else 0.0
+
+    def computed(self, rows: Ints) -> int:
+        """Tokens that are computed for a batch, padding included."""
+        return len(rows) * int(self.lengths[rows].max())
 
 
 def plan_epoch(lengths: Ints, *, seed: int, epoch: int, budget: int) -> Plan:

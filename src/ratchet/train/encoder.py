@@ -26,6 +26,7 @@ from ratchet.train.defaults import settle
 from ratchet.train.loop import Progress, fit, forget
 from ratchet.train.losses import row_losses, row_weights
 from ratchet.train.objective import Objective
+from ratchet.train.watching import Watching
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -86,9 +87,12 @@ class RowObjective(Objective):
         import torch
 
         device = self.encoder.device
-        tokens, mask = padded(self.train.ids, rows, pad_id=self.encoder.tokens.pad_id)
-        batch = torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device)
-        with nullcontext() if self.frozen is None else self.frozen.given(self.frozen.batch(rows).to(device)):
+        frozen = self.frozen
+        with self.waiting():
+            tokens, mask = padded(self.train.ids, rows, pad_id=self.encoder.tokens.pad_id)
+            batch = torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device)
+            states = None if frozen is None else frozen.batch(rows).to(device)
+        with nullcontext() if frozen is None or states is None else frozen.given(states):
             logits = self.network(*batch)  # (rows, k)
         right = torch.from_numpy(self._right[rows]).to(device)
         losses = row_losses(logits, right, kind=self.train.targets.kind, spec=self.spec)
@@ -162,6 +166,7 @@ def fit_encoder(
     folder: Path,
     columns: int = 1,
     progress: Callable[[Progress], None] | None = None,
+    watching: Watching | None = None,
 ) -> FittedEncoder:
     """Train an encoder, or go on with a killed training, or load a finished one with the same inputs.
 
@@ -181,6 +186,7 @@ def fit_encoder(
         folder: of this training.
         columns: texts in a row.
         progress: called after each step.
+        watching: how it is watched beside that.
 
     Raises:
         RatchetError: the source or the rows are not usable, or the loss stopped being finite.
@@ -225,6 +231,7 @@ def fit_encoder(
         seed=seed,
         threads=threads,
         progress=progress,
+        watching=watching,
     )
     told = {
         **asdict(settings),

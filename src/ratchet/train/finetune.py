@@ -25,6 +25,7 @@ from ratchet.train.encoder import versions
 from ratchet.train.language import LanguageObjective, Packing, answered
 from ratchet.train.loop import Progress, fit, forget
 from ratchet.train.preference import PreferenceObjective, Preferences, preferences
+from ratchet.train.watching import Watching
 from ratchet.workspace.workspace import atomic_folder, writing
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def fit_decoder(
     threads: int,
     folder: Path,
     progress: Callable[[Progress], None] | None = None,
+    watching: Watching | None = None,
 ) -> DecoderModel:
     """Train a generator, or go on with a killed training, or load a finished one with the same inputs.
 
@@ -83,6 +85,7 @@ def fit_decoder(
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
         progress: called after each step.
+        watching: how it is watched beside that.
 
     Raises:
         RatchetError: the source or the rows are not usable, or the loss stopped being finite.
@@ -118,6 +121,7 @@ def fit_decoder(
         seed=seed,
         threads=threads,
         progress=progress,
+        watching=watching,
     )
     told = {
         **asdict(settings),

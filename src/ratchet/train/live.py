@@ -247,7 +247,7 @@ def _number(value: float | None) -> str:
 def _row(name: str, parts: Sequence[tuple[str, str]]) -> Text:
     line = _cut(f"{name:<{MARGIN - 1}} ", style="dim")
     for place, (words, style) in enumerate(parts):
-        line.append(("   " if place else "") + words, style=style)
+        line.append(("   " if place else "") + legible(words), style=style)
     return line
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,10 @@ from ratchet.train.defaults import Settings
 from ratchet.train.monitor import Monitor
 from ratchet.train.objective import Objective
 from ratchet.train.optimizer import Average, hold_back, make_optimizer, set_rate
-from ratchet.train.precision import Precision, choose, compiled
+from ratchet.train.peak import peak_flops
+from ratchet.train.precision import NAMES, Precision, choose, compiled
 from ratchet.train.schedule import Schedule
+from ratchet.train.watching import Watching
 from ratchet.workspace.workspace import Workspace, write_atomic
 
 if TYPE_CHECKING:
@@ -138,6 +141,7 @@ def fit(
     seed: int,
     threads: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    watching: Watching | None = None,
 ) -> Fit:
     """Train an objective's network, or go on with a training that was killed, to the same bytes.
 
@@ -153,9 +157,10 @@ def fit(
         seed: of batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         progress: called after each step.
+        watching: what is read, shown and sent beside the files, and the alerts; it changes no weight.
 
     Raises:
-        RatchetError: the loss stays not finite, or the spec asks for what there is not.
+        RatchetError: the loss stays not finite, an alert stops the training, or the spec asks for what there is not.
         WorkspaceError: the disk is full or read-only, the checkpoints are of another training, or a process is at work here.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written.
     """
@@ -165,7 +170,9 @@ def fit(
             next_step="Set keep of this challenger.",
         )
     with Workspace(folder).lock(), _deterministic(threads), _held_interrupt() as interrupted:
-        training = _Training(objective=objective, spec=spec, settings=settings, seed=seed, folder=folder, facts=facts)
+        training = _Training(
+            objective=objective, spec=spec, settings=settings, seed=seed, folder=folder, facts=facts, watching=watching
+        )
         return training.run(progress=progress or _silent, interrupted=interrupted)
 
 
@@ -197,10 +204,12 @@ class _Training:
         seed: int,
         folder: Path,
         facts: Mapping[str, Any],
+        watching: Watching | None,
     ) -> None:
         import torch
 
         self.objective, self.spec, self.settings, self.seed, self.folder = objective, spec, settings, seed, folder
+        self.watching = watching
         self.plans = [
             objective.plan(seed=seed, epoch=epoch, budget=settings.batch_tokens) for epoch in range(settings.epochs)
         ]
@@ -256,7 +265,7 @@ class _Training:
     def _done(self, progress: Callable[[Progress], None], interrupted: threading.Event) -> bool:
         """Train to the end, or until the loss is not finite: then everything is as at the start of the epoch."""
         try:
-            with Monitor(self.folder, step=self.now.step) as monitor:
+            with self._monitor() as monitor:
                 while self.now.epoch < len(self.plans) and not self._patience_ended():
                     self._epoch(monitor, progress, interrupted)
                     if interrupted.is_set():
@@ -270,6 +279,22 @@ class _Training:
             raise
         return True
 
+    def _monitor(self) -> Monitor:
+        import torch
+
+        monitor = Monitor(
+            self.folder,
+            step=self.now.step,
+            steps=self.schedule.steps,
+            watching=self.watching,
+            goals=self.objective.goals,
+            flops=lambda tokens: self.objective.flops(1) * tokens,
+            peak=partial(peak_flops, self.device, getattr(torch, NAMES[self.precision.name]), torch.get_num_threads()),
+            parameters={**self.spec.model_dump(mode="json"), **asdict(self.settings), "seed": self.seed},
+        )
+        self.objective.waiting = monitor.waiting
+        return monitor
+
     def _epoch(self, monitor: Monitor, progress: Callable[[Progress], None], interrupted: threading.Event) -> None:
         """The steps of an epoch that are left, its validation and its checkpoint."""
         now, plan = self.now, self.plans[self.now.epoch]
@@ -280,29 +305,44 @@ class _Training:
             batches = plan.batches[now.batch : now.batch + self.spec.accumulate]
             rate = now.factor * self.schedule.rate(now.step)
             self._whole = False
-            loss, norm = self._step(batches, rate=rate)
+            loss, norm, problem = self._step(batches, rate=rate)
+            if problem:
+                monitor.write(now.step, {"train/loss": loss, "train/rate": rate, "train/norm": norm})
+                raise _NotFinite(problem)
             self._whole = True
-            self._tokens += sum(int(plan.lengths[rows].sum()) for rows in batches)
+            for rows in batches:
+                real = int(plan.lengths[rows].sum())
+                self._tokens += real
+                monitor.batch(tokens=real, computed=plan.computed(rows))
             now.seconds += time.perf_counter() - begun
             speed = self._tokens / max(time.perf_counter() - self._begun, 1e-9)
             values = {"train/loss": loss, "train/rate": rate, "train/norm": norm, "train/tokens_s": speed}
+            values["train/epoch"] = now.epoch + 1
             monitor.write(now.step - 1, values)
             told = {"loss": loss, "rate": rate, "tokens_per_second": speed}
             progress(Progress(step=now.step, steps=self.schedule.steps, epoch=now.epoch + 1, **told))
             if interrupted.is_set():
                 raise KeyboardInterrupt
+            self._end_if_told(monitor)
             if time.monotonic() - self._saved > SAVE_SECONDS:
                 self._save()
         self._whole = False
         valid = self._validate()
         self._whole = True
         if valid:
-            monitor.write(now.step - 1, {f"valid/{name}": value for name, value in valid.items()})
+            monitor.validated(now.step - 1, valid)
         monitor.flush()
         self._end_epoch(plan, valid)
+        self._end_if_told(monitor)
 
-    def _step(self, batches: Sequence[Ints], *, rate: float) -> tuple[float, float]:
-        """One step; the mean loss of a unit, and the gradient's norm before it was clipped."""
+    def _end_if_told(self, monitor: Monitor) -> None:
+        """End where an alert says so, with a checkpoint of this moment."""
+        if monitor.stop is not None:
+            self._save()
+            raise monitor.stop.error()
+
+    def _step(self, batches: Sequence[Ints], *, rate: float) -> tuple[float, float, str]:
+        """One step: the mean loss of a unit, the gradient's norm before it was clipped, and what is not finite in them."""
         import torch
 
         objective, now = self.objective, self.now
@@ -321,10 +361,11 @@ class _Training:
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.spec.clip))
         skipped = self.scaler.is_enabled() and math.isfinite(total) and not math.isfinite(norm)
         if not skipped and not (math.isfinite(total) and math.isfinite(norm)):
-            raise _NotFinite(
+            problem = (
                 f"The training loss must be finite but got {total / units:g} (gradient norm {norm:g}) at step"
                 f" {now.step + 1}, epoch {now.epoch + 1}."
             )
+            return total / units, norm, problem
         self.scaler.step(
             self.optimizer
         )  # in float16 a step whose gradient overflowed is left out, and the scale lowered
@@ -335,7 +376,7 @@ class _Training:
         now.step += 1
         now.loss += total
         now.units += units
-        return total / units, norm
+        return total / units, norm, ""
 
     def _validate(self) -> dict[str, float]:
         with nullcontext() if self.average is None else self.average.in_place():

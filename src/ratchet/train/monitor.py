@@ -157,16 +157,17 @@ class Monitor:
 
     def close(self, *, whole: bool = True) -> None:
         """Flush and close; ``whole``: the training came to its end."""
-        if whole and self._watching is not None:
-            self._record(self._last, {**self._account(self._last, now=time.monotonic()), ENDED: 1.0})
-        self._alerts.close()
-        self._stack.close()
+        with self._stack:  # whatever fails, the terminal is given back
+            if whole and self._watching is not None:
+                last = max(self._last, 0)
+                self._record(last, {**self._account(last, now=time.monotonic()), ENDED: 1.0})
+            self._alerts.close()
+            for sink in self._sinks:
+                sink.close(whole=whole)
         view, self._view = self._view, None
-        for sink in self._sinks:
-            sink.close(whole=whole)
         if view is not None and self._watching is not None:
             for line in self._standing.notes:
-                self._watching.say(line)
+                self._tell(line)
             self._watching.say(epoch_line(self._standing))
 
     def _record(self, step: int, values: Mapping[str, float]) -> None:
@@ -216,5 +217,9 @@ class Monitor:
         """A line of an alert or of a sink; with a view it is shown there and told once the view is gone."""
         if self._view is not None:
             self._view.note(line)
-        elif self._watching is not None:
-            self._watching.say(line)
+        else:
+            self._tell(line)
+
+    def _tell(self, line: str) -> None:
+        if self._watching is not None:
+            self._watching.say(f"{self._standing.name}: {line}" if self._standing.name else line)

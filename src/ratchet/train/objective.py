@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ class Objective(ABC):
     """(n,) tokens of each row, by position."""
     goals: Mapping[str, int]
     """What `validate` gives, by name: 1 where more is better, -1 where less is."""
+
+    waiting: Callable[[], AbstractContextManager[Any]] = nullcontext
+    """What the objective makes a batch in, so that the loop knows how long the network waits for data."""
 
     def plan(self, *, seed: int, epoch: int, budget: int) -> Plan:
         """The batches of an epoch, a pure function of its arguments and the lengths.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +21,10 @@ class PackedPlan(Plan):
     width: int
     """Most tokens of a line."""
 
-    @cached_property
-    def padding(self) -> float:
-        """Share of the computed tokens that are padding: what the lines of a batch lack of the longest among them."""
-        computed = 0
-        for rows in self.batches:
-            found = lines(rows, self.lengths, width=self.width)
-            computed += len(found) * max(int(self.lengths[line].sum()) for line in found)
-        return 1 - self.tokens / computed if computed else 0.0
+    def computed(self, rows: Ints) -> int:
+        """Tokens that are computed for a batch: what its lines lack of the longest among them is padding."""
+        found = lines(rows, self.lengths, width=self.width)
+        return len(found) * max(int(self.lengths[line].sum()) for line in found)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

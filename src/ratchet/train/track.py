@@ -215,10 +215,12 @@ def _client(config: TrackConfig) -> Any:
     switch_off_telemetry()
     for name, value in HTTP.items():
         os.environ.setdefault(name, value)
+    remote = config.uri.startswith(("http://", "https://"))
+    if not remote:  # newer releases want to be asked for a folder, and the recipe does
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     from mlflow.tracking import MlflowClient
 
-    uri = config.uri
-    return MlflowClient(tracking_uri=uri if "://" in uri else Path(uri).absolute().as_uri())
+    return MlflowClient(tracking_uri=config.uri if "://" in config.uri else Path(config.uri).absolute().as_uri())
 
 
 def _start(client: Any, config: TrackConfig, *, name: str, tags: Mapping[str, str]) -> str:
