@@ -87,7 +87,7 @@ def test_the_report_shows_the_views_of_the_task(done: tuple[str, Path, dict[str,
     assert report.answered is not None
     assert [type(view).__name__ for view in report.answered.views] == {
         "regression": ["Scatter", "Residuals"],
-        "multilabel": ["LabelTable"],
+        "multilabel": ["LabelTable", "Reliability", "Selection"],
         "generation": ["RowScores", "Examples", "AnswerLengths"],
     }[task]
     assert report.leak is None
