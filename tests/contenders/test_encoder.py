@@ -15,6 +15,7 @@ from tests.conftest import generate
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.contenders import encoder as module
+from ratchet.contenders import folded
 from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
@@ -74,15 +75,15 @@ def test_folds_are_bought_until_the_budget_or_the_verdict(
     monkeypatch.setattr(module.Encoder, "folds_at_first", lambda self, rows: (0,))
     made, said = recipe(ENCODER), io.StringIO()
     interrupted = {"left": 1}
-    build = module._fold
+    build = module.Encoder._fold
 
-    def killed(target: Path, **how: Any) -> None:
+    def killed(self: module.Encoder, target: Path, **how: Any) -> None:
         if how["fold"] == 2 and interrupted["left"]:
             interrupted["left"] = 0
             raise KeyboardInterrupt
-        build(target, **how)
+        build(self, target, **how)
 
-    monkeypatch.setattr(module, "_fold", killed)
+    monkeypatch.setattr(module.Encoder, "_fold", killed)
     monkeypatch.setattr("ratchet.stages.buy._wins", lambda *_, **__: True)
     with pytest.raises(KeyboardInterrupt):
         run(made)
@@ -120,15 +121,15 @@ def test_no_budget_buys_nothing_and_the_first_look_has_the_whole_level(
 def test_further_seeds_are_evidence_and_nothing_else(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build, exported = module._fold, list[int]()
+    build, exported = module.Encoder._fold, list[int]()
 
-    def counted(target: Path, **how: Any) -> None:
-        if how["fold"] == 3 and how["seed"] > 2 * module.SEED_STEP:
+    def counted(self: module.Encoder, target: Path, **how: Any) -> None:
+        if how["fold"] == 3 and how["seed"] > 2 * folded.SEED_STEP:
             raise RuntimeError("the third seed of one fold dies")
-        build(target, **how)
+        build(self, target, **how)
         exported.append(how["seed"]) if (target / "model").exists() else None
 
-    monkeypatch.setattr(module, "_fold", counted)
+    monkeypatch.setattr(module.Encoder, "_fold", counted)
     monkeypatch.setattr("ratchet.stages.buy._wins", lambda *_, **__: True)
     made, said = recipe(ENCODER), io.StringIO()
     run(made, screen=Screen(said))
@@ -156,14 +157,14 @@ def test_metrics_without_seeds_buy_none(recipe: Callable[..., Recipe], monkeypat
 def test_the_folds_that_are_there_count(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch, dead: set[int]
 ) -> None:
-    build = module._fold
+    build = module.Encoder._fold
 
-    def dying(target: Path, **how: Any) -> None:
+    def dying(self: module.Encoder, target: Path, **how: Any) -> None:
         if how["fold"] in dead:
             raise RuntimeError("out of memory\nand more")
-        build(target, **how)
+        build(self, target, **how)
 
-    monkeypatch.setattr(module, "_fold", dying)
+    monkeypatch.setattr(module.Encoder, "_fold", dying)
     made, said = recipe(ENCODER), io.StringIO()
     summary = run(made, screen=Screen(said))
     facts = card(made, "enc")["facts"]
@@ -175,10 +176,10 @@ def test_the_folds_that_are_there_count(
 
 
 def test_an_encoder_without_any_fold_is_skipped(recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
-    def dying(target: Path, **how: Any) -> None:
+    def dying(self: module.Encoder, target: Path, **how: Any) -> None:
         raise RuntimeError("no kernel")
 
-    monkeypatch.setattr(module, "_fold", dying)
+    monkeypatch.setattr(module.Encoder, "_fold", dying)
     made, said = recipe(ENCODER), io.StringIO()
     summary = run(made, screen=Screen(said))
     assert "enc: skipped. 'enc' could not be trained on any fold: no kernel" in said.getvalue()
@@ -205,9 +206,9 @@ def test_rows_that_are_judged_never_choose_the_epoch(
 ) -> None:
     monkeypatch.setattr(module, "WATCHED", 0.0)  # as where a label has a handful of rows: a tenth of them is none
     kept: list[str] = []
-    fit = module._fold
+    fit = module.Encoder._fold
 
-    def seen(target: Path, **how: Any) -> None:
+    def seen(self: module.Encoder, target: Path, **how: Any) -> None:
         import ratchet.train.encoder as loop
 
         original = loop.fit_encoder
@@ -217,10 +218,10 @@ def test_rows_that_are_judged_never_choose_the_epoch(
             return original(*args, **more)
 
         monkeypatch.setattr(loop, "fit_encoder", noted)
-        fit(target, **how)
+        fit(self, target, **how)
         monkeypatch.setattr(loop, "fit_encoder", original)
 
-    monkeypatch.setattr(module, "_fold", seen)
+    monkeypatch.setattr(module.Encoder, "_fold", seen)
     run(recipe(ENCODER[:-1] + ", keep: accuracy}"))
     assert kept
     assert set(kept) == {"last"}

@@ -109,7 +109,7 @@ def test_two_runs_in_two_workspaces_share_the_trials(postgres: str, tmp_path: Pa
 def test_a_tuned_encoder_begins_with_one_fold_and_each_that_is_bought_has_its_own_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratchet.contenders.encoder.SMALL", 50)
+    monkeypatch.setattr("ratchet.contenders.folded.SMALL", 50)
     texts, labels = generate(240, seed=5)
     with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True)])

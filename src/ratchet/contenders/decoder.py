@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ratchet.contenders.encoder import watched
-from ratchet.contenders.folded import Folded, One
+from ratchet.contenders.folded import Folded, One, linked
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
@@ -66,7 +67,7 @@ class Decoder(Folded[DecoderSpec]):
             **{name: known[name] for name in TOLD if name in known},
             "said": _said(model.decoder.source, known),
         }
-        return One(model=model, saved=folder / MODEL, facts=facts, counts=material.counts)
+        return One(predict=model.predict, save=partial(linked, folder / MODEL), facts=facts, counts=material.counts)
 
     def named_by(self, spec: DecoderSpec) -> object:
         """Other files in the same directory are another contender."""

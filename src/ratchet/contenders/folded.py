@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,23 +14,32 @@ from pathlib import Path
 import numpy as np
 
 from ratchet.contenders.base import FOLDS, MODEL, SEED_TEXTS, SEEDS, TEXTS, Trained, write_contender
-from ratchet.contenders.encoder import SEED_STEP, SMALL, fold_folder
 from ratchet.contenders.kind import NONE, Kind, S, Training
 from ratchet.contenders.material import Counts, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
-from ratchet.models.model import Answers, Predictor
+from ratchet.models.model import Answers
 from ratchet.workspace.finished import finished, load_array, load_json, save_array, save_json
 from ratchet.workspace.workspace import writing
+
+SMALL = 2_000
+"""Up to so many dev rows all folds are trained at once: a fifth of the rows would decide nothing, and a fold is cheap."""
+SEED_STEP = 1_000
+"""Between the seeds of two turns through the folds."""
+
+
+def fold_folder(store: Path, key: str, fold: int, turn: int = 0) -> Path:
+    """Where the model of one fold lies; each turn after the first is another seed of the same training."""
+    return store / (f"{key}.fold-{fold}.seed-{turn}" if turn else f"{key}.fold-{fold}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class One:
     """One model that was trained."""
 
-    model: Predictor
-    saved: Path
-    """Its folder, as its runtime loads it."""
+    predict: Callable[[Sequence[str]], Answers]
+    save: Callable[[Path], object]
+    """Writes its folder, as its runtime loads it; not asked of further seeds, of which only the predictions are kept."""
     facts: Mapping[str, object] = field(default_factory=dict)
     counts: Counts = field(default_factory=dict)
     """How its rows were changed."""
@@ -97,10 +106,10 @@ class Folded(Kind[S]):
         begun, rows = time.perf_counter(), training.rows
         work = training.store / f"{training.key}.refit.training"
         one = self.one(spec, training, seen=rows.parts.dev, out=NONE, seed=training.seed, folder=work, about="all rows")
-        linked(one.saved, folder / MODEL)
+        one.save(folder / MODEL)
         trained = Trained(
             predicted=rows.parts.valid,
-            answers=one.model.predict(rows.texts(rows.parts.valid)),
+            answers=one.predict(rows.texts(rows.parts.valid)),
             seconds=time.perf_counter() - begun,
             facts={"folds": [0], "chance": self.chance, **training.facts},
         )
@@ -130,9 +139,9 @@ class Folded(Kind[S]):
         seen, out = held(rows, fold)
         one = self.one(spec, training, seen=seen, out=out, seed=seed, folder=work, about=f"fold {fold}")
         save_array(target / "rows.npy", out)
-        _save_answers(target, one.model.predict(rows.texts(out)))
+        _save_answers(target, one.predict(rows.texts(out)))
         if model:
-            linked(one.saved, target / MODEL)
+            one.save(target / MODEL)
         board = work / "tensorboard"
         if board.is_dir():
             with writing(target):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.contenders.base import Contender
-from ratchet.contenders.encoder import fold_folder
+from ratchet.contenders.folded import fold_folder
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family, looks
 from ratchet.gate.metrics import named
