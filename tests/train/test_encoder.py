@@ -204,3 +204,17 @@ def test_a_pair_of_texts_is_not_read_in_windows(tmp_path: Path) -> None:
             ["x", "y"], targets, [], targets.take(np.zeros(0, np.int64)), spec=spec(windows=3), language="en", seed=1,
             threads=1, folder=tmp_path, columns=2,
         )  # fmt: skip
+
+
+def test_settings_of_labels_are_refused_where_a_value_is_learnt(tmp_path: Path) -> None:
+    targets = Targets.of_values([1.0, 2.0])
+    with pytest.raises(RatchetError, match="focal must be left out where a value is learnt"):
+        fit_encoder(
+            ["x", "y"], targets, [], targets.take(np.zeros(0, np.int64)), spec=spec(focal=2.0), language="en", seed=1,
+            threads=1, folder=tmp_path,
+        )  # fmt: skip
+
+
+def test_patience_needs_a_metric() -> None:
+    with pytest.raises(ValueError, match="patience must be 0 where keep is last"):
+        spec(patience=2)

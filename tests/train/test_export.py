@@ -76,7 +76,7 @@ def test_a_wrong_fusion_is_not_kept(tiny: FittedEncoder, tmp_path: Path, monkeyp
     monkeypatch.setattr(module, "_fused", broken)
     found = export_onnx(tiny, tmp_path / "onnx")
     assert found.attention == 0
-    assert found.note == "the optimizer moved a logit by 0.01"
+    assert found.note == "the optimizer moved a logit by 0.006"  # .01, and the largest is 1.7
     assert found.max_difference < 1e-5
 
 

@@ -356,3 +356,17 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_one_before(
     fit_tiny(tmp_path / "cut")
     fit_tiny(tmp_path / "whole")
     assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+
+
+def test_a_training_that_an_alert_ended_stays_ended_until_the_alert_is_changed(tmp_path: Path, fit_tiny: Fit) -> None:
+    from ratchet.recipe.watch import AlertSpec
+    from ratchet.train.alerts import Stopped
+    from ratchet.train.watching import Watching
+
+    stop = AlertSpec(metric="train/loss", above=1e-9, action="stop", times=3)
+    for _ in range(3):
+        with pytest.raises(Stopped, match="at step 3"):
+            fit_tiny(tmp_path / "cut", watching=Watching(alerts=(stop,)))
+    fit_tiny(tmp_path / "cut", watching=Watching(alerts=(stop.model_copy(update={"above": 99.0}),)))
+    fit_tiny(tmp_path / "whole")
+    assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")

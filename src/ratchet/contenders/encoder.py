@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,9 +70,19 @@ class Encoder(Folded[EncoderSpec]):
             "tokens_per_second": round(last.tokens_per_second) if last else None,
             "padding": round(last.padding, 4) if last else None,
             **{name: fitted.facts[name] for name in TOLD if name in fitted.facts},
+            "said": _said(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows),
         }
         save = partial(export_onnx, fitted)
         return One(predict=fitted.predict, save=save, facts=facts, counts=material.counts)
+
+
+def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:
+    """What a person should know of a training."""
+    cut = facts.get("cut_texts", 0)
+    texts = (
+        [f"{cut:,} training texts are longer than the {max_tokens:,} tokens that are read and were cut"] if cut else []
+    )
+    return [*facts.get("notes", ()), *texts]
 
 
 TOLD = ("precision", "kept_epoch", "notes", "cut_texts")

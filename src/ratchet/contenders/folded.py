@@ -19,6 +19,7 @@ from ratchet.contenders.material import Counts, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.models.model import Answers
+from ratchet.train.sinks import BOARD, STEPS
 from ratchet.workspace.finished import finished, load_array, load_json, save_array, save_json
 from ratchet.workspace.workspace import writing
 
@@ -142,10 +143,11 @@ class Folded(Kind[S]):
         _save_answers(target, one.predict(rows.texts(out)))
         if model:
             one.save(target / MODEL)
-        board = work / "tensorboard"
-        if board.is_dir():
-            with writing(target):
-                shutil.copytree(board, target / "tensorboard")
+        with writing(target):
+            if (work / BOARD).is_dir():
+                shutil.copytree(work / BOARD, target / BOARD)
+            if (work / STEPS).is_file():  # for those who look at a training that has ended
+                shutil.copy(work / STEPS, target / STEPS)
         seconds = round(time.perf_counter() - begun, 2)
         record = {"seconds": seconds, "facts": {**one.facts, "seed": seed}, "counts": dict(one.counts)}
         save_json(target / "fold.json", record)
@@ -189,9 +191,11 @@ def _assembled(
     records = [load_json(place / "fold.json", keys={"facts": dict}) for turn in places for place in turn]
     for number, (fold, place) in enumerate(zip(folds, first, strict=True)):
         linked(place / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))
-    if (first[0] / "tensorboard").is_dir():
-        with writing(folder):
-            shutil.copytree(first[0] / "tensorboard", folder / "tensorboard")
+    with writing(folder):
+        if (first[0] / BOARD).is_dir():
+            shutil.copytree(first[0] / BOARD, folder / BOARD)
+        if (first[0] / STEPS).is_file():
+            shutil.copy(first[0] / STEPS, folder / STEPS)
     further = [np.concatenate([_load_answers(place) for place in turn]) for turn in others]
     if further and further[0].dtype == object:
         save_json(folder / SEED_TEXTS, {"answers": [seed[:, 0].tolist() for seed in further]})

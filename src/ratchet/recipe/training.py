@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ratchet.recipe.section import Section
 
@@ -36,7 +36,7 @@ class TrainingKeys(Section):
     """Batches whose gradients make one step together, as one large batch would."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of an exponential moving average of the weights, which is validated and kept in their place; 0: none."""
-    keep: str = Field(default="last", pattern=r"^[A-Za-z_][\w.:]*$")
+    keep: Literal["last", "loss", "accuracy", "macro_f1", "micro_f1", "mae", "perplexity", "margin"] = "last"
     """Which epoch's weights are kept: the last, or the best by a metric, such as loss, on training rows that are set apart."""
     patience: int = Field(default=0, ge=0)
     """Stop after this many epochs without a better one by ``keep`` (not with ``last``); 0: never."""
@@ -48,3 +48,9 @@ class TrainingKeys(Section):
     """measured: torch.compile is used where it saves more than it costs, by a measurement before the training."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where it is trained; auto: on the first graphics card, where there is one."""
+
+    @model_validator(mode="after")
+    def _patient(self) -> Self:
+        if self.patience and self.keep == "last":
+            raise ValueError("patience must be 0 where keep is last, since no epoch is then better than another.")
+        return self

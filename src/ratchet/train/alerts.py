@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ratchet.errors import RatchetError
 from ratchet.recipe.watch import AlertSpec
 from ratchet.train.webhook import Webhooks
+from ratchet.workspace.finished import load_json, save_json
 
+STOPPED = "stopped.json"
 MOST = 5
 """Times that one rule is said or sent; further ones are counted, and the count is said at the end."""
 
@@ -31,8 +34,33 @@ class Stop:
         """What to raise once the checkpoint is written."""
         return Stopped(
             f"{self.metric} must be {self.must} by an alert of the recipe but got {self.value:g} at step {self.step + 1}.",
-            next_step="The checkpoint is kept. Change the settings or the alert; with the same settings it goes on from there.",
+            next_step="The checkpoint is kept. Change the settings; or the alert, and it goes on from there.",
         )
+
+
+def remember(stop: Stop, rules: Sequence[AlertSpec], *, folder: Path) -> None:
+    """Note in the folder of a training that an alert ended it."""
+    error = stop.error()
+    save_json(folder / STOPPED, {"rules": _stopping(rules), "problem": error.problem, "next_step": error.next_step})
+
+
+def require_not_stopped(rules: Sequence[AlertSpec], *, folder: Path) -> None:
+    """Refuse to go on with a training that an alert ended, as long as the recipe has the same ones.
+
+    Raises:
+        Stopped: as when it was ended.
+    """
+    path = folder / STOPPED
+    if not path.is_file():
+        return
+    before = load_json(path, keys={"rules": list, "problem": str, "next_step": str})
+    if before["rules"] == _stopping(rules):
+        raise Stopped(before["problem"], next_step=before["next_step"])
+    path.unlink(missing_ok=True)
+
+
+def _stopping(rules: Sequence[AlertSpec]) -> list[dict[str, object]]:
+    return [rule.model_dump(mode="json", exclude={"url"}) for rule in rules if rule.action == "stop"]
 
 
 class Alerts:
@@ -53,6 +81,7 @@ class Alerts:
         self._rules, self._name, self._say = tuple(rules), name, say
         self._rows, self._times = [0] * len(self._rules), [0] * len(self._rules)
         self._seen: set[str] = set()
+        self._any = False
         self.fired: dict[str, float] = {}
         """What the last `check` found beyond its bound, by metric."""
         self._hooks = hooks
@@ -62,7 +91,7 @@ class Alerts:
     def check(self, step: int, values: Mapping[str, float]) -> Stop | None:
         """Judge the numbers of a step; the first rule that ends the training, if one does."""
         found: Stop | None = None
-        self.fired = {}
+        self.fired, self._any = {}, self._any or "train/loss" in values
         for place, rule in enumerate(self._rules):
             if rule.metric not in values:
                 continue
@@ -80,7 +109,8 @@ class Alerts:
 
     def close(self) -> None:
         """Say which rules never saw their metric, and give webhooks that are under way a moment."""
-        for metric in dict.fromkeys(rule.metric for rule in self._rules if rule.metric not in self._seen):
+        unseen = (rule.metric for rule in self._rules if rule.metric not in self._seen)
+        for metric in dict.fromkeys(unseen if self._seen or self._any else ()):
             self._say(f"no number of this training is called {metric}, so its alert saw nothing")
         for rule, times in zip(self._rules, self._times, strict=True):
             if times > MOST:

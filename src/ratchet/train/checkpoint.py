@@ -54,13 +54,14 @@ class Checkpoints:
         Raises:
             WorkspaceError: the disk is full or read-only; the earlier checkpoints stay.
         """
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         with atomic_folder(self._path(step)) as target:
-            save_file(_plain(dict(_trainable(parts.network))), target / WEIGHTS)
-            save_file(_plain(_moments(parts.optimizer)), target / MOMENTS)
+            # In memory first: what `save_file` says of a full disk is no OSError.
+            (target / WEIGHTS).write_bytes(save(_plain(dict(_trainable(parts.network)))))
+            (target / MOMENTS).write_bytes(save(_plain(_moments(parts.optimizer))))
             if parts.average is not None:
-                save_file(_plain(parts.average), target / AVERAGE)
+                (target / AVERAGE).write_bytes(save(_plain(parts.average)))
             hashes = {path.name: file_sha256(path) for path in sorted(target.glob("*.safetensors"))}
             body = {"facts": dict(self.facts), "step": step, "state": dict(state), "sha256": hashes}
             save_json(target / STATE, {"body": body, "sha256": _hash(body)})
@@ -81,6 +82,10 @@ class Checkpoints:
             body = self._whole(step)
             if body is None:
                 self.notes.append(f"the checkpoint after {step:,} steps was damaged, so the one before it was used")
+                if not any(other < step for other in self.steps()):
+                    self.notes[-1] = (
+                        f"the checkpoint after {step:,} steps was damaged, and none was before it: it began anew"
+                    )
                 shutil.rmtree(self._path(step), ignore_errors=True)
                 continue
             self._require_same(body["facts"])

@@ -195,6 +195,7 @@ def fit_encoder(
     """
     require_torch()
     _require_rows(train_texts, train)
+    _require_effect(spec, train)
     source = locate(spec.source, language=language)
     facts = {
         **spec.model_dump(mode="json", exclude={"name"}),
@@ -306,6 +307,17 @@ def _require_rows(texts: Sequence[str], targets: Targets) -> None:
         raise RatchetError(f"An encoder must be trained on at least two labels but got {list(targets.names)}.")
     if not len(texts):
         raise RatchetError("An encoder must be trained on at least one row but got none.")
+
+
+def _require_effect(spec: EncoderSpec, targets: Targets) -> None:
+    """Refuse settings of labels where a value is learnt: they would make the same model under another name."""
+    given = [name for name in ("label_smoothing", "focal") if getattr(spec, name)]
+    given += ["class_weights"] if spec.class_weights != "none" else []
+    if targets.kind == "value" and given:
+        raise RatchetError(
+            f"{given[0]} must be left out where a value is learnt, since it is about labels, but is set.",
+            next_step=f"Remove {' and '.join(given)} from this challenger.",
+        )
 
 
 def _rows(encoder: FittedEncoder, texts: Sequence[str], targets: Targets, *, spec: EncoderSpec) -> Rows:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OPSET = 17
 """The first with LayerNormalization; read by onnxruntime 1.13 and later."""
 LARGEST = 1e-4
-"""A graph whose logits are further from the network's than this is refused."""
+"""A graph whose logits are further from the network's than this is refused; a share of the largest where that is above 1."""
 
 Ints = npt.NDArray[np.int64]
 Sample = tuple[Ints, Ints]
@@ -47,7 +47,7 @@ class Exported:
     note: str
     """Why the plain graph was kept; empty when the fused one was."""
     max_difference: float
-    """Largest difference of a logit from the network's, over the checked batches."""
+    """Largest difference of a logit from the network's over all batches, or its share of the largest above 1."""
 
 
 def export_onnx(fitted: FittedEncoder, folder: Path, *, texts: Sequence[str] = ()) -> Exported:
@@ -208,7 +208,10 @@ def _logits(fitted: FittedEncoder, sample: Sample) -> npt.NDArray[np.float32]:
 
 
 def _difference(graph: ModelProto, samples: Sequence[Sample], wanted: Sequence[npt.NDArray[np.float32]]) -> float:
-    """Largest difference of a logit from the wanted ones; infinite when the graph cannot be run."""
+    """Largest difference of a logit from the wanted ones, as a share of the largest where that is above 1."""
     session = open_session(graph.SerializeToString(), threads=1)
     found = [run(session, *sample) for sample in samples]
-    return max(float(np.abs(ours - theirs).max()) for ours, theirs in zip(found, wanted, strict=True))
+    return max(
+        float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(theirs).max()))
+        for ours, theirs in zip(found, wanted, strict=True)
+    )

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ratchet.errors import RatchetError, RecipeError
 from ratchet.models.encoder import read_json
 from ratchet.recipe.training import TrainingKeys
+from ratchet.train.alerts import remember, require_not_stopped
 from ratchet.train.batches import Plan
 from ratchet.train.checkpoint import Checkpoints, Parts
 from ratchet.train.defaults import Settings
@@ -170,6 +171,7 @@ def fit(
             next_step="Set keep of this challenger.",
         )
     with Workspace(folder).lock(), _deterministic(threads), _held_interrupt() as interrupted:
+        require_not_stopped(watching.alerts if watching else (), folder=folder)
         training = _Training(
             objective=objective, spec=spec, settings=settings, seed=seed, folder=folder, facts=facts, watching=watching
         )
@@ -339,6 +341,7 @@ class _Training:
         """End where an alert says so, with a checkpoint of this moment."""
         if monitor.stop is not None:
             self._save()
+            remember(monitor.stop, self.watching.alerts if self.watching else (), folder=self.folder)
             raise monitor.stop.error()
 
     def _step(self, batches: Sequence[Ints], *, rate: float) -> tuple[float, float, str]:
