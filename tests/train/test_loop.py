@@ -268,6 +268,7 @@ def test_a_rate_that_is_too_high_goes_back_and_on_with_half_of_it(
         {"schedule": "wsd", "keep": "macro_f1", "ema": 0.5},
         {"gradient_checkpointing": True},
         {"precision": "bf16"},
+        {"precision": "bf16", "frozen_layers": 1},
         {"class_weights": "balanced", "focal": 2.0},
     ],
 )

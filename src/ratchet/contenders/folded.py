@@ -19,6 +19,7 @@ from ratchet.contenders.material import Counts, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.models.model import Answers
+from ratchet.train.alerts import Stopped
 from ratchet.train.sinks import BOARD, STEPS
 from ratchet.workspace.finished import finished, load_array, load_json, save_array, save_json
 from ratchet.workspace.workspace import writing
@@ -125,8 +126,8 @@ class Folded(Kind[S]):
         build = partial(self._fold, spec=spec, training=training, fold=fold, seed=seed, work=work, model=turn == 0)
         try:
             finished(place, build)
-        except (WorkspaceError, ExtraMissing):
-            raise
+        except (WorkspaceError, ExtraMissing, Stopped):
+            raise  # a fold that an alert ended is not left out: its rows may be what the alert looked at
         except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
         shutil.rmtree(work, ignore_errors=True)
@@ -168,6 +169,14 @@ def linked(source: Path, target: Path) -> None:
         shutil.copytree(source, target, copy_function=one)
 
 
+def save_seeds(folder: Path, further: Sequence[Answers]) -> None:
+    """Write the answers of further seeds, where there are some."""
+    if further and further[0].dtype == object:
+        save_json(folder / SEED_TEXTS, {"answers": [seed[:, 0].tolist() for seed in further]})
+    elif further:
+        save_array(folder / SEEDS, np.stack(further))
+
+
 def _save_answers(folder: Path, answers: Answers) -> None:
     if answers.dtype == object:
         save_json(folder / TEXTS, {"answers": answers[:, 0].tolist()})
@@ -196,11 +205,7 @@ def _assembled(
             shutil.copytree(first[0] / BOARD, folder / BOARD)
         if (first[0] / STEPS).is_file():
             shutil.copy(first[0] / STEPS, folder / STEPS)
-    further = [np.concatenate([_load_answers(place) for place in turn]) for turn in others]
-    if further and further[0].dtype == object:
-        save_json(folder / SEED_TEXTS, {"answers": [seed[:, 0].tolist() for seed in further]})
-    elif further:
-        save_array(folder / SEEDS, np.stack(further))
+    save_seeds(folder, [np.concatenate([_load_answers(place) for place in turn]) for turn in others])
     counts = summed(record.get("counts", {}) for record in records[: len(first)])
     return Trained(
         predicted=np.concatenate([load_array(place / "rows.npy") for place in first]),

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ratchet.contenders.base import CARD, FOLDS, MODEL, SEEDS, Contender, Identity, Trained, write_contender
+from ratchet.contenders.base import CARD, FOLDS, MODEL, Contender, Identity, Trained, write_contender
+from ratchet.contenders.folded import save_seeds
 from ratchet.contenders.kind import FoldKind, Kind, Training
 from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
 from ratchet.contenders.rows import Ints
@@ -21,7 +22,7 @@ from ratchet.contenders.tuner import Tuner, facts_of, record_of
 from ratchet.errors import ExtraMissing, RecipeError
 from ratchet.recipe.space import changed
 from ratchet.recipe.tune import TuneSpec
-from ratchet.workspace.finished import finished, load_json, save_array, save_json
+from ratchet.workspace.finished import finished, load_json, save_json
 from ratchet.workspace.workspace import writing
 
 TUNING = "tuning.json"
@@ -142,7 +143,7 @@ def _assembled(
     for number, (fold, one) in enumerate(zip(folds, first, strict=True)):
         _link(one.folder / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))
     if others:
-        save_array(folder / SEEDS, np.stack([np.concatenate([one.answers for one in turn]) for turn in others]))
+        save_seeds(folder, [np.concatenate([one.answers for one in turn]) for turn in others])
     whole = {**records[0], "folds": list(folds), "studies": [one for record in records for one in record["studies"]]}
     save_json(folder / TUNING, whole)
     noted = load_json(first[0].folder / CARD)["facts"]

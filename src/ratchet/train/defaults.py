@@ -47,7 +47,7 @@ def settle(spec: EncoderSpec, *, source: Source, lengths: npt.NDArray[np.int64],
     """
     low, high = TOKENS
     budget = spec.batch_tokens or int(min(max(ROWS * float(lengths.mean()), low), high))
-    steps = len(plan_epoch(lengths, seed=seed, epoch=0, budget=budget).batches)
+    steps = math.ceil(len(plan_epoch(lengths, seed=seed, epoch=0, budget=budget).batches) / spec.accumulate)
     few, many = EPOCHS
     epochs = spec.epochs or min(max(math.ceil(STEPS / steps), few), many)
     return Settings(epochs=epochs, lr=spec.lr or _rate(source), batch_tokens=budget)

@@ -66,21 +66,29 @@ def frozen_states(network: Classifier, ids: Sequence[Ints], *, pad_id: int) -> F
     width = int(getattr(network.backbone.config, "hidden_size", 0))
     if not layers or 4 * width * sum(map(len, ids)) > MOST_BYTES:
         return None
-    training = network.training
+    training, device = network.training, next(network.parameters()).device.type
     network.eval()
     try:
-        states: list[Floats] = [np.zeros((0, width), np.float32)] * len(ids)
-        lengths = np.array([len(row) for row in ids], dtype=np.int64)
-        for rows in by_length(lengths, budget=BATCH_TOKENS):
-            found = _below(network, layers, *_batch(ids, rows, pad_id=pad_id, network=network))
-            if found is None:
-                return None
-            for line, row in enumerate(rows.tolist()):
-                states[row] = found[line, : lengths[row]].float().cpu().numpy().copy()
-        made = FrozenStates(network, layers=layers, states=states)
-        return made if _agrees(made, ids, pad_id=pad_id) else None
+        with torch.autocast(
+            device, enabled=False
+        ):  # float32 whatever is trained with, so that a resume has the same states
+            made = FrozenStates(network, layers=layers, states=_states(network, ids, pad_id=pad_id, layers=layers))
+            return made if made.states and _agrees(made, ids, pad_id=pad_id) else None
     finally:
         network.train(training)
+
+
+def _states(network: Classifier, ids: Sequence[Ints], *, pad_id: int, layers: int) -> list[Floats]:
+    """(tokens, width) of each row; none where the network's layers give something else."""
+    states: dict[int, Floats] = {}
+    lengths = np.array([len(row) for row in ids], dtype=np.int64)
+    for rows in by_length(lengths, budget=BATCH_TOKENS):
+        found = _below(network, layers, *_batch(ids, rows, pad_id=pad_id, network=network))
+        if found is None:
+            return []
+        for line, row in enumerate(rows.tolist()):
+            states[row] = found[line, : lengths[row]].float().cpu().numpy().copy()
+    return [states[row] for row in range(len(ids))]
 
 
 def _frozen(network: Classifier) -> int:

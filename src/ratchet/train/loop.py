@@ -42,6 +42,8 @@ CHECKPOINTS = "checkpoints"
 PRECISION = "precision.json"
 SAVE_SECONDS = 60.0
 """A checkpoint is written after so many seconds at least, so that a kill costs no more."""
+SKIPPED = 20
+"""In float16 a step whose gradient overflows is left out; after so many in a row the gradient is not finite for good."""
 REWINDS = 3
 """So often a training whose loss is not finite goes on from the start of the epoch with half the rate."""
 
@@ -225,11 +227,10 @@ class _Training:
         self.parameters = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         self.average = Average(objective.network, decay=spec.ema) if spec.ema else None
         self.scaler = torch.amp.GradScaler(self.device, enabled=self.precision.name == "fp16")
-        self.checkpoints = Checkpoints(
-            folder=folder / CHECKPOINTS, facts={**facts, "precision": self.precision.name, "epochs": settings.epochs}
-        )
+        self.checkpoints = Checkpoints(folder=folder / CHECKPOINTS, facts={**facts, **self._computed_with()})
         self.now = _Position()
         self._whole = True  # no step is half done
+        self._skipped = 0
         hold_back(objective.stages(), spec=spec, epoch=0)  # so that a checkpoint knows what is trained later
 
     def _precision(self) -> Precision:
@@ -237,6 +238,10 @@ class _Training:
         total = sum(len(plan.batches) for plan in self.plans)
         kept = self.folder / PRECISION
         return choose(self.objective, batches, spec=self.spec, steps=total, device=self.device, kept=kept)
+
+    def _computed_with(self) -> dict[str, Any]:
+        """What else decides the bytes."""
+        return {"precision": self.precision.name, "epochs": self.settings.epochs, "device": self.device}
 
     @property
     def _parts(self) -> Parts:
@@ -363,6 +368,8 @@ class _Training:
         self.scaler.unscale_(self.optimizer)
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.spec.clip))
         skipped = self.scaler.is_enabled() and math.isfinite(total) and not math.isfinite(norm)
+        self._skipped = self._skipped + 1 if skipped else 0
+        skipped = skipped and self._skipped <= SKIPPED
         if not skipped and not (math.isfinite(total) and math.isfinite(norm)):
             problem = (
                 f"The training loss must be finite but got {total / units:g} (gradient norm {norm:g}) at step"

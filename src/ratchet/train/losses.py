@@ -54,8 +54,8 @@ def row_losses(logits: Tensor, right: Tensor, *, kind: str, spec: EncoderSpec) -
 def row_weights(targets: Targets, *, spec: EncoderSpec) -> Doubles:
     """(n,) how much each row counts in the loss; all 1 where the recipe wants no weights of labels.
 
-    Balanced: n / (k times the rows of the label), as scikit-learn has it; a row with several labels has the largest of
-    theirs, and one without a label counts 1.
+    Balanced: n / (k times the rows of the label), as scikit-learn has it, k the labels that have rows; a row with several
+    labels has the largest of theirs, and one without a label counts 1.
     """
     n = len(targets)
     if spec.class_weights == "none" or targets.kind not in ("classes", "labels") or not n:
