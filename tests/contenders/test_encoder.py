@@ -204,7 +204,7 @@ def test_an_embedding_is_judged_out_of_fold_refitted_and_served(
 def test_rows_that_are_judged_never_choose_the_epoch(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WATCHED", 0.0)  # as where a label has a handful of rows: a tenth of them is none
+    monkeypatch.setattr(folded, "SET_APART", 0.0)  # as where a label has a handful of rows: a tenth of them is none
     kept: list[str] = []
     fit = module.Encoder._fold
 

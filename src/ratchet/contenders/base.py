@@ -26,7 +26,7 @@ from ratchet.tables.dataset import Dataset
 from ratchet.workspace.finished import file_sha256, load_array, load_json, save_array, save_json
 
 CARD, MODEL, FOLDS, HEADS, SEEDS = "contender.json", "model", "folds", "heads.npz", "seeds.npy"
-TEXTS, SEED_TEXTS = "answers.json", "seeds.json"
+PROBABILITY, TEXTS, SEED_TEXTS = "probability.npy", "answers.json", "seeds.json"
 KEPT = (*MEASURED, JUDGE, NLL)
 """What is kept of each answer beside it."""
 _CARD: dict[str, type | UnionType] = {
@@ -109,19 +109,15 @@ class Contender:
     @cached_property
     def answers(self) -> Answers:
         """(len(rows), labels) answers of the trained model."""
-        if (self.folder / TEXTS).is_file():
-            self._require_unchanged(TEXTS)
-            texts = [[text] for text in load_json(self.folder / TEXTS)["answers"]]
-            return np.array([*texts, [""]], dtype=object)[:-1]
-        answers: Answers = self._array("probability.npy")
-        return answers
+        self._require_unchanged(TEXTS if (self.folder / TEXTS).is_file() else PROBABILITY)
+        return load_answers(self.folder)
 
     def _further(self) -> Sequence[Answers]:
         """The answers of further seeds, as `answers`."""
         if (self.folder / SEED_TEXTS).is_file():
             self._require_unchanged(SEED_TEXTS)
             seeds = load_json(self.folder / SEED_TEXTS)["answers"]
-            return [np.array([*([text] for text in seed), [""]], dtype=object)[:-1] for seed in seeds]
+            return [as_answers(seed) for seed in seeds]
         return [*self._array(SEEDS)] if (self.folder / SEEDS).is_file() else []
 
     @cached_property
@@ -260,15 +256,12 @@ class Identity:
 def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained: Trained) -> None:
     """Write the predictions and the card; ``folder/model`` is there already."""
     save_array(folder / "rows.npy", trained.predicted)
-    if trained.answers.dtype == object:
-        save_json(folder / TEXTS, {"answers": trained.answers[:, 0].tolist()})
-    else:
-        save_array(folder / "probability.npy", trained.answers)
+    save_answers(folder, trained.answers)
     refitted = "refit" in trained.facts  # it serves the parity check alone, and no verdict
     graded = {} if refitted else rows.graded(trained.predicted, trained.answers)
     for name, values in {**trained.measured, **graded}.items():
         save_array(folder / f"{name}.npy", values)
-    files = ("rows.npy", "probability.npy", TEXTS, SEEDS, SEED_TEXTS, *(f"{name}.npy" for name in KEPT))
+    files = ("rows.npy", PROBABILITY, TEXTS, SEEDS, SEED_TEXTS, *(f"{name}.npy" for name in KEPT))
     card = {
         "name": identity.name,
         "kind": identity.kind,
@@ -282,6 +275,39 @@ def write_contender(folder: Path, rows: PartedRows, identity: Identity, trained:
         "sha256": {name: file_sha256(folder / name) for name in files if (folder / name).is_file()},
     }
     save_json(folder / CARD, card)
+
+
+def as_answers(texts: Sequence[str | None]) -> Answers:
+    """(n, 1) texts as a model answers them."""
+    return np.array([*([text] for text in texts), [""]], dtype=object)[:-1]
+
+
+def save_answers(folder: Path, answers: Answers) -> None:
+    """Write (n, k) answers: texts as JSON, numbers as an array."""
+    if answers.dtype == object:
+        save_json(folder / TEXTS, {"answers": answers[:, 0].tolist()})
+    else:
+        save_array(folder / PROBABILITY, answers)
+
+
+def load_answers(folder: Path) -> Answers:
+    """What `save_answers` wrote.
+
+    Raises:
+        WorkspaceError: it is missing or damaged.
+    """
+    if (folder / TEXTS).is_file():
+        return as_answers(load_json(folder / TEXTS, keys={"answers": list})["answers"])
+    answers: Answers = load_array(folder / PROBABILITY)
+    return answers
+
+
+def save_seeds(folder: Path, further: Sequence[Answers]) -> None:
+    """Write the answers of further seeds, where there are some."""
+    if further and further[0].dtype == object:
+        save_json(folder / SEED_TEXTS, {"answers": [seed[:, 0].tolist() for seed in further]})
+    elif further:
+        save_array(folder / SEEDS, np.stack(further))
 
 
 def folder_bytes(folder: Path) -> int:

@@ -8,17 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.encoder import watched
-from ratchet.contenders.folded import Folded, One, linked
+from ratchet.contenders.folded import Folded, One, curve, linked, set_apart, told
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError, no_such_column
 from ratchet.recipe.finetune import DecoderSpec
-from ratchet.recipe.sections import EncoderSpec
 from ratchet.tables.conversations import answer_in
 from ratchet.train.finetune import MODEL, Asked, fit_decoder
-from ratchet.train.loop import EpochRecord, Progress, read_history
 
 TOLD = ("tuning", "trained_weights", "precision", "kept_epoch", "notes", "cut_or_empty", "base", "lr", "batch_tokens")
 """What the card has of the facts of a training."""
@@ -41,7 +38,7 @@ class Decoder(Folded[DecoderSpec]):
         """As `Folded.one`."""
         rows = training.rows
         material = training.change(seen, held_out=out)
-        train, chooser = watched(material.rows, rows, spec=EncoderSpec(keep=spec.keep), seed=seed)
+        train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
         model = fit_decoder(
@@ -53,17 +50,14 @@ class Decoder(Folded[DecoderSpec]):
             seed=seed,
             threads=training.threads,
             folder=folder,
-            progress=lambda now: training.advance(now.step, now.steps, _line(about, now)),
+            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
             watching=training.watching.named(about),
         )
-        known, history = model.decoder.facts, read_history(folder)
-        last = history[-1]
+        known = model.decoder.facts
         facts = {
             "source": model.decoder.source,
             "parameters": model.decoder.parameters,
-            "epochs": [_point(record) for record in history],
-            "tokens_per_second": round(last.tokens_per_second),
-            "padding": round(last.padding, 4),
+            **curve(folder),
             **{name: known[name] for name in TOLD if name in known},
             "said": _said(model.decoder.source, known),
         }
@@ -72,19 +66,6 @@ class Decoder(Folded[DecoderSpec]):
     def named_by(self, spec: DecoderSpec) -> object:
         """Other files in the same directory are another contender."""
         return spec, source_files(spec.source)
-
-
-def _line(about: str, now: Progress) -> str:
-    return f"{about} epoch {now.epoch} loss {now.loss:.3f} {now.tokens_per_second:,.0f} tok/s"
-
-
-def _point(record: EpochRecord) -> dict[str, float | None]:
-    return {
-        "epoch": record.epoch,
-        "train_loss": record.train_loss,
-        "valid_loss": record.valid_loss,
-        "accuracy": record.valid_accuracy,
-    }
 
 
 def _said(source: str, facts: Mapping[str, object]) -> list[str]:

@@ -7,16 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ratchet.contenders.folded import Folded, One
+from ratchet.contenders.folded import Folded, One, curve, set_apart, told
 from ratchet.contenders.kind import Training
-from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.rows import Ints
 from ratchet.recipe.sections import EncoderSpec
-from ratchet.workspace.finished import load_json
-
-WATCHED = 0.1
-"""Share of a fold's training rows that chooses the epoch, where ``keep`` is not ``last``: never the rows that are judged."""
 
 
 class Encoder(Folded[EncoderSpec]):
@@ -32,11 +26,10 @@ class Encoder(Folded[EncoderSpec]):
         """As `Folded.one`."""
         from ratchet.train.encoder import fit_encoder
         from ratchet.train.export import export_onnx
-        from ratchet.train.loop import PRECISION, read_history
 
         rows = training.rows
         material = training.change(seen, held_out=out)
-        train, chooser = watched(material.rows, rows, spec=spec, seed=seed)
+        train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
         looked_at = chooser if len(chooser) else out
@@ -53,22 +46,11 @@ class Encoder(Folded[EncoderSpec]):
             folder=folder,
             columns=rows.texts_a_row,
             watching=training.watching.named(about),
-            progress=lambda p: training.advance(
-                p.step, p.steps, f"{about} epoch {p.epoch} loss {p.loss:.3f} {p.tokens_per_second:,.0f} tok/s"
-            ),
+            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
         )
-        history = read_history(folder)
-        last = history[-1] if history else None
-        measured = load_json(folder / PRECISION)["measured"] if (folder / PRECISION).is_file() else ""
         facts = {
             "source": fitted.source,
-            **({"precision_measured": measured} if measured else {}),
-            "epochs": [
-                {"epoch": e.epoch, "train_loss": e.train_loss, "valid_loss": e.valid_loss, "accuracy": e.valid_accuracy}
-                for e in history
-            ],
-            "tokens_per_second": round(last.tokens_per_second) if last else None,
-            "padding": round(last.padding, 4) if last else None,
+            **curve(folder),
             **{name: fitted.facts[name] for name in TOLD if name in fitted.facts},
             "said": _said(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows),
         }
@@ -87,22 +69,3 @@ def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:
 
 TOLD = ("precision", "kept_epoch", "notes", "cut_texts")
 """What the card says of a training."""
-
-
-def watched(train: Ints, rows: PartedRows, *, spec: EncoderSpec, seed: int) -> tuple[Ints, Ints]:
-    """The training rows, and those that choose the epoch: a share of every label, with whole units; none for ``last``."""
-    if spec.keep == "last":
-        return train, np.zeros(0, np.int64)
-    count = len(rows.dataset)
-    group = rows.truth if rows.targets.kind == "classes" else np.zeros(count, np.int64)
-    unit = rows.parts.unit if rows.parts.unit is not None else np.arange(count)
-    generator, chosen = np.random.default_rng(seed), np.zeros(count, bool)
-    for label in range(int(group.max(initial=0)) + 1):
-        own = np.unique(train[group[train] == label])
-        count = round(WATCHED * len(own))
-        if 0 < count < len(own):
-            chosen |= np.isin(unit, unit[generator.choice(own, size=count, replace=False)])
-    watch = chosen[train]
-    if watch.all() or not watch.any():
-        return train, np.zeros(0, np.int64)
-    return train[~watch], np.unique(train[watch])

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.base import FOLDS, MODEL, SEED_TEXTS, SEEDS, TEXTS, Trained, write_contender
+from ratchet.contenders.base import FOLDS, MODEL, Trained, load_answers, save_answers, save_seeds, write_contender
 from ratchet.contenders.kind import NONE, Kind, S, Training
 from ratchet.contenders.material import Counts, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.models.model import Answers
 from ratchet.train.alerts import Stopped
+from ratchet.train.loop import PRECISION, Progress, read_history
 from ratchet.train.sinks import BOARD, STEPS
 from ratchet.workspace.finished import finished, load_array, load_json, save_array, save_json
 from ratchet.workspace.workspace import writing
@@ -28,6 +29,8 @@ SMALL = 2_000
 """Up to so many dev rows all folds are trained at once: a fifth of the rows would decide nothing, and a fold is cheap."""
 SEED_STEP = 1_000
 """Between the seeds of two turns through the folds."""
+SET_APART = 0.1
+"""Share of a fold's training rows that chooses the epoch, where ``keep`` is not ``last``: never the rows that are judged."""
 
 
 def fold_folder(store: Path, key: str, fold: int, turn: int = 0) -> Path:
@@ -141,7 +144,7 @@ class Folded(Kind[S]):
         seen, out = held(rows, fold)
         one = self.one(spec, training, seen=seen, out=out, seed=seed, folder=work, about=f"fold {fold}")
         save_array(target / "rows.npy", out)
-        _save_answers(target, one.predict(rows.texts(out)))
+        save_answers(target, one.predict(rows.texts(out)))
         if model:
             one.save(target / MODEL)
         with writing(target):
@@ -169,29 +172,6 @@ def linked(source: Path, target: Path) -> None:
         shutil.copytree(source, target, copy_function=one)
 
 
-def save_seeds(folder: Path, further: Sequence[Answers]) -> None:
-    """Write the answers of further seeds, where there are some."""
-    if further and further[0].dtype == object:
-        save_json(folder / SEED_TEXTS, {"answers": [seed[:, 0].tolist() for seed in further]})
-    elif further:
-        save_array(folder / SEEDS, np.stack(further))
-
-
-def _save_answers(folder: Path, answers: Answers) -> None:
-    if answers.dtype == object:
-        save_json(folder / TEXTS, {"answers": answers[:, 0].tolist()})
-    else:
-        save_array(folder / "probability.npy", answers)
-
-
-def _load_answers(folder: Path) -> Answers:
-    if not (folder / TEXTS).is_file():
-        found: Answers = load_array(folder / "probability.npy")
-        return found
-    texts = load_json(folder / TEXTS, keys={"answers": list})["answers"]
-    return np.array([*([text] for text in texts), [""]], dtype=object)[:-1]
-
-
 def _assembled(
     folder: Path, places: Sequence[Sequence[Path]], *, folds: Sequence[int], facts: Mapping[str, object]
 ) -> Trained:
@@ -205,11 +185,55 @@ def _assembled(
             shutil.copytree(first[0] / BOARD, folder / BOARD)
         if (first[0] / STEPS).is_file():
             shutil.copy(first[0] / STEPS, folder / STEPS)
-    save_seeds(folder, [np.concatenate([_load_answers(place) for place in turn]) for turn in others])
+    save_seeds(folder, [np.concatenate([load_answers(place) for place in turn]) for turn in others])
     counts = summed(record.get("counts", {}) for record in records[: len(first)])
     return Trained(
         predicted=np.concatenate([load_array(place / "rows.npy") for place in first]),
-        answers=np.concatenate([_load_answers(place) for place in first]),
+        answers=np.concatenate([load_answers(place) for place in first]),
         seconds=sum(record["seconds"] for record in records),
         facts={**records[0]["facts"], "folds": list(folds), **facts, **counts},
     )
+
+
+def set_apart(train: Ints, rows: PartedRows, *, keep: str, seed: int) -> tuple[Ints, Ints]:
+    """The training rows, and those that choose the epoch: a share of every label, with whole units; none for ``last``."""
+    if keep == "last":
+        return train, np.zeros(0, np.int64)
+    count = len(rows.dataset)
+    group = rows.truth if rows.targets.kind == "classes" else np.zeros(count, np.int64)
+    unit = rows.parts.unit if rows.parts.unit is not None else np.arange(count)
+    generator, chosen = np.random.default_rng(seed), np.zeros(count, bool)
+    for label in range(int(group.max(initial=0)) + 1):
+        own = np.unique(train[group[train] == label])
+        count = round(SET_APART * len(own))
+        if 0 < count < len(own):
+            chosen |= np.isin(unit, unit[generator.choice(own, size=count, replace=False)])
+    watch = chosen[train]
+    if watch.all() or not watch.any():
+        return train, np.zeros(0, np.int64)
+    return train[~watch], np.unique(train[watch])
+
+
+def curve(folder: Path) -> dict[str, object]:
+    """For the card: the epochs of the training in a folder, how fast it was, and what chose its numbers."""
+    history = read_history(folder)
+    measured = load_json(folder / PRECISION)["measured"] if (folder / PRECISION).is_file() else ""
+    return {
+        "epochs": [
+            {
+                "epoch": one.epoch,
+                "train_loss": one.train_loss,
+                "valid_loss": one.valid_loss,
+                "accuracy": one.valid_accuracy,
+            }
+            for one in history
+        ],
+        "tokens_per_second": round(history[-1].tokens_per_second) if history else None,
+        "padding": round(history[-1].padding, 4) if history else None,
+        **({"precision_measured": measured} if measured else {}),
+    }
+
+
+def told(now: Progress, *, about: str) -> str:
+    """Where a training stands, for the bar."""
+    return f"{about} epoch {now.epoch} loss {now.loss:.3f} {now.tokens_per_second:,.0f} tok/s"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -13,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ratchet.contenders.base import CARD, FOLDS, MODEL, Contender, Identity, Trained, write_contender
-from ratchet.contenders.folded import save_seeds
+from ratchet.contenders.base import CARD, FOLDS, MODEL, Contender, Identity, Trained, save_seeds, write_contender
+from ratchet.contenders.folded import SEED_STEP, fold_folder, linked
 from ratchet.contenders.kind import FoldKind, Kind, Training
 from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
 from ratchet.contenders.rows import Ints
@@ -30,8 +29,6 @@ TUNING = "tuning.json"
 TRAINED = "trained"
 _NOTED = ("source", "features", "epochs", "tokens_per_second", "padding")
 """What is kept of the first fold's card."""
-SEED_STEP = 1_000
-"""Between the seeds of two turns through the folds."""
 
 
 class Tune(Kind[TuneSpec]):
@@ -64,7 +61,7 @@ class Tune(Kind[TuneSpec]):
             places.append([])
             for number, fold in enumerate(folds):
                 about = f"fold {number + 1} of {len(folds)}"
-                place = training.store / f"{training.key}.fold-{fold}{f'.seed-{turn}' if turn else ''}"
+                place = fold_folder(training.store, training.key, fold, turn)
                 finished(place, partial(self._fold, spec=spec, training=training, fold=fold, turn=turn, about=about))
                 places[-1].append(place)
         trained = _assembled(folder, places, folds=folds, training=training, learner=self.learner(spec))
@@ -141,9 +138,8 @@ def _assembled(
     first, *others = [[Contender.load(place / TRAINED) for place in turn] for turn in places]
     records = [load_json(place / TUNING, keys={"studies": list}) for place in places[0]]
     for number, (fold, one) in enumerate(zip(folds, first, strict=True)):
-        _link(one.folder / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))
-    if others:
-        save_seeds(folder, [np.concatenate([one.answers for one in turn]) for turn in others])
+        linked(one.folder / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))
+    save_seeds(folder, [np.concatenate([one.answers for one in turn]) for turn in others])
     whole = {**records[0], "folds": list(folds), "studies": [one for record in records for one in record["studies"]]}
     save_json(folder / TUNING, whole)
     noted = load_json(first[0].folder / CARD)["facts"]
@@ -165,18 +161,3 @@ def _assembled(
         seconds=sum(seconds),
         facts=facts,
     )
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same files under another name; a copy where the file system has no links."""
-
-    def one(before: str, after: str) -> str:
-        try:
-            os.link(before, after)
-        except OSError:
-            shutil.copy2(before, after)
-        return after
-
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, target, copy_function=one)

@@ -103,9 +103,9 @@ class RowObjective(Objective):
         """Loss and scores of the valid rows, without dropout and label smoothing."""
         if self.valid is None:
             return {}
-        return scores(self.valid.targets, self._watched(), self.encoder.answering)
+        return scores(self.valid.targets, self._looked_at(), self.encoder.answering)
 
-    def _watched(self) -> Answers:
+    def _looked_at(self) -> Answers:
         assert self.valid is not None
         return self.encoder.predict_ids(self.valid.ids, self.valid.owners)
 
