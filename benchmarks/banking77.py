@@ -24,7 +24,7 @@ from ratchet.gate.proportions import mcnemar
 from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train import fit_encoder
-from ratchet.train.loop import read_history
+from ratchet.train.records import read_history
 
 
 def read(path: Path) -> tuple[list[str], list[str]]:

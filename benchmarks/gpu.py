@@ -27,9 +27,9 @@ from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.encoder import fit_encoder
 from ratchet.train.hardware import Hardware
-from ratchet.train.loop import read_history
 from ratchet.train.peak import peak_flops
 from ratchet.train.precision import NAMES, Precision
+from ratchet.train.records import read_history
 
 SHAPE = {
     "hidden_size": 576,

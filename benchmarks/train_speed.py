@@ -53,7 +53,7 @@ def ours(texts: list[str], names: list[str], args: argparse.Namespace, precision
     from ratchet.recipe.sections import EncoderSpec
     from ratchet.train import encoder as module
     from ratchet.train.encoder import fit_encoder
-    from ratchet.train.loop import read_history
+    from ratchet.train.records import read_history
 
     spec = EncoderSpec.model_validate(
         {"source": args.source, "epochs": args.epochs, "precision": precision, "lr": 5e-4, "frozen_layers": args.frozen}

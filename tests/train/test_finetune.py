@@ -16,7 +16,7 @@ from ratchet.models.generators import Shape
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.train.adapters import load_adapter
 from ratchet.train.finetune import Asked, fit_decoder, settle
-from ratchet.train.loop import Progress, read_history
+from ratchet.train.records import Progress, read_history
 
 WORDS = ["card", "rate", "refund", "fee", "post", "loan"]
 ROWS = Asked(texts=[f"say {one} now" for one in WORDS], answers=[one.upper() for one in WORDS])

@@ -14,7 +14,8 @@ from ratchet.models.generators import new_tokenizer
 from ratchet.recipe.training import TrainingKeys
 from ratchet.train.defaults import Settings
 from ratchet.train.language import Examples, LanguageObjective, answered, documents, stages
-from ratchet.train.loop import fit, read_history
+from ratchet.train.loop import fit
+from ratchet.train.records import read_history
 
 TEXTS = ["What is the rate?", "The rate is 1.2 today.", "My card did not arrive."] * 5
 
@@ -105,7 +106,17 @@ def test_a_model_learns_by_the_loop_and_a_killed_training_ends_alike(tmp_path: P
                 raise KeyboardInterrupt
 
         settings = Settings(epochs=30, lr=1e-2, batch_tokens=48)
-        fit(objective, spec=spec, settings=settings, folder=folder, facts={}, seed=3, threads=1, progress=progress)
+        fit(
+            objective,
+            spec=spec,
+            settings=settings,
+            folder=folder,
+            facts={},
+            seed=3,
+            threads=1,
+            save=lambda done: done,
+            progress=progress,
+        )
         return model
 
     whole = train(tmp_path / "whole")

@@ -17,7 +17,7 @@ from ratchet.models.encoder import FittedEncoder
 from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.encoder import fit_encoder
-from ratchet.train.loop import Progress, read_history
+from ratchet.train.records import Progress, read_history
 
 Rows = tuple[list[str], list[str]]
 Fit = Callable[..., FittedEncoder]

@@ -91,7 +91,7 @@ def test_the_choice_is_kept_for_a_training_that_goes_on(tmp_path: Path, clock: d
 def test_what_the_recipe_says_is_used_or_refused(tmp_path: Path) -> None:
     assert str(chosen(tmp_path, precision="bf16")) == "bfloat16: as the recipe says"
     with pytest.raises(RatchetError, match="precision must be one that this device can compute with but got fp16"):
-        chosen(_made(tmp_path / "other"), precision="fp16")
+        chosen(tmp_path, precision="fp16")
 
 
 def test_a_compiler_that_fails_or_costs_too_much_is_not_used(
@@ -115,8 +115,3 @@ def test_the_measurement_leaves_no_gradient_and_no_other_weights(tmp_path: Path)
     choose(learnt, BATCHES, spec=EncoderSpec(), steps=3, device="cpu", kept=tmp_path / "p.json")
     assert all(torch.equal(a, b) for a, b in zip(before, learnt.network.parameters(), strict=True))
     assert all(weight.grad is None for weight in learnt.network.parameters())
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder

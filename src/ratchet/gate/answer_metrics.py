@@ -83,36 +83,31 @@ def _less(name: str) -> Metric:
     )
 
 
+def _of_tokens(
+    name: str, smooth: Smooth, compare: Callable[[Evidence, Evidence, Setting], Paired], *, unit: str
+) -> Metric:
+    """A metric of the likelihood of the right answers: sums and tokens of each row; less is better."""
+    return Metric(
+        name=name,
+        needs=("nll",),
+        value=lambda evidence: smooth.of(column(evidence, "nll", width=2)),
+        compare=compare,
+        interval=lambda evidence, alpha, seed: smooth_interval(
+            column(evidence, "nll", width=2), smooth, alpha=alpha, generator=np.random.default_rng(seed)
+        ),
+        unit=unit,
+        scale=1.0,
+        sign=-1,
+        bounded=False,
+    )
+
+
 ANSWER_METRICS = (
     *(row_mean(name, unit="points", scale=100.0) for name in SCORES),
     _of_sums("bleu", BLEU, width=2 * ORDERS + 2),
     _of_sums("chrf", CHRF, width=3 * CHARACTERS),
-    Metric(
-        name="nll_per_token",
-        needs=("nll",),
-        value=lambda evidence: RATIO.of(column(evidence, "nll", width=2)),
-        compare=_compare_nll,
-        interval=lambda evidence, alpha, seed: smooth_interval(
-            column(evidence, "nll", width=2), RATIO, alpha=alpha, generator=np.random.default_rng(seed)
-        ),
-        unit="nats",
-        scale=1.0,
-        sign=-1,
-        bounded=False,
-    ),
-    Metric(
-        name="perplexity",
-        needs=("nll",),
-        value=lambda evidence: PERPLEXITY.of(column(evidence, "nll", width=2)),
-        compare=_compare_perplexity,
-        interval=lambda evidence, alpha, seed: smooth_interval(
-            column(evidence, "nll", width=2), PERPLEXITY, alpha=alpha, generator=np.random.default_rng(seed)
-        ),
-        unit="",
-        scale=1.0,
-        sign=-1,
-        bounded=False,
-    ),
+    _of_tokens("nll_per_token", RATIO, _compare_nll, unit="nats"),
+    _of_tokens("perplexity", PERPLEXITY, _compare_perplexity, unit=""),
     _less("cost"),
     _less("latency"),
 )

@@ -10,16 +10,9 @@ import numpy.typing as npt
 
 from ratchet.models.checkpoints import Source
 from ratchet.recipe.sections import EncoderSpec
+from ratchet.recipe.training import TrainingKeys
 from ratchet.train.batches import plan_epoch
 
-ROWS = 32
-"""Rows of usual length in a batch."""
-TOKENS = (512, 8192)
-"""Bounds of a batch, in tokens."""
-STEPS = 500
-"""A training has at least this many steps, unless that takes more than ``EPOCHS``."""
-EPOCHS = (2, 20)
-"""Bounds of the passes over the rows."""
 SMALL = 512
 """Pretrained models up to this width bear the higher rate: MiniLM is 384 wide, BERT base 768."""
 SCRATCH_RATE, SMALL_RATE, LARGE_RATE = 1e-3, 5e-4, 5e-5
@@ -34,6 +27,24 @@ class Settings:
     batch_tokens: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Usual:
+    """What a kind of model is trained with where the recipe says nothing."""
+
+    rows: int
+    """Rows of usual length in a batch."""
+    tokens: tuple[int, int]
+    """Bounds of a batch, in tokens."""
+    steps: int
+    """A training has at least so many, unless that takes more passes than `epochs` has."""
+    epochs: tuple[int, int]
+    """Bounds of the passes over the rows."""
+
+
+USUAL = Usual(rows=32, tokens=(512, 8192), steps=500, epochs=(2, 20))
+"""Of an encoder."""
+
+
 def settle(spec: EncoderSpec, *, source: Source, lengths: npt.NDArray[np.int64], seed: int) -> Settings:
     """What the spec says, and where it says nothing, what was best on the two recipes' data in their minutes.
 
@@ -45,12 +56,25 @@ def settle(spec: EncoderSpec, *, source: Source, lengths: npt.NDArray[np.int64],
         lengths: (n,) tokens of each row.
         seed: of the run; the batches of the first epoch are counted.
     """
-    low, high = TOKENS
-    budget = spec.batch_tokens or int(min(max(ROWS * float(lengths.mean()), low), high))
+    return settled(spec, USUAL, rate=_rate(source), lengths=lengths, seed=seed)
+
+
+def settled(spec: TrainingKeys, usual: Usual, *, rate: float, lengths: npt.NDArray[np.int64], seed: int) -> Settings:
+    """What the spec says, and where it says nothing what is usual: so many epochs that there are enough steps.
+
+    Args:
+        spec: the recipe's section.
+        usual: of the kind of model.
+        rate: usual for what is trained.
+        lengths: (n,) tokens of each row.
+        seed: of the run; the batches of the first epoch are counted.
+    """
+    low, high = usual.tokens
+    budget = spec.batch_tokens or int(min(max(usual.rows * float(lengths.mean()), low), high))
     steps = math.ceil(len(plan_epoch(lengths, seed=seed, epoch=0, budget=budget).batches) / spec.accumulate)
-    few, many = EPOCHS
-    epochs = spec.epochs or min(max(math.ceil(STEPS / steps), few), many)
-    return Settings(epochs=epochs, lr=spec.lr or _rate(source), batch_tokens=budget)
+    few, many = usual.epochs
+    epochs = spec.epochs or min(max(math.ceil(usual.steps / steps), few), many)
+    return Settings(epochs=epochs, lr=spec.lr or rate, batch_tokens=budget)
 
 
 def _rate(source: Source) -> float:

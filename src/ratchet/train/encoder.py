@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -13,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-import ratchet
 from ratchet.errors import RatchetError
 from ratchet.models.answering import Answering
 from ratchet.models.batching import padded
-from ratchet.models.checkpoints import Source, locate
+from ratchet.models.checkpoints import locate
 from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json, require_torch
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.defaults import settle
-from ratchet.train.loop import Progress, fit, forget
+from ratchet.train.identity import source_hash, targets_hash, texts_hash, versions
+from ratchet.train.loop import fit
 from ratchet.train.losses import row_losses, row_weights
 from ratchet.train.objective import Objective
+from ratchet.train.records import Fit, Progress
 from ratchet.train.watching import Watching
 
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ def fit_encoder(
     facts = {
         **spec.model_dump(mode="json", exclude={"name"}),
         "source": source_hash(source),
-        "rows": rows_hash([train_texts, valid_texts], [train, valid]),
+        "rows": texts_hash(train_texts, valid_texts),
+        "right": targets_hash(train, valid),
         "seed": seed,
         "threads": threads,
         "columns": columns,
@@ -223,7 +224,15 @@ def fit_encoder(
     watched = _rows(fresh, valid_texts, valid, spec=spec) if len(valid_texts) else None
     settings = settle(spec, source=source, lengths=rows.lengths, seed=seed)
     objective = RowObjective(fresh, train=rows, valid=watched, spec=spec)
-    done = fit(
+
+    def save(done: Fit) -> FittedEncoder:
+        cut = fresh.tokens.too_long(train_texts)
+        fresh.network.to("cpu")
+        fitted = replace(fresh, facts={**asdict(settings), **done.facts, "cut_texts": cut, "key": facts})
+        fitted.save(folder / MODEL)
+        return fitted
+
+    return fit(
         objective,
         spec=spec,
         settings=settings,
@@ -231,22 +240,10 @@ def fit_encoder(
         facts=facts,
         seed=seed,
         threads=threads,
+        save=save,
         progress=progress,
         watching=watching,
     )
-    told = {
-        **asdict(settings),
-        "kept_epoch": done.kept_epoch,
-        "precision": done.precision,
-        "notes": list(done.notes),
-        "cut_texts": fresh.tokens.too_long(train_texts),
-        "key": facts,
-    }
-    fresh.network.to("cpu")
-    fitted = replace(fresh, facts=told)
-    fitted.save(folder / MODEL)
-    forget(folder)
-    return fitted
 
 
 def answering_of(targets: Targets) -> Answering:
@@ -257,37 +254,6 @@ def answering_of(targets: Targets) -> Answering:
         spread = float(targets.values.std())
         return Answering(link="identity", mean=float(targets.values.mean()), spread=spread if spread > 0 else 1.0)
     return Answering()
-
-
-def versions() -> dict[str, str]:
-    """Of what the weights depend on."""
-    import torch
-
-    return {"torch": torch.__version__, "ratchet": ratchet.__version__}
-
-
-def rows_hash(texts: Sequence[Sequence[str]], targets: Sequence[Targets]) -> str:
-    """64 hex digits over texts and their right answers."""
-    digest = hashlib.sha256()
-    for part in texts:
-        digest.update(len(part).to_bytes(8, "little"))
-        for text in part:
-            data = text.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "little") + data)
-    for right in targets:
-        digest.update("\0".join((right.kind, *right.names)).encode("utf-8", "surrogatepass"))
-        digest.update(np.ascontiguousarray(right.values).tobytes())
-    return digest.hexdigest()
-
-
-def source_hash(source: Source) -> str:
-    """The name of a source, and 16 hex digits over the files of its folder."""
-    digest = hashlib.sha256()
-    for path in sorted(source.folder.glob("*")) if source.folder else ():
-        if path.suffix in (".safetensors", ".json"):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return f"{source.name} {digest.hexdigest()[:16]}"
 
 
 def _right(targets: Targets, answering: Answering) -> npt.NDArray[Any]:

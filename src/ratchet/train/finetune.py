@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,12 +17,12 @@ from ratchet.models.generated import DecoderModel
 from ratchet.models.generators import Shape
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.train.adapters import Adapted, AdapterShape, attach, base_hash, freeze, load_adapter, require_4bit
-from ratchet.train.batches import plan_epoch
-from ratchet.train.defaults import SCRATCH_RATE, Settings
-from ratchet.train.encoder import versions
+from ratchet.train.defaults import SCRATCH_RATE, Settings, Usual, settled
+from ratchet.train.identity import texts_hash, versions
 from ratchet.train.language import LanguageObjective, Packing, answered
-from ratchet.train.loop import Progress, fit, forget
+from ratchet.train.loop import fit
 from ratchet.train.preference import PreferenceObjective, Preferences, preferences
+from ratchet.train.records import Fit, Progress
 from ratchet.train.watching import Watching
 from ratchet.workspace.workspace import atomic_folder, writing
 
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MODEL, ADAPTER = "model", "adapter"
-ROWS, TOKENS, STEPS, EPOCHS = 16, (512, 4096), 200, (2, 10)
+USUAL = Usual(rows=16, tokens=(512, 4096), steps=200, epochs=(2, 10))
 ADAPTER_RATE, FULL_RATE = 1e-3, 5e-5
 PREFERENCE = 0.1
 """Preferences are learnt at this share of the usual rate (Rafailov et al. 2023, appendix B, take 1e-6)."""
@@ -48,13 +46,7 @@ class Asked:
 
     def digest(self) -> str:
         """64 hex digits over all of it."""
-        found = hashlib.sha256()
-        for part in (self.texts, self.answers, self.rejected or ()):
-            found.update(len(part).to_bytes(8, "little"))
-            for text in part:
-                data = text.encode("utf-8", "surrogatepass")
-                found.update(len(data).to_bytes(8, "little") + data)
-        return found.hexdigest()
+        return texts_hash(self.texts, self.answers, self.rejected or ())
 
 
 def fit_decoder(
@@ -112,7 +104,21 @@ def fit_decoder(
     with using_threads(threads):
         adapted, objective = _objective(fresh, train, valid, spec=spec, base=base, seed=seed)
     settings = settle(spec, decoder=fresh.decoder, lengths=objective.lengths, seed=seed)
-    ended = fit(
+
+    def save(ended: Fit) -> DecoderModel:
+        told = {
+            **asdict(settings),
+            **ended.facts,
+            "tuning": tuning_of(spec, fresh.decoder),
+            "trained_weights": sum(one.numel() for one in objective.network.parameters() if one.requires_grad),
+            "notes": [*objective.notes, *ended.notes],
+            "cut_or_empty": _counts(objective),
+            "base": base,
+            "key": facts,
+        }
+        return _saved(fresh, adapted, spec=spec, told=told, folder=done)
+
+    return fit(
         objective,
         spec=spec,
         settings=settings,
@@ -120,23 +126,10 @@ def fit_decoder(
         facts=facts,
         seed=seed,
         threads=threads,
+        save=save,
         progress=progress,
         watching=watching,
     )
-    told = {
-        **asdict(settings),
-        "tuning": tuning_of(spec, fresh.decoder),
-        "trained_weights": sum(one.numel() for one in objective.network.parameters() if one.requires_grad),
-        "kept_epoch": ended.kept_epoch,
-        "precision": ended.precision,
-        "notes": [*objective.notes, *ended.notes],
-        "cut_or_empty": _counts(objective),
-        "base": base,
-        "key": facts,
-    }
-    found = _saved(fresh, adapted, spec=spec, told=told, folder=done)
-    forget(folder)
-    return found
 
 
 def settle(spec: DecoderSpec, *, decoder: FittedDecoder, lengths: npt.NDArray[np.int64], seed: int) -> Settings:
@@ -148,14 +141,9 @@ def settle(spec: DecoderSpec, *, decoder: FittedDecoder, lengths: npt.NDArray[np
         lengths: (n,) tokens of each row.
         seed: of the run; the batches of the first epoch are counted.
     """
-    low, high = TOKENS
-    budget = spec.batch_tokens or int(min(max(ROWS * float(lengths.mean()), low), high))
-    steps = math.ceil(len(plan_epoch(lengths, seed=seed, epoch=0, budget=budget).batches) / spec.accumulate)
-    few, many = EPOCHS
-    epochs = spec.epochs or min(max(math.ceil(STEPS / steps), few), many)
     adapter = tuning_of(spec, decoder) not in ("full", "freeze")
     rate = SCRATCH_RATE if decoder.source == "scratch" else ADAPTER_RATE if adapter else FULL_RATE
-    return Settings(epochs=epochs, lr=spec.lr or rate * (PREFERENCE if spec.rejected else 1), batch_tokens=budget)
+    return settled(spec, USUAL, rate=rate * (PREFERENCE if spec.rejected else 1), lengths=lengths, seed=seed)
 
 
 def tuning_of(spec: DecoderSpec, decoder: FittedDecoder) -> str:
@@ -197,6 +185,8 @@ def _objective(
     fresh: DecoderModel, train: Asked, valid: Asked | None, *, spec: DecoderSpec, base: str, seed: int
 ) -> tuple[Adapted | None, Packing]:
     """What is learnt, on its device, with the weights that stay as they are held."""
+    from ratchet.models.network import save_memory
+
     decoder, tuning = fresh.decoder, tuning_of(spec, fresh.decoder)
     network, adapted = decoder.network, None
     if tuning in ("lora", "dora", "qlora"):
@@ -205,7 +195,9 @@ def _objective(
     elif tuning == "freeze":
         freeze(network, trained_layers=spec.trained_layers)
     if spec.gradient_checkpointing:
-        _checkpointing(network, adapter=adapted is not None)
+        save_memory(network)
+        if adapted is not None:  # the embeddings must say that a gradient is wanted of what lies above them
+            network.enable_input_require_grads()
     network.to("cuda" if tuning == "qlora" else device_of(spec.device))
     pad_id = decoder.tokens.pad_id
     if spec.rejected:
@@ -222,14 +214,6 @@ def _objective(
 def _pairs(fresh: DecoderModel, rows: Asked) -> Preferences:
     asked = zip(rows.texts, rows.answers, rows.rejected or (), strict=True)
     return preferences(fresh.decoder.tokens, [(fresh.turns(text), better, worse) for text, better, worse in asked])
-
-
-def _checkpointing(network: PreTrainedModel, *, adapter: bool) -> None:
-    """Activations are computed again on the way back; under an adapter the embeddings must say that they are wanted."""
-    enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
-    enable()
-    if adapter:
-        network.enable_input_require_grads()
 
 
 def _counts(objective: Packing) -> Mapping[str, int]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError, RecipeError
-from ratchet.models.encoder import read_json
 from ratchet.recipe.training import TrainingKeys
 from ratchet.train.alerts import remember, require_not_stopped
 from ratchet.train.batches import Plan
@@ -30,14 +27,15 @@ from ratchet.train.objective import Objective
 from ratchet.train.optimizer import Average, hold_back, make_optimizer, set_rate
 from ratchet.train.peak import peak_flops
 from ratchet.train.precision import NAMES, Precision, choose, compiled
+from ratchet.train.records import HISTORY, EpochRecord, Fit, Progress
 from ratchet.train.schedule import Schedule
+from ratchet.train.surroundings import deterministic, held_interrupt
 from ratchet.train.watching import Watching
 from ratchet.workspace.workspace import Workspace, write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"
 PRECISION = "precision.json"
 SAVE_SECONDS = 60.0
@@ -48,64 +46,7 @@ REWINDS = 3
 """So often a training whose loss is not finite goes on from the start of the epoch with half the rate."""
 
 Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Where a training stands, after each step."""
-
-    step: int
-    """Steps done, over all epochs."""
-    steps: int
-    """Steps of the whole training."""
-    epoch: int
-    """Counted from 1."""
-    loss: float
-    rate: float
-    """Learning rate of the step."""
-    tokens_per_second: float
-    """Real tokens, padding not counted, since this process began to train."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochRecord:
-    """One epoch, for the learning curve."""
-
-    epoch: int
-    """Counted from 1."""
-    steps: int
-    train_loss: float
-    """Mean over the units of the loss, as trained (with dropout and label smoothing)."""
-    valid: Mapping[str, float] = field(default_factory=dict)
-    """What the objective says of the valid rows, ``loss`` among it; empty without valid rows."""
-    seconds: float
-    """Of the training, validation apart."""
-    tokens_per_second: float
-    padding: float
-    """Share of the computed tokens that were padding."""
-
-    @property
-    def valid_loss(self) -> float | None:
-        """Mean loss on the valid rows; ``None`` without them."""
-        return self.valid.get("loss")
-
-    @property
-    def valid_accuracy(self) -> float | None:
-        """Share of right answers to the valid rows, where that is measured."""
-        return self.valid.get("accuracy")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """What a training did; the network holds the weights of the kept epoch."""
-
-    records: tuple[EpochRecord, ...]
-    kept_epoch: int
-    """Counted from 1."""
-    precision: str
-    """What was computed with, and why."""
-    notes: tuple[str, ...]
-    """What a person should know: damaged checkpoints, a loss that was not finite."""
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -143,13 +84,13 @@ def fit(
     facts: Mapping[str, Any],
     seed: int,
     threads: int = 0,
+    save: Callable[[Fit], T],
     progress: Callable[[Progress], None] | None = None,
     watching: Watching | None = None,
-) -> Fit:
-    """Train an objective's network, or go on with a training that was killed, to the same bytes.
+) -> T:
+    """Train an objective's network, or go on with a training that was killed, to the same bytes; then save it.
 
-    ``folder`` gets ``history.json``, ``steps.jsonl``, ``tensorboard/`` and ``checkpoints/``; the caller removes the
-    checkpoints with :func:`forget` once what was trained is saved.
+    ``folder`` gets ``history.json``, ``steps.jsonl``, ``tensorboard/`` and, until what was trained is saved, ``checkpoints/``.
 
     Args:
         objective: what is learnt; its network is on the device already.
@@ -159,6 +100,7 @@ def fit(
         facts: all that the weights depend on, by name, as JSON values.
         seed: of batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
+        save: saves what was trained, and gives it; its network is in place with the weights of the kept epoch.
         progress: called after each step.
         watching: what is read, shown and sent beside the files, and the alerts; it changes no weight.
 
@@ -172,28 +114,18 @@ def fit(
             f"keep must be last or one of {', '.join(objective.goals)} but got {spec.keep!r}.",
             next_step="Set keep of this challenger.",
         )
-    with Workspace(folder).lock(), _deterministic(threads), _held_interrupt() as interrupted:
+    with Workspace(folder).lock(), deterministic(threads), held_interrupt() as interrupted:
         require_not_stopped(watching.alerts if watching else (), folder=folder)
         training = _Training(
             objective=objective, spec=spec, settings=settings, seed=seed, folder=folder, facts=facts, watching=watching
         )
-        return training.run(progress=progress or _silent, interrupted=interrupted)
+        saved = save(training.run(progress=progress or _silent, interrupted=interrupted))
+        training.checkpoints.clear()
+        return saved
 
 
 def _silent(now: Progress) -> None:
     del now
-
-
-def forget(folder: Path) -> None:
-    """Remove the checkpoints of a training in its folder."""
-    Checkpoints(folder=folder / CHECKPOINTS, facts={}).clear()
-
-
-def read_history(folder: Path) -> list[EpochRecord]:
-    """The epochs of a training in its folder, those of a killed one too; empty when there are none."""
-    if not (folder / HISTORY).exists():
-        return []
-    return [EpochRecord(**record) for record in read_json(folder / HISTORY)["epochs"]]
 
 
 class _Training:
@@ -463,46 +395,3 @@ class _Training:
     def _patience_ended(self) -> bool:
         records = self.now.records
         return bool(self.spec.patience and records) and len(records) - self._kept(records) >= self.spec.patience
-
-
-@contextmanager
-def _deterministic(threads: int) -> Iterator[None]:
-    """Only algorithms that repeat, on the given number of cores, inside the block."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses to repeat
-    import torch
-
-    from ratchet.models.network import using_threads
-
-    memory: Any = torch.utils.deterministic
-    before, filled = torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True)
-    memory.fill_uninitialized_memory = False
-    try:
-        with using_threads(threads):
-            yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-        memory.fill_uninitialized_memory = filled
-
-
-@contextmanager
-def _held_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event, so that a step is never cut in two; a second Ctrl-C ends at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def noted(number: int, frame: Any) -> None:
-        if event.is_set() and callable(before):
-            before(number, frame)
-        event.set()
-
-    if callable(before):
-        signal.signal(signal.SIGINT, noted)
-    try:
-        yield event
-    finally:
-        if callable(before):
-            signal.signal(signal.SIGINT, before)

@@ -87,7 +87,8 @@ def choose(
 ) -> Precision:
     """What the recipe says, or the fastest by a measurement of real batches, forward and backward; no weight changes.
 
-    The choice is written into the file ``kept``, so that a training that goes on computes with the same numbers.
+    The choice is written into the file ``kept``, so that a training that goes on computes with the same numbers; one that was
+    made on another device, or where the recipe said something else, does not hold.
 
     Args:
         objective: what is learnt.
@@ -100,10 +101,13 @@ def choose(
     Raises:
         RatchetError: the recipe wants numbers that this device cannot compute with.
     """
+    wanted = [spec.precision, spec.compile, device]
     if kept.is_file():
-        return Precision(**load_json(kept, keys={"name": str, "compiled": bool, "reason": str, "measured": str}))
+        before = load_json(kept, keys={"name": str, "compiled": bool, "reason": str, "measured": str, "wanted": list})
+        if before.pop("wanted") == wanted:
+            return Precision(**before)
     found = _chosen(objective, batches, spec=spec, steps=steps, device=device)
-    write_atomic(kept, (json.dumps(asdict(found)) + "\n").encode())
+    write_atomic(kept, (json.dumps({**asdict(found), "wanted": wanted}) + "\n").encode())
     return found
 
 
