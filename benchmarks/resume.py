@@ -18,10 +18,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from train_speed import rows_of
+from train_speed import rows_of, trainer
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -39,37 +38,17 @@ def ours(folder: Path, args: argparse.Namespace) -> None:
 
 
 def theirs(folder: Path, args: argparse.Namespace) -> None:
-    import torch
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        DataCollatorWithPadding,
-        Trainer,
-        TrainingArguments,
-    )
-
-    from ratchet.models.checkpoints import locate
-
-    source = locate(args.source, language="en").folder
     texts, names = rows_of(args)
-    torch.set_num_threads(1)
-    torch.manual_seed(1)
-    labels = {name: column for column, name in enumerate(sorted(set(names)))}
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=len(labels))
-    data = [
-        {**tokenizer(text, truncation=True, max_length=128), "labels": labels[name]}
-        for text, name in zip(texts, names, strict=True)
-    ]
-    how: dict[str, Any] = {"train_sampling_strategy": "group_by_length", "save_steps": 20, "save_strategy": "steps"}
-    arguments = TrainingArguments(
-        output_dir=str(folder), num_train_epochs=args.epochs, per_device_train_batch_size=32, use_cpu=True, seed=1,
-        report_to="none", logging_strategy="no", disable_tqdm=True, save_total_limit=2, **how,
-    )  # fmt: skip
-    trainer = Trainer(model=model, args=arguments, train_dataset=data, data_collator=DataCollatorWithPadding(tokenizer))
+    how = {
+        "train_sampling_strategy": "group_by_length",
+        "save_steps": 20,
+        "save_strategy": "steps",
+        "save_total_limit": 2,
+    }
+    made = trainer(texts, names, args, frozen=0, place=str(folder), **how)
     there = any(path.name.startswith("checkpoint-") for path in folder.glob("*"))
-    trainer.train(resume_from_checkpoint=True if there else None)
-    trainer.save_model(str(folder / "model"))
+    made.train(resume_from_checkpoint=True if there else None)
+    made.save_model(str(folder / "model"))
 
 
 def run(folder: Path, who: str, *, after: float | None) -> bool:

@@ -18,6 +18,10 @@ PRINTING = ("check_speed", "drift", "near_duplicates", "startup")
 """Scripts that print Markdown; the others write their own results."""
 
 
+USAGE = 2
+"""Exit code of a script that was called without what it needs."""
+
+
 def machine() -> str:
     found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     return f"{found[1] if found else platform.processor()}, {os.cpu_count()} cores, Python {platform.python_version()}"
@@ -29,7 +33,11 @@ def main() -> None:
         print(f"== {name}", flush=True)
         command = [sys.executable, str(HERE / f"{name}.py")]
         if name not in PRINTING:
-            subprocess.run(command, check=True)
+            ran = subprocess.run(command, check=False)
+            if ran.returncode == USAGE:
+                print(f"{name} needs arguments: see what stands at its top", flush=True)
+            else:
+                ran.check_returncode()
             continue
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         head = f"# {name}\n\n{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/{name}.py`, {machine()}.\n\n"
