@@ -65,6 +65,8 @@ def test_the_training_that_was_written_last_is_shown(tmp_path: Path) -> None:
     assert newest(places[0]) == newest(places[0] / "steps.jsonl") == places[0] / "steps.jsonl"
     assert newest(tmp_path / "none") is None
     assert title(places[0]) == "fold-0.7"
+    (places[0] / "contender.json").write_text('{"name": "enc"}')
+    assert title(places[0]) == "enc"
 
 
 def test_no_training_is_an_error(tmp_path: Path) -> None:

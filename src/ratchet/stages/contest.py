@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 
 from ratchet.contenders.base import CARD, Contender
+from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError, WorkspaceError
 from ratchet.gate.ledger import Account, Challenge
@@ -58,8 +59,10 @@ def contest(
     verdicts = {challenge.key: challenge for challenge in job.ledger.challenges(family)}
     for entrant in entrants:
         if entrant.name in trained:
-            for line in trained[entrant.name].facts.get("said", ()):
-                job.screen.say("answers", f"{entrant.name}: {line}")
+            found = trained[entrant.name]
+            word = "train" if runs_here(found) else "answers"  # an endpoint and a file of answers are not trained
+            for line in found.facts.get("said", ()):
+                job.screen.say(word, f"{entrant.name}: {line}")
         if entrant.judged in verdicts:
             tell(job, verdicts[entrant.judged])
 

@@ -13,6 +13,7 @@ from ratchet.errors import DataError
 from ratchet.train.live import LiveView, clock, drawn, epoch_line
 from ratchet.train.sinks import STEPS, line_of
 from ratchet.train.standing import Standing
+from ratchet.workspace.finished import load_json
 
 EVERY = 1.0
 """Seconds between two looks at the file."""
@@ -67,11 +68,14 @@ class Followed:
 
 
 def title(folder: Path) -> str:
-    """What a training is called by its folder.
+    """What a training is called: by the card of its contender, once there is one, else by its folder.
 
     >>> title(Path("models/0f3b7a52c1.fold-0.7.training"))
     'fold-0.7'
     """
+    card = folder / "contender.json"
+    if card.is_file():
+        return str(load_json(card, keys={"name": str})["name"])
     found = _FOLDER.fullmatch(folder.name)
     return found[1] if found else folder.absolute().name
 
