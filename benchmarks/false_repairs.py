@@ -23,7 +23,7 @@ from pathlib import Path
 from regret import docstrings, reviews
 from run_all import machine
 
-from ratchet.gate.proportions import wilson
+from ratchet.metrics.proportions import wilson
 from ratchet.prepare.cleaning import mended
 from ratchet.recipe.sections import TextFix
 

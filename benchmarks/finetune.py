@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ratchet.models.decoder import build_decoder
-from ratchet.models.generated import DecoderModel
+from ratchet.generators.decoder import build_decoder
+from ratchet.generators.generated import DecoderModel
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.scores.exact import exact_match
 from ratchet.train.finetune import MODEL, Asked, fit_decoder

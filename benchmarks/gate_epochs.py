@@ -23,8 +23,8 @@ import numpy as np
 from run_all import machine
 
 from ratchet.gate.epochs import mean_of_epochs
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import compare
+from ratchet.metrics.evidence import Evidence
 
 RESULTS = Path(__file__).parent / "results"
 ITEMS, EPOCHS, DRAWS = 200, 5, 499

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from run_all import machine
 from sklearn.linear_model import LogisticRegression
 
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import compare
+from ratchet.metrics.evidence import Evidence
 
 RESULTS = Path(__file__).parent / "results"
 CASES = (

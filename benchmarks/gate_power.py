@@ -30,9 +30,9 @@ import numpy as np
 from run_all import machine
 
 from ratchet.gate.error_budget import Family, optimism
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Claim, compare, judge
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.paired_tests import normal_quantile
 
 RESULTS = Path(__file__).parent / "results"
 FOLDS, SEEDS = 5, 3

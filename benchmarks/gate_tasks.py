@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from run_all import machine
 
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import Claim, compare
+from ratchet.metrics.evidence import Evidence
 
 RESULTS = Path(__file__).parent / "results"
 DRAWS = 499

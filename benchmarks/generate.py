@@ -11,9 +11,9 @@ import sys
 import time
 
 from ratchet.errors import RatchetError
-from ratchet.models import greedy
-from ratchet.models.chat import turns_of
-from ratchet.models.decoder import FittedDecoder, build_decoder
+from ratchet.generators import greedy
+from ratchet.generators.chat import turns_of
+from ratchet.generators.decoder import FittedDecoder, build_decoder
 
 COUNTRIES = ("France", "Japan", "Egypt", "Peru")
 FORMS = (

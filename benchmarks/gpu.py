@@ -24,10 +24,10 @@ import torch
 from torch import nn
 
 from ratchet.models.targets import Targets
+from ratchet.monitoring.hardware import Hardware
+from ratchet.monitoring.peak import peak_flops
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.encoder import fit_encoder
-from ratchet.train.hardware import Hardware
-from ratchet.train.peak import peak_flops
 from ratchet.train.precision import NAMES, Precision
 from ratchet.train.records import read_history
 

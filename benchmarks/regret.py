@@ -42,7 +42,7 @@ from ratchet.contenders.kind import Training
 from ratchet.contenders.refit import refit
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.ledger import Ledger
-from ratchet.gate.proportions import mcnemar
+from ratchet.metrics.proportions import mcnemar
 from ratchet.models.checkpoints import ENGLISH_PACKAGE, locate
 from ratchet.models.linear_defaults import default_specs
 from ratchet.pipeline import run

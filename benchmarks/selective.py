@@ -28,8 +28,8 @@ import pyarrow as pa
 from regret import Table, tables
 from run_all import machine
 
-from ratchet.gate.proportions import wilson
 from ratchet.gate.selective import NAIVE, choose_threshold, grid
+from ratchet.metrics.proportions import wilson
 from ratchet.models.linear_defaults import default_specs
 from ratchet.models.linear_fit import fit_linear
 from ratchet.prepare.split import split

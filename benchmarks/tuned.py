@@ -34,8 +34,8 @@ from ratchet.contenders.kind import FoldKind, Training
 from ratchet.contenders.material import Material
 from ratchet.contenders.rows import PartedRows
 from ratchet.contenders.tune import Tune
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import compare
+from ratchet.metrics.evidence import Evidence
 from ratchet.prepare.parts import parts_of
 from ratchet.prepare.stratify import folds
 from ratchet.recipe.section import Section

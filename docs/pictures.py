@@ -8,9 +8,9 @@ import numpy as np
 
 from ratchet.charts.svg import Scale, chart, line, path, percent_ticks, tag, ticks, write
 from ratchet.gate.error_budget import Family, joint_levels, looks
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Claim, Verdict, compare
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.paired_tests import normal_quantile
 
 STYLE = """
 text{font:12px system-ui,'Noto Sans CJK SC',sans-serif;fill:#444e5c}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratchet.gate import metrics
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.means import mean_difference, mean_interval
-from ratchet.gate.metric import Metric, Setting
-from ratchet.gate.metrics import METRICS, score
-from ratchet.gate.paired_tests import Floats, Paired
 from ratchet.gate.verdict import Claim, compare
+from ratchet.metrics import metrics
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.means import mean_difference, mean_interval
+from ratchet.metrics.metric import Metric, Setting
+from ratchet.metrics.metrics import METRICS, score
+from ratchet.metrics.paired_tests import Floats, Paired
 
 
 def losses(evidence: Evidence) -> Floats:

@@ -10,6 +10,7 @@ from ratchet.errors import RatchetError, RecipeError, WorkspaceError
 from ratchet.forms import is_broken
 from ratchet.gate.ledger import Ledger
 from ratchet.models.quiet import switch_off_telemetry
+from ratchet.monitoring.track import require_tracker
 from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
 from ratchet.stages.challenge import baseline, challenge, challengers, compress, incumbent, waves
@@ -24,7 +25,6 @@ from ratchet.stages.read import Source, read, settled, start
 from ratchet.stages.sealed_test import open_test
 from ratchet.stages.trade import trade
 from ratchet.stages.try_metrics import try_metrics
-from ratchet.train.track import require_tracker
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.workspace import Workspace
 

@@ -9,11 +9,11 @@ from ratchet.compare.question import Comparison, Question, judged
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError, WorkspaceError
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import CHALLENGE, ROOT, ROUND, Ledger, Record
 from ratchet.gate.legacy import words as words_before
-from ratchet.gate.metrics import Score, named
 from ratchet.gate.verdict import Round
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import Score, named
 from ratchet.prepare.saved import ROWS
 from ratchet.report import ReportData, save
 from ratchet.report.summary import Json

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ratchet.charts import figures
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ratchet.charts.forest import Branch, Twig, forest
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 
 
 def score(value: float, *, metric: str = "accuracy") -> Score:

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ratchet.charts.front import Place, front, front_of
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 
 
 def place(

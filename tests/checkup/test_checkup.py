@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from ratchet.check_report.junit import junit
+from ratchet.check_report.sarif import sarif
 from ratchet.checks import registry
 from ratchet.checks.registry import CHECKS, Check
 from ratchet.checkup.checkup import check_up
 from ratchet.checkup.target import Target, open_target
 from ratchet.errors import RatchetError
-from ratchet.report.junit import junit
-from ratchet.report.sarif import sarif
 
 
 @pytest.fixture

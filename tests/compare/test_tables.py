@@ -13,9 +13,9 @@ from sklearn.metrics import roc_auc_score
 from ratchet.compare.files import sides_of
 from ratchet.compare.question import Question
 from ratchet.errors import DataError
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import score
 from ratchet.gate.verdict import compare
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import score
 
 Write = Callable[..., Path]
 HEAD = ("id", "text", "label", "prediction")

@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from ratchet.contenders import study_storage
-from ratchet.contenders.study import Plan, study
-from ratchet.contenders.study_storage import Place
 from ratchet.recipe.space import Range
+from ratchet.tuning import study_storage
+from ratchet.tuning.study import Plan, study
+from ratchet.tuning.study_storage import Place
 
 SPACE = {"x": Range(low=0.01, high=10, log=True), "n": Range(low=1, high=5), "c": Range(choices=("a", None, [1, 2]))}
 

@@ -181,8 +181,8 @@ def seen_vectors(model: Any, texts: Sequence[str]) -> npt.NDArray[np.float32]:
 
 def generator(folder: Path) -> Path:
     """A small pretrained generator as others publish them; its weights are random, so it knows nothing."""
-    from ratchet.models.decoder import build_decoder
-    from ratchet.models.generators import Shape
+    from ratchet.generators.decoder import build_decoder
+    from ratchet.generators.generators import Shape
 
     shape = Shape(layers=1, width=16, heads=2, vocabulary=300)
     build_decoder("scratch", texts=["a card"], max_tokens=256, max_new_tokens=16, shape=shape).save(folder)
@@ -243,7 +243,7 @@ def test_a_kind_that_is_not_trained_wins_and_goes_as_far_as_its_flags_say(
     if kind == "prompt":
         settings = settings.replace("GENERATOR", str(generator(tmp_path / "generator")))
         monkeypatch.setattr(
-            "ratchet.models.decoder.FittedDecoder.choice_nll",
+            "ratchet.generators.decoder.FittedDecoder.choice_nll",
             lambda self, prompts, choices: np.array(
                 [[9.0 * (name != right.get(asked[-1].text)) for name in choices] for asked in prompts]
             ),

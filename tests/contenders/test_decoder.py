@@ -18,9 +18,9 @@ from ratchet.contenders.folded import Folded
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError, RatchetError, WorkspaceError
-from ratchet.models.decoder import build_decoder
-from ratchet.models.generated import DecoderModel
-from ratchet.models.generators import Shape
+from ratchet.generators.decoder import build_decoder
+from ratchet.generators.generated import DecoderModel
+from ratchet.generators.generators import Shape
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.scores.exact import exact_match
 from ratchet.train.adapters import load_adapter

@@ -17,8 +17,8 @@ from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import Prompt
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError
-from ratchet.models.decoder import build_decoder
-from ratchet.models.generated import DecoderModel
+from ratchet.generators.decoder import build_decoder
+from ratchet.generators.generated import DecoderModel
 from ratchet.recipe.decoder import PromptSpec
 
 REPLIES = [f"We see to your {label}." for label in LABELS]

@@ -8,8 +8,8 @@ import pytest
 
 from ratchet.errors import RatchetError
 from ratchet.gate.claim import Claim
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import Verdict, compare
+from ratchet.metrics.evidence import Evidence
 
 ROWS = np.arange(300)
 

@@ -5,8 +5,8 @@ import pytest
 
 from ratchet.errors import RatchetError
 from ratchet.gate.epochs import mean_of_epochs
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.verdict import compare
+from ratchet.metrics.evidence import Evidence
 
 
 def test_each_item_has_the_mean_of_its_answers() -> None:

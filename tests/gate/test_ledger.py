@@ -13,10 +13,10 @@ import pytest
 
 from ratchet.errors import LedgerError
 from ratchet.gate.error_budget import Family
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.hash_chain import Chain
 from ratchet.gate.ledger import CHALLENGE, NOTES, ROOT, ROUND, ContenderRef, Ledger
 from ratchet.gate.verdict import Claim, Round, judge
+from ratchet.metrics.evidence import Evidence
 
 ROWS = np.arange(200)
 TRUTH = ROWS % 2

@@ -5,10 +5,10 @@ import pytest
 
 from ratchet.errors import RatchetError
 from ratchet.gate.error_budget import Family
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metric import Setting
 from ratchet.gate.trial import trial_of
 from ratchet.gate.verdict import Claim, Round, judge
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metric import Setting
 
 N = 300
 TRUE = np.random.default_rng(0).normal(size=N)

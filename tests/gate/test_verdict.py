@@ -9,10 +9,10 @@ import pytest
 
 from ratchet.errors import RatchetError
 from ratchet.gate.error_budget import Family
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import score
 from ratchet.gate.overlap import OVERLAP
 from ratchet.gate.verdict import Claim, Round, Verdict, compare, judge
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import score
 
 
 def evidence(name: str, wrong: Any, *, n: int = 1_000, fold: Any = None, measures: Any = None) -> Evidence:

@@ -13,7 +13,7 @@ import pytest
 
 from ratchet.checks import Lengths, run_checks
 from ratchet.gate.ledger import Challenge, Record
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.recipe.sections import Recipe
 from ratchet.report import (
     Answered,

@@ -10,7 +10,7 @@ import pytest
 from ratchet.checks import Example, NaiveSplit
 from ratchet.checks import Finding as Found
 from ratchet.errors import RatchetError
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.report import Curve, Environment, Epoch, Finding, Leak, ReportData
 
 SCORE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 7, "metric": "accuracy"}

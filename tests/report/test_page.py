@@ -15,7 +15,7 @@ import pytest
 
 from ratchet.charts.charts import waffle
 from ratchet.errors import WorkspaceError
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.report import (
     Answered,
     Compression,

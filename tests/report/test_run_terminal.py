@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.report.ended import BestBet, Ended, GateState, Tried
 from ratchet.report.run_terminal import figures, tell
 from ratchet.report.summary import summary

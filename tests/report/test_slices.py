@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.proportions import wilson
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.proportions import wilson
 from ratchet.report.slices import OTHER, Division, _holm, _of_column, _quarters, divided, line_of
 from ratchet.report.slices import Slices as Found
 

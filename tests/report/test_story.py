@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.report import Leak, ReportData, Tile, story
 from ratchet.report.story import p_of, remark, tiles, verdict_counts
 

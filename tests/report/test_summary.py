@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.report.ended import BestBet, Ended, GateState, Opened, Tried
 from ratchet.report.summary import summary
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metrics import Score
 from ratchet.gate.selective import choose_threshold
+from ratchet.metrics.metrics import Score
 from ratchet.models.calibration import calibrate
 from ratchet.models.targets import Targets
 from ratchet.report import Answered, Challenges, Count, DataHealth, Mistake, Offer, ReportData, SealedTest, render

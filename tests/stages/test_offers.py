@@ -9,7 +9,7 @@ import pytest
 
 from ratchet.contenders.base import CARD, Contender
 from ratchet.contenders.rows import PartedRows
-from ratchet.gate.evidence import Evidence
+from ratchet.metrics.evidence import Evidence
 from ratchet.stages import offers
 from ratchet.stages.entrants import champion
 from ratchet.stages.job import Job

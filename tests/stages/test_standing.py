@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
-from ratchet.gate.metrics import named
+from ratchet.metrics.metrics import named
 from ratchet.stages.entrants import anchor, champion, family_of
 from ratchet.stages.job import Job
 from ratchet.stages.standing import best_bet, gate_state

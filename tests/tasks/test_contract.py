@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.errors import DataError
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import score
 from ratchet.gate.verdict import compare
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import score
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tables.dataset import Dataset

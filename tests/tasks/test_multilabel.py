@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from ratchet.errors import DataError
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import score
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import score
 from ratchet.tables.dataset import Dataset
 from ratchet.tasks.multilabel import Multilabel, names_of
 

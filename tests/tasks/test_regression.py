@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_squared_error, r2_score
 
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import score
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import score
 from ratchet.tables.dataset import Dataset
 from ratchet.tasks.regression import ALPHA, Regression, values_of
 

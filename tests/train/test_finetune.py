@@ -10,9 +10,9 @@ import torch
 from pydantic import ValidationError
 
 from ratchet.errors import RatchetError
-from ratchet.models.decoder import build_decoder
-from ratchet.models.generated import DecoderModel
-from ratchet.models.generators import Shape
+from ratchet.generators.decoder import build_decoder
+from ratchet.generators.generated import DecoderModel
+from ratchet.generators.generators import Shape
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.train.adapters import load_adapter
 from ratchet.train.finetune import Asked, fit_decoder, settle

@@ -360,9 +360,9 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_one_before(
 
 
 def test_a_training_that_an_alert_ended_stays_ended_until_the_alert_is_changed(tmp_path: Path, fit_tiny: Fit) -> None:
+    from ratchet.monitoring.alerts import Stopped
+    from ratchet.monitoring.watching import Watching
     from ratchet.recipe.watch import AlertSpec
-    from ratchet.train.alerts import Stopped
-    from ratchet.train.watching import Watching
 
     stop = AlertSpec(metric="train/loss", above=1e-9, action="stop", times=3)
     for _ in range(3):

@@ -9,8 +9,8 @@ import torch
 from tests.train.generators import network
 
 from ratchet.errors import RatchetError
-from ratchet.models.chat import ChatTokens, turns_of
-from ratchet.models.generators import new_tokenizer
+from ratchet.generators.chat import ChatTokens, turns_of
+from ratchet.generators.generators import new_tokenizer
 from ratchet.recipe.training import TrainingKeys
 from ratchet.train.defaults import Settings
 from ratchet.train.loop import fit

@@ -59,7 +59,7 @@ def _nearest(folder: Path, threads: int) -> Predictor:
 
 
 def _decoder(folder: Path, threads: int) -> Predictor:
-    from ratchet.models.generated import DecoderModel
+    from ratchet.generators.generated import DecoderModel
 
     return DecoderModel.load(folder, threads)
 

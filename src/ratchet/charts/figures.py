@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from ratchet.charts.svg import percent_ticks
 from ratchet.gate.claim import Finding, read_as
-from ratchet.gate.metric import Metric
-from ratchet.gate.metrics import Score, named
-from ratchet.gate.own_function import divided, is_own
+from ratchet.metrics.metric import Metric
+from ratchet.metrics.metrics import Score, named
+from ratchet.metrics.own_function import divided, is_own
 
 MINUS, ABSENT = "\u2212", "–"
 METRICS = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ratchet.charts import figures
 from ratchet.charts.charts import WIDE, symbol
 from ratchet.charts.svg import Scale, chart, line, number, path, ticks, width_of, write
-from ratchet.gate.metrics import Score, named
+from ratchet.metrics.metrics import Score, named
 
 STEP, STACKED, HEADING = 26.0, 42.0, 34.0
 """Heights of a row, of a row with its label above, and of a heading."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ratchet.charts import figures
 from ratchet.charts.charts import WIDE, symbol
 from ratchet.charts.svg import Scale, chart, line, number, path, tag, ticks, tooltip, width_of, write
-from ratchet.gate.metrics import Score, named
+from ratchet.metrics.metrics import Score, named
 
 FREE = 54.0
 """Pixels of the column for what costs nothing, left of a logarithmic axis."""

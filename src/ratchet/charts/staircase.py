@@ -12,9 +12,9 @@ from ratchet.charts.charts import WIDE, symbol
 from ratchet.charts.svg import Scale, chart, line, number, path, tag, ticks, tooltip, width_of, write
 from ratchet.gate.claim import read_as
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metric import Metric
-from ratchet.gate.metrics import named
 from ratchet.gate.verdict import Finding, Outcome
+from ratchet.metrics.metric import Metric
+from ratchet.metrics.metrics import named
 
 LOOK: dict[Outcome, tuple[str, str, str]] = {
     # outcome: (words, shape, tone)

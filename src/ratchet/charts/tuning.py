@@ -11,7 +11,7 @@ from typing import Literal
 from ratchet.charts import figures
 from ratchet.charts.charts import WIDE, symbol
 from ratchet.charts.svg import Scale, chart, line, number, path, tag, ticks, tooltip, width_of, write
-from ratchet.gate.metrics import named
+from ratchet.metrics.metrics import named
 
 HALF = 370.0
 """Two slices stand side by side."""

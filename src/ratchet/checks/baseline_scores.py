@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.checks.context import Context
-from ratchet.gate.metrics import Score
-from ratchet.gate.proportions import wilson
+from ratchet.metrics.metrics import Score
+from ratchet.metrics.proportions import wilson
 from ratchet.prepare.stratify import folds
 from ratchet.text.columns import Rows
 from ratchet.text.language import guess_language

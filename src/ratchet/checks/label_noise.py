@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ratchet.checks.baseline_scores import baseline_scores
 from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
-from ratchet.gate.paired_tests import normal_quantile
+from ratchet.metrics.paired_tests import normal_quantile
 from ratchet.prepare.review import guarded
 from ratchet.text.columns import Rows, picked
 from ratchet.workspace.workspace import write_named

@@ -11,7 +11,7 @@ from ratchet.checks.baseline_scores import BaselineScores, accuracy, baseline_sc
 from ratchet.checks.context import Context, Mask, Samples, percent
 from ratchet.checks.duplicates import random_split
 from ratchet.checks.finding import Finding, patch
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
 from ratchet.text.columns import Rows

@@ -188,9 +188,9 @@ def leaks(
     exact: the same words; near: similar texts, verified; group: an equal value in the group column; time: training rows
     later than the earliest test row, when --time names a column.
     """
+    from ratchet.check_report.leaks_terminal import tell_between
     from ratchet.checkup.target import open_pair
     from ratchet.drift.between import between
-    from ratchet.report.leaks_terminal import tell_between
     from ratchet.report.terminal import Sheet
 
     pair = open_pair(train, test, given=roles, columns=arguments.listed(columns), overrides=overrides)
@@ -215,7 +215,7 @@ def _form(form: str | None, as_json: bool) -> str:
 
 def _write(checkup: Checkup, form: str, out: Path | None, *, fail_on: Severity | None) -> list[str]:
     """Print or write the check-up; the lines to print about it."""
-    from ratchet.report.check_terminal import tell
+    from ratchet.check_report.check_terminal import tell
     from ratchet.report.terminal import Sheet
     from ratchet.workspace.workspace import write_named
 
@@ -245,14 +245,14 @@ def _rendered(checkup: Checkup, form: str, *, fail_on: Severity | None) -> bytes
         lines = b",\n".join(json_bytes(finding.to_dict()) for finding in checkup.findings)
         return b"[\n" + lines + b"\n]\n" if lines else b"[]\n"
     if form == "sarif":
-        from ratchet.report.sarif import sarif
+        from ratchet.check_report.sarif import sarif
 
         return _json_bytes(sarif(checkup))
     if form == "junit":
-        from ratchet.report.junit import junit
+        from ratchet.check_report.junit import junit
 
         return junit(checkup, least=fail_on or "error")
-    from ratchet.report.check_page import render_check
+    from ratchet.check_report.check_page import render_check
 
     return render_check(checkup).encode()
 

@@ -280,7 +280,7 @@ def watch(folder: Path, once: bool) -> None:
 
     It may run in another process, or have ended. Without a terminal a plain line is written every ten seconds.
     """
-    from ratchet.train.follow import watch as follow
+    from ratchet.monitoring.follow import watch as follow
 
     follow(folder, stream=sys.stdout, once=once)
 

@@ -13,8 +13,8 @@ from ratchet.compare.pair import Given, Pair, paired
 from ratchet.compare.question import Comparison, Question, judged
 from ratchet.errors import DataError
 from ratchet.gate.epochs import mean_of_epochs
-from ratchet.gate.evidence import Array, Evidence
-from ratchet.gate.metrics import MEASURED, named
+from ratchet.metrics.evidence import Array, Evidence
+from ratchet.metrics.metrics import MEASURED, named
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.tasks.registry import AUTO, guess_by_answers, task_of, with_metrics

@@ -10,9 +10,9 @@ from typing import Any
 from ratchet.answers.match import MOST_MISSING
 from ratchet.errors import DataError
 from ratchet.gate.claim import Claim, Kind
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import MEASURED, Score, is_measure, score
 from ratchet.gate.verdict import Verdict, compare
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import MEASURED, Score, is_measure, score
 
 
 @dataclass(frozen=True, kw_only=True)

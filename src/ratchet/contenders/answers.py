@@ -18,7 +18,7 @@ from ratchet.contenders.failures import failed_rows, told_failures
 from ratchet.contenders.kind import Kind, Training
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError
-from ratchet.gate.metrics import MEASURED
+from ratchet.metrics.metrics import MEASURED
 from ratchet.recipe.sections import AnswersSpec
 from ratchet.workspace.finished import file_sha256
 

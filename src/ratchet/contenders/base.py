@@ -17,9 +17,9 @@ import numpy.typing as npt
 from ratchet.bundle.runtimes import load_model_folder
 from ratchet.contenders.rows import JUDGE, NLL, Ints, PartedRows
 from ratchet.errors import WorkspaceError
-from ratchet.gate.evidence import Evidence
 from ratchet.gate.ledger import ContenderRef
-from ratchet.gate.metrics import MEASURED
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import MEASURED
 from ratchet.models.model import Answers, Predictor
 from ratchet.prepare.saved import load_dataset
 from ratchet.tables.dataset import Dataset

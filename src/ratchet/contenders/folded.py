@@ -19,10 +19,10 @@ from ratchet.contenders.material import Counts, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.models.model import Answers
-from ratchet.train.alerts import Stopped
+from ratchet.monitoring.alerts import Stopped
+from ratchet.monitoring.sinks import BOARD, STEPS
 from ratchet.train.loop import PRECISION
 from ratchet.train.records import Progress, read_history
-from ratchet.train.sinks import BOARD, STEPS
 from ratchet.workspace.finished import finished, load_array, load_json, save_array, save_json
 from ratchet.workspace.workspace import writing
 

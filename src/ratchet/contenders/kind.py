@@ -22,9 +22,9 @@ from ratchet.contenders.material import Material, RowChange, held, judged_folds,
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import RatchetError
 from ratchet.models.model import Answers, Destination, Model
+from ratchet.monitoring.watching import Watching
 from ratchet.recipe.sections import Section
 from ratchet.screen import Advance
-from ratchet.train.watching import Watching
 from ratchet.workspace.workspace import writing
 
 S = TypeVar("S", bound=Section)

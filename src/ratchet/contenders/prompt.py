@@ -13,10 +13,10 @@ from ratchet.contenders.base import MODEL, Trained, write_contender
 from ratchet.contenders.kind import Kind, Training, save_model
 from ratchet.contenders.shots import divided
 from ratchet.endpoint.prompt import Example
-from ratchet.models.chat import CUT_PROMPTS
+from ratchet.generators.chat import CUT_PROMPTS
+from ratchet.generators.decoder import build_decoder
+from ratchet.generators.generated import DecoderModel
 from ratchet.models.checkpoints import GGUF
-from ratchet.models.decoder import build_decoder
-from ratchet.models.generated import DecoderModel
 from ratchet.models.model import Answers
 from ratchet.recipe.decoder import PromptSpec
 from ratchet.workspace.finished import file_sha256

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.gate.metrics import named
-from ratchet.gate.own_function import is_own
+from ratchet.metrics.metrics import named
+from ratchet.metrics.own_function import is_own
 from ratchet.models.inputs import Inputs
 from ratchet.models.linear_fit import Corpus
 from ratchet.models.model import Answers

@@ -12,15 +12,15 @@ from ratchet.contenders.kind import Kind, Training
 from ratchet.contenders.material import plain
 from ratchet.contenders.nested import inner_parts
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.contenders.study import Plan, Score, Studied, study
-from ratchet.contenders.study_storage import Place
 from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import RecipeError
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import MEASURED, find_metric, named
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import MEASURED, find_metric, named
 from ratchet.recipe.sections import Section
 from ratchet.recipe.space import Range, changed, is_whole, shown, value_at
 from ratchet.recipe.tune import TuneSpec
+from ratchet.tuning.study import Plan, Score, Studied, study
+from ratchet.tuning.study_storage import Place
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.finished import key_of
 

@@ -1,1 +1,1 @@
-"""The gate: is a challenger better than the champion? Metrics, paired tests, verdicts, and the ledger that remembers them."""
+"""The gate: is a challenger better than the champion? Verdicts, and the ledger that remembers them."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ratchet.errors import RatchetError
-from ratchet.gate.means import ROUNDS, SAVING
-from ratchet.gate.metric import Metric
-from ratchet.gate.metrics import named
+from ratchet.metrics.means import ROUNDS, SAVING
+from ratchet.metrics.metric import Metric
+from ratchet.metrics.metrics import named
 
 Outcome = Literal["better", "not_worse", "worse", "undecided"]
 Kind = Literal["superior", "noninferior", "equivalent"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ratchet.errors import RatchetError
-from ratchet.gate.evidence import Array
-from ratchet.gate.paired_tests import Floats, Ints
+from ratchet.metrics.evidence import Array
+from ratchet.metrics.paired_tests import Floats, Ints
 
 
 def mean_of_epochs(item: Ints, columns: Mapping[str, Array]) -> tuple[Ints, dict[str, Floats]]:

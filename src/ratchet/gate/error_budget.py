@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.gate.paired_tests import normal_quantile
+from ratchet.metrics.paired_tests import normal_quantile
 
 RESERVE = 0.2
 """Share of the family's level that the first plan leaves to runs that nobody has planned yet."""

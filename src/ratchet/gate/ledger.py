@@ -12,8 +12,8 @@ from ratchet.errors import LedgerError, RatchetError
 from ratchet.gate.error_budget import Family
 from ratchet.gate.hash_chain import Chain, Record
 from ratchet.gate.legacy import CHALLENGE, check_closed
-from ratchet.gate.metrics import named
 from ratchet.gate.verdict import Round, Verdict
+from ratchet.metrics.metrics import named
 from ratchet.shapes import Shape, misfit
 
 __all__ = ["CHALLENGE", "NOTES", "ROOT", "ROUND", "Challenge", "ContenderRef", "Ledger", "Record", "Standing"]

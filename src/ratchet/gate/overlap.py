@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from ratchet.errors import RatchetError
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metric import Metric
-from ratchet.gate.paired_tests import Floats, Ints
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metric import Metric
+from ratchet.metrics.paired_tests import Floats, Ints
 
 OVERLAP = 8.0
 """Two procedures compared out of fold: variance over what the rows show is ``1 + OVERLAP / sqrt(n)`` at most. Measured on

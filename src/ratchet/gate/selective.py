@@ -32,8 +32,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import DataError
-from ratchet.gate.metrics import Score
-from ratchet.gate.proportions import wilson
+from ratchet.metrics.metrics import Score
+from ratchet.metrics.proportions import wilson
 
 NAIVE = 0.9
 """The threshold that people take without asking."""

@@ -12,11 +12,11 @@ import numpy as np
 from ratchet.errors import RatchetError
 from ratchet.gate.claim import Claim, Finding, word_of
 from ratchet.gate.error_budget import Correlation, correlation_of
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metric import Metric, Setting
-from ratchet.gate.metrics import compare_measure, find_metric, is_measure, judged_by
 from ratchet.gate.overlap import out_of_fold, overlap, seed_noise
-from ratchet.gate.paired_tests import Floats, Ints, Paired, design_effect, normal_quantile, z_of
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metric import Metric, Setting
+from ratchet.metrics.metrics import compare_measure, find_metric, is_measure, judged_by
+from ratchet.metrics.paired_tests import Floats, Ints, Paired, design_effect, normal_quantile, z_of
 
 POWER = 0.8
 

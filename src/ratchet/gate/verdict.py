@@ -9,11 +9,11 @@ from typing import Any, Literal
 from ratchet.errors import RatchetError
 from ratchet.gate.claim import Claim, Finding, Kind, Outcome, sentence, word_of
 from ratchet.gate.error_budget import Correlation, Family, any_rejected, joint_levels
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metric import Setting
 from ratchet.gate.overlap import out_of_fold
-from ratchet.gate.paired_tests import DRAWS
 from ratchet.gate.trial import correlated, trial_of
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metric import Setting
+from ratchet.metrics.paired_tests import DRAWS
 
 __all__ = ["Claim", "Finding", "Kind", "Outcome", "Round", "Verdict", "compare", "judge"]
 
@@ -200,7 +200,7 @@ def compare(
     rejected at ``alpha``, ``not_worse`` when "worse by ``margin``" is rejected at the level; else ``undecided``.
 
     >>> import numpy as np
-    >>> from ratchet.gate.evidence import Evidence
+    >>> from ratchet.metrics.evidence import Evidence
     >>> rows = np.arange(200)
     >>> truth = rows % 2
     >>> sure = np.stack([1 - truth, truth], axis=1).astype(float)

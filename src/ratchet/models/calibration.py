@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.gate.proportions import wilson
+from ratchet.metrics.proportions import wilson
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 

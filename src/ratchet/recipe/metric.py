@@ -36,7 +36,7 @@ def _with_goal(value: object) -> object:
 
 def _goal_of(name: str) -> str:
     """The goal of a metric that is built in; the gate lies above the recipe."""
-    sign: int = import_module("ratchet.gate.metrics").named(name)[0].sign
+    sign: int = import_module("ratchet.metrics.metrics").named(name)[0].sign
     return "max" if sign > 0 else "min"
 
 

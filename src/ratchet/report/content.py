@@ -17,8 +17,8 @@ from ratchet.checks.finding import Severity
 from ratchet.checks.random_split import NaiveSplit
 from ratchet.errors import RatchetError
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
-from ratchet.gate.metrics import Score
 from ratchet.gate.verdict import Outcome, Verdict
+from ratchet.metrics.metrics import Score
 from ratchet.report.slices import Slices
 from ratchet.report.tuned import Tuned
 from ratchet.tasks.views import View

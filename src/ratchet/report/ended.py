@@ -12,8 +12,8 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.certainty import Certainty
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.ledger import Challenge, Record
-from ratchet.gate.metrics import Score, named
 from ratchet.gate.selective import Point
+from ratchet.metrics.metrics import Score, named
 from ratchet.recipe.sections import Recipe
 from ratchet.report.content import Stage
 from ratchet.report.slices import Slices

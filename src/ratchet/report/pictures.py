@@ -15,7 +15,7 @@ from ratchet.charts.front import Place, front
 from ratchet.charts.staircase import look, staircase, told
 from ratchet.checks.facts import Lengths
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.report.content import (
     Challenges,
     Compression,

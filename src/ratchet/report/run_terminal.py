@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ratchet.charts.figures import amount
-from ratchet.gate.metrics import Score, named
+from ratchet.metrics.metrics import Score, named
 from ratchet.report.ended import BestBet
 from ratchet.report.summary import Json
 from ratchet.screen import Screen

@@ -19,10 +19,10 @@ from pydantic.dataclasses import dataclass
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metric import row_interval
-from ratchet.gate.metrics import Score, named, score
-from ratchet.gate.paired_tests import quotient
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metric import row_interval
+from ratchet.metrics.metrics import Score, named, score
+from ratchet.metrics.paired_tests import quotient
 from ratchet.text.language import language_of
 
 STRICT = ConfigDict(extra="forbid")

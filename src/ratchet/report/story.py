@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ratchet.charts import figures
 from ratchet.gate.claim import read_as
-from ratchet.gate.metric import Metric
-from ratchet.gate.metrics import Score, named
 from ratchet.gate.verdict import Finding, Verdict
+from ratchet.metrics.metric import Metric
+from ratchet.metrics.metrics import Score, named
 from ratchet.report.content import Challenges, Leak, ReportData, Tile
 
 NOTICEABLE = 0.005

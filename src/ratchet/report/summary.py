@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metrics import Score
 from ratchet.gate.selective import Point
+from ratchet.metrics.metrics import Score
 from ratchet.models.calibration import bins_of, ece
 from ratchet.report.ended import Ended, Offered, Timed
 from ratchet.report.slices import Slices, line_of

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import find_metric
-from ratchet.gate.own_function import Goal
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import find_metric
+from ratchet.metrics.own_function import Goal
 from ratchet.scores.by_name import text_score
 
 Array = npt.NDArray[Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ratchet.errors import RatchetError
-from ratchet.gate.own_function import is_own
+from ratchet.metrics.own_function import is_own
 from ratchet.scores.bleu import bleu_counts
 from ratchet.scores.chrf import chrf_counts
 from ratchet.scores.exact import contains, exact_match, token_f1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ratchet.errors import RecipeError
-from ratchet.gate.own_function import divided, own_function
+from ratchet.metrics.own_function import divided, own_function
 from ratchet.scores.rows import Floats, Texts
 
 UserScore = Callable[[Texts, Texts], Floats]

@@ -10,9 +10,9 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.folded import fold_folder
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family, looks
-from ratchet.gate.metrics import named
-from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import Claim, Finding, judge
+from ratchet.metrics.metrics import named
+from ratchet.metrics.paired_tests import normal_quantile
 from ratchet.stages.entrants import Entrant, anchor, paid_by, train_folds
 from ratchet.stages.job import Job, Json
 from ratchet.workspace.finished import load_json

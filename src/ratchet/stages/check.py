@@ -12,7 +12,7 @@ from ratchet.checks.facts import CLASSES, Class
 from ratchet.checks.finding import SEVERITIES
 from ratchet.checks.label_noise import write_queue
 from ratchet.checks.random_split import NaiveSplit
-from ratchet.gate.metrics import Score
+from ratchet.metrics.metrics import Score
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
 from ratchet.stages.read import Source

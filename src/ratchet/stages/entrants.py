@@ -11,12 +11,12 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import Family
-from ratchet.gate.own_function import known_as
+from ratchet.metrics.own_function import known_as
+from ratchet.monitoring.watching import Watching
 from ratchet.recipe.sections import Recipe
 from ratchet.recipe.track import TrackConfig
 from ratchet.stages.job import Job, train_once
 from ratchet.tasks.registry import EARLIEST
-from ratchet.train.watching import Watching
 from ratchet.workspace.finished import key_of
 
 if TYPE_CHECKING:

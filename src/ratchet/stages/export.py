@@ -14,7 +14,7 @@ from ratchet.contenders.refit import refit
 from ratchet.contenders.registry import kind_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import WorkspaceError
-from ratchet.gate.metrics import score
+from ratchet.metrics.metrics import score
 from ratchet.models.model import features_of
 from ratchet.recipe.recipe import dump_recipe
 from ratchet.stages.answer import sure

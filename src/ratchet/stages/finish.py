@@ -12,7 +12,8 @@ from ratchet.checks import Health
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metrics import Score, score
+from ratchet.metrics.metrics import Score, score
+from ratchet.monitoring.track import clean, track_run
 from ratchet.report import content, save
 from ratchet.report.ended import Ended, Opened, Tried
 from ratchet.report.run_report import report_of
@@ -25,7 +26,6 @@ from ratchet.stages.names import SECTIONS, Stage
 from ratchet.stages.offers import measured
 from ratchet.stages.standing import best_bet, gate_state
 from ratchet.tasks.registry import task_of
-from ratchet.train.track import clean, track_run
 from ratchet.workspace.finished import load_json
 from ratchet.workspace.workspace import write_atomic
 

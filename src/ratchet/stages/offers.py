@@ -11,8 +11,8 @@ from ratchet.contenders.base import MODEL, Contender
 from ratchet.contenders.latency import latency
 from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import PartedRows
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import find_metric, score
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import find_metric, score
 from ratchet.report.ended import Offered, Timed
 from ratchet.stages.entrants import champion
 from ratchet.stages.job import Job

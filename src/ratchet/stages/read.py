@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ratchet.errors import DataError, RecipeError
-from ratchet.gate.metrics import MEASURED
+from ratchet.metrics.metrics import MEASURED
 from ratchet.prepare.fixes import fix, require_labels
 from ratchet.prepare.review import Answers, read_answers
 from ratchet.prepare.split_by_time import times

@@ -9,9 +9,9 @@ from ratchet.bundle.predict import load_model
 from ratchet.contenders.base import Contender
 from ratchet.contenders.registry import kind_of
 from ratchet.contenders.rows import JUDGE, PartedRows
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import score
 from ratchet.gate.selective import told
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import score
 from ratchet.models.model import Answers
 from ratchet.report.ended import Opened
 from ratchet.stages.answer import kept

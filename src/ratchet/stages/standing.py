@@ -10,9 +10,9 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.error_budget import optimism
 from ratchet.gate.ledger import Challenge
-from ratchet.gate.metrics import score
-from ratchet.gate.paired_tests import normal_quantile
 from ratchet.gate.verdict import compare
+from ratchet.metrics.metrics import score
+from ratchet.metrics.paired_tests import normal_quantile
 from ratchet.report.ended import BestBet, GateState
 from ratchet.stages.entrants import anchor, champion, family_of
 from ratchet.stages.job import Job

@@ -14,10 +14,10 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import NLL, PartedRows
 from ratchet.gate.claim import Claim
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import MEASURED
-from ratchet.gate.own_function import is_own, known_as
 from ratchet.gate.verdict import judge
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import MEASURED
+from ratchet.metrics.own_function import is_own, known_as
 from ratchet.recipe.sections import ClaimSpec, GateConfig
 from ratchet.screen import Advance
 from ratchet.stages.contest import forget, record, tell

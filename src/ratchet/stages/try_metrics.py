@@ -8,10 +8,10 @@ import numpy as np
 
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RecipeError
-from ratchet.gate.evidence import Evidence
-from ratchet.gate.metrics import find_metric
-from ratchet.gate.own_function import divided, is_own, known_as
-from ratchet.gate.own_metric import CALLS
+from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.metrics import find_metric
+from ratchet.metrics.own_function import divided, is_own, known_as
+from ratchet.metrics.own_metric import CALLS
 from ratchet.models.model import Answers
 from ratchet.stages.job import Job
 

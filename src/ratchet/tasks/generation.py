@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.gate.metrics import MEASURED
+from ratchet.metrics.metrics import MEASURED
 from ratchet.models.constant import ConstantModel
 from ratchet.models.model import Answers, Model
 from ratchet.models.targets import Targets

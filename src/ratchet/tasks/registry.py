@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratchet.errors import RatchetError
-from ratchet.gate.metrics import MEASURED
+from ratchet.metrics.metrics import MEASURED
 from ratchet.plugins import chosen, registered
 from ratchet.tasks.classification import Classification
 from ratchet.tasks.generation import Generation

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from ratchet.bounds import NUMBER
 from ratchet.errors import DataError
-from ratchet.gate.metrics import Score
-from ratchet.gate.proportions import wilson
+from ratchet.metrics.metrics import Score
+from ratchet.metrics.proportions import wilson
 from ratchet.models.conformal import half_width
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets

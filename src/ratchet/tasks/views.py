@@ -9,9 +9,9 @@ import numpy.typing as npt
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from ratchet.gate.metric import row_interval
-from ratchet.gate.metrics import Score
-from ratchet.gate.proportions import wilson
+from ratchet.metrics.metric import row_interval
+from ratchet.metrics.metrics import Score
+from ratchet.metrics.proportions import wilson
 from ratchet.tasks.sureness import Reliability, Selection
 
 STRICT = ConfigDict(extra="forbid")

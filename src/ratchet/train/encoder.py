@@ -19,6 +19,7 @@ from ratchet.models.checkpoints import locate
 from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json, require_torch
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
+from ratchet.monitoring.watching import Watching
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.defaults import settle
 from ratchet.train.identity import source_hash, targets_hash, texts_hash, versions
@@ -26,7 +27,6 @@ from ratchet.train.loop import fit
 from ratchet.train.losses import row_losses, row_weights
 from ratchet.train.objective import Objective
 from ratchet.train.records import Fit, Progress
-from ratchet.train.watching import Watching
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

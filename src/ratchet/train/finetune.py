@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
-from ratchet.models.decoder import CARD, FittedDecoder, build_decoder
+from ratchet.generators.decoder import CARD, FittedDecoder, build_decoder
+from ratchet.generators.generated import DecoderModel
+from ratchet.generators.generators import Shape
 from ratchet.models.encoder import device_of, read_json, require_torch
-from ratchet.models.generated import DecoderModel
-from ratchet.models.generators import Shape
+from ratchet.monitoring.watching import Watching
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.train.adapters import Adapted, AdapterShape, attach, base_hash, freeze, load_adapter, require_4bit
 from ratchet.train.defaults import SCRATCH_RATE, Settings, Usual, settled
@@ -23,7 +24,6 @@ from ratchet.train.language import LanguageObjective, Packing, answered
 from ratchet.train.loop import fit
 from ratchet.train.preference import PreferenceObjective, Preferences, preferences
 from ratchet.train.records import Fit, Progress
-from ratchet.train.watching import Watching
 from ratchet.workspace.workspace import atomic_folder, writing
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def fit_decoder(
 ) -> DecoderModel:
     """Train a generator, or go on with a killed training, or load a finished one with the same inputs.
 
-    ``folder`` gets ``model/`` (see :meth:`ratchet.models.generated.DecoderModel.load`), with the adapter alone in
+    ``folder`` gets ``model/`` (see :meth:`ratchet.generators.generated.DecoderModel.load`), with the adapter alone in
     ``model/adapter/``, and what :func:`ratchet.train.loop.fit` writes.
 
     Args:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from transformers import PreTrainedModel
 
-    from ratchet.models.chat import ChatTokens
+    from ratchet.generators.chat import ChatTokens
     from ratchet.tables.conversations import Turn
 
 LINE = 512

@@ -17,20 +17,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError, RecipeError
+from ratchet.monitoring.alerts import remember, require_not_stopped
+from ratchet.monitoring.monitor import Monitor
+from ratchet.monitoring.peak import peak_flops
+from ratchet.monitoring.watching import Watching
 from ratchet.recipe.training import TrainingKeys
-from ratchet.train.alerts import remember, require_not_stopped
 from ratchet.train.batches import Plan
 from ratchet.train.checkpoint import Checkpoints, Parts
 from ratchet.train.defaults import Settings
-from ratchet.train.monitor import Monitor
 from ratchet.train.objective import Objective
 from ratchet.train.optimizer import Average, hold_back, make_optimizer, set_rate
-from ratchet.train.peak import peak_flops
 from ratchet.train.precision import NAMES, Precision, choose, compiled
 from ratchet.train.records import HISTORY, EpochRecord, Fit, Progress
 from ratchet.train.schedule import Schedule
 from ratchet.train.surroundings import deterministic, held_interrupt
-from ratchet.train.watching import Watching
 from ratchet.workspace.workspace import Workspace, write_atomic
 
 if TYPE_CHECKING:

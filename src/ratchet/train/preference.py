@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
-from ratchet.models.chat import ChatTokens
+from ratchet.generators.chat import ChatTokens
 from ratchet.tables.conversations import Turn
 from ratchet.train.language import VALID_TOKENS, Packing
 from ratchet.train.reading import Example, Ints

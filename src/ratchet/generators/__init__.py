@@ -1,0 +1,1 @@
+"""Generators: models that write their answer, local and greedy."""

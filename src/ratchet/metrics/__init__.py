@@ -1,0 +1,1 @@
+"""Metrics: what is measured on rows, with intervals and paired tests."""

@@ -1,0 +1,1 @@
+"""Tuning: studies of trials that many processes share and that survive a kill."""
