@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.gate import own_examples
+from tests.metrics import own_examples
 
 from ratchet.errors import RecipeError
 from ratchet.gate.verdict import Claim, compare
@@ -16,7 +16,7 @@ from ratchet.metrics.metrics import find_metric, named, score
 from ratchet.metrics.own_function import divided, known_as
 from ratchet.metrics.own_metric import CALLS, Case, OwnValue, Parts
 
-OWN = "tests.gate.own_examples:"
+OWN = "tests.metrics.own_examples:"
 
 
 def classes(name: str, *, n: int = 300, right: float = 0.7, seed: int = 0, unit: bool = False) -> Evidence:
@@ -52,7 +52,7 @@ def test_less_may_be_better() -> None:
     found = score(evidence, OWN + "cost:min")
     plain = own_examples.cost(evidence.truth.astype(str), evidence.predicted.astype(str))
     assert (found.value, found.shown[0]) == (-plain, plain)
-    assert found.line.startswith("tests.gate.own_examples:cost:min ")
+    assert found.line.startswith("tests.metrics.own_examples:cost:min ")
     assert {metric.sign for metric in named(OWN + "cost:min")} == {-1}
     assert divided("m:f:max") == ("m:f", "max")
     verdict = compare(classes("b", right=0.9, seed=1), evidence, [OWN + "cost:min"])
@@ -82,7 +82,7 @@ def test_sets_and_numbers_are_given_as_such() -> None:
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        ("raises", "'tests.gate.own_examples:raises' must give a number for 30 rows but failed: KeyError: 'what'"),
+        ("raises", "'tests.metrics.own_examples:raises' must give a number for 30 rows but failed: KeyError: 'what'"),
         ("leaves", "must give a number for 30 rows but failed: SystemExit: 3"),
         ("nan", "must return one finite number for 30 rows but returned nan"),
         ("text", "must return one finite number for 30 rows but returned str '0.5'"),

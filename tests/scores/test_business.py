@@ -39,10 +39,10 @@ def test_values_are_as_people_read_them() -> None:
     assert score_of("accuracy", LABELS, SHARES) == (0.75, "max")
     assert score_of("mae", VALUES, CASES["regression"][1]) == (1.0, "min")
     assert score_of("rouge_l", *CASES["generation"]) == (0.5, "max")
-    assert score_of("tests.gate.own_examples:error:min", VALUES, CASES["regression"][1]) == (1.0, "min")
-    assert score_of("tests.gate.own_examples:share_right", LABELS, SHARES) == (0.75, "max")
+    assert score_of("tests.metrics.own_examples:error:min", VALUES, CASES["regression"][1]) == (1.0, "min")
+    assert score_of("tests.metrics.own_examples:share_right", LABELS, SHARES) == (0.75, "max")
     country = {"country": np.array(["de", "fr", "de", "de"], dtype=object)}
-    assert score_of("tests.gate.own_examples:of_german", LABELS, SHARES, features=country)[0] == pytest.approx(2 / 3)
+    assert score_of("tests.metrics.own_examples:of_german", LABELS, SHARES, features=country)[0] == pytest.approx(2 / 3)
 
 
 def test_what_cannot_be_computed_is_said() -> None:
