@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import pytest
 
-from ratchet.augment.filters import near_to
+from ratchet.augment.drafts import Drafts
+from ratchet.augment.filters import Mask, keep, near_to
+from ratchet.augment.source import Ints, Source
+from ratchet.errors import DataError
+from ratchet.recipe.augment import AugmentFilters
 
 KEPT = ["The room was clean and quiet.", "房间很干净，服务也很好", "ok"]
 
@@ -34,3 +43,94 @@ def test_the_threshold() -> None:
     text = "The room was clean but noisy."
     assert near_to(KEPT, threshold=0.4)([text]).tolist() == [True]
     assert near_to(KEPT, threshold=0.9)([text]).tolist() == [False]
+
+
+def drafts(*texts: str | None, parent: Sequence[int] | None = None) -> Drafts:
+    rows = range(len(texts)) if parent is None else parent
+    return Drafts(texts=texts, parent=np.array(rows, np.int64), operation=["copied"] * len(texts))
+
+
+def source(*texts: str, **more: Any) -> Source:
+    return Source(texts=texts, labels=[f"label {i}" for i in range(len(texts))], language="en", **more)
+
+
+def kept(made: Drafts, of: Source, **more: Any) -> dict[str, int]:
+    more.setdefault("filters", AugmentFilters())
+    found = keep(made, of, **more)
+    assert len(found.texts) + sum(found.rejected.values()) == len(made.texts)
+    assert found.labels == [f"label {row}" for row in found.parent.tolist()]
+    return {reason: count for reason, count in found.rejected.items() if count}
+
+
+@pytest.mark.parametrize(
+    ("parent", "new", "reason"),
+    [
+        ("the room was clean", "the room was very clean", ""),
+        ("the room was clean", None, "nothing_to_change"),
+        ("the room was clean", "  ", "unchanged"),
+        ("the room was clean", "The  ROOM was clean", "unchanged"),
+        ("the room was clean", "another row", "copy_of_train"),
+        ("the room was clean", "clean", "length"),
+        ("the room was clean", "the room was clean " * 4, "length"),
+        ("ok", "everything was all right", ""),
+        ("the room was clean", "房间很干净，服务也好", "language"),
+        ("房间很干净，服务也好", "the room is clean", "language"),
+        ("房间很干净，wifi也好", "房间很干净", ""),
+    ],
+)
+def test_one_reason_for_each_draft(parent: str, new: str | None, reason: str) -> None:
+    assert kept(drafts(new), source(parent, "another row")) == ({reason: 1} if reason else {})
+
+
+def test_a_reason_of_the_augmenter_is_counted() -> None:
+    made = Drafts(texts=[None, None], parent=np.array([0, 0]), operation=["asked"] * 2, failed={1: "refused"})
+    assert kept(made, source("a text")) == {"nothing_to_change": 1, "refused": 1}
+
+
+def test_texts_of_a_row_stay_apart() -> None:
+    assert kept(drafts("one"), source("one\u2029two", texts_a_row=2)) == {"texts_run_together": 1}
+
+
+def test_near_another_row_of_its_part() -> None:
+    rows = source("we liked the clean and quiet room", "the breakfast was cold and late again")
+    new = drafts("we liked the clean and quiet rooms", "we liked the clean and quiet room!!?", parent=[0, 1])
+    assert kept(new, rows) == {}
+    assert kept(new, rows, filters=AugmentFilters(near=0.7)) == {"near_train": 1}
+
+
+def test_label_and_meaning_are_asked_last_and_of_those_still_in() -> None:
+    asked: list[list[str]] = []
+
+    def agrees(texts: Sequence[str], labels: Sequence[str], parent: Ints) -> Mask:
+        asked.append([*texts])
+        assert [f"label {row}" for row in parent.tolist()] == list(labels)
+        return np.array([text != "row one b" for text in texts])
+
+    def alike(texts: Sequence[str], parents: Sequence[str]) -> npt.NDArray[np.float64]:
+        asked.append([*texts])
+        assert list(parents) == ["row one", "row one"]
+        return np.array([0.5, 0.2])
+
+    new = drafts("row one a", "row one b", "row one c", None, parent=[0, 0, 0, 0])
+    more = {"agrees": agrees, "alike": alike, "filters": AugmentFilters(label=0.5, meaning=0.3)}
+    assert kept(new, source("row one"), **more) == {"nothing_to_change": 1, "label": 1, "meaning": 1}
+    assert asked == [["row one a", "row one b", "row one c"], ["row one a", "row one c"]]
+
+
+TEST = [
+    f"the {name} was broken when the parcel came on {day}" for name in ("lamp", "chair") for day in ("Monday", "Friday")
+]
+
+
+def test_an_augmenter_that_knows_test_rows_is_stopped_and_named() -> None:
+    rows = source(*(f"my card number {i} does not work in the shop" for i in range(20)))
+    new = drafts(*(f"{rows.texts[i]} today" for i in range(16)), *(f"{text}!" for text in TEST))
+    with pytest.raises(
+        DataError, match=r"The paraphraser must make .* but 4 of its 20 .*'the lamp was .*'my card number 16"
+    ):
+        kept(new, rows, protected=near_to(TEST), about="The paraphraser")
+
+
+def test_rows_that_are_like_a_test_row_are_left_out_without_a_stop() -> None:
+    rows = source(*(text.replace("parcel came", "box came") for text in TEST))
+    assert kept(drafts(*TEST), rows, protected=near_to(TEST)) == {"near_protected": 4}

@@ -22,11 +22,11 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
 from ratchet.bundle.runtimes import Runtime
 from ratchet.compress.compressor import COMPRESSORS, Compressor
-from ratchet.contenders.change import Change
+from ratchet.contenders.change import Change, Changing
 from ratchet.contenders.kind import FoldKind, Training
 from ratchet.contenders.material import Material
 from ratchet.contenders.registry import CHANGES, KINDS, changes, kinds
-from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.rows import Ints
 from ratchet.errors import RatchetError, RecipeError
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe, schema
@@ -121,7 +121,8 @@ class Shout(Change[ShoutSpec]):
 
     name, spec = "shout", ShoutSpec
 
-    def material(self, spec: ShoutSpec, rows: PartedRows, seen: Ints, *, held_out: Ints, seed: int) -> Material:
+    def material(self, spec: ShoutSpec, changing: Changing, seen: Ints, *, held_out: Ints) -> Material:
+        rows = changing.rows
         texts = [text.upper() for text in rows.texts(seen)]
         return Material(rows=seen, texts=texts, labels=rows.names(seen), counts={"augmented": len(texts)})
 

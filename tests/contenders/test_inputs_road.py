@@ -16,10 +16,11 @@ from tests.conftest import generate
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import load_model
-from ratchet.contenders.eda import Eda
+from ratchet.contenders.change import Changing
 from ratchet.contenders.kind import Training
 from ratchet.contenders.linear import Linear
 from ratchet.contenders.material import Material, held, made_inputs
+from ratchet.contenders.registry import changes
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError, RecipeError
 from ratchet.models.inputs import SEPARATOR, Inputs, joined, parted
@@ -169,7 +170,7 @@ def test_made_texts_have_the_features_of_their_row_and_as_many_texts(recipe: Mak
     run(made, until="prepare")
     rows = rows_of(made)
     seen, out = held(rows, 0)
-    material = Eda().material(EdaSpec(copies=2), rows, seen, held_out=out, seed=3)
+    material = changes()["eda"].material(EdaSpec(copies=2), Changing(rows=rows, seed=3), seen, held_out=out)
     beside = made_inputs(material, rows)
     assert len(beside) == len(material.texts) > 100
     assert all(len(parted(text)) == 2 for text in beside)

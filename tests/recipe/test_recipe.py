@@ -13,8 +13,9 @@ from pydantic import BaseModel
 
 from ratchet.contenders import registry
 from ratchet.errors import RecipeError
-from ratchet.recipe import decoder, endpoint, finetune, space, tune
+from ratchet.recipe import augment, decoder, endpoint, finetune, space, tune
 from ratchet.recipe import sections as config
+from ratchet.recipe.augment import AugmentKeys
 from ratchet.recipe.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
 from ratchet.recipe.sections import (
     AnswersSpec,
@@ -154,7 +155,7 @@ def test_a_whole_recipe() -> None:
         ("challengers:\n- kind: eda\n  lr: 1", "challengers.0.lr (", "Did you mean train.lr"),
         (
             "challengers: [{kind: eda, copies: 99}]",
-            "challengers.0.copies (ratchet.yaml, line 1) must be at most 16",
+            "challengers.0.copies (ratchet.yaml, line 1) must be at most 64",
             "",
         ),
         ("challengers: [{kind: blend, members: [{c: 1}]}]", "challengers.0.members.0.c (", "Did you mean C?"),
@@ -357,9 +358,17 @@ def test_a_dumped_recipe_loads_back_equal(text: str, missing: list[str], specs: 
 
 
 def section_classes() -> list[type[BaseModel]]:
-    named = {**vars(config), **vars(endpoint), **vars(tune), **vars(space), **vars(decoder), **vars(finetune)}
+    named = {
+        **vars(config),
+        **vars(endpoint),
+        **vars(tune),
+        **vars(space),
+        **vars(decoder),
+        **vars(finetune),
+        **vars(augment),
+    }
     kinds = [kind for kind in named.values() if isinstance(kind, type) and issubclass(kind, Section)]
-    return [kind for kind in kinds if kind not in (Section, TrainingKeys)]  # what others are built on
+    return [kind for kind in kinds if kind not in (Section, TrainingKeys, AugmentKeys)]  # what others are built on
 
 
 def test_every_key_is_described() -> None:

@@ -4,109 +4,61 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.augment.filters import Protected
+from ratchet.augment.augmenter import Augmenter, Making
+from ratchet.augment.drafts import Drafts
 from ratchet.augment.pieces import Ints, Mask, Pieces, split_words
+from ratchet.augment.source import Source
 from ratchet.augment.substitutes import Substitutes, find_substitutes
-from ratchet.near.copies import normalise
-from ratchet.recipe.sections import EdaSpec
+from ratchet.recipe.augment import EdaSpec
 from ratchet.text.joined import SEPARATOR, parted
 
 Keys = npt.NDArray[np.uint64]
 Uniform = npt.NDArray[np.float64]
 
-REASONS = ("nothing_to_change", "unchanged", "copy_of_train", "copy_of_augmented", "near_protected")
-"""Why a text was not kept, in the order in which they are asked."""
-
 _BLOCK = 4096  # texts worked on at a time; bounds the memory, not the result
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Augmented:
-    """New rows, and how many were rejected for which reason."""
-
-    texts: list[str]
-    labels: list[str]
-    source_row: Ints
-    """(new,) the row of the input each was made from."""
-    rejected: dict[str, int]
-
-
-def augment(
-    texts: Sequence[str], labels: Sequence[str], *, spec: EdaSpec, seed: int, protected: Protected | None = None
-) -> Augmented:
-    """Make ``spec.copies`` variants of each text, each by one operation on ``spec.alpha`` of its words (at least one).
+class Eda(Augmenter[EdaSpec]):
+    """Variants of each text, each by one operation on ``alpha`` of its words (at least one).
 
     EDA of Wei and Zou (2019, "EDA: Easy data augmentation techniques"), but inserted and replacing words come from these
     very texts (:func:`ratchet.augment.substitutes.find_substitutes`) instead of a thesaurus. A text that cannot bear the
     operation drawn gets the next one. What happens to a text depends on the seed, on the text and, through the
     substitutes, on the set of texts and labels, never on their order; nothing is drawn twice, so it always ends.
-
-    Args:
-        texts: n training texts; no text of another part may be among them.
-        labels: n labels; a variant keeps the label of its source.
-        spec: operations, strength and number of copies.
-        seed: any integer.
-        protected: says which variants are too close to texts that must stay unseen; see
-            :func:`ratchet.augment.filters.near_to`.
     """
-    pieces = split_words(texts)
-    substitutes = find_substitutes(pieces, labels)
-    drafts: list[str | None] = []
-    sources: list[int] = []
-    for copy in range(spec.copies):
-        for first in range(0, len(texts), _BLOCK):
-            rows = np.arange(first, min(first + _BLOCK, len(texts)))
-            keys = np.array([_key(texts[row], seed=seed, copy=copy) for row in rows.tolist()], dtype=np.uint64)
-            drafts += _variants(pieces.take(rows), substitutes, keys, spec=spec)
-            sources += rows.tolist()
-    kept, rejected = _filtered(drafts, sources, texts, protected)
-    return Augmented(
-        texts=[drafts[i] or "" for i in kept],
-        labels=[labels[sources[i]] for i in kept],
-        source_row=np.array([sources[i] for i in kept], dtype=np.int64),
-        rejected=rejected,
-    )
+
+    name, spec = "eda", EdaSpec
+    packages = ()
+
+    def drafts(self, spec: EdaSpec, source: Source, making: Making) -> Drafts:
+        """As `Augmenter.drafts`."""
+        texts = source.texts
+        pieces = split_words(texts)
+        substitutes = find_substitutes(pieces, source.labels)
+        made: list[str | None] = []
+        names: list[str] = []
+        parents: list[int] = []
+        for copy in range(spec.copies):
+            for first in range(0, len(texts), _BLOCK):
+                rows = np.arange(first, min(first + _BLOCK, len(texts)))
+                keys = np.array(
+                    [_key(texts[row], seed=making.seed, copy=copy) for row in rows.tolist()], dtype=np.uint64
+                )
+                new, done = _variants(pieces.take(rows), substitutes, keys, spec=spec)
+                made += new
+                names += done
+                parents += rows.tolist()
+        return Drafts(texts=made, parent=np.array(parents, np.int64), operation=names)
 
 
-def _filtered(
-    drafts: Sequence[str | None], sources: Sequence[int], texts: Sequence[str], protected: Protected | None
-) -> tuple[list[int], dict[str, int]]:
-    own = [normalise(text) for text in texts]
-    train, taken = set(own), set[str]()
-    rejected = dict.fromkeys(REASONS, 0)
-    kept: list[int] = []
-    for i, draft in enumerate(drafts):
-        normal = "" if draft is None else normalise(draft)
-        reason = (
-            "nothing_to_change"
-            if draft is None
-            else "unchanged"
-            if normal in ("", own[sources[i]])
-            else "copy_of_train"
-            if normal in train
-            else "copy_of_augmented"
-            if normal in taken
-            else None
-        )
-        if reason:
-            rejected[reason] += 1
-        else:
-            taken.add(normal)
-            kept.append(i)
-    if protected is not None and kept:
-        close = protected([drafts[i] or "" for i in kept])
-        rejected["near_protected"] = int(close.sum())
-        kept = [i for i, bad in zip(kept, close.tolist(), strict=True) if not bad]
-    return kept, rejected
-
-
-def _variants(pieces: Pieces, substitutes: Substitutes, keys: Keys, *, spec: EdaSpec) -> list[str | None]:
-    """One variant of each text, ``None`` where no operation is possible."""
+def _variants(
+    pieces: Pieces, substitutes: Substitutes, keys: Keys, *, spec: EdaSpec
+) -> tuple[list[str | None], list[str]]:
+    """One variant of each text, ``None`` where no operation is possible, and the operation."""
     row, start = pieces.row, pieces.start
     length = np.diff(start)
     able = substitutes.count[pieces.word] > 0
@@ -132,7 +84,9 @@ def _variants(pieces: Pieces, substitutes: Substitutes, keys: Keys, *, spec: Eda
     inserts = does.get("insert", none)
     slot = (draw.uniform(4)[inserts] * length[row[inserts]]).astype(np.int64)
     texts = _assembled(pieces, word, kept=~does.get("delete", none), extra=(row[inserts], slot, other[inserts]))
-    return [text if can else None for text, can in zip(texts, (operation >= 0).tolist(), strict=True)]
+    does_what = [*spec.operations, "none"]
+    made = [text if can else None for text, can in zip(texts, (operation >= 0).tolist(), strict=True)]
+    return made, [does_what[number] for number in operation.tolist()]
 
 
 def _drawn(keys: Keys, possible: Sequence[Mask]) -> Ints:

@@ -1,36 +1,260 @@
-"""Which augmented texts may be trained on."""
+"""Which new texts may be trained on: one road for all augmenters, each refusal with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.augment.drafts import Drafts
+from ratchet.augment.source import Ints, Source
+from ratchet.errors import DataError
 from ratchet.near.copies import near_pairs, normalise
+from ratchet.near.pairs import similar_pairs
+from ratchet.recipe.augment import AugmentFilters
+from ratchet.text.joined import parted
+from ratchet.text.language import language_of
 
-Protected = Callable[[Sequence[str]], npt.NDArray[np.bool_]]
-"""Says of each of n texts whether it is too close to a text that must stay unseen: shape (n,)."""
+Mask = npt.NDArray[np.bool_]
+Agrees = Callable[[Sequence[str], Sequence[str], Ints], Mask]
+"""Whether a model that never saw the parents gives the texts these labels: asked with texts, labels and parents."""
+Alike = Callable[[Sequence[str], Sequence[str]], npt.NDArray[np.float64]]
+"""How like each text is to its parent, from 0 to 1."""
+
+REASONS = (
+    "nothing_to_change",
+    "unchanged",
+    "copy_of_train",
+    "copy_of_augmented",
+    "texts_run_together",
+    "length",
+    "language",
+    "near_train",
+    "near_protected",
+    "label",
+    "meaning",
+)
+"""Why a text was not kept, in the order in which they are asked."""
+_SHORT = 8
+_LEAKS, _LEAK_SHARE = 3, 0.01
+"""So many drafts, and this share of them, that are near a row their parent is not like: that is no accident."""
+_FAR = 0.35
 
 
-def near_to(texts: Sequence[str], *, threshold: float = 0.7, ngram: int = 3) -> Protected:
-    """True for copies and near-duplicates of these texts (the valid and the test part).
+class Protected:
+    """Texts that must stay unseen (the valid and the test part), of which no new text may be a copy or a near-copy.
 
     >>> near_to(["a clean and quiet room"])(["A clean, and quiet room", "the food was cold"]).tolist()
     [True, False]
     """
-    kept = list(dict.fromkeys(texts))
-    copies = {normalise(text) for text in kept}
 
-    def protected(candidates: Sequence[str]) -> npt.NDArray[np.bool_]:
-        found = np.array([normalise(text) in copies for text in candidates], dtype=bool)
-        if kept and len(candidates):
-            # near_pairs names the first copy of a text only, so each different candidate is asked about once.
-            first = list(dict.fromkeys(map(normalise, candidates)))
-            pairs = near_pairs([*first, *kept], threshold=threshold, ngram=ngram)
-            across = (pairs.left < len(first)) & (pairs.right >= len(first))
-            close = {first[i] for i in pairs.left[across].tolist()}
-            found |= np.array([normalise(text) in close for text in candidates], dtype=bool)
+    def __init__(self, texts: Iterable[str], *, threshold: float, ngram: int) -> None:
+        self.texts = list(dict.fromkeys(texts))
+        self._threshold, self._ngram = threshold, ngram
+        self._copies = {normalise(text): place for place, text in reversed([*enumerate(self.texts)])}
+
+    def __call__(self, candidates: Sequence[str]) -> Mask:
+        """(n,) whether each is too close to one of them."""
+        return self.met(candidates) >= 0
+
+    def met(self, candidates: Sequence[str]) -> Ints:
+        """(n,) the place of the protected text that each is too close to; -1: none."""
+        plain = [normalise(text) for text in candidates]
+        found = np.array([self._copies.get(text, -1) for text in plain], dtype=np.int64)
+        if not self.texts or not plain:
+            return found
+        near = self._near(sorted({text for text, place in zip(plain, found.tolist(), strict=True) if place < 0}))
+        return np.array([near.get(text, place) for text, place in zip(plain, found.tolist(), strict=True)], np.int64)
+
+    def _near(self, candidates: Sequence[str]) -> dict[str, int]:
+        kept = {text for text in self._copies if text}
+        both = sorted({*candidates, *kept} - {""})
+        asked = set(candidates)
+        sides = np.array([2 if text not in asked else 1 for text in both], np.int8)
+        pairs = similar_pairs(both, n=self._ngram, threshold=self._threshold, sides=sides)
+        found: dict[str, int] = {}
+        for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+            new, old = (left, right) if sides[left] == 1 else (right, left)
+            found.setdefault(both[new], self._copies[both[old]])
         return found
 
-    return protected
+
+def near_to(texts: Iterable[str], *, threshold: float = 0.7, ngram: int = 3) -> Protected:
+    """What says which texts are copies or near-duplicates of these."""
+    return Protected(texts, threshold=threshold, ngram=ngram)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Made:
+    """New rows that may be trained on, and how many were rejected for which reason."""
+
+    texts: list[str]
+    labels: list[str]
+    parent: Ints
+    """(new,) the row of the source each was made from."""
+    operation: list[str]
+    rejected: dict[str, int]
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Sieve:
+    """Drafts that are still in, and the reasons of those that are not."""
+
+    texts: list[str]
+    kept: list[int]
+    rejected: dict[str, int]
+
+    def drop(self, reason: str, bad: Iterable[bool]) -> None:
+        """Reject those of the kept for which ``bad`` is true."""
+        still = [place for place, out in zip(self.kept, bad, strict=True) if not out]
+        self.rejected[reason] += len(self.kept) - len(still)
+        self.kept = still
+
+    def now(self) -> list[str]:
+        return [self.texts[place] for place in self.kept]
+
+
+def keep(
+    drafts: Drafts,
+    source: Source,
+    *,
+    filters: AugmentFilters,
+    about: str = "The augmenter",
+    protected: Protected | None = None,
+    agrees: Agrees | None = None,
+    alike: Alike | None = None,
+) -> Made:
+    """The drafts that pass all filters, in their order.
+
+    Args:
+        drafts: what was made from ``source``.
+        source: the training rows.
+        filters: which filters, and how strict.
+        about: names the augmenter in a message.
+        protected: the texts of every other part.
+        agrees: who is asked for the label, where ``filters.label`` says so.
+        alike: what measures the meaning, where ``filters.meaning`` says so.
+
+    Raises:
+        DataError: the augmenter makes copies or near-copies of protected rows which its parents are not like: a leak.
+    """
+    sieve = _Sieve(
+        texts=["" if text is None else text for text in drafts.texts], kept=[], rejected=dict.fromkeys(REASONS, 0)
+    )
+    parent = drafts.parent
+    _fresh(sieve, drafts, source)
+    if source.texts_a_row > 1:
+        sieve.drop("texts_run_together", (len(parted(text)) != source.texts_a_row for text in sieve.now()))
+    parents = [source.texts[parent[place]] for place in sieve.kept]
+    sieve.drop("length", map(lambda new, old: _misfit(new, old, filters.longer), sieve.now(), parents))
+    if filters.language:
+        parents = [source.texts[parent[place]] for place in sieve.kept]
+        sieve.drop("language", map(_other_language, sieve.now(), parents))
+    if filters.near is not None:
+        sieve.drop("near_train", _near_others(sieve, drafts, source, threshold=filters.near))
+    if protected is not None and sieve.kept:
+        met = protected.met(sieve.now())
+        _stop_leak(sieve, met, drafts, source, protected, about=about)
+        sieve.drop("near_protected", (met >= 0).tolist())
+    labels = [source.labels[row] for row in parent.tolist()] if drafts.labels is None else list(drafts.labels)
+    if filters.label and agrees is not None and sieve.kept:
+        same = agrees(sieve.now(), [labels[place] for place in sieve.kept], parent[sieve.kept])
+        sieve.drop("label", (~same).tolist())
+    if filters.meaning and alike is not None and sieve.kept:
+        like = alike(sieve.now(), [source.texts[parent[place]] for place in sieve.kept])
+        sieve.drop("meaning", (like < filters.meaning).tolist())
+    return Made(
+        texts=sieve.now(),
+        labels=[labels[place] for place in sieve.kept],
+        parent=parent[sieve.kept],
+        operation=[drafts.operation[place] for place in sieve.kept],
+        rejected=sieve.rejected,
+        facts=drafts.facts,
+    )
+
+
+def _fresh(sieve: _Sieve, drafts: Drafts, source: Source) -> None:
+    """Keep those that are neither empty nor a copy of anything."""
+    own = [normalise(text) for text in source.texts]
+    train, taken = set(own), set[str]()
+    for place, (draft, parent) in enumerate(zip(drafts.texts, drafts.parent.tolist(), strict=True)):
+        normal = "" if draft is None else normalise(draft)
+        if draft is None:
+            reason = drafts.failed.get(place, "nothing_to_change")
+        elif normal in ("", own[parent]):
+            reason = "unchanged"
+        elif normal in train:
+            reason = "copy_of_train"
+        elif normal in taken:
+            reason = "copy_of_augmented"
+        else:
+            taken.add(normal)
+            sieve.kept.append(place)
+            continue
+        sieve.rejected[reason] = sieve.rejected.get(reason, 0) + 1
+
+
+def _misfit(new: str, old: str, longer: float) -> bool:
+    if len(old) < _SHORT:
+        return False
+    return len(new) > longer * len(old) or len(new) * longer < len(old)
+
+
+def _other_language(new: str, old: str) -> bool:
+    theirs, ours = language_of(new), language_of(old)
+    return theirs != ours and "mixed" not in (theirs, ours) and ours != "none"
+
+
+def _near_others(sieve: _Sieve, drafts: Drafts, source: Source, *, threshold: float) -> list[bool]:
+    """Whether each is near a training row that is not its parent, or an earlier new text of another parent."""
+    new = sieve.now()
+    parent = [int(drafts.parent[place]) for place in sieve.kept]
+    pairs = near_pairs([*source.texts, *new], threshold=threshold)
+    first = len(source.texts)
+    plain = [normalise(text) for text in source.texts]
+    bad = [False] * len(new)
+    for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+        if right >= first:
+            of = parent[left - first] if left >= first else left
+            bad[right - first] |= plain[of] != plain[parent[right - first]]
+    return bad
+
+
+def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protected: Protected, *, about: str) -> None:
+    """Refuse an augmenter that knows rows it must not know.
+
+    A variant of a training row comes near a held-out row by chance only where the training row is like that row already.
+
+    Raises:
+        DataError: too many new texts are near a protected row that their parents are not like.
+    """
+    leaks = [
+        (place, int(row))
+        for place, row in zip(sieve.kept, met.tolist(), strict=True)
+        if row >= 0 and _jaccard(source.texts[drafts.parent[place]], protected.texts[row]) < _FAR
+    ]
+    if len(leaks) < _LEAKS or len(leaks) < _LEAK_SHARE * len(drafts.texts):
+        return
+    place, row = leaks[0]
+    raise DataError(
+        f"{about} must make new texts from training rows alone, but {len(leaks):,} of its {len(drafts.texts):,} texts repeat a "
+        f"valid or test row that the row they are made from is not like; the first is {_short(sieve.texts[place])}, made from "
+        f"{_short(source.texts[drafts.parent[place]])}, and repeats {_short(protected.texts[row])}.",
+        next_step="Look where its texts come from: what knows these rows cannot be measured on them.",
+    )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:79]}…")
+
+
+def _jaccard(left: str, right: str) -> float:
+    ours, theirs = _grams(normalise(left)), _grams(normalise(right))
+    return len(ours & theirs) / max(1, len(ours | theirs))
+
+
+def _grams(text: str, n: int = 3) -> set[str]:
+    return {text[i : i + n] for i in range(max(1, len(text) - n + 1))}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ratchet.contenders.change import Change
+from ratchet.contenders.change import Change, Changing
 from ratchet.contenders.material import Material
-from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.rows import Ints
 from ratchet.prepare.balance import rebalance
 from ratchet.recipe.sections import BalanceSpec
 
@@ -18,11 +18,14 @@ class Balance(Change[BalanceSpec]):
         """As `Change.weights`."""
         return spec.method == "weights"
 
-    def material(self, spec: BalanceSpec, rows: PartedRows, seen: Ints, *, held_out: Ints, seed: int) -> Material:
+    def material(self, spec: BalanceSpec, changing: Changing, seen: Ints, *, held_out: Ints) -> Material:
         """As `Change.material`."""
         del held_out
+        rows = changing.rows
         keys = [text.encode("utf-8", "surrogatepass") for text in rows.texts(seen)]
         names = rows.names(seen)
-        balanced = rebalance(names, method=spec.method, ratio=spec.ratio, target=spec.target, seed=seed, keys=keys)
+        balanced = rebalance(
+            names, method=spec.method, ratio=spec.ratio, target=spec.target, seed=changing.seed, keys=keys
+        )
         weights = balanced.weights if self.weights(spec) else None
         return Material(rows=seen[balanced.rows], weights=weights, counts={"train_rows": balanced.counts})

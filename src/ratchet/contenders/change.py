@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
+from ratchet.augment.augmenter import Advance, silent
+from ratchet.contenders.base import Contender
 from ratchet.contenders.material import Material
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.models.model import Destination
 from ratchet.recipe.sections import Section
 
 S = TypeVar("S", bound=Section)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Changing:
+    """What rows are changed with, beside the settings."""
+
+    rows: PartedRows
+    seed: int
+    threads: int = 1
+    champion: Contender | None = None
+    """Whose settings are trained on the changed rows; its models of folds may be asked."""
+    folder: Path | None = None
+    """Where what was made is kept for people and for a training that is begun again."""
+    cache: Path | None = None
+    """Where answers lie that took long or were paid for."""
+    advance: Advance = silent
 
 
 class Change(ABC, Generic[S]):
@@ -25,14 +47,27 @@ class Change(ABC, Generic[S]):
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     """The tasks whose rows it can change."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """What must be installed to make them."""
+    extra: ClassVar[str] = "train"
+    """The extra that installs them."""
 
     def weights(self, spec: S) -> bool:
         """Whether it weights rows, which not every kind of model takes."""
         del spec
         return False
 
+    def missing(self) -> str | None:
+        """The first package that must be installed and is not."""
+        return next((package for package in self.packages if find_spec(package) is None), None)
+
+    def sends_to(self, spec: S) -> Destination | None:
+        """Where the texts of the rows are sent while others are made of them; ``None``: nowhere."""
+        del spec
+        return None
+
     @abstractmethod
-    def material(self, spec: S, rows: PartedRows, seen: Ints, *, held_out: Ints, seed: int) -> Material:
+    def material(self, spec: S, changing: Changing, seen: Ints, *, held_out: Ints) -> Material:
         """What a model is trained on that may see the rows ``seen`` and is to predict ``held_out``.
 
         ``counts`` of the material say how many rows were made, and how many were rejected for which reason.

@@ -9,10 +9,14 @@ from typing import Any
 
 from ratchet.compress.compressor import compressors
 from ratchet.contenders.base import Contender
+from ratchet.contenders.change import Changing
 from ratchet.contenders.kind import Training
 from ratchet.contenders.registry import change_of, kind_of
 from ratchet.plugins import chosen
 from ratchet.workspace.finished import finished
+
+MADE = "made"
+"""What was made for row changes, beside the contenders."""
 
 
 def refit(best: Contender, training: Training) -> tuple[Contender | None, str]:
@@ -52,8 +56,16 @@ def changed(facts: Mapping[str, Any], training: Training) -> Training:
     if made_by is None:
         return training
     change, settings = change_of(made_by)
-    rows = training.rows
+    champion = facts.get("from_key")
+    changing = Changing(
+        rows=training.rows,
+        seed=training.seed,
+        threads=training.threads,
+        champion=Contender.load(training.store / str(champion)) if champion else None,
+        folder=training.store / MADE / training.key,
+        cache=training.store / MADE / "cache",
+        advance=training.advance,
+    )
     return replace(
-        training,
-        change=lambda seen, *, held_out: change.material(settings, rows, seen, held_out=held_out, seed=training.seed),
+        training, change=lambda seen, *, held_out: change.material(settings, changing, seen, held_out=held_out)
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ratchet.augment.registry import augmenters
 from ratchet.contenders.answers import AnswersFromFile
+from ratchet.contenders.augmented import Augmented
 from ratchet.contenders.balance import Balance
 from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Change
 from ratchet.contenders.decoder import Decoder
-from ratchet.contenders.eda import Eda
 from ratchet.contenders.embedding import Embedding
 from ratchet.contenders.encoder import Encoder
 from ratchet.contenders.endpoint import Endpoint
@@ -35,7 +36,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Endpoint(),
     AnswersFromFile(),
 )
-CHANGES: tuple[Change[Any], ...] = (Eda(), Balance())
+CHANGES: tuple[Change[Any], ...] = (Balance(),)
 
 
 def kinds() -> dict[str, Kind[Any]]:
@@ -53,7 +54,8 @@ def changes() -> dict[str, Change[Any]]:
     Raises:
         RatchetError: one of them cannot be loaded.
     """
-    return registered(CHANGES, group=CHANGES_GROUP, base=Change)
+    made = tuple(Augmented(one) for one in augmenters().values())
+    return registered((*made, *CHANGES), group=CHANGES_GROUP, base=Change)
 
 
 def sections() -> tuple[type[Section], ...]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from ratchet.recipe.answer import AnswerConfig
+from ratchet.recipe.augment import EdaSpec as EdaSpec
 from ratchet.recipe.data import DataConfig as DataConfig
 from ratchet.recipe.data import FeatureKind as FeatureKind
 from ratchet.recipe.endpoint import JudgeSpec
@@ -212,23 +213,6 @@ class BlendSpec(Section):
         if any(member.columns is not None for member in self.members):
             raise ValueError("members must leave columns to the blend, which has one set for all, but one has its own.")
         return self
-
-
-class EdaSpec(Section):
-    """The champion's own model, trained on the train part plus easy data augmentation."""
-
-    kind: Literal["eda"] = "eda"
-    """Which kind of model this is."""
-    name: Name = ""
-    """Its name in verdicts and reports; empty: made from its kind."""
-    copies: int = Field(default=1, ge=1, le=16)
-    """Augmented copies of each row."""
-    alpha: float = Field(default=0.1, gt=0, le=0.5)
-    """Share of the words (characters in Chinese) that each operation changes."""
-    operations: tuple[Literal["swap", "delete", "insert", "replace"], ...] = Field(
-        default=("swap", "delete", "insert", "replace"), min_length=1
-    )
-    """Random swaps, deletions, insertions and replacements."""
 
 
 class BalanceSpec(Section):

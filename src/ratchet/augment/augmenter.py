@@ -1,0 +1,67 @@
+"""An augmenter: makes new texts out of training rows. What may be kept of them is decided by `filters`, the same for all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from ratchet.augment.drafts import Drafts
+from ratchet.augment.source import Source
+from ratchet.models.model import Destination
+from ratchet.recipe.augment import AugmentKeys
+
+S = TypeVar("S", bound=AugmentKeys)
+Advance = Callable[[int, int, str], None]
+"""Told how many of how many are done, and what is being done."""
+
+
+def silent(done: int, total: int, about: str) -> None:
+    """Tells nobody."""
+    del done, total, about
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """What new texts are made with, beside the settings."""
+
+    seed: int
+    cache: Path | None = None
+    """Folder of answers that took long or were paid for, shared by all folds and runs of a workspace; ``None``: nothing is
+    kept."""
+    threads: int = 1
+    advance: Advance = silent
+
+
+class Augmenter(ABC, Generic[S]):
+    """One way to make new texts.
+
+    Register an instance in `augment.registry.AUGMENTERS`, or in the entry point group ``ratchet.augmenters``. Its ``name`` is
+    a ``kind`` of challenger: the champion's own settings, trained on the train part and on what is kept of the new texts.
+    """
+
+    name: ClassVar[str]
+    """The ``kind`` of a challenger in the recipe."""
+    spec: ClassVar[type[AugmentKeys]]
+    """Its section in the recipe."""
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
+    """The tasks whose rows it can make more of."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """What must be installed."""
+    extra: ClassVar[str] = "train"
+    """The extra that installs them."""
+
+    def sends_to(self, spec: S) -> Destination | None:
+        """Where texts of rows are sent while others are made of them; ``None``: nowhere."""
+        del spec
+        return None
+
+    @abstractmethod
+    def drafts(self, spec: S, source: Source, making: Making) -> Drafts:
+        """New texts; what becomes of a row depends on the seed and on the row's text, never on the order of the rows.
+
+        Raises:
+            RatchetError: nothing can be made at all: a model, a command or an address that does not answer.
+        """
