@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from tests.contenders.conftest import LABELS, TEXTS
-from tests.models.test_decoder import SMALL, loud
+from tests.generators.test_decoder import SMALL, loud
 
 from ratchet.bundle.runtimes import load_model_folder
 from ratchet.contenders.base import MODEL, Contender

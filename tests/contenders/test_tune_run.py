@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import generate
-from tests.contenders.test_study_storage import postgres
+from tests.tuning.test_study_storage import postgres
 
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.models.test_decoder import SMALL, TEXTS, loud
+from tests.generators.test_decoder import SMALL, TEXTS, loud
 
 from ratchet.bundle.runtimes import load_model_folder
 from ratchet.errors import RatchetError

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from tests.contenders.study_worker import plan
+from tests.tuning.study_worker import plan
 
 from ratchet.errors import RatchetError, WorkspaceError
 from ratchet.tuning.study import Studied, study

@@ -9,7 +9,7 @@ from typing import Any
 
 from ratchet.contenders.folded import Folded, One, curve, set_apart, told
 from ratchet.contenders.kind import Training
-from ratchet.contenders.rows import Ints
+from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.recipe.sections import EncoderSpec
 
 
@@ -19,6 +19,12 @@ class Encoder(Folded[EncoderSpec]):
     name, spec, runtime = "encoder", EncoderSpec, "onnx"
     tasks = ("classification", "multilabel", "regression")
     packages = ("torch", "transformers", "onnx")
+
+    def require(self, spec: EncoderSpec, rows: PartedRows) -> None:
+        """As `Kind.require`."""
+        from ratchet.train.encoder import require_trainable
+
+        require_trainable(spec, kind=rows.targets.kind, language=rows.language, columns=rows.texts_a_row)
 
     def one(
         self, spec: EncoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str

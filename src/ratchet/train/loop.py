@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.errors import RatchetError, RecipeError
+from ratchet.errors import RatchetError
 from ratchet.monitoring.alerts import remember, require_not_stopped
 from ratchet.monitoring.monitor import Monitor
 from ratchet.monitoring.peak import peak_flops
@@ -25,7 +25,7 @@ from ratchet.recipe.training import TrainingKeys
 from ratchet.train.batches import Plan
 from ratchet.train.checkpoint import Checkpoints, Parts
 from ratchet.train.defaults import Settings
-from ratchet.train.objective import Objective
+from ratchet.train.objective import Objective, require_goal
 from ratchet.train.optimizer import Average, hold_back, make_optimizer, set_rate
 from ratchet.train.precision import NAMES, Precision, choose, compiled
 from ratchet.train.records import HISTORY, EpochRecord, Fit, Progress
@@ -109,11 +109,7 @@ def fit(
         WorkspaceError: the disk is full or read-only, the checkpoints are of another training, or a process is at work here.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written.
     """
-    if spec.keep != "last" and spec.keep not in objective.goals:
-        raise RecipeError(
-            f"keep must be last or one of {', '.join(objective.goals)} but got {spec.keep!r}.",
-            next_step="Set keep of this challenger.",
-        )
+    require_goal(spec, objective.goals)
     with Workspace(folder).lock(), deterministic(threads), held_interrupt() as interrupted:
         require_not_stopped(watching.alerts if watching else (), folder=folder)
         training = _Training(
