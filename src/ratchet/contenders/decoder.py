@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.folded import Folded, One, curve, linked, set_apart, told
+from ratchet.contenders.folded import Folded, One, curve, learnt_and_apart, linked, told
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
@@ -43,12 +43,11 @@ class Decoder(Folded[DecoderSpec]):
     ) -> One:
         """As `Folded.one`."""
         rows = training.rows
-        material = training.change(seen, held_out=out)
-        train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
+        material, chooser = learnt_and_apart(training, seen, out=out, keep=spec.keep, seed=seed)
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
         model = fit_decoder(
-            _asked(rows, train, spec=spec, texts=material.texts, answers=material.labels),
+            _asked(rows, material.rows, spec=spec, texts=material.texts, answers=material.labels),
             _asked(rows, chooser if len(chooser) else out, spec=spec),
             spec=spec,
             choices=rows.task.choices(rows.labels),
