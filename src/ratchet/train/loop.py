@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -167,6 +167,9 @@ class _Training:
         kept = self.folder / PRECISION
         return choose(self.objective, batches, spec=self.spec, steps=total, device=self.device, kept=kept)
 
+    def _compiled(self) -> AbstractContextManager[None]:
+        return compiled(self.objective) if self.precision.compiled else nullcontext()
+
     def _computed_with(self) -> dict[str, Any]:
         """What else decides the bytes."""
         return {"precision": self.precision.name, "epochs": self.settings.epochs, "device": self.device}
@@ -178,6 +181,9 @@ class _Training:
 
     def run(self, *, progress: Callable[[Progress], None], interrupted: threading.Event) -> Fit:
         """All steps that are left; the network then holds the weights of the kept epoch."""
+        with self._compiled():
+            computing = partial(self.precision.autocast, self.device)
+            self.objective.ready(self.plans[0].batches, computing=computing)
         state = self.checkpoints.resume(self._parts)
         if state is not None:
             self.now = _Position(**state)
@@ -186,7 +192,7 @@ class _Training:
         if state is None:
             self._save()  # where a loss that is not finite goes back to
         self._begun, self._tokens, self._saved = time.perf_counter(), 0, time.monotonic()
-        with compiled(self.objective) if self.precision.compiled else nullcontext():
+        with self._compiled():
             while not self._done(progress, interrupted):
                 pass
         kept = self._kept(self.now.records)

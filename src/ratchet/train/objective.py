@@ -43,6 +43,15 @@ class Objective(ABC):
         """
         return plan_epoch(self.lengths, seed=seed, epoch=epoch, budget=budget)
 
+    def ready(self, batches: Sequence[Ints], *, computing: Callable[[], AbstractContextManager[Any]]) -> None:
+        """Compute what the loss compares with: called before the first step, with the weights as they came, after a kill too.
+
+        Args:
+            batches: of the first epoch.
+            computing: what the loss of a batch is computed in.
+        """
+        del batches, computing
+
     @abstractmethod
     def units(self, rows: Ints) -> float:
         """What the loss of these rows is divided by: rows, or answer tokens; known without the network."""
