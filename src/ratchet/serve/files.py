@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import checked, load_model
 from ratchet.errors import DataError
+from ratchet.forms import WHOLE
 from ratchet.models.model import Predictor
 from ratchet.serve import formats
 from ratchet.serve.formats import Format, Pass
@@ -111,9 +112,11 @@ def predict_file(
     kind, whole = streamed or "csv", streamed is None
     _require_table(fields, source, kind=kind)
     goal = target_of(source, None if target is None else Path(target), kind=kind, whole=whole)
+    named = "standard input" if source == STDIO else str(source)
     tally = _Tally(
         model or load_model(opened, threads=threads, send_to=send_to),
         task=task,
+        name=named,
         fields=fields,
         facts=opened.manifest.model,
         each_label=each_label,
@@ -128,7 +131,7 @@ def predict_file(
         work = Pass(
             source=reader,
             target=writer,
-            name="standard input" if source == STDIO else str(source),
+            name=named,
             encoding=read_as,
             written=written_encoding(read_as, source=source),
             fields=fields,
@@ -170,9 +173,9 @@ class _Tally:
     """Predicts blocks and counts what it did."""
 
     def __init__(
-        self, model: Predictor, *, task: Task, fields: Fields, facts: Mapping[str, Any], each_label: bool
+        self, model: Predictor, *, name: str, task: Task, fields: Fields, facts: Mapping[str, Any], each_label: bool
     ) -> None:
-        self._model, self._task, self._fields = model, task, fields
+        self._model, self._name, self._task, self._fields = model, name, task, fields
         self._facts, self._each_label = facts, each_label
         self.columns = task.cell_types(model.labels, each_label=each_label, facts=facts)
         self.rows = 0
@@ -182,14 +185,14 @@ class _Tally:
 
     def annotate(self, rows: list[Cells]) -> list[dict[str, Cell]]:
         """The new cells of each row of a block."""
+        self._require_whole(rows)
         wanted = [place for place, row in enumerate(rows) if not self._fields.is_blank(row)]
         cells: list[dict[str, Cell]] = [{} for _ in rows]
         self.rows += len(rows)
         self.without_text += len(rows) - len(wanted)
         if not wanted:
             return cells
-        asked = [tuple(cell if cell is None else _encodable(cell) for cell in rows[place]) for place in wanted]
-        answers = checked(self._model, self._fields.inputs(asked))
+        answers = checked(self._model, self._fields.inputs([rows[place] for place in wanted]))
         found = self._task.cells(answers, names=self._model.labels, facts=self._facts, each_label=self._each_label)
         for place, new in zip(wanted, found, strict=True):
             cells[place] = new
@@ -198,14 +201,14 @@ class _Tally:
                 self.abstained += new[ABSTAIN] is True
         return cells
 
-
-def _encodable(text: str) -> str:
-    """The text with half surrogate pairs (which JSON can hold and tokenizers refuse) replaced by a question mark."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
+    def _require_whole(self, rows: list[Cells]) -> None:
+        for number, row in enumerate(rows, start=self.rows + 1):
+            column = self._fields.broken(row)
+            if column is not None:
+                raise DataError(
+                    f"Row {number} of {self._name} must be text but {column!r} holds half a surrogate pair.",
+                    next_step=WHOLE,
+                )
 
 
 def _reported(tally: _Tally, source: Path, reader: BinaryIO, progress: Progress) -> formats.Annotate:
