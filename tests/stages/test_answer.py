@@ -88,6 +88,8 @@ def test_a_promise_goes_from_the_recipe_to_predictions(trial: Make) -> None:
     written = list(csv.DictReader(io.StringIO((made.folder / "o.csv").read_text("utf-8"))))
     assert {row["abstain"] for row in written} == {"true", "false"}
     assert found.abstained == sum(row["abstain"] == "true" for row in written)
+    assert found.answered + found.abstained == found.rows
+    assert sum(found.counts.values()) == found.answered
 
 
 def test_the_report_shows_what_is_promised(trial: Make) -> None:
