@@ -27,6 +27,7 @@ from ratchet.recipe.sections import BlendSpec, EmbeddingSpec, EncoderSpec, Linea
 from ratchet.recipe.space import Range, require_space
 from ratchet.recipe.tune import TuneSpec
 from ratchet.tasks.registry import task_of
+from ratchet.train import encoder as train_encoder
 
 Parted, Trained = Callable[..., PartedRows], Callable[..., Training]
 SPACE = {"C": Range(low=0.01, high=30, log=True)}
@@ -205,11 +206,30 @@ def test_in_time_order_every_inner_fold_is_later_than_what_it_is_predicted_from(
     assert sizes == [30, 30, 30]
 
 
-def test_a_tuned_encoder_leaves_nothing_of_its_trials(parted: Parted, training: Trained) -> None:
+def test_trials_of_an_encoder_are_numbered_and_leave_nothing(
+    parted: Parted, training: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
     of = EncoderSpec(source="scratch", layers=1, width=16, heads=2, vocabulary=100, max_tokens=16, epochs=1, lr=1e-2)
     spec = TuneSpec(of=of, space={"dropout": Range(choices=(0.0, 0.2))}, trials=2, folds=2)
+    told, named = list[tuple[int, int, str]](), list[str]()
+    fit = train_encoder.fit_encoder
+
+    def noted(*args: Any, **how: Any) -> Any:
+        named.append(how["watching"].name)
+        return fit(*args, **how)
+
+    monkeypatch.setattr(train_encoder, "fit_encoder", noted)
     made = training(parted(), kind="tune", folds=(0,))
+    made = replace(made, advance=lambda done, total, text: told.append((done, total, text)))
     found = trained(spec, made)
+    words = [text for _, _, text in told]
+    for trial, part in ((1, 1), (1, 2), (2, 1), (2, 2)):
+        assert f"fold 1 of 1: trial {trial} of 2, part {part} of 2" in words
+        assert [
+            one for one in words if one.startswith(f"fold 1 of 1: trial {trial} of 2, part {part} of 2: fold 0 epoch 1")
+        ]
+    assert {(done, total) for done, total, text in told if ": trial 2 of 2" in text} == {(1, 2)}
+    assert named[:4] == [f"fold 1 of 1, trial {trial} of 2 fold 0" for trial in (1, 1, 2, 2)]
     assert found.card["runtime"] == "onnx"
     assert found.facts["chance"] is True
     assert {path.name for path in made.store.iterdir()} == {"mine", "studies", "mine-key.fold-0"}

@@ -16,7 +16,7 @@ import pytest
 from tests.tuning.study_worker import plan
 
 from ratchet.errors import RatchetError, WorkspaceError
-from ratchet.tuning.study import Studied, study
+from ratchet.tuning.study import Studied, _Worker, study
 from ratchet.tuning.study_storage import Place, kept
 
 WORKER = Path(__file__).with_name("study_worker.py")
@@ -188,3 +188,44 @@ def test_a_record_of_it_is_plain(tmp_path: Path) -> None:
     one = study(plan(Place(journal=tmp_path / "j.log"), trials=2), values([0.1, 0.2]), told=nothing)
     assert isinstance(one, Studied)
     assert json.loads(json.dumps(one.to_dict()))["best"] == 1
+
+
+@pytest.mark.parametrize("when", ["in the score", "in the last fold", "at the end", "given back"])
+def test_a_trial_that_another_worker_ended_is_survived_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    from optuna.trial import TrialState
+
+    place = Place(journal=tmp_path / "journal.log")
+    workers: list[_Worker] = []
+    run = _Worker.run
+
+    def noted(self: _Worker, *how: Any) -> None:
+        workers.append(self)
+        run(self, *how)
+
+    monkeypatch.setattr(_Worker, "run", noted)
+
+    def end(number: int) -> None:
+        worker = workers[0]
+        worker.store.storage.set_trial_state_values(worker._place(number), state=TrialState.FAIL)
+
+    def score(values: Any, number: int, step: int) -> float:
+        if number == 1 and when == "given back":
+            end(number)
+            raise WorkspaceError("the disk is full")
+        if number == 1 and step == (2 if when == "in the last fold" else 0):
+            end(number)
+            if when == "at the end":
+                raise ValueError("this is written too late")
+        return float(values["n"])
+
+    if when == "given back":
+        with pytest.raises(WorkspaceError, match="the disk is full"):
+            study(plan(place, trials=4), score, told=lambda done, best: None)
+        assert workers[0].taken == 1
+        return
+    found = study(plan(place, trials=4), score, told=lambda done, best: None)
+    assert found.taken == 1
+    assert found.counts == {"complete": 3, "failed": 1}
+    assert found.to_dict()["taken"] == 1

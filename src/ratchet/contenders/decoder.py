@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.folded import Folded, One, curve, linked, set_apart, told
+from ratchet.contenders.folded import Folded, One, curve, learnt_and_apart, linked, told
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError, no_such_column
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.tables.conversations import answer_in
-from ratchet.train.finetune import MODEL, Asked, fit_decoder
+from ratchet.train.finetune import MODEL, Asked, fit_decoder, require_tunable
 
 TOLD = ("tuning", "trained_weights", "precision", "kept_epoch", "notes", "cut_or_empty", "base", "lr", "batch_tokens")
 """What the card has of the facts of a training."""
@@ -32,17 +32,22 @@ class Decoder(Folded[DecoderSpec]):
     packages = ("torch", "transformers", "tokenizers", "peft")
     extra = "finetune"
 
+    def require(self, spec: DecoderSpec, rows: PartedRows) -> None:
+        """As `Kind.require`."""
+        require_tunable(spec, language=rows.language)
+        if spec.rejected:
+            _require_rejected(spec, rows)
+
     def one(
         self, spec: DecoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
     ) -> One:
         """As `Folded.one`."""
         rows = training.rows
-        material = training.change(seen, held_out=out)
-        train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
+        material, chooser = learnt_and_apart(training, seen, out=out, keep=spec.keep, seed=seed)
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
         model = fit_decoder(
-            _asked(rows, train, spec=spec, texts=material.texts, answers=material.labels),
+            _asked(rows, material.rows, spec=spec, texts=material.texts, answers=material.labels),
             _asked(rows, chooser if len(chooser) else out, spec=spec),
             spec=spec,
             choices=rows.task.choices(rows.labels),
@@ -94,6 +99,12 @@ def _asked(
             "A model that learns preferences must be trained on rows of the table alone but a row change made others.",
             next_step="Leave out the challengers that make rows, or rejected of this one.",
         )
+    _require_rejected(spec, rows)
+    cells = rows.dataset.table.column(spec.rejected).take(np.asarray(wanted)).to_pylist()
+    return Asked(texts=own[0], answers=own[1], rejected=[answer_in(cell) for cell in cells])
+
+
+def _require_rejected(spec: DecoderSpec, rows: PartedRows) -> None:
     table = rows.dataset.table
     if spec.rejected not in table.column_names:
         raise no_such_column(
@@ -103,5 +114,3 @@ def _asked(
             role="rejected answers",
             otherwise="Set rejected of this challenger.",
         )
-    cells = table.column(spec.rejected).take(np.asarray(wanted)).to_pylist()
-    return Asked(texts=own[0], answers=own[1], rejected=[answer_in(cell) for cell in cells])

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders.folded import Folded, One, curve, set_apart, told
+from ratchet.contenders.folded import Folded, One, curve, learnt_and_apart, told
 from ratchet.contenders.kind import Training
-from ratchet.contenders.rows import Ints
+from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.recipe.sections import EncoderSpec
 
 
@@ -20,6 +20,12 @@ class Encoder(Folded[EncoderSpec]):
     tasks = ("classification", "multilabel", "regression")
     packages = ("torch", "transformers", "onnx")
 
+    def require(self, spec: EncoderSpec, rows: PartedRows) -> None:
+        """As `Kind.require`."""
+        from ratchet.train.encoder import require_trainable
+
+        require_trainable(spec, kind=rows.targets.kind, language=rows.language, columns=rows.texts_a_row)
+
     def one(
         self, spec: EncoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
     ) -> One:
@@ -28,14 +34,13 @@ class Encoder(Folded[EncoderSpec]):
         from ratchet.train.export import export_onnx
 
         rows = training.rows
-        material = training.change(seen, held_out=out)
-        train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
+        material, chooser = learnt_and_apart(training, seen, out=out, keep=spec.keep, seed=seed)
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
         looked_at = chooser if len(chooser) else out
-        right = rows.targets.take(train)
+        right = rows.targets.take(material.rows)
         fitted = fit_encoder(
-            [*rows.texts(train), *material.texts],
+            [*rows.texts(material.rows), *material.texts],
             right.followed_by(rows.made(material.labels)) if len(material.labels) else right,
             rows.texts(looked_at),
             rows.targets.take(looked_at),

@@ -15,7 +15,7 @@ import numpy as np
 
 from ratchet.contenders.base import FOLDS, MODEL, Trained, load_answers, save_answers, save_seeds, write_contender
 from ratchet.contenders.kind import NONE, Kind, S, Training
-from ratchet.contenders.material import Counts, held, judged_folds, summed
+from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.models.model import Answers
@@ -194,6 +194,16 @@ def _assembled(
         seconds=sum(record["seconds"] for record in records),
         facts={**records[0]["facts"], "folds": list(folds), **facts, **counts},
     )
+
+
+def learnt_and_apart(training: Training, seen: Ints, *, out: Ints, keep: str, seed: int) -> tuple[Material, Ints]:
+    """What a model is trained on, and the rows that choose its epoch, as they are.
+
+    The latter are set apart before any row is changed, and are held out beside ``out``, so that nothing is made from them,
+    nor near them.
+    """
+    rest, chooser = set_apart(seen, training.rows, keep=keep, seed=seed)
+    return training.change(rest, held_out=np.concatenate([out, chooser])), chooser
 
 
 def set_apart(train: Ints, rows: PartedRows, *, keep: str, seed: int) -> tuple[Ints, Ints]:

@@ -147,6 +147,16 @@ class Kind(ABC, Generic[S]):
         del spec
         return None
 
+    def require(self, spec: S, rows: PartedRows) -> None:
+        """Refuse settings that cannot be trained with on these rows, by what is known before anything is trained.
+
+        It is asked of every challenger before the first fold, so it reads no weights; what it lets pass may still fail.
+
+        Raises:
+            RatchetError: naming the key, what is there, and what to do.
+        """
+        del spec, rows
+
     def missing(self) -> str | None:
         """The first package that must be installed and is not."""
         return next((package for package in self.packages if find_spec(package) is None), None)

@@ -11,12 +11,13 @@ import numpy as np
 
 from ratchet.contenders.base import MODEL, Trained, write_contender
 from ratchet.contenders.kind import Kind, Training, save_model
+from ratchet.contenders.rows import PartedRows
 from ratchet.contenders.shots import divided
 from ratchet.endpoint.prompt import Example
 from ratchet.generators.chat import CUT_PROMPTS
-from ratchet.generators.decoder import build_decoder
+from ratchet.generators.decoder import build_decoder, require_pretrained
 from ratchet.generators.generated import DecoderModel
-from ratchet.models.checkpoints import GGUF
+from ratchet.models.checkpoints import GENERATOR, GGUF, locate
 from ratchet.models.model import Answers
 from ratchet.recipe.decoder import PromptSpec
 from ratchet.workspace.finished import file_sha256
@@ -33,6 +34,11 @@ class Prompt(Kind[PromptSpec]):
     tasks = ("classification", "generation")
     packages = ("torch", "transformers", "tokenizers")
     cheap, trained, threaded = False, False, True
+
+    def require(self, spec: PromptSpec, rows: PartedRows) -> None:
+        """As `Kind.require`."""
+        found = locate(spec.source, language=rows.language, wanted=GENERATOR, weights=False)
+        require_pretrained(found, asked=spec.source, language=rows.language)
 
     def train(self, folder: Path, spec: PromptSpec, training: Training) -> None:
         """Ask about every row of the comparison.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,13 +82,27 @@ class Tuner:
             ),
         )
 
+        ended = [0]
+
         def told(done: int, best: float | None) -> None:
+            ended[0] = done
             said = "none has a score yet" if best is None else f"best {self.metric} {metric.shown(best)}"
             training.advance(done, total, f"{about}: {done:,} of {total:,} trials, {said}")
 
-        return study(plan, self._score(training), told=told)
+        def at(number: int, step: int) -> Training:
+            words = f"trial {number + 1:,} of {total:,}"
+            where = f"{about}: {words}, part {step + 1} of {len(self.parts)}"
+            training.advance(ended[0], total, where)
 
-    def _score(self, training: Training) -> Score:
+            def advance(done: int, steps: int, text: str) -> None:
+                del done, steps
+                training.advance(ended[0], total, f"{where}: {text}")
+
+            return replace(training, advance=advance, watching=training.watching.named(f"{about}, {words}"))
+
+        return study(plan, self._score(at), told=told)
+
+    def _score(self, at: Callable[[int, int], Training]) -> Score:
         def score(values: Mapping[str, Any], number: int, step: int) -> float:
             try:
                 spec = changed(self.base, values)
@@ -97,10 +111,9 @@ class Tuner:
                 raise RecipeError(f"{'.'.join(map(str, first['loc']))} {first['msg']}") from None
             rows, key = self.parts[step], f"{self.key}.trial-{number}.{step}"
             inner = replace(
-                training,
+                at(number, step),
                 rows=rows,
                 key=key,
-                advance=_silent,
                 change=plain,
                 folds=(),
                 seeds=1,
@@ -117,10 +130,6 @@ class Tuner:
 def _may_tune(metric: str) -> bool:
     """Whether a metric is of the answers alone: no judge is asked about every trial, and no price measured."""
     return metric not in (*MEASURED, "judge") and ":" not in metric
-
-
-def _silent(done: int, total: int, words: str) -> None:
-    del done, total, words
 
 
 def record_of(tuner: Tuner, found: Studied) -> dict[str, Any]:
@@ -160,6 +169,9 @@ def _said(record: Mapping[str, Any]) -> list[str]:
             "; "
         )
     )
+    taken = sum(one.get("taken", 0) for one in studies)
+    if taken:
+        lines.append(f"{taken:,} trials of this process were taken over and ended by another worker, which counts")
     bests = [one["trials"][one["best"]] for one in studies]
     chosen = [", ".join(f"{key} {shown(value)}" for key, value in best["values"].items()) for best in bests]
     for said in dict.fromkeys(chosen):

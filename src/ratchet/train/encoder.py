@@ -16,16 +16,25 @@ from ratchet.errors import RatchetError
 from ratchet.models.answering import Answering
 from ratchet.models.batching import padded
 from ratchet.models.checkpoints import locate
-from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json, require_torch
+from ratchet.models.encoder import (
+    CARD,
+    FittedEncoder,
+    build_encoder,
+    load_encoder,
+    read_json,
+    require_device,
+    require_encoder,
+    require_torch,
+)
 from ratchet.models.model import Answers
-from ratchet.models.targets import Targets
+from ratchet.models.targets import Kind, Targets
 from ratchet.monitoring.watching import Watching
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.defaults import settle
 from ratchet.train.identity import source_hash, targets_hash, texts_hash, versions
 from ratchet.train.loop import fit
 from ratchet.train.losses import row_losses, row_weights
-from ratchet.train.objective import Objective
+from ratchet.train.objective import Objective, require_goal
 from ratchet.train.records import Fit, Progress
 
 if TYPE_CHECKING:
@@ -195,7 +204,7 @@ def fit_encoder(
     """
     require_torch()
     _require_rows(train_texts, train)
-    _require_effect(spec, train)
+    _require_effect(spec, train.kind)
     source = locate(spec.source, language=language)
     facts = {
         **spec.model_dump(mode="json", exclude={"name"}),
@@ -246,6 +255,24 @@ def fit_encoder(
     )
 
 
+def require_trainable(spec: EncoderSpec, *, kind: Kind, language: str, columns: int = 1) -> None:
+    """Refuse what `fit_encoder` would refuse of these settings, before any training and without reading a weight.
+
+    Args:
+        spec: the recipe's section.
+        kind: of the targets.
+        language: of the texts: ``zh``, ``en`` or ``mixed``.
+        columns: texts in a row.
+
+    Raises:
+        RatchetError: the source is not usable, or the spec asks for what there is not.
+    """
+    _require_effect(spec, kind)
+    require_goal(spec, GOALS[kind])
+    require_encoder(spec, language=language, columns=columns)
+    require_device(spec.device)
+
+
 def answering_of(targets: Targets) -> Answering:
     """How an encoder's logits become answers of this kind; the unit of a value is that of the training rows."""
     if targets.kind == "labels":
@@ -275,11 +302,11 @@ def _require_rows(texts: Sequence[str], targets: Targets) -> None:
         raise RatchetError("An encoder must be trained on at least one row but got none.")
 
 
-def _require_effect(spec: EncoderSpec, targets: Targets) -> None:
+def _require_effect(spec: EncoderSpec, kind: Kind) -> None:
     """Refuse settings of labels where a value is learnt: they would make the same model under another name."""
     given = [name for name in ("label_smoothing", "focal") if getattr(spec, name)]
     given += ["class_weights"] if spec.class_weights != "none" else []
-    if targets.kind == "value" and given:
+    if kind == "value" and given:
         raise RatchetError(
             f"{given[0]} must be left out where a value is learnt, since it is about labels, but is set.",
             next_step=f"Remove {' and '.join(given)} from this challenger.",

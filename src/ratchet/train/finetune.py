@@ -14,14 +14,27 @@ from ratchet.errors import RatchetError
 from ratchet.generators.decoder import CARD, FittedDecoder, build_decoder
 from ratchet.generators.generated import DecoderModel
 from ratchet.generators.generators import Shape
-from ratchet.models.encoder import device_of, read_json, require_torch
+from ratchet.models.checkpoints import GENERATOR, locate
+from ratchet.models.encoder import device_of, read_json, require_device, require_torch
 from ratchet.monitoring.watching import Watching
 from ratchet.recipe.finetune import DecoderSpec
-from ratchet.train.adapters import Adapted, AdapterShape, attach, base_hash, freeze, load_adapter, require_4bit
+from ratchet.train.adapters import (
+    Adapted,
+    AdapterShape,
+    attach,
+    base_hash,
+    freeze,
+    load_adapter,
+    require_4bit,
+    require_layers,
+)
 from ratchet.train.defaults import SCRATCH_RATE, Settings, Usual, settled
 from ratchet.train.identity import texts_hash, versions
+from ratchet.train.language import GOALS as LANGUAGE_GOALS
 from ratchet.train.language import LanguageObjective, Packing, answered
 from ratchet.train.loop import fit
+from ratchet.train.objective import require_goal
+from ratchet.train.preference import GOALS as PREFERENCE_GOALS
 from ratchet.train.preference import PreferenceObjective, Preferences, preferences
 from ratchet.train.records import Fit, Progress
 from ratchet.workspace.workspace import atomic_folder, writing
@@ -132,6 +145,26 @@ def fit_decoder(
     )
 
 
+def require_tunable(spec: DecoderSpec, *, language: str) -> None:
+    """Refuse what `fit_decoder` would refuse of these settings, before any training and without reading a weight.
+
+    Args:
+        spec: the recipe's section.
+        language: of the texts: ``zh``, ``en`` or ``mixed``.
+
+    Raises:
+        RatchetError: the source is not usable, or the spec asks for what there is not.
+    """
+    require_goal(spec, PREFERENCE_GOALS if spec.rejected else LANGUAGE_GOALS)
+    source = locate(spec.source, language=language, wanted=GENERATOR, weights=False)
+    tuning = _tuning(spec, scratch=source.folder is None)
+    if tuning == "qlora":
+        require_4bit()
+    if tuning == "freeze" and not source.gguf:
+        require_layers(spec.trained_layers, source.layers)
+    require_device(spec.device)
+
+
 def settle(spec: DecoderSpec, *, decoder: FittedDecoder, lengths: npt.NDArray[np.int64], seed: int) -> Settings:
     """What the spec says, and where it says nothing: 200 steps, and the rate that belongs to what is trained.
 
@@ -152,7 +185,11 @@ def tuning_of(spec: DecoderSpec, decoder: FittedDecoder) -> str:
     Raises:
         RatchetError: an adapter is wanted beside weights that were never trained.
     """
-    if decoder.source != "scratch":
+    return _tuning(spec, scratch=decoder.source == "scratch")
+
+
+def _tuning(spec: DecoderSpec, *, scratch: bool) -> str:
+    if not scratch:
         return "lora" if spec.tuning == "auto" else spec.tuning
     if spec.tuning not in ("auto", "full"):
         raise RatchetError(

@@ -26,6 +26,8 @@ LINE = 512
 """Tokens of a line in which examples are packed, unless one is longer: attention takes the square of it."""
 VALID_TOKENS = 4096
 """Tokens of a batch of valid rows."""
+GOALS: Mapping[str, int] = {"loss": -1, "perplexity": -1}
+"""What is said of the valid rows."""
 ROUND = 1_000_003
 """Between the bits of dropout of two runs."""
 
@@ -192,7 +194,7 @@ class LanguageObjective(Packing):
         super().__init__(model, pad_id=pad_id)
         self.train, self.valid = train, valid
         self.lengths, self._told = train.lengths, train.told
-        self.goals: Mapping[str, int] = {"loss": -1, "perplexity": -1}
+        self.goals = GOALS
 
     def units(self, rows: Ints) -> float:
         """Tokens that these rows teach."""

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.errors import RatchetError, RecipeError
+from ratchet.errors import RatchetError
 from ratchet.monitoring.alerts import remember, require_not_stopped
 from ratchet.monitoring.monitor import Monitor
 from ratchet.monitoring.peak import peak_flops
@@ -25,7 +25,7 @@ from ratchet.recipe.training import TrainingKeys
 from ratchet.train.batches import Plan
 from ratchet.train.checkpoint import Checkpoints, Parts
 from ratchet.train.defaults import Settings
-from ratchet.train.objective import Objective
+from ratchet.train.objective import Objective, require_goal
 from ratchet.train.optimizer import Average, hold_back, make_optimizer, set_rate
 from ratchet.train.precision import NAMES, Precision, choose, compiled
 from ratchet.train.records import HISTORY, EpochRecord, Fit, Progress
@@ -109,11 +109,7 @@ def fit(
         WorkspaceError: the disk is full or read-only, the checkpoints are of another training, or a process is at work here.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written.
     """
-    if spec.keep != "last" and spec.keep not in objective.goals:
-        raise RecipeError(
-            f"keep must be last or one of {', '.join(objective.goals)} but got {spec.keep!r}.",
-            next_step="Set keep of this challenger.",
-        )
+    require_goal(spec, objective.goals)
     with Workspace(folder).lock(), deterministic(threads), held_interrupt() as interrupted:
         require_not_stopped(watching.alerts if watching else (), folder=folder)
         training = _Training(
@@ -171,6 +167,9 @@ class _Training:
         kept = self.folder / PRECISION
         return choose(self.objective, batches, spec=self.spec, steps=total, device=self.device, kept=kept)
 
+    def _compiled(self) -> AbstractContextManager[None]:
+        return compiled(self.objective) if self.precision.compiled else nullcontext()
+
     def _computed_with(self) -> dict[str, Any]:
         """What else decides the bytes."""
         return {"precision": self.precision.name, "epochs": self.settings.epochs, "device": self.device}
@@ -182,6 +181,9 @@ class _Training:
 
     def run(self, *, progress: Callable[[Progress], None], interrupted: threading.Event) -> Fit:
         """All steps that are left; the network then holds the weights of the kept epoch."""
+        with self._compiled():
+            computing = partial(self.precision.autocast, self.device)
+            self.objective.ready(self.plans[0].batches, computing=computing)
         state = self.checkpoints.resume(self._parts)
         if state is not None:
             self.now = _Position(**state)
@@ -190,7 +192,7 @@ class _Training:
         if state is None:
             self._save()  # where a loss that is not finite goes back to
         self._begun, self._tokens, self._saved = time.perf_counter(), 0, time.monotonic()
-        with compiled(self.objective) if self.precision.compiled else nullcontext():
+        with self._compiled():
             while not self._done(progress, interrupted):
                 pass
         kept = self._kept(self.now.records)

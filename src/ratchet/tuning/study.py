@@ -71,6 +71,9 @@ class Studied:
     importance: Mapping[str, float]
     """Share of the scores' variance that goes with each key, by functional analysis of variance; empty: not known."""
 
+    taken: int = 0
+    """Trials of this worker that another one took over and ended, since this one was silent for too long."""
+
     @property
     def values(self) -> Mapping[str, Any]:
         """Those of the best trial."""
@@ -130,6 +133,7 @@ class _Worker:
         import optuna
 
         self.plan, self.store = plan, store
+        self.taken = 0
         with store.alone():
             made = optuna.create_study(
                 study_name=plan.key, storage=store.storage, direction="maximize", load_if_exists=True
@@ -201,11 +205,11 @@ class _Worker:
                 storage.set_trial_user_attr(place, "reason", reason)
             storage.set_trial_state_values(place, state=state, values=None if score is None else [score])
         except UpdateFinishedTrialError:
-            return
+            self.taken += 1
 
     def _one(self, number: int, score: Score) -> None:
         """Run a trial: what it raises is its end, and not the study's; a user who stops the run gives it back."""
-        from optuna.trial import TrialState
+        from optuna.exceptions import UpdateFinishedTrialError
 
         place, begun = self._place(number), time.perf_counter()
         done = False
@@ -214,16 +218,28 @@ class _Worker:
                 try:
                     found, pruned = self._scored(number, score)
                     reason = "" if math.isfinite(found) else f"its score is {found}"
-                except (WorkspaceError, ExtraMissing):
+                except (WorkspaceError, ExtraMissing, UpdateFinishedTrialError):
                     raise
                 except (RatchetError, *FAILURES) as error:
                     found, pruned, reason = math.nan, False, _said(error)
             self.store.storage.set_trial_user_attr(place, "seconds", time.perf_counter() - begun)
             self._end(number, score=None if reason else found, pruned=pruned, reason=reason)
             done = True
+        except UpdateFinishedTrialError:  # it was silent for long, and another worker took it over and ended it
+            self.taken += 1
+            done = True
         finally:
             if not done:
-                self.store.storage.set_trial_state_values(place, state=TrialState.WAITING)
+                self._give_back(place)
+
+    def _give_back(self, place: int) -> None:
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        try:
+            self.store.storage.set_trial_state_values(place, state=TrialState.WAITING)
+        except UpdateFinishedTrialError:
+            self.taken += 1
 
     def _scored(self, number: int, score: Score) -> tuple[float, bool]:
         """The mean over the folds, and whether the trial was pruned; folds scored before a kill are not scored again."""
@@ -286,7 +302,7 @@ class _Worker:
                 next_step="Correct the challenger's space, or what it tunes.",
             )
         best = max(whole, key=lambda trial: (trial.score, -trial.number))
-        return Studied(trials=trials, best=best.number, importance=self._importance())
+        return Studied(trials=trials, best=best.number, importance=self._importance(), taken=self.taken)
 
     def _told(self, trial: FrozenTrial) -> Tried:
         from optuna.trial import TrialState
