@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.folded import Folded, One, curve, linked, set_apart, told
+from ratchet.contenders.folded import Folded, One, chosen, curve, linked, own_source, set_apart, told
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
@@ -39,11 +40,16 @@ class Decoder(Folded[DecoderSpec]):
         rows = training.rows
         material = training.change(seen, held_out=out)
         train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
+        keep = spec.keep
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
+        looked_at = chooser if len(chooser) else out
         model = fit_decoder(
             _asked(rows, train, spec=spec, texts=material.texts, answers=material.labels),
-            _asked(rows, chooser if len(chooser) else out, spec=spec),
+            replace(
+                _asked(rows, looked_at, spec=spec),
+                features=rows.beside(looked_at, metrics=(spec.keep,)),
+            ),
             spec=spec,
             choices=rows.task.choices(rows.labels),
             language=rows.language,
@@ -59,13 +65,16 @@ class Decoder(Folded[DecoderSpec]):
             "parameters": model.decoder.parameters,
             **curve(folder),
             **{name: known[name] for name in TOLD if name in known},
-            "said": _said(model.decoder.source, known),
+            "said": [
+                *_said(model.decoder.source, known),
+                *chosen(folder, keep=keep, rows=len(chooser), epoch=known["kept_epoch"]),
+            ],
         }
         return One(predict=model.predict, save=partial(linked, folder / MODEL), facts=facts, counts=material.counts)
 
     def named_by(self, spec: DecoderSpec) -> object:
-        """Other files in the same directory are another contender."""
-        return spec, source_files(spec.source)
+        """Other files in the same directory are another contender, as is another metric that chooses the epoch."""
+        return spec, source_files(spec.source), *own_source(spec.keep)
 
 
 def _said(source: str, facts: Mapping[str, object]) -> list[str]:

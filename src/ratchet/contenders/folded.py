@@ -17,7 +17,8 @@ from ratchet.contenders.base import FOLDS, MODEL, Trained, load_answers, save_an
 from ratchet.contenders.kind import NONE, Kind, S, Training
 from ratchet.contenders.material import Counts, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
+from ratchet.errors import ExtraMissing, MetricFailed, RatchetError, WorkspaceError
+from ratchet.metrics.own_function import is_own, known_as
 from ratchet.models.model import Answers
 from ratchet.monitoring.alerts import Stopped
 from ratchet.monitoring.sinks import BOARD, STEPS
@@ -130,7 +131,7 @@ class Folded(Kind[S]):
         build = partial(self._fold, spec=spec, training=training, fold=fold, seed=seed, work=work, model=turn == 0)
         try:
             finished(place, build)
-        except (WorkspaceError, ExtraMissing, Stopped):
+        except (WorkspaceError, ExtraMissing, Stopped, MetricFailed):
             raise  # a fold that an alert ended is not left out: its rows may be what the alert looked at
         except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -213,6 +214,29 @@ def set_apart(train: Ints, rows: PartedRows, *, keep: str, seed: int) -> tuple[I
     if watch.all() or not watch.any():
         return train, np.zeros(0, np.int64)
     return train[~watch], np.unique(train[watch])
+
+
+def own_source(*metrics: str) -> list[str]:
+    """What names the user's own among these metrics: an edited function is another one."""
+    return [known_as(name) for name in metrics if is_own(name)]
+
+
+def chosen(folder: Path, *, keep: str, rows: int, epoch: int) -> list[str]:
+    """For people: which epoch was kept and by what, where that was not simply the last.
+
+    Args:
+        folder: of the training.
+        keep: as the recipe says.
+        rows: that were set apart to choose by; 0: there were too few.
+        epoch: that was kept, counted from 1.
+    """
+    if keep == "last":
+        return []
+    if not rows:
+        return [f"the last epoch was kept: there were too few rows to set some apart that choose by {keep}"]
+    history = read_history(folder)
+    value = history[epoch - 1].valid[keep]
+    return [f"epoch {epoch} of {len(history)} was kept, the best by {keep} ({value:.4g}) of {rows:,} rows set apart"]
 
 
 def curve(folder: Path) -> dict[str, object]:

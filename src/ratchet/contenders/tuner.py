@@ -16,6 +16,7 @@ from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import RecipeError
 from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import MEASURED, find_metric, named
+from ratchet.metrics.own_function import known_as
 from ratchet.recipe.sections import Section
 from ratchet.recipe.space import Range, changed, is_whole, shown, value_at
 from ratchet.recipe.tune import TuneSpec
@@ -55,11 +56,12 @@ class Tuner:
             learner.name,
             base,
             {key: one.model_dump(mode="json") for key, one in space.items()},
-            metric,
+            known_as(metric),
             [spec.folds, spec.pruner, spec.minutes, training.seed, training.threads if learner.threaded else 0],
             code_version(),
         ]
-        parts = inner_parts(rows, seen, count=spec.folds, seed=training.seed)
+        judged = replace(rows, metrics=(metric,), origin=rows)
+        parts = inner_parts(judged, seen, count=spec.folds, seed=training.seed)
         key = f"ratchet-{key_of('study', *study_of)}"
         return cls(learner=learner, base=base, space=space, spec=spec, metric=metric, parts=parts, key=key)
 
@@ -108,15 +110,22 @@ class Tuner:
             )
             places = rows.parts.valid
             columns = rows.columns(places, self.learner.tried(spec, inner))
-            evidence = Evidence(name=key, rows=places, targets=columns.targets, outcomes=columns.outcomes)
+            evidence = Evidence(
+                name=key,
+                rows=places,
+                targets=columns.targets,
+                outcomes=columns.outcomes,
+                labels=rows.labels,
+                features=rows.beside(places),
+            )
             return find_metric(self.metric, evidence).value(evidence)
 
         return score
 
 
 def _may_tune(metric: str) -> bool:
-    """Whether a metric is of the answers alone: no judge is asked about every trial, and no price measured."""
-    return metric not in (*MEASURED, "judge") and ":" not in metric
+    """Whether a metric is of the answers alone: no judge is asked about every trial, no price and no likelihood measured."""
+    return metric not in (*MEASURED, "judge", "perplexity", "nll_per_token")
 
 
 def _silent(done: int, total: int, words: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.errors import RatchetError, RecipeError
+from ratchet.errors import MetricFailed, RatchetError, RecipeError
 from ratchet.monitoring.alerts import remember, require_not_stopped
 from ratchet.monitoring.monitor import Monitor
 from ratchet.monitoring.peak import peak_flops
@@ -325,6 +325,10 @@ class _Training:
             self.objective.network.eval()
             try:
                 return self.objective.validate()
+            except MetricFailed as problem:
+                raise MetricFailed(
+                    f"After epoch {self.now.epoch + 1}: {problem.problem}", next_step=problem.next_step
+                ) from problem
             finally:
                 self.objective.network.train()
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
+GOALS: Mapping[str, int] = {"loss": -1, "accuracy": 1, "margin": 1}
+"""What is said of the valid pairs."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Preferences:
@@ -99,7 +102,7 @@ class PreferenceObjective(Packing):
         super().__init__(model, pad_id=pad_id)
         self.train, self.valid, self.beta = train, valid, beta
         self.lengths = train.lengths
-        self.goals: Mapping[str, int] = {"loss": -1, "accuracy": 1, "margin": 1}
+        self.goals: Mapping[str, int] = GOALS
         self.reference = self._reference(train)
         self.valid_reference = None if valid is None else self._reference(valid)
 
@@ -133,6 +136,7 @@ class PreferenceObjective(Packing):
             "loss": float(loss.mean()),
             "accuracy": float((margins > 0).mean()),
             "margin": float(margins.mean()),
+            **(self.asked() if self.asked is not None else {}),
         }
 
     def _margins(self, of: Preferences, reference: npt.NDArray[np.float32], rows: Ints, *, width: int) -> Tensor:
