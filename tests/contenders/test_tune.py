@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,17 @@ from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.tune import TUNING, Tune
 from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import DataError, RatchetError, RecipeError
+from ratchet.generators.decoder import build_decoder
+from ratchet.generators.generators import Shape
 from ratchet.models.model import Answers
 from ratchet.prepare.parts import parts_of
+from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.sections import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec, NearestSpec, Section
 from ratchet.recipe.space import Range, require_space
 from ratchet.recipe.tune import TuneSpec
 from ratchet.tasks.registry import task_of
+from ratchet.train.defaults import SCRATCH_RATE
+from ratchet.train.finetune import ADAPTER_RATE, FULL_RATE
 
 Parted, Trained = Callable[..., PartedRows], Callable[..., Training]
 SPACE = {"C": Range(low=0.01, high=30, log=True)}
@@ -152,7 +158,20 @@ def test_what_cannot_be_tuned_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "base", [LinearSpec(), EmbeddingSpec(), EncoderSpec(), EncoderSpec(source="scratch"), BlendSpec()], ids=repr
+    "base",
+    [
+        LinearSpec(),
+        EmbeddingSpec(),
+        EncoderSpec(),
+        EncoderSpec(source="scratch"),
+        BlendSpec(),
+        DecoderSpec(),
+        DecoderSpec(source="scratch"),
+        DecoderSpec(source="a/directory"),
+        DecoderSpec(source="a/directory", tuning="freeze"),
+        DecoderSpec(source="a/directory", tuning="dora", rejected="worse"),
+    ],
+    ids=repr,
 )
 def test_the_usual_spaces_are_right(parted: Parted, base: Section) -> None:
     rows = parted()
@@ -162,6 +181,56 @@ def test_the_usual_spaces_are_right(parted: Parted, base: Section) -> None:
     require_space(settled, space)
     with pytest.raises(RecipeError, match="has no usual space"):
         usual_space(NearestSpec(), rows)
+
+
+def test_the_usual_space_of_a_generator_is_about_what_is_trained(parted: Parted) -> None:
+    rows = parted("generation", LABELS)
+    scratch = usual_space(DecoderSpec(source="scratch"), rows)
+    adapter = usual_space(DecoderSpec(source="a/directory"), rows)
+    frozen = usual_space(DecoderSpec(source="a/directory", tuning="freeze"), rows)
+    preferring = usual_space(DecoderSpec(source="a/directory", rejected="worse"), rows)
+    assert {*scratch} == {"lr", "epochs"}
+    assert {*adapter} == {"lr", "epochs", "rank", "dropout"}
+    assert {*frozen} == {"lr", "epochs", "trained_layers"}
+    assert {*preferring} == {*adapter, "beta"}
+    for space, usual in ((scratch, SCRATCH_RATE), (adapter, ADAPTER_RATE), (frozen, FULL_RATE)):
+        low, high = space["lr"].low, space["lr"].high
+        assert low is not None
+        assert high is not None
+        assert low < usual < high, "what is taken where nobody says a rate is inside"
+    assert preferring["lr"].high == pytest.approx(0.1 * (adapter["lr"].high or 0))
+
+
+def test_a_generator_is_tuned_end_to_end(parted: Parted, training: Trained) -> None:
+    replies = [f"see {label}" for label in LABELS[:60]]
+    of = DecoderSpec(source="scratch", layers=1, width=32, heads=2, vocabulary=400, max_tokens=96, max_new_tokens=8)
+    spec = TuneSpec(of=of, trials=2, folds=2)
+    made = training(parted("generation", replies), kind="tune", folds=(0,))
+    found = trained(spec, made)
+    record = json.loads((found.folder / TUNING).read_bytes())
+    assert ({*record["space"]}, record["metric"]) == ({"lr", "epochs"}, made.rows.task.metrics[0])
+    (study,) = record["studies"]
+    assert [trial["state"] for trial in study["trials"]] == ["complete", "complete"]
+    assert found.card["runtime"] == "decoder"
+    model = found.model(threads=1)
+    assert model.predict(made.rows.texts(found.rows)).tolist() == found.answers.tolist()
+    assert {path.name for path in made.store.iterdir()} == {"mine", "studies", "mine-key.fold-0"}
+
+
+@pytest.mark.slow
+def test_an_adapter_is_tuned_end_to_end(parted: Parted, training: Trained, tmp_path: Path) -> None:
+    replies = [f"see {label}" for label in LABELS[:60]]
+    shape = Shape(layers=1, width=32, heads=2, vocabulary=400)
+    base = build_decoder("scratch", texts=replies, max_tokens=96, max_new_tokens=8, shape=shape, seed=2)
+    base.save(tmp_path / "generator")
+    of = DecoderSpec(source=str(tmp_path / "generator"), max_tokens=96, max_new_tokens=8)
+    made = training(parted("generation", replies), kind="tune", folds=(0,))
+    found = trained(TuneSpec(of=of, trials=3, folds=2), made)
+    assert found.facts["chosen"][0]["rank"] in (4, 8, 16, 32, 64)
+    assert (found.folder / "model" / "adapter").is_dir()
+    (made.store / "served").mkdir()
+    Tune().refit(made.store / "served", TuneSpec(of=of, trials=3, folds=2), made)
+    assert Contender.load(made.store / "served").card["spec"]["rank"] in (4, 8, 16, 32, 64)
 
 
 @pytest.mark.parametrize(("task", "cells"), [("regression", [str(len(text)) for text in TEXTS]), ("multilabel", None)])
