@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tests.contenders.study_worker import plan
-from tests.contenders.test_study import found, nothing, scored, until, values, worker
+from tests.tuning.study_worker import plan
+from tests.tuning.test_study import found, nothing, scored, until, values, worker
 
 from ratchet.errors import RatchetError, RecipeError
 from ratchet.tuning.study import study

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.folded import Folded, One, chosen, curve, linked, own_source, set_apart, told
+from ratchet.contenders.folded import Folded, One, chosen, curve, follow, linked, looked_by, own_source, set_apart
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
@@ -38,6 +38,8 @@ class Decoder(Folded[DecoderSpec]):
     ) -> One:
         """As `Folded.one`."""
         rows = training.rows
+        if spec.rejected:  # what is said of pairs after an epoch is no metric of answers
+            training = replace(training, look=None)
         material = training.change(seen, held_out=out)
         train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
         keep = spec.keep
@@ -48,7 +50,7 @@ class Decoder(Folded[DecoderSpec]):
             _asked(rows, train, spec=spec, texts=material.texts, answers=material.labels),
             replace(
                 _asked(rows, looked_at, spec=spec),
-                features=rows.beside(looked_at, metrics=(spec.keep,)),
+                features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
             ),
             spec=spec,
             choices=rows.task.choices(rows.labels),
@@ -56,7 +58,8 @@ class Decoder(Folded[DecoderSpec]):
             seed=seed,
             threads=training.threads,
             folder=folder,
-            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
+            metrics=looked_by(training),
+            progress=partial(follow, training=training, about=about),
             watching=training.watching.named(about),
         )
         known = model.decoder.facts

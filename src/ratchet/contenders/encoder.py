@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders.folded import Folded, One, chosen, curve, own_source, set_apart, told
+from ratchet.contenders.folded import Folded, One, chosen, curve, follow, looked_by, own_source, set_apart
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import Ints
 from ratchet.metrics.own_function import is_own
@@ -46,10 +46,11 @@ class Encoder(Folded[EncoderSpec]):
             seed=seed,
             threads=training.threads,
             folder=folder,
+            metrics=looked_by(training),
             columns=rows.texts_a_row,
-            features=rows.beside(looked_at, metrics=(spec.keep,)),
+            features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
             watching=training.watching.named(about),
-            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
+            progress=partial(follow, training=training, about=about),
         )
         facts = {
             "source": fitted.source,

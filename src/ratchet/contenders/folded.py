@@ -18,6 +18,7 @@ from ratchet.contenders.kind import NONE, Kind, S, Training
 from ratchet.contenders.material import Counts, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, MetricFailed, RatchetError, WorkspaceError
+from ratchet.metrics.metrics import named
 from ratchet.metrics.own_function import is_own, known_as
 from ratchet.models.model import Answers
 from ratchet.monitoring.alerts import Stopped
@@ -59,7 +60,7 @@ class Folded(Kind[S]):
     none again. Of further seeds only the predictions are kept.
     """
 
-    cheap, chance, threaded, weighted = False, True, True, False
+    cheap, chance, threaded, weighted, epochs = False, True, True, False, True
 
     @abstractmethod
     def one(self, spec: S, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str) -> One:
@@ -257,6 +258,19 @@ def curve(folder: Path) -> dict[str, object]:
         "padding": round(history[-1].padding, 4) if history else None,
         **({"precision_measured": measured} if measured else {}),
     }
+
+
+def follow(now: Progress, *, training: Training, about: str) -> None:
+    """Tell the bar where a training stands, and who looks at it what an epoch gave."""
+    training.advance(now.step, now.steps, told(now, about=about))
+    look = training.look
+    if look is not None and look.metric in now.valid:
+        look.reached(now.step / now.steps, named(look.metric)[0].sign * now.valid[look.metric])
+
+
+def looked_by(training: Training) -> tuple[str, ...]:
+    """The metric that is asked for after each epoch."""
+    return () if training.look is None else (training.look.metric,)
 
 
 def told(now: Progress, *, about: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ratchet.contenders.kind import Kind, Training
+from ratchet.contenders.kind import Kind, Look, Training
 from ratchet.contenders.material import plain
 from ratchet.contenders.nested import inner_parts
 from ratchet.contenders.rows import Ints, PartedRows
@@ -20,7 +20,7 @@ from ratchet.metrics.own_function import known_as
 from ratchet.recipe.sections import Section
 from ratchet.recipe.space import Range, changed, is_whole, shown, value_at
 from ratchet.recipe.tune import TuneSpec
-from ratchet.tuning.study import Plan, Score, Studied, study
+from ratchet.tuning.study import SHARES, Plan, Reached, Score, Studied, study
 from ratchet.tuning.study_storage import Place
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.finished import key_of
@@ -77,6 +77,7 @@ class Tuner:
             trials=total,
             minutes=spec.minutes,
             steps=len(self.parts),
+            shares=SHARES if self._looks else 1,
             pruner=spec.pruner,
             seed=training.seed,
             place=Place(
@@ -90,8 +91,13 @@ class Tuner:
 
         return study(plan, self._score(training), told=told)
 
+    @property
+    def _looks(self) -> bool:
+        """Whether a trial is looked at after each epoch of its first fold."""
+        return self.learner.epochs and self.spec.pruner == "median"
+
     def _score(self, training: Training) -> Score:
-        def score(values: Mapping[str, Any], number: int, step: int) -> float:
+        def score(values: Mapping[str, Any], number: int, step: int, reached: Reached) -> float:
             try:
                 spec = changed(self.base, values)
             except ValidationError as error:
@@ -107,6 +113,7 @@ class Tuner:
                 folds=(),
                 seeds=1,
                 facts={},
+                look=Look(metric=self.metric, reached=reached) if self._looks and step == 0 else None,
             )
             places = rows.parts.valid
             columns = rows.columns(places, self.learner.tried(spec, inner))
