@@ -325,7 +325,15 @@ def test_a_hopeless_trial_of_an_encoder_ends_between_two_epochs_also_after_a_kil
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])
 def test_who_looks_at_a_training_may_end_it_and_nothing_is_left(parted: Parted, training: Trained, kind: str) -> None:
-    tiny = {"source": "scratch", "layers": 1, "width": 16, "heads": 2, "vocabulary": 400, "max_tokens": 96, "epochs": 4}
+    tiny = {
+        "source": "scratch",
+        "layers": 1,
+        "width": 16,
+        "heads": 2,
+        "vocabulary": 400,
+        "max_tokens": 192,
+        "epochs": 4,
+    }
     shares: list[float] = []
 
     def reached(share: float, score: float) -> None:
