@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.folded import Folded, One, curve, learnt_and_apart, linked, told
+from ratchet.contenders.folded import (
+    Folded,
+    One,
+    chosen,
+    curve,
+    follow,
+    learnt_and_apart,
+    linked,
+    looked_by,
+    own_source,
+)
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
@@ -34,7 +45,7 @@ class Decoder(Folded[DecoderSpec]):
 
     def require(self, spec: DecoderSpec, rows: PartedRows) -> None:
         """As `Kind.require`."""
-        require_tunable(spec, language=rows.language)
+        require_tunable(spec, language=rows.language, choices=rows.task.choices(rows.labels))
         if spec.rejected:
             _require_rejected(spec, rows)
 
@@ -43,19 +54,27 @@ class Decoder(Folded[DecoderSpec]):
     ) -> One:
         """As `Folded.one`."""
         rows = training.rows
+        if spec.rejected:  # what is said of pairs after an epoch is no metric of answers
+            training = replace(training, look=None)
         material, chooser = learnt_and_apart(training, seen, out=out, keep=spec.keep, seed=seed)
+        keep = spec.keep
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
+        looked_at = chooser if len(chooser) else out
         model = fit_decoder(
             _asked(rows, material.rows, spec=spec, texts=material.texts, answers=material.labels),
-            _asked(rows, chooser if len(chooser) else out, spec=spec),
+            replace(
+                _asked(rows, looked_at, spec=spec),
+                features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
+            ),
             spec=spec,
             choices=rows.task.choices(rows.labels),
             language=rows.language,
             seed=seed,
             threads=training.threads,
             folder=folder,
-            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
+            metrics=looked_by(training),
+            progress=partial(follow, training=training, about=about),
             watching=training.watching.named(about),
         )
         known = model.decoder.facts
@@ -64,13 +83,16 @@ class Decoder(Folded[DecoderSpec]):
             "parameters": model.decoder.parameters,
             **curve(folder),
             **{name: known[name] for name in TOLD if name in known},
-            "said": _said(model.decoder.source, known),
+            "said": [
+                *_said(model.decoder.source, known),
+                *chosen(folder, keep=keep, rows=len(chooser), epoch=known["kept_epoch"]),
+            ],
         }
         return One(predict=model.predict, save=partial(linked, folder / MODEL), facts=facts, counts=material.counts)
 
     def named_by(self, spec: DecoderSpec) -> object:
-        """Other files in the same directory are another contender."""
-        return spec, source_files(spec.source)
+        """Other files in the same directory are another contender, as is another metric that chooses the epoch."""
+        return spec, source_files(spec.source), *own_source(spec.keep)
 
 
 def _said(source: str, facts: Mapping[str, object]) -> list[str]:

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders.folded import Folded, One, curve, learnt_and_apart, told
+from ratchet.contenders.folded import Folded, One, chosen, curve, follow, learnt_and_apart, looked_by, own_source
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.metrics.own_function import is_own
 from ratchet.recipe.sections import EncoderSpec
 
 
@@ -35,6 +36,7 @@ class Encoder(Folded[EncoderSpec]):
 
         rows = training.rows
         material, chooser = learnt_and_apart(training, seen, out=out, keep=spec.keep, seed=seed)
+        keep = spec.keep
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
         looked_at = chooser if len(chooser) else out
@@ -49,18 +51,27 @@ class Encoder(Folded[EncoderSpec]):
             seed=seed,
             threads=training.threads,
             folder=folder,
+            metrics=looked_by(training),
             columns=rows.texts_a_row,
+            features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
             watching=training.watching.named(about),
-            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
+            progress=partial(follow, training=training, about=about),
         )
         facts = {
             "source": fitted.source,
             **curve(folder),
             **{name: fitted.facts[name] for name in TOLD if name in fitted.facts},
-            "said": _said(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows),
+            "said": [
+                *_said(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows),
+                *chosen(folder, keep=keep, rows=len(chooser), epoch=fitted.facts["kept_epoch"]),
+            ],
         }
         save = partial(export_onnx, fitted)
         return One(predict=fitted.predict, save=save, facts=facts, counts=material.counts)
+
+    def named_by(self, spec: EncoderSpec) -> object:
+        """Another metric that chooses the epoch is another contender."""
+        return (spec, *own_source(spec.keep)) if is_own(spec.keep) else spec
 
 
 def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ratchet.contenders.base import CARD, FOLDS, MODEL, Contender, Identity, Trained, save_seeds, write_contender
-from ratchet.contenders.folded import SEED_STEP, fold_folder, linked
+from ratchet.contenders.folded import SEED_STEP, fold_folder, linked, own_source
 from ratchet.contenders.kind import FoldKind, Kind, Training
 from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
@@ -52,8 +52,10 @@ class Tune(Kind[TuneSpec]):
         return kinds()[str(getattr(spec.of, "kind", ""))]
 
     def named_by(self, spec: TuneSpec) -> object:
-        """Where the trials are kept makes no other contender."""
-        return spec.model_dump(mode="json", exclude={"storage", "password"})
+        """Where the trials are kept makes no other contender; another metric does."""
+        settings = spec.model_dump(mode="json", exclude={"storage", "password"})
+        own = own_source(*(str(name) for name in (spec.metric, getattr(spec.of, "keep", None)) if name is not None))
+        return (settings, *own) if own else settings
 
     def require(self, spec: TuneSpec, rows: PartedRows) -> None:
         """As `Kind.require`, of what is tuned, as it is and at each end of the space."""

@@ -34,8 +34,9 @@ from ratchet.train.defaults import settle
 from ratchet.train.identity import source_hash, targets_hash, texts_hash, versions
 from ratchet.train.loop import fit
 from ratchet.train.losses import row_losses, row_weights
-from ratchet.train.objective import Objective, require_goal
+from ratchet.train.objective import Objective
 from ratchet.train.records import Fit, Progress
+from ratchet.train.scoring import Scoring, require_measured
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -73,11 +74,19 @@ class Rows:
 class RowObjective(Objective):
     """The right answers of rows, by an encoder with a head."""
 
-    def __init__(self, encoder: FittedEncoder, *, train: Rows, valid: Rows | None, spec: EncoderSpec) -> None:
-        self.encoder, self.spec, self.train, self.valid = encoder, spec, train, valid
+    def __init__(
+        self,
+        encoder: FittedEncoder,
+        *,
+        train: Rows,
+        valid: Rows | None,
+        spec: EncoderSpec,
+        scoring: Scoring | None = None,
+    ) -> None:
+        self.encoder, self.spec, self.train, self.valid, self.scoring = encoder, spec, train, valid, scoring
         self.network: nn.Module = encoder.network
         self.lengths = train.lengths
-        self.goals = GOALS[train.targets.kind]
+        self.goals = {**GOALS[train.targets.kind], **(scoring.goals if scoring else {})}
         self._right = _right(train.targets, encoder.answering)[train.owners]
 
     @cached_property
@@ -112,11 +121,9 @@ class RowObjective(Objective):
         """Loss and scores of the valid rows, without dropout and label smoothing."""
         if self.valid is None:
             return {}
-        return scores(self.valid.targets, self._looked_at(), self.encoder.answering)
-
-    def _looked_at(self) -> Answers:
-        assert self.valid is not None
-        return self.encoder.predict_ids(self.valid.ids, self.valid.owners)
+        answers = self.encoder.predict_ids(self.valid.ids, self.valid.owners)
+        further = self.scoring.scores(answers) if self.scoring else {}
+        return {**scores(self.valid.targets, answers, self.encoder.answering), **further}
 
     def throw(self, seed: int, *, step: int) -> None:
         """Start the bits of dropout."""
@@ -174,6 +181,8 @@ def fit_encoder(
     threads: int,
     folder: Path,
     columns: int = 1,
+    metrics: Sequence[str] = (),
+    features: Mapping[str, npt.NDArray[Any]] | None = None,
     progress: Callable[[Progress], None] | None = None,
     watching: Watching | None = None,
 ) -> FittedEncoder:
@@ -194,6 +203,8 @@ def fit_encoder(
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
         columns: texts in a row.
+        metrics: what is said of the valid rows after each epoch, beside ``spec.keep`` and what is always said.
+        features: columns of the valid rows, (m,) each, which a metric of the user's may take.
         progress: called after each step.
         watching: how it is watched beside that.
 
@@ -205,6 +216,7 @@ def fit_encoder(
     require_torch()
     _require_rows(train_texts, train)
     _require_effect(spec, train.kind)
+    scoring = Scoring.of((spec.keep, *metrics), given=GOALS[train.kind], right=valid, features=features)
     source = locate(spec.source, language=language)
     facts = {
         **spec.model_dump(mode="json", exclude={"name"}),
@@ -214,6 +226,7 @@ def fit_encoder(
         "seed": seed,
         "threads": threads,
         "columns": columns,
+        **scoring.named_by,
         **versions(),
     }
     finished = _finished(folder / MODEL, facts=facts, threads=threads)
@@ -232,7 +245,7 @@ def fit_encoder(
     rows = _rows(fresh, train_texts, train, spec=spec)
     watched = _rows(fresh, valid_texts, valid, spec=spec) if len(valid_texts) else None
     settings = settle(spec, source=source, lengths=rows.lengths, seed=seed)
-    objective = RowObjective(fresh, train=rows, valid=watched, spec=spec)
+    objective = RowObjective(fresh, train=rows, valid=watched, spec=spec, scoring=scoring)
 
     def save(done: Fit) -> FittedEncoder:
         cut = fresh.tokens.too_long(train_texts)
@@ -268,7 +281,7 @@ def require_trainable(spec: EncoderSpec, *, kind: Kind, language: str, columns: 
         RatchetError: the source is not usable, or the spec asks for what there is not.
     """
     _require_effect(spec, kind)
-    require_goal(spec, GOALS[kind])
+    require_measured([spec.keep], given=GOALS[kind], kind=kind)
     require_encoder(spec, language=language, columns=columns)
     require_device(spec.device)
 

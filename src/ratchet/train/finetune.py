@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from ratchet.errors import RatchetError
 from ratchet.generators.decoder import CARD, FittedDecoder, build_decoder
-from ratchet.generators.generated import DecoderModel
+from ratchet.generators.generated import ANSWER, DecoderModel
 from ratchet.generators.generators import Shape
 from ratchet.models.checkpoints import GENERATOR, locate
 from ratchet.models.encoder import device_of, read_json, require_device, require_torch
+from ratchet.models.targets import Targets
 from ratchet.monitoring.watching import Watching
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.train.adapters import (
@@ -33,10 +34,10 @@ from ratchet.train.identity import texts_hash, versions
 from ratchet.train.language import GOALS as LANGUAGE_GOALS
 from ratchet.train.language import LanguageObjective, Packing, answered
 from ratchet.train.loop import fit
-from ratchet.train.objective import require_goal
 from ratchet.train.preference import GOALS as PREFERENCE_GOALS
 from ratchet.train.preference import PreferenceObjective, Preferences, preferences
 from ratchet.train.records import Fit, Progress
+from ratchet.train.scoring import Scoring, require_measured
 from ratchet.workspace.workspace import atomic_folder, writing
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 MODEL, ADAPTER = "model", "adapter"
 USUAL = Usual(rows=16, tokens=(512, 4096), steps=200, epochs=(2, 10))
 ADAPTER_RATE, FULL_RATE = 1e-3, 5e-5
+ASKED = 200
+"""Valid rows that a generator is asked after each epoch at most: the standard error of a share is then at most 3.5 points."""
 PREFERENCE = 0.1
 """Preferences are learnt at this share of the usual rate (Rafailov et al. 2023, appendix B, take 1e-6)."""
 
@@ -56,6 +59,8 @@ class Asked:
     texts: Sequence[str]
     answers: Sequence[str]
     rejected: Sequence[str] | None = None
+    features: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """Columns of the rows, (n,) each, which a metric of the user's may take."""
 
     def digest(self) -> str:
         """64 hex digits over all of it."""
@@ -72,6 +77,7 @@ def fit_decoder(
     seed: int,
     threads: int,
     folder: Path,
+    metrics: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
     watching: Watching | None = None,
 ) -> DecoderModel:
@@ -89,6 +95,7 @@ def fit_decoder(
         seed: of weights, batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
+        metrics: what is said of answers to the valid rows after each epoch, beside ``spec.keep`` and the loss.
         progress: called after each step.
         watching: how it is watched beside that.
 
@@ -102,6 +109,7 @@ def fit_decoder(
 
     fresh = _fresh(train, spec=spec, choices=choices, language=language, seed=seed, threads=threads)
     base = base_hash(fresh.decoder.network)
+    asked = _asked_of(valid, metrics=(spec.keep, *metrics), spec=spec, choices=choices, seed=seed)
     facts = {
         **spec.model_dump(mode="json", exclude={"name", "source"}),
         "base": base,
@@ -109,6 +117,7 @@ def fit_decoder(
         "choices": list(choices),
         "seed": seed,
         "threads": threads,
+        **asked.scoring.named_by,
         **versions(),
     }
     done = folder / MODEL
@@ -116,6 +125,9 @@ def fit_decoder(
         return DecoderModel.load(done, threads)
     with using_threads(threads):
         adapted, objective = _objective(fresh, train, valid, spec=spec, base=base, seed=seed)
+    if asked.scoring.metrics and asked.texts:
+        objective.asked = lambda: asked.scoring.scores(fresh.predict(asked.texts))
+    objective.goals = {**objective.goals, **asked.scoring.goals}
     settings = settle(spec, decoder=fresh.decoder, lengths=objective.lengths, seed=seed)
 
     def save(ended: Fit) -> DecoderModel:
@@ -145,17 +157,19 @@ def fit_decoder(
     )
 
 
-def require_tunable(spec: DecoderSpec, *, language: str) -> None:
+def require_tunable(spec: DecoderSpec, *, language: str, choices: tuple[str, ...]) -> None:
     """Refuse what `fit_decoder` would refuse of these settings, before any training and without reading a weight.
 
     Args:
         spec: the recipe's section.
         language: of the texts: ``zh``, ``en`` or ``mixed``.
+        choices: the answers that there are, where the task has a list of them.
 
     Raises:
         RatchetError: the source is not usable, or the spec asks for what there is not.
     """
-    require_goal(spec, PREFERENCE_GOALS if spec.rejected else LANGUAGE_GOALS)
+    given = PREFERENCE_GOALS if spec.rejected else LANGUAGE_GOALS
+    require_measured([spec.keep], given=given, kind="classes" if choices else "texts")
     source = locate(spec.source, language=language, wanted=GENERATOR, weights=False)
     tuning = _tuning(spec, scratch=source.folder is None)
     if tuning == "qlora":
@@ -163,6 +177,39 @@ def require_tunable(spec: DecoderSpec, *, language: str) -> None:
     if tuning == "freeze" and not source.gguf:
         require_layers(spec.trained_layers, source.layers)
     require_device(spec.device)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Questions:
+    """What a generator is asked after each epoch, and what is said of its answers."""
+
+    texts: Sequence[str]
+    scoring: Scoring
+
+
+def _asked_of(
+    valid: Asked | None, *, metrics: Sequence[str], spec: DecoderSpec, choices: tuple[str, ...], seed: int
+) -> _Questions:
+    """At most `ASKED` of the valid rows that have an answer, the same in each epoch: writing takes long."""
+    answers = valid.answers if valid else ()
+    able = np.flatnonzero([bool(answer.strip()) for answer in answers]) if valid else np.zeros(0, np.int64)
+    if len(able) > ASKED:
+        able = np.sort(np.random.default_rng(seed).choice(able, ASKED, replace=False))
+    own = [answers[row] for row in able.tolist()]
+    right = (
+        Targets.of_labels(own, names=choices)
+        if choices
+        else Targets(kind="texts", names=(ANSWER,), values=np.array([*own, ""], dtype=object)[:-1])
+    )
+    return _Questions(
+        texts=[valid.texts[row] for row in able.tolist()] if valid else [],
+        scoring=Scoring.of(
+            metrics,
+            given=PREFERENCE_GOALS if spec.rejected else LANGUAGE_GOALS,
+            right=right,
+            features={name: values[able] for name, values in valid.features.items()} if valid else {},
+        ),
+    )
 
 
 def settle(spec: DecoderSpec, *, decoder: FittedDecoder, lengths: npt.NDArray[np.int64], seed: int) -> Settings:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.errors import RatchetError
+from ratchet.errors import MetricFailed, RatchetError
 from ratchet.monitoring.alerts import remember, require_not_stopped
 from ratchet.monitoring.monitor import Monitor
 from ratchet.monitoring.peak import peak_flops
@@ -101,7 +101,8 @@ def fit(
         seed: of batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         save: saves what was trained, and gives it; its network is in place with the weights of the kept epoch.
-        progress: called after each step.
+        progress: called after each step, and after each epoch with what is said of the valid rows; what it raises ends the
+            training.
         watching: what is read, shown and sent beside the files, and the alerts; it changes no weight.
 
     Raises:
@@ -241,6 +242,7 @@ class _Training:
         now, plan = self.now, self.plans[self.now.epoch]
         self.objective.network.train()
         hold_back(self.objective.stages(), spec=self.spec, epoch=now.epoch)
+        latest: Progress | None = None
         while now.batch < len(plan.batches):
             begun = time.perf_counter()
             batches = plan.batches[now.batch : now.batch + self.spec.accumulate]
@@ -260,8 +262,15 @@ class _Training:
             values = {"train/loss": loss, "train/rate": rate, "train/norm": norm, "train/tokens_s": speed}
             values["train/epoch"] = now.epoch + 1
             monitor.write(now.step - 1, values)
-            told = {"loss": loss, "rate": rate, "tokens_per_second": speed}
-            progress(Progress(step=now.step, steps=self.schedule.steps, epoch=now.epoch + 1, **told))
+            latest = Progress(
+                step=now.step,
+                steps=self.schedule.steps,
+                epoch=now.epoch + 1,
+                loss=loss,
+                rate=rate,
+                tokens_per_second=speed,
+            )
+            progress(latest)
             if interrupted.is_set():
                 raise KeyboardInterrupt
             self._end_if_told(monitor)
@@ -275,6 +284,8 @@ class _Training:
         monitor.flush()
         self._end_epoch(plan, valid)
         self._end_if_told(monitor)
+        if valid and latest is not None:
+            progress(replace(latest, valid=valid))
 
     def _end_if_told(self, monitor: Monitor) -> None:
         """End where an alert says so, with a checkpoint of this moment."""
@@ -327,6 +338,10 @@ class _Training:
             self.objective.network.eval()
             try:
                 return self.objective.validate()
+            except MetricFailed as problem:
+                raise MetricFailed(
+                    f"After epoch {self.now.epoch + 1}: {problem.problem}", next_step=problem.next_step
+                ) from problem
             finally:
                 self.objective.network.train()
 

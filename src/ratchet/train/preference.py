@@ -104,7 +104,7 @@ class PreferenceObjective(Packing):
         super().__init__(model, pad_id=pad_id)
         self.train, self.valid, self.beta = train, valid, beta
         self.lengths = train.lengths
-        self.goals = GOALS
+        self.goals: Mapping[str, int] = GOALS
         self.reference = np.zeros((len(train), 2), np.float32)
         self.valid_reference = None if valid is None else np.zeros((len(valid), 2), np.float32)
 
@@ -144,6 +144,7 @@ class PreferenceObjective(Packing):
             "loss": float(loss.mean()),
             "accuracy": float((margins > 0).mean()),
             "margin": float(margins.mean()),
+            **(self.asked() if self.asked is not None else {}),
         }
 
     def _margins(self, of: Preferences, reference: npt.NDArray[np.float32], rows: Ints, *, width: int) -> Tensor:
