@@ -50,7 +50,7 @@ def test_a_metric_that_is_given_already_is_not_computed_twice() -> None:
         (LABELS, "rmse", "keep must be last or one of loss, accuracy, macro_f1, .* but got 'rmse'"),
         (LABELS.take(np.array([0])), "auc", "Before the first epoch, on right answers: .*both classes"),
         (LABELS, f"{OWN}:raises", "Before the first epoch, on right answers: .*own_metrics:raises' .*failed: KeyError"),
-        (LABELS, f"{OWN}:nothing_here", "must be importable"),
+        (LABELS, f"{OWN}:nothing_here", "must be a function of"),
     ],
 )
 def test_what_cannot_choose_is_refused_before_anything_is_trained(right: Targets, name: str, error: str) -> None:
