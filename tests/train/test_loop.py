@@ -371,3 +371,22 @@ def test_a_training_that_an_alert_ended_stays_ended_until_the_alert_is_changed(t
     fit_tiny(tmp_path / "cut", watching=Watching(alerts=(stop.model_copy(update={"above": 99.0}),)))
     fit_tiny(tmp_path / "whole")
     assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
+
+
+def test_what_a_checkpoint_has_done_is_told_before_it(
+    tmp_path: Path, fit_tiny: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ratchet.train import loop
+
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    missing: list[int] = []
+
+    def look(now: Progress) -> None:  # as a process that is killed here would leave it
+        saved = max(int(path.name[5:]) for path in (tmp_path / "checkpoints").glob("step-*"))
+        lines = (tmp_path / "steps.jsonl").read_text(encoding="utf-8").splitlines()
+        told = {json.loads(line)["step"] for line in lines}
+        missing.extend(set(range(saved)) - told)
+        assert saved >= now.step - 1
+
+    fit_tiny(tmp_path, progress=look)
+    assert missing == []
