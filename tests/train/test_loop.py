@@ -390,3 +390,29 @@ def test_what_a_checkpoint_has_done_is_told_before_it(
 
     fit_tiny(tmp_path, progress=look)
     assert missing == []
+
+
+def test_a_damaged_checkpoint_of_the_best_epoch_costs_epochs_but_no_byte(
+    tmp_path: Path, tiny_spec: EncoderSpec, valid_rows: Rows
+) -> None:
+    spec = tiny_spec.model_copy(update={"keep": "loss", "epochs": 5})
+    right = Targets.of_labels(valid_rows[1])
+    wrong = Targets.of_labels(list(reversed(valid_rows[1])))  # what is learnt makes these rows worse and worse
+
+    def train(name: str, progress: Callable[[Progress], None] | None = None) -> FittedEncoder:
+        how = {"language": "mixed", "seed": 1, "threads": 1, "folder": tmp_path / name, "progress": progress}
+        return fit_encoder(valid_rows[0], right, valid_rows[0], wrong, spec=spec, **how)  # type: ignore[arg-type]
+
+    whole = train("whole")
+    steps = read_history(tmp_path / "whole")[0].steps
+    assert whole.facts["kept_epoch"] < 3, "the best epoch is none of the newest two"
+    with pytest.raises(KeyboardInterrupt):
+        train("cut", stop_at(5 * steps - 1))
+    kept = min((tmp_path / "cut" / "checkpoints").iterdir()) / "model.safetensors"
+    data = bytearray(kept.read_bytes())
+    data[-1] ^= 1  # the file itself can be read
+    kept.write_bytes(data)
+    cut = train("cut")
+    one, other = contents(tmp_path / "cut" / "model"), contents(tmp_path / "whole" / "model")
+    assert [name for name in one if one[name] != other[name]] == ["encoder.json"], "the card tells of it"
+    assert "it began anew" in cut.facts["notes"][-1]
