@@ -91,7 +91,8 @@ class Life:
         """Wait for the moment and kill; false when the process ended before it."""
         before = self._written(moment.kind)
         if moment.kind == "load":
-            time.sleep(moment.within * whole.load)
+            while not self.steps and time.perf_counter() - self.begun < moment.within * whole.load:
+                time.sleep(0.001)  # the machine may be faster by now: no longer than until the first step
         else:
             target = min(int(moment.share * whole.steps) + 1, whole.steps)
             while self.process.poll() is None and not (self.steps and self.steps[-1] >= target):
