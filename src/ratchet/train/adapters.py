@@ -132,6 +132,9 @@ def attach(model: PreTrainedModel, shape: AdapterShape, *, base: str, seed: int 
         torch.manual_seed(seed)
         peft = get_peft_model(model, config)
     config.base_model_name_or_path = None  # a folder of this machine
+    config.target_modules = sorted(
+        config.target_modules or ()
+    )  # peft makes a set of it, whose order is another each time
     return Adapted(peft=peft, shape=shape, base=base)
 
 

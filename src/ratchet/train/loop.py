@@ -275,6 +275,7 @@ class _Training:
                 raise KeyboardInterrupt
             self._end_if_told(monitor)
             if time.monotonic() - self._saved > SAVE_SECONDS:
+                monitor.flush()  # a checkpoint says that these steps are done: they must be told of too
                 self._save()
         self._whole = False
         valid = self._validate()
@@ -290,6 +291,7 @@ class _Training:
     def _end_if_told(self, monitor: Monitor) -> None:
         """End where an alert says so, with a checkpoint of this moment."""
         if monitor.stop is not None:
+            monitor.flush()
             self._save()
             remember(monitor.stop, self.watching.alerts if self.watching else (), folder=self.folder)
             raise monitor.stop.error()
