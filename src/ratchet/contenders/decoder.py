@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from ratchet.contenders.corpus import read_corpus, require_unseen
 from ratchet.contenders.folded import Folded, One, curve, linked, set_apart, told
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
@@ -17,7 +19,19 @@ from ratchet.recipe.finetune import DecoderSpec
 from ratchet.tables.conversations import answer_in
 from ratchet.train.finetune import MODEL, Asked, fit_decoder
 
-TOLD = ("tuning", "trained_weights", "precision", "kept_epoch", "notes", "cut_or_empty", "base", "lr", "batch_tokens")
+TOLD = (
+    "tuning",
+    "trained_weights",
+    "precision",
+    "kept_epoch",
+    "notes",
+    "cut_or_empty",
+    "base",
+    "lr",
+    "batch_tokens",
+    "vocabulary",
+    "pretraining",
+)
 """What the card has of the facts of a training."""
 
 
@@ -32,6 +46,22 @@ class Decoder(Folded[DecoderSpec]):
     packages = ("torch", "transformers", "tokenizers", "peft")
     extra = "finetune"
 
+    def train(self, folder: Path, spec: DecoderSpec, training: Training) -> None:
+        """As `Folded.train`.
+
+        Raises:
+            DataError: the corpus holds rows that are judged.
+        """
+        if spec.pretrain is not None:
+            require_unseen(spec.pretrain.corpus, training.rows)
+        super().train(folder, spec, training)
+
+    def refit(self, folder: Path, spec: DecoderSpec, training: Training) -> None:
+        """As `Folded.refit`."""
+        if spec.pretrain is not None:
+            require_unseen(spec.pretrain.corpus, training.rows)
+        super().refit(folder, spec, training)
+
     def one(
         self, spec: DecoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
     ) -> One:
@@ -41,8 +71,9 @@ class Decoder(Folded[DecoderSpec]):
         train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
+        asked = _asked(rows, train, spec=spec, texts=material.texts, answers=material.labels)
         model = fit_decoder(
-            _asked(rows, train, spec=spec, texts=material.texts, answers=material.labels),
+            replace(asked, corpus=read_corpus(spec.pretrain.corpus if spec.pretrain else ())),
             _asked(rows, chooser if len(chooser) else out, spec=spec),
             spec=spec,
             choices=rows.task.choices(rows.labels),
@@ -50,7 +81,7 @@ class Decoder(Folded[DecoderSpec]):
             seed=seed,
             threads=training.threads,
             folder=folder,
-            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
+            progress=lambda now: training.advance(now.step, now.steps, told(now, about=f"{about} {now.part}".strip())),
             watching=training.watching.named(about),
         )
         known = model.decoder.facts
@@ -58,19 +89,27 @@ class Decoder(Folded[DecoderSpec]):
             "source": model.decoder.source,
             "parameters": model.decoder.parameters,
             **curve(folder),
-            **{name: known[name] for name in TOLD if name in known},
-            "said": _said(model.decoder.source, known),
+            **{name: known[name] for name in TOLD if known.get(name) is not None},
+            "said": _said(model.decoder.source, known, spec=spec),
         }
         return One(predict=model.predict, save=partial(linked, folder / MODEL), facts=facts, counts=material.counts)
 
     def named_by(self, spec: DecoderSpec) -> object:
-        """Other files in the same directory are another contender."""
-        return spec, source_files(spec.source)
+        """Other files in the same directory, or another corpus of the same name, are another contender."""
+        corpus = [text for file in (spec.pretrain.corpus if spec.pretrain else ()) for text in source_files(file)]
+        return spec, [*source_files(spec.source), *corpus]
 
 
-def _said(source: str, facts: Mapping[str, object]) -> list[str]:
+def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> list[str]:
     """What a person reads of it: what was trained, and what was cut or left out of the training."""
     lines = [f"{source}, {facts['trained_weights']:,} weights trained ({facts['tuning']})"]
+    entries, read = facts["vocabulary"], facts["pretraining"]
+    if source == "scratch" and entries != spec.vocabulary:
+        lines.append(f"its vocabulary has {entries:,} entries, not {spec.vocabulary:,}: these texts give no more")
+    if isinstance(read, Mapping):
+        last = read["curve"][read["kept_epoch"] - 1]
+        held = f"; perplexity of held-out ones {last['valid_perplexity']:,.1f}" if "valid_perplexity" in last else ""
+        lines.append(f"pretrained on {read['documents']:,} texts, {read['tokens']:,} tokens each epoch{held}")
     cut = facts["cut_or_empty"]
     assert isinstance(cut, Mapping)
     if cut:

@@ -258,8 +258,15 @@ class _Training:
             values = {"train/loss": loss, "train/rate": rate, "train/norm": norm, "train/tokens_s": speed}
             values["train/epoch"] = now.epoch + 1
             monitor.write(now.step - 1, values)
-            told = {"loss": loss, "rate": rate, "tokens_per_second": speed}
-            progress(Progress(step=now.step, steps=self.schedule.steps, epoch=now.epoch + 1, **told))
+            told = Progress(
+                step=now.step,
+                steps=self.schedule.steps,
+                epoch=now.epoch + 1,
+                loss=loss,
+                rate=rate,
+                tokens_per_second=speed,
+            )
+            progress(told)
             if interrupted.is_set():
                 raise KeyboardInterrupt
             self._end_if_told(monitor)

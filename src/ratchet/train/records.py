@@ -27,6 +27,8 @@ class Progress:
     """Learning rate of the step."""
     tokens_per_second: float
     """Real tokens, padding not counted, since this process began to train."""
+    part: str = ""
+    """Which one, of a training that has several parts; empty: its last."""
 
 
 @dataclass(frozen=True, kw_only=True)
