@@ -10,8 +10,8 @@ from ratchet.recipe.section import Section
 class PretrainSpec(Section):
     """Language modelling, each next token, before the answers are learnt; for a model from scratch.
 
-    It reads the texts and the answers of the rows that the model may see, and the corpus. All else about its training is said by
-    the challenger's own keys (``schedule``, ``weight_decay``, ``clip``, ``precision``, ``keep`` ...).
+    It reads the texts and the answers of the rows that the model may see, and the corpus. All else about its training is said
+    by the challenger's own keys (``schedule``, ``weight_decay``, ``clip``, ``precision``, ``keep`` ...).
     """
 
     corpus: tuple[str, ...] = ()
