@@ -99,17 +99,7 @@ def fit_decoder(
 
     fresh = _fresh(train, spec=spec, choices=choices, language=language, seed=seed, threads=threads)
     base = base_hash(fresh.decoder.network)
-    facts = {
-        **spec.model_dump(mode="json", exclude={"name": True, "source": True, "pretrain": {"corpus"}}),
-        "base": base,
-        "tokens": fresh.decoder.tokens.digest(),
-        "stops": sorted(fresh.decoder.stops),
-        "rows": [train.digest(), valid.digest() if valid else ""],
-        "choices": list(choices),
-        "seed": seed,
-        "threads": threads,
-        **versions(),
-    }
+    facts = _facts(fresh, train, valid, spec=spec, base=base, seed=seed, threads=threads)
     done = folder / MODEL
     if (done / CARD).is_file() and read_json(done / CARD).get("facts", {}).get("key") == facts:
         return DecoderModel.load(done, threads)
@@ -207,6 +197,23 @@ def _fresh(
     if tuning_of(spec, decoder) == "qlora":
         require_4bit()
     return DecoderModel(decoder=decoder, system=spec.system, choices=choices)
+
+
+def _facts(
+    fresh: DecoderModel, train: Asked, valid: Asked | None, *, spec: DecoderSpec, base: str, seed: int, threads: int
+) -> dict[str, Any]:
+    """All that the weights depend on, by name."""
+    return {
+        **spec.model_dump(mode="json", exclude={"name": True, "source": True, "pretrain": {"corpus"}}),
+        "base": base,
+        "tokens": fresh.decoder.tokens.digest(),
+        "stops": sorted(fresh.decoder.stops),
+        "rows": [train.digest(), valid.digest() if valid else ""],
+        "choices": list(fresh.choices),
+        "seed": seed,
+        "threads": threads,
+        **versions(),
+    }
 
 
 def _objective(
