@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ratchet.contenders.corpus import read_corpus, require_unseen
 from ratchet.contenders.folded import (
     Folded,
     One,
@@ -28,7 +29,19 @@ from ratchet.recipe.finetune import DecoderSpec
 from ratchet.tables.conversations import answer_in
 from ratchet.train.finetune import MODEL, Asked, fit_decoder, require_tunable
 
-TOLD = ("tuning", "trained_weights", "precision", "kept_epoch", "notes", "cut_or_empty", "base", "lr", "batch_tokens")
+TOLD = (
+    "tuning",
+    "trained_weights",
+    "precision",
+    "kept_epoch",
+    "notes",
+    "cut_or_empty",
+    "base",
+    "lr",
+    "batch_tokens",
+    "vocabulary",
+    "pretraining",
+)
 """What the card has of the facts of a training."""
 
 
@@ -44,10 +57,16 @@ class Decoder(Folded[DecoderSpec]):
     extra = "finetune"
 
     def require(self, spec: DecoderSpec, rows: PartedRows) -> None:
-        """As `Kind.require`."""
+        """As `Kind.require`.
+
+        Raises:
+            DataError: the corpus holds rows that are judged.
+        """
         require_tunable(spec, language=rows.language, choices=rows.task.choices(rows.labels))
         if spec.rejected:
             _require_rejected(spec, rows)
+        if spec.pretrain is not None:
+            require_unseen(spec.pretrain.corpus, rows)
 
     def one(
         self, spec: DecoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
@@ -61,8 +80,9 @@ class Decoder(Folded[DecoderSpec]):
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
         looked_at = chooser if len(chooser) else out
+        asked = _asked(rows, material.rows, spec=spec, texts=material.texts, answers=material.labels)
         model = fit_decoder(
-            _asked(rows, material.rows, spec=spec, texts=material.texts, answers=material.labels),
+            replace(asked, corpus=read_corpus(spec.pretrain.corpus if spec.pretrain else ())),
             replace(
                 _asked(rows, looked_at, spec=spec),
                 features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
@@ -82,22 +102,31 @@ class Decoder(Folded[DecoderSpec]):
             "source": model.decoder.source,
             "parameters": model.decoder.parameters,
             **curve(folder),
-            **{name: known[name] for name in TOLD if name in known},
+            **{name: known[name] for name in TOLD if known.get(name) is not None},
             "said": [
-                *_said(model.decoder.source, known),
+                *_said(model.decoder.source, known, spec=spec),
                 *chosen(folder, keep=keep, rows=len(chooser), epoch=known["kept_epoch"]),
             ],
         }
         return One(predict=model.predict, save=partial(linked, folder / MODEL), facts=facts, counts=material.counts)
 
     def named_by(self, spec: DecoderSpec) -> object:
-        """Other files in the same directory are another contender, as is another metric that chooses the epoch."""
-        return spec, source_files(spec.source), *own_source(spec.keep)
+        """Other files in the same directory, another corpus of the same name, and another metric that chooses the epoch are
+        another contender."""
+        corpus = [text for file in (spec.pretrain.corpus if spec.pretrain else ()) for text in source_files(file)]
+        return spec, [*source_files(spec.source), *corpus], *own_source(spec.keep)
 
 
-def _said(source: str, facts: Mapping[str, object]) -> list[str]:
+def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> list[str]:
     """What a person reads of it: what was trained, and what was cut or left out of the training."""
     lines = [f"{source}, {facts['trained_weights']:,} weights trained ({facts['tuning']})"]
+    entries, read = facts["vocabulary"], facts["pretraining"]
+    if source == "scratch" and entries != spec.vocabulary:
+        lines.append(f"its vocabulary has {entries:,} entries, not {spec.vocabulary:,}: these texts give no more")
+    if isinstance(read, Mapping):
+        last = read["curve"][read["kept_epoch"] - 1]
+        held = f"; perplexity of held-out ones {last['valid_perplexity']:,.1f}" if "valid_perplexity" in last else ""
+        lines.append(f"pretrained on {read['documents']:,} texts, {read['tokens']:,} tokens each epoch{held}")
     cut = facts["cut_or_empty"]
     assert isinstance(cut, Mapping)
     if cut:

@@ -272,9 +272,9 @@ def curve(folder: Path) -> dict[str, object]:
 
 def follow(now: Progress, *, training: Training, about: str) -> None:
     """Tell the bar where a training stands, and who looks at it what an epoch gave."""
-    training.advance(now.step, now.steps, told(now, about=about))
+    training.advance(now.step, now.steps, told(now, about=f"{about} {now.part}".strip()))
     look = training.look
-    if look is not None and look.metric in now.valid:
+    if look is not None and not now.part and look.metric in now.valid:
         look.reached(now.step / now.steps, named(look.metric)[0].sign * now.valid[look.metric])
 
 

@@ -25,7 +25,7 @@ from ratchet.workspace.finished import file_sha256
 
 TIMED = 8
 """Texts that are asked one by one, for the latency."""
-_FILES = ("*.json", "*.safetensors", f"*{GGUF}", "*.jinja")
+_FILES = ("*.json", "*.safetensors", f"*{GGUF}", "*.jinja", "*.txt", "*.model")
 
 
 class Prompt(Kind[PromptSpec]):

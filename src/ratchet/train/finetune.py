@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
+from ratchet.generators.chat import turns_of
 from ratchet.generators.decoder import CARD, FittedDecoder, build_decoder
 from ratchet.generators.generated import ANSWER, DecoderModel
 from ratchet.generators.generators import Shape
@@ -36,6 +37,7 @@ from ratchet.train.language import LanguageObjective, Packing, answered
 from ratchet.train.loop import fit
 from ratchet.train.preference import GOALS as PREFERENCE_GOALS
 from ratchet.train.preference import PreferenceObjective, Preferences, preferences
+from ratchet.train.pretraining import pretrain
 from ratchet.train.records import Fit, Progress
 from ratchet.train.scoring import Scoring, require_measured
 from ratchet.workspace.workspace import atomic_folder, writing
@@ -61,10 +63,18 @@ class Asked:
     rejected: Sequence[str] | None = None
     features: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     """Columns of the rows, (n,) each, which a metric of the user's may take."""
+    corpus: Sequence[str] = ()
+    """Plain texts that are read beside the rows before answers are learnt."""
 
     def digest(self) -> str:
         """64 hex digits over all of it."""
-        return texts_hash(self.texts, self.answers, self.rejected or ())
+        return texts_hash(self.texts, self.answers, self.rejected or (), self.corpus)
+
+    def documents(self) -> list[str]:
+        """Each row as a plain text, its columns or turns and its answer apart by a blank line; and the corpus."""
+        rows = zip(self.texts, self.answers, strict=True)
+        told = ((*(turn.text for turn in turns_of(text)), answer) for text, answer in rows)
+        return ["\n\n".join(filter(None, parts)) for parts in told] + [*self.corpus]
 
 
 def fit_decoder(
@@ -110,19 +120,25 @@ def fit_decoder(
     fresh = _fresh(train, spec=spec, choices=choices, language=language, seed=seed, threads=threads)
     base = base_hash(fresh.decoder.network)
     asked = _asked_of(valid, metrics=(spec.keep, *metrics), spec=spec, choices=choices, seed=seed)
-    facts = {
-        **spec.model_dump(mode="json", exclude={"name", "source"}),
-        "base": base,
-        "rows": [train.digest(), valid.digest() if valid else ""],
-        "choices": list(choices),
-        "seed": seed,
-        "threads": threads,
-        **asked.scoring.named_by,
-        **versions(),
-    }
+    facts = _facts(fresh, train, valid, spec=spec, base=base, seed=seed, threads=threads)
+    facts.update(asked.scoring.named_by)
     done = folder / MODEL
     if (done / CARD).is_file() and read_json(done / CARD).get("facts", {}).get("key") == facts:
         return DecoderModel.load(done, threads)
+    pretraining = None
+    if spec.pretrain is not None:
+        pretraining = pretrain(
+            fresh.decoder,
+            train=train.documents(),
+            valid=valid.documents() if valid else (),
+            spec=spec,
+            facts=facts,
+            seed=seed,
+            threads=threads,
+            folder=folder,
+            progress=progress,
+            watching=watching,
+        )
     with using_threads(threads):
         adapted, objective = _objective(fresh, train, valid, spec=spec, base=base, seed=seed)
     if asked.scoring.metrics and asked.texts:
@@ -136,6 +152,8 @@ def fit_decoder(
             **ended.facts,
             "tuning": tuning_of(spec, fresh.decoder),
             "trained_weights": sum(one.numel() for one in objective.network.parameters() if one.requires_grad),
+            "vocabulary": len(fresh.decoder.tokens.tokenizer),
+            "pretraining": pretraining,
             "notes": [*objective.notes, *ended.notes],
             "cut_or_empty": _counts(objective),
             "base": base,
@@ -255,7 +273,7 @@ def _fresh(
         max_tokens=spec.max_tokens,
         max_new_tokens=spec.max_new_tokens,
         language=language,
-        texts=[*train.texts, *train.answers],
+        texts=[*train.texts, *train.answers, *train.corpus],
         shape=shape,
         seed=seed,
         threads=threads,
@@ -263,6 +281,23 @@ def _fresh(
     if tuning_of(spec, decoder) == "qlora":
         require_4bit()
     return DecoderModel(decoder=decoder, system=spec.system, choices=choices)
+
+
+def _facts(
+    fresh: DecoderModel, train: Asked, valid: Asked | None, *, spec: DecoderSpec, base: str, seed: int, threads: int
+) -> dict[str, Any]:
+    """All that the weights depend on, by name."""
+    return {
+        **spec.model_dump(mode="json", exclude={"name": True, "source": True, "pretrain": {"corpus"}}),
+        "base": base,
+        "tokens": fresh.decoder.tokens.digest(),
+        "stops": sorted(fresh.decoder.stops),
+        "rows": [train.digest(), valid.digest() if valid else ""],
+        "choices": list(fresh.choices),
+        "seed": seed,
+        "threads": threads,
+        **versions(),
+    }
 
 
 def _objective(
