@@ -184,6 +184,4 @@ def test_a_model_that_read_plain_texts_first_says_so_and_a_corpus_with_judged_ro
     corpus.write_text(f"{TEXTS[1]}\n")
     assert Decoder().named_by(spec) != before
     with pytest.raises(DataError, match=r"must hold no text of a row that is judged .* has that of row 2 of"):
-        Decoder().train(made.store / "leak", spec, training(rows, kind="decoder", name="leak", folds=(0,)))
-    with pytest.raises(DataError, match="row 2 of"):
-        Decoder().refit(made.store / "again", spec, made)
+        Decoder().require(spec, rows)
