@@ -9,6 +9,7 @@ package of a small instruction model:
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import random
 import tempfile
@@ -76,7 +77,12 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=None)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--table", type=Path, help="write the rows there, for a run of their own, and end")
     asked = parser.parse_args()
+    if asked.table:
+        with asked.table.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("prompt", "answer"), *zip(*rows(asked.rows, seed=asked.seed), strict=True)])
+        return
     texts, answers = rows(asked.rows + asked.held_out, seed=asked.seed)
     held, right = texts[asked.rows :], answers[asked.rows :]
     size = {"max_tokens": 128, "max_new_tokens": 16}

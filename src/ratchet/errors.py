@@ -40,6 +40,10 @@ class RecipeError(RatchetError):
     """The recipe (``ratchet.yaml`` or ``--set``) is not usable."""
 
 
+class MetricFailed(RecipeError):
+    """A metric has no value for the answers of a model that is being trained."""
+
+
 class DataError(RatchetError):
     """A table, a column or a row is not usable."""
 

@@ -109,13 +109,21 @@ def nfkc(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
+WHOLE = r"Write characters beyond U+FFFF as two \u escapes or as they are."
+"""What to do about half a surrogate pair."""
+
+
 def is_broken(text: str) -> bool:
     """Whether it holds half a surrogate pair, as a name in other bytes than UTF-8 does: such a text cannot be encoded.
 
     >>> is_broken("\\ud83d"), is_broken("😀")
     (True, False)
     """
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def json_bytes(value: Any, *, indent: int | None = None) -> bytes:

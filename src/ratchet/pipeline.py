@@ -13,7 +13,15 @@ from ratchet.models.quiet import switch_off_telemetry
 from ratchet.monitoring.track import require_tracker
 from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
-from ratchet.stages.challenge import baseline, challenge, challengers, compress, incumbent, waves
+from ratchet.stages.challenge import (
+    baseline,
+    challenge,
+    challengers,
+    compress,
+    incumbent,
+    require_trainable,
+    waves,
+)
 from ratchet.stages.check import check
 from ratchet.stages.export import export
 from ratchet.stages.finish import finish
@@ -87,7 +95,9 @@ def road(job: Job, source: Source, *, last: Stage | None = None) -> Json:
         return finish(job, health=health, rows=rows)
     rows = with_judge(job, rows)
     try_metrics(job, rows)
-    beside, first, second = waves(challengers(job, rows), rows)
+    plan = challengers(job, rows)
+    require_trainable(rows, plan)
+    beside, first, second = waves(plan, rows)
     later = len(first) + len(second)
     baseline(job, rows, beside, later=later)
     incumbent(job, rows, later=later)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from tests.trial import TASKS, Row, Trial, rows_for
 
 from ratchet.bundle.bundle import Bundle
+from ratchet.errors import RecipeError
 
 FILE = "{kind: answers, name: gpt, file: gpt.jsonl%s}"
 WIDE = "{kind: linear, name: wide, features: [{unit: word, low: 1, high: 1}]}"
@@ -84,10 +84,9 @@ def test_other_answers_in_the_same_file_are_judged_anew(trial: Callable[..., Tri
     assert made.run(FILE % "", until="train")["champion"] == "gpt"
 
 
-def test_a_file_that_is_gone_is_one_line(trial: Callable[..., Trial], tmp_path: Path) -> None:
-    made = trial()
-    assert made.run(f"{FILE % ''}, {WIDE}", until="train")["champion"] == "wide"
-    assert "gpt.jsonl" in made.lines("gpt: skipped")[0]
+def test_a_file_that_is_gone_is_one_line(trial: Callable[..., Trial]) -> None:
+    with pytest.raises(RecipeError, match=r"'gpt': .*gpt\.jsonl must be a file of answers but is not there"):
+        trial().run(f"{FILE % ''}, {WIDE}", until="train")
 
 
 @pytest.mark.parametrize("metric", ["auc", "macro_f1", "log_loss"])

@@ -46,7 +46,7 @@ SETTINGS = {
     "tune": "{kind: tune, name: mine, of: linear, trials: 3, folds: 2, space: {C: {low: 1, high: 30, log: true}}}",
     "prompt": "{kind: prompt, name: mine, source: GENERATOR, max_tokens: 128, max_new_tokens: 16}",
     "decoder": "{kind: decoder, name: mine, source: scratch, layers: 1, width: 64, heads: 4, vocabulary: 400, epochs: 16,"
-    " lr: 3e-3, max_tokens: 96, max_new_tokens: 12, batch_tokens: 512, system: Label}",
+    " lr: 3e-3, max_tokens: 96, max_new_tokens: 12, batch_tokens: 512, system: Label, pretrain: {epochs: 2}}",
     "endpoint": "{kind: endpoint, name: mine, url: 'URL', model: m}",
     "answers": "{kind: answers, name: mine, file: answers.csv}",
 }

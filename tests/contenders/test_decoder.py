@@ -22,6 +22,7 @@ from ratchet.generators.decoder import build_decoder
 from ratchet.generators.generated import DecoderModel
 from ratchet.generators.generators import Shape
 from ratchet.recipe.finetune import DecoderSpec
+from ratchet.recipe.pretrain import PretrainSpec
 from ratchet.scores.exact import exact_match
 from ratchet.train.adapters import load_adapter
 
@@ -161,3 +162,26 @@ def test_large_tables_begin_with_one_fold(parted: Callable[..., PartedRows], mon
     monkeypatch.setattr("ratchet.contenders.folded.SMALL", 10)
     assert Decoder().folds_at_first(rows) == (0,)
     assert issubclass(Decoder, Folded)
+
+
+def test_a_model_that_read_plain_texts_first_says_so_and_a_corpus_with_judged_rows_is_refused(
+    parted: Callable[..., PartedRows], training: Callable[..., Training], tmp_path: Path
+) -> None:
+    corpus = tmp_path / "notes.txt"
+    corpus.write_text("Our office is in the old harbour. It opens at nine.\n" * 20)
+    read = PretrainSpec(epochs=2, corpus=(str(corpus),))
+    spec, rows = SPEC.model_copy(update={"epochs": 1, "pretrain": read}), parted("generation", REPLIES)
+    made = training(rows, kind="decoder", folds=(0,))
+    Decoder().train(made.store / "mine", spec, made)
+    found = Contender.load(made.store / "mine").facts
+    assert found["pretraining"]["documents"] == len(rows.parts.train) + 1
+    assert any(
+        line.startswith(f"pretrained on {len(rows.parts.train) + 1} texts") and "perplexity" in line
+        for line in found["said"]
+    )
+    assert f"its vocabulary has {found['vocabulary']} entries, not 400: these texts give no more" in found["said"]
+    before = Decoder().named_by(spec)
+    corpus.write_text(f"{TEXTS[1]}\n")
+    assert Decoder().named_by(spec) != before
+    with pytest.raises(DataError, match=r"must hold no text of a row that is judged .* has that of row 2 of"):
+        Decoder().require(spec, rows)

@@ -229,10 +229,10 @@ def test_rows_that_are_judged_never_choose_the_epoch(
 
 @pytest.mark.parametrize("kind", ["encoder", "embedding"])
 def test_a_challenger_that_cannot_be_trained_is_skipped(
-    recipe: Callable[..., Recipe], tmp_path: Path, kind: str
+    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], kind: str
 ) -> None:
-    (tmp_path / "empty").mkdir()
+    (checkpoint(name="damaged") / "model.safetensors").write_bytes(b"cut off")
     said = io.StringIO()
-    summary = run(recipe(f"{{kind: {kind}, name: broken, source: ./empty}}"), screen=Screen(said))
+    summary = run(recipe(f"{{kind: {kind}, name: broken, source: ./damaged}}"), screen=Screen(said))
     assert "broken: skipped." in said.getvalue()
     assert summary["bundle"]

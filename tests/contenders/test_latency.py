@@ -1,4 +1,4 @@
-"""Latency: interleaved rounds, one text a call, the same number of calls for all."""
+"""Latency: interleaved rounds, one text a call, the same rows for all, and no longer than was said."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ratchet.contenders import latency as module
-from ratchet.contenders.latency import latency
+from ratchet.contenders.latency import Timed, latency
 
 
 class Counted:
@@ -23,26 +23,88 @@ class Counted:
         return np.full((len(texts), 2), 0.5, np.float32)
 
 
-def test_rounds_are_interleaved_and_seconds_are_those_of_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, log = [0.0], list[tuple[str, tuple[str, ...]]]()
-    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
-    models = [Counted("slow", log, cost=2.0, clock=clock), Counted("fast", log, cost=0.5, clock=clock)]
-    slow, fast = latency(models, ["a", "bbb"], rounds=4)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def two(
+    clock: list[float], log: list[tuple[str, tuple[str, ...]]], texts: Sequence[str], *, slow: float = 2.0
+) -> list[Timed]:
+    rows = np.arange(len(texts))
+    return [
+        Timed(model=Counted("slow", log, cost=slow, clock=clock), rows=rows, texts=texts),
+        Timed(model=Counted("fast", log, cost=0.5, clock=clock), rows=rows, texts=texts),
+    ]
+
+
+def test_rounds_are_interleaved_and_seconds_are_those_of_a_text(clock: list[float]) -> None:
+    log = list[tuple[str, tuple[str, ...]]]()
+    steps: list[tuple[int, int]] = []
+    models = two(clock, log, ["a", "bbb"])
+    slow, fast = latency(models, rounds=4, advance=lambda done, total, words: steps.append((done, total)))
     assert slow.tolist() == [[2.0, 6.0]] * 4
     assert fast.tolist() == [[0.5, 1.5]] * 4
     assert log[:2] == [("slow", ("a",)), ("fast", ("a",))], "each is warm before it is measured"
-    asked = [name for name, _ in log[2:]]
-    assert asked == (["slow"] * 2 + ["fast"] * 2 + ["fast"] * 2 + ["slow"] * 2) * 2, "neither always goes first"
-    assert all(len(texts) == 1 for _, texts in log)
+    asked = log[2:]
+    pairs = list(zip(asked[::2], asked[1::2], strict=True))
+    assert all({one[0], other[0]} == {"slow", "fast"} and one[1] == other[1] for one, other in pairs)
+    assert [one[0] for one, _ in pairs].count("slow") == 4, "neither always goes first"
+    assert all(len(texts) == 1 for _, texts in asked)
+    assert steps == [(done, 8) for done in range(1, 9)]
 
 
-@pytest.mark.parametrize(("most", "shape"), [(1e9, (9, 40)), (120.0, (3, 40)), (10.0, (1, 10)), (0.1, (1, 1))])
-def test_slow_models_are_asked_fewer_times(
-    monkeypatch: pytest.MonkeyPatch, most: float, shape: tuple[int, int]
+@pytest.mark.parametrize(
+    ("most", "rounds", "rows"),
+    [
+        (1e9, 5, 40),
+        (220.0, 5, 40),
+        (160.0, 3, 40),
+        (90.0, 3, 29),
+        (61.0, 3, 20),
+        (30.0, 1, 29),
+        (10.0, 1, 9),
+        (0.1, 1, 1),
+    ],
+)
+def test_slow_models_are_asked_fewer_times_and_then_about_fewer_rows(
+    clock: list[float], most: float, rounds: int, rows: int
 ) -> None:
-    clock, log = [0.0], list[tuple[str, tuple[str, ...]]]()
-    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
-    models = [Counted("slow", log, cost=0.9, clock=clock), Counted("fast", log, cost=0.1, clock=clock)]
-    found = latency(models, ["a"] * 40, most=most)
-    assert [one.shape for one in found] == [shape, shape]
-    assert clock[0] <= most + 2
+    models = two(clock, [], ["a"] * 40, slow=0.5)
+    found = latency(models, most=most, seed=3)
+    for one in found:
+        assert one.shape == (rounds, 40)
+        assert np.isfinite(one).all(axis=0).sum() == rows
+        assert np.isnan(one).all(axis=0).sum() == 40 - rows
+    assert (np.isfinite(found[0]) == np.isfinite(found[1])).all(), "the same rows of both"
+    assert clock[0] <= max(most, 1) + 1, "a row more, and one to be warm"
+
+
+def test_the_rows_that_are_measured_are_a_random_sample_of_those_that_all_have(clock: list[float]) -> None:
+    log = list[tuple[str, tuple[str, ...]]]()
+    texts = ["a"] * 400
+    wide = Timed(model=Counted("wide", log, cost=0.5, clock=clock), rows=np.arange(400), texts=texts)
+    half = Timed(model=Counted("half", log, cost=0.5, clock=clock), rows=np.arange(200, 400), texts=texts[:200])
+    drawn = []
+    for seed in (1, 2):
+        first, second = latency([wide, half], most=90.0, seed=seed)
+        rows = np.flatnonzero(np.isfinite(first[0]))
+        assert rows.tolist() == (200 + np.flatnonzero(np.isfinite(second[0]))).tolist()
+        assert len(rows) < 40
+        assert rows.max() - rows.min() > 100
+        drawn.append({*rows.tolist()})
+    assert drawn[0] != drawn[1]
+
+
+def test_a_machine_that_becomes_slow_does_not_make_it_longer(clock: list[float]) -> None:
+    class Tired(Counted):
+        def predict(self, texts: Sequence[str], /) -> np.ndarray:
+            self.cost = 1.0 if self.clock[0] < 30 else 10.0
+            return super().predict(texts)
+
+    one = Timed(model=Tired("tired", [], cost=1.0, clock=clock), rows=np.arange(25), texts=["a"] * 25)
+    (found,) = latency([one], most=100.0)
+    assert found.tolist() == [[1.0] * 25], "the round that took too long is left out"
+    assert clock[0] <= 110

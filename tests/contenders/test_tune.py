@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ import pytest
 from tests.conftest import Table
 from tests.contenders.conftest import LABELS, TEXTS
 
+from ratchet.contenders import folded
 from ratchet.contenders.base import Contender
-from ratchet.contenders.kind import Training
+from ratchet.contenders.decoder import Decoder
+from ratchet.contenders.encoder import Encoder
+from ratchet.contenders.kind import Look, Training
 from ratchet.contenders.linear import Blend, Linear
 from ratchet.contenders.material import Material, held
 from ratchet.contenders.nested import inner_parts
@@ -21,12 +25,20 @@ from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.tune import TUNING, Tune
 from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import DataError, RatchetError, RecipeError
+from ratchet.generators.decoder import build_decoder
+from ratchet.generators.generators import Shape
 from ratchet.models.model import Answers
 from ratchet.prepare.parts import parts_of
+from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.sections import BlendSpec, EmbeddingSpec, EncoderSpec, LinearSpec, NearestSpec, Section
 from ratchet.recipe.space import Range, require_space
 from ratchet.recipe.tune import TuneSpec
 from ratchet.tasks.registry import task_of
+from ratchet.train import encoder as train_encoder
+from ratchet.train.defaults import SCRATCH_RATE
+from ratchet.train.finetune import ADAPTER_RATE, FULL_RATE
+from ratchet.train.records import Progress
+from ratchet.tuning.study import Pruned
 
 Parted, Trained = Callable[..., PartedRows], Callable[..., Training]
 SPACE = {"C": Range(low=0.01, high=30, log=True)}
@@ -152,7 +164,20 @@ def test_what_cannot_be_tuned_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "base", [LinearSpec(), EmbeddingSpec(), EncoderSpec(), EncoderSpec(source="scratch"), BlendSpec()], ids=repr
+    "base",
+    [
+        LinearSpec(),
+        EmbeddingSpec(),
+        EncoderSpec(),
+        EncoderSpec(source="scratch"),
+        BlendSpec(),
+        DecoderSpec(),
+        DecoderSpec(source="scratch"),
+        DecoderSpec(source="a/directory"),
+        DecoderSpec(source="a/directory", tuning="freeze"),
+        DecoderSpec(source="a/directory", tuning="dora", rejected="worse"),
+    ],
+    ids=repr,
 )
 def test_the_usual_spaces_are_right(parted: Parted, base: Section) -> None:
     rows = parted()
@@ -162,6 +187,58 @@ def test_the_usual_spaces_are_right(parted: Parted, base: Section) -> None:
     require_space(settled, space)
     with pytest.raises(RecipeError, match="has no usual space"):
         usual_space(NearestSpec(), rows)
+
+
+def test_the_usual_space_of_a_generator_is_about_what_is_trained(parted: Parted) -> None:
+    rows = parted("generation", LABELS)
+    scratch = usual_space(DecoderSpec(source="scratch"), rows)
+    adapter = usual_space(DecoderSpec(source="a/directory"), rows)
+    frozen = usual_space(DecoderSpec(source="a/directory", tuning="freeze"), rows)
+    preferring = usual_space(DecoderSpec(source="a/directory", rejected="worse"), rows)
+    assert {*scratch} == {"lr", "epochs"}
+    assert {*adapter} == {"lr", "epochs", "rank", "dropout"}
+    assert {*frozen} == {"lr", "epochs", "trained_layers"}
+    assert {*preferring} == {*adapter, "beta"}
+    for space, usual in ((scratch, SCRATCH_RATE), (adapter, ADAPTER_RATE), (frozen, FULL_RATE)):
+        low, high = space["lr"].low, space["lr"].high
+        assert low is not None
+        assert high is not None
+        assert low < usual < high, "what is taken where nobody says a rate is inside"
+    assert preferring["lr"].high == pytest.approx(0.1 * (adapter["lr"].high or 0))
+
+
+def test_a_generator_is_tuned_end_to_end(parted: Parted, training: Trained) -> None:
+    replies = [f"see {label}" for label in LABELS[:60]]
+    of = DecoderSpec(
+        source="scratch", layers=1, width=32, heads=2, vocabulary=400, max_tokens=96, max_new_tokens=8, epochs=1
+    )
+    made = training(parted("generation", replies), kind="tune", folds=(0,))
+    spec = TuneSpec(of=of, space={"lr": usual_space(of, made.rows)["lr"]}, trials=2, folds=2)
+    found = trained(spec, made)
+    record = json.loads((found.folder / TUNING).read_bytes())
+    assert ({*record["space"]}, record["metric"]) == ({"lr"}, made.rows.task.metrics[0])
+    (study,) = record["studies"]
+    assert [trial["state"] for trial in study["trials"]] == ["complete", "complete"]
+    assert found.card["runtime"] == "decoder"
+    model = found.model(threads=1)
+    assert model.predict(made.rows.texts(found.rows)).tolist() == found.answers.tolist()
+    assert {path.name for path in made.store.iterdir()} == {"mine", "studies", "mine-key.fold-0"}
+
+
+@pytest.mark.slow
+def test_an_adapter_is_tuned_end_to_end(parted: Parted, training: Trained, tmp_path: Path) -> None:
+    replies = [f"see {label}" for label in LABELS[:60]]
+    shape = Shape(layers=1, width=32, heads=2, vocabulary=400)
+    base = build_decoder("scratch", texts=replies, max_tokens=96, max_new_tokens=8, shape=shape, seed=2)
+    base.save(tmp_path / "generator")
+    of = DecoderSpec(source=str(tmp_path / "generator"), max_tokens=96, max_new_tokens=8)
+    made = training(parted("generation", replies), kind="tune", folds=(0,))
+    found = trained(TuneSpec(of=of, trials=3, folds=2), made)
+    assert found.facts["chosen"][0]["rank"] in (4, 8, 16, 32, 64)
+    assert (found.folder / "model" / "adapter").is_dir()
+    (made.store / "served").mkdir()
+    Tune().refit(made.store / "served", TuneSpec(of=of, trials=3, folds=2), made)
+    assert Contender.load(made.store / "served").card["spec"]["rank"] in (4, 8, 16, 32, 64)
 
 
 @pytest.mark.parametrize(("task", "cells"), [("regression", [str(len(text)) for text in TEXTS]), ("multilabel", None)])
@@ -205,11 +282,91 @@ def test_in_time_order_every_inner_fold_is_later_than_what_it_is_predicted_from(
     assert sizes == [30, 30, 30]
 
 
-def test_a_tuned_encoder_leaves_nothing_of_its_trials(parted: Parted, training: Trained) -> None:
+def test_trials_of_an_encoder_are_numbered_and_leave_nothing(
+    parted: Parted, training: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
     of = EncoderSpec(source="scratch", layers=1, width=16, heads=2, vocabulary=100, max_tokens=16, epochs=1, lr=1e-2)
     spec = TuneSpec(of=of, space={"dropout": Range(choices=(0.0, 0.2))}, trials=2, folds=2)
+    told, named = list[tuple[int, int, str]](), list[str]()
+    fit = train_encoder.fit_encoder
+
+    def noted(*args: Any, **how: Any) -> Any:
+        named.append(how["watching"].name)
+        return fit(*args, **how)
+
+    monkeypatch.setattr(train_encoder, "fit_encoder", noted)
     made = training(parted(), kind="tune", folds=(0,))
+    made = replace(made, advance=lambda done, total, text: told.append((done, total, text)))
     found = trained(spec, made)
+    words = [text for _, _, text in told]
+    for trial, part in ((1, 1), (1, 2), (2, 1), (2, 2)):
+        assert f"fold 1 of 1: trial {trial} of 2, part {part} of 2" in words
+        assert [
+            one for one in words if one.startswith(f"fold 1 of 1: trial {trial} of 2, part {part} of 2: fold 0 epoch 1")
+        ]
+    assert {(done, total) for done, total, text in told if ": trial 2 of 2" in text} == {(1, 2)}
+    assert named[:4] == [f"fold 1 of 1, trial {trial} of 2 fold 0" for trial in (1, 1, 2, 2)]
     assert found.card["runtime"] == "onnx"
     assert found.facts["chance"] is True
     assert {path.name for path in made.store.iterdir()} == {"mine", "studies", "mine-key.fold-0"}
+
+
+@pytest.mark.slow
+def test_a_hopeless_trial_of_an_encoder_ends_between_two_epochs_also_after_a_kill(
+    parted: Parted, training: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = EncoderSpec(source="scratch", layers=1, width=16, heads=2, vocabulary=100, max_tokens=16, epochs=4, lr=3e-2)
+    space = {"lr": Range(choices=(3e-2, 1e-9)), "epochs": Range(choices=(4, 6))}
+    spec = TuneSpec(of=of, space=space, trials=9, folds=2)
+    whole = training(parted(), kind="tune", folds=(0,))
+    quiet = json.loads((trained(spec, whole).folder / TUNING).read_bytes())["studies"][0]
+    pruned = [trial for trial in quiet["trials"] if trial["state"] == "pruned"]
+    assert pruned
+    assert all(trial["values"]["lr"] == 1e-9 for trial in pruned)
+    assert quiet["trials"][quiet["best"]]["values"]["lr"] == 3e-2
+    calls, plain = [0], folded.follow
+
+    def dies(now: Progress, *, training: Training, about: str) -> None:
+        calls[0] += bool(now.valid)
+        if calls[0] == 7:
+            raise KeyboardInterrupt
+        plain(now, training=training, about=about)
+
+    again = replace(whole, store=whole.store.parent / "again", key="again-key")
+    monkeypatch.setattr("ratchet.contenders.encoder.follow", dies)
+    with pytest.raises(KeyboardInterrupt):
+        trained(spec, again)
+    monkeypatch.undo()
+    found = json.loads((trained(spec, again).folder / TUNING).read_bytes())["studies"][0]
+    known = [[{**trial, "seconds": 0} for trial in one["trials"]] for one in (quiet, found)]
+    assert known[0] == known[1]
+    assert {path.name for path in again.store.iterdir()} == {"mine", "studies", "again-key.fold-0"}
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_who_looks_at_a_training_may_end_it_and_nothing_is_left(parted: Parted, training: Trained, kind: str) -> None:
+    tiny = {
+        "source": "scratch",
+        "layers": 1,
+        "width": 16,
+        "heads": 2,
+        "vocabulary": 400,
+        "max_tokens": 192,
+        "epochs": 4,
+    }
+    shares: list[float] = []
+
+    def reached(share: float, score: float) -> None:
+        shares.append(share)
+        assert score < 0, "less of it is better"
+        if share >= 0.5:
+            raise Pruned(score)
+
+    made = training(parted(cells=LABELS[:60]), kind=kind)
+    rows = made.rows.apart(made.rows.parts.train, made.rows.parts.valid)
+    looked = replace(made, rows=rows, look=Look(metric="log_loss", reached=reached))
+    learner, spec = (Encoder(), EncoderSpec(**tiny)) if kind == "encoder" else (Decoder(), DecoderSpec(**tiny))  # type: ignore[arg-type]
+    with pytest.raises(Pruned):
+        learner.tried(spec, looked)  # type: ignore[arg-type]
+    assert shares == [0.25, 0.5]
+    assert not [*made.store.iterdir()]

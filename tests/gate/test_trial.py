@@ -1,14 +1,18 @@
 """Claims about evidence of any task: challengers that hang together, units, and what does not fit together."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
 from ratchet.errors import RatchetError
 from ratchet.gate.error_budget import Family
-from ratchet.gate.trial import trial_of
-from ratchet.gate.verdict import Claim, Round, judge
+from ratchet.gate.trial import FEWEST_MEASURED, trial_of
+from ratchet.gate.verdict import Claim, Round, compare, judge
 from ratchet.metrics.evidence import Evidence
+from ratchet.metrics.means import relative_saving
 from ratchet.metrics.metric import Setting
+from ratchet.metrics.metrics import score
 
 N = 300
 TRUE = np.random.default_rng(0).normal(size=N)
@@ -64,3 +68,37 @@ def test_metrics_that_take_no_seeds_name_those_that_do() -> None:
     with pytest.raises(RatchetError, match="must be one of mae but got 'rmse'"):
         trial_of(Claim(metric="rmse"), seeds, one, Setting(), copy=False)
     assert trial_of(Claim(metric="mae"), seeds, one, Setting(), copy=False).seed_sd is not None
+
+
+@pytest.mark.parametrize(
+    ("count", "holds"), [(60, True), (FEWEST_MEASURED, True), (FEWEST_MEASURED - 1, False), (0, False)]
+)
+def test_a_latency_that_was_measured_on_some_rows_is_judged_on_these(count: int, holds: bool) -> None:
+    dice, n = np.random.default_rng(2), 400
+    rows, known = np.arange(n), np.zeros(n, dtype=bool)
+    known[dice.choice(n, count, replace=False)] = True
+    slow = dice.gamma(5, 0.2, n)
+
+    def side(name: str, seconds: np.ndarray, known: Mapping[str, np.ndarray]) -> Evidence:
+        outcomes = {"latency": seconds, "exact_match": np.ones(n)}
+        return Evidence(name=name, rows=rows, targets={}, outcomes=outcomes, known=known)
+
+    fast, dear = np.where(known, slow / 4, 0.0), np.where(known, slow, 0.0)  # others hold nothing that counts
+    challenger = side("fast", fast, {"latency": known})
+    found = compare(
+        challenger,
+        side("slow", dear, {"latency": known}),
+        [Claim(metric="latency", factor=2), Claim(metric="exact_match", kind="noninferior", margin=0.1)],
+    )
+    timed, scored = found.findings
+    assert (timed.n, scored.n) == (count, n)
+    assert (timed.holds, scored.holds, found.promotes) == (holds, True, holds)
+    assert bool(timed.doubt) != holds
+    if holds:
+        alone = np.flatnonzero(known)
+        plain = relative_saving(slow[alone] / 4, slow[alone], factor=2)
+        assert (timed.estimate, timed.p) == (plain.estimate, plain.at_most(plain.null))
+        assert score(challenger, "latency").shown[0] == pytest.approx(slow[alone].mean() / 4)
+    else:
+        assert timed.outcome == "undecided"
+        assert f"measured on {count} of 400 rows" in found.line

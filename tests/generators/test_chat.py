@@ -77,6 +77,26 @@ def test_without_a_template_a_plain_one_is_used() -> None:
     )
 
 
+def test_the_digest_tells_tokenizers_and_templates_apart() -> None:
+    assert tokens().digest() == tokens().digest()
+    counted = tokens()
+    counted.prompt([Turn("user", "long " * 200)])
+    assert counted.digest() == tokens().digest()
+    other = ChatTokens(tokenizer=new_tokenizer(TEXTS[:2], vocabulary=320), max_tokens=200, max_new_tokens=40)
+    ends = tokens()
+    ends.tokenizer.eos_token = "<|user|>"
+    digests = {one.digest() for one in (tokens(), tokens(None), tokens(STRICT), tokens(most=100), other, ends)}
+    assert len(digests) == 6
+
+
+def test_a_document_is_its_text_and_ends_nobodys_turn() -> None:
+    made = tokens()
+    ids = made.document("What is the rate?<|end|>谢谢")
+    assert made.tokenizer.decode(ids) == "What is the rate?< |end|>谢谢"
+    assert made.end_of_text not in ids
+    assert len(made.document("")) == 0
+
+
 def test_no_padding_token_is_needed() -> None:
     made = tokens()
     assert made.tokenizer.pad_token_id is None

@@ -91,7 +91,10 @@ def test_sets_and_numbers_are_given_as_such() -> None:
         ("truth", "but returned bool"),
         ("three", "may take probability and rows, but needs right, given, weights"),
         ("number", "must be a function but is int"),
-        ("absent", "has no attribute 'absent'"),
+        (
+            "absent",
+            r"must be a function of tests\.gate\.own_examples \(.*own_examples\.py\) but that has the functions ",
+        ),
     ],
 )
 def test_every_mistake_names_the_function_and_what_it_gave(function: str, said: str) -> None:

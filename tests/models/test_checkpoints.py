@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ratchet.errors import RatchetError
+from ratchet.models import checkpoints
 from ratchet.models.checkpoints import ENGLISH_PACKAGE, Source, locate
 
 
@@ -107,3 +108,24 @@ def test_a_damaged_config_is_named(tmp_path: Path, contents: str) -> None:
 def test_the_layers_of_a_source_are_known(checkpoint: Callable[..., Path]) -> None:
     assert locate("scratch", language="en").layers == 0
     assert locate(str(checkpoint("distilbert")), language="en").layers == 2
+
+
+@pytest.mark.parametrize(("weights", "asked"), [(True, "*.safetensors"), (False, "")])
+def test_of_a_hub_id_config_json_is_enough_to_know_what_it_is(
+    checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, weights: bool, asked: str
+) -> None:
+    import huggingface_hub
+
+    folder, patterns = checkpoint(), list[list[str]]()
+
+    def fetch(name: str, *, allow_patterns: list[str]) -> str:
+        assert name == "owner/name"
+        patterns.append(allow_patterns)
+        return str(folder)
+
+    if not weights:
+        (folder / "model.safetensors").unlink()
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    monkeypatch.setattr(checkpoints, "allow_hub", lambda: None)
+    assert locate("owner/name", language="en", weights=weights).layers == 2
+    assert [pattern for pattern in patterns[0] if pattern != "config.json"][:1] == ([asked] if asked else [])

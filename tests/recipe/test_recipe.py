@@ -319,6 +319,18 @@ def test_paths_are_relative_to_the_recipe_and_not_to_where_one_stands(
     assert recipe.prepare.review == str(tmp_path / "sub" / "q.csv")
 
 
+def test_the_corpus_of_a_pretraining_is_relative_to_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(
+        "data: {files: [a.csv]}\nchallengers: [{kind: decoder, source: scratch, pretrain: {corpus: [notes/b.txt]}}]\n"
+    )
+    recipe = load_recipe(tmp_path / "r.yaml")
+    assert recipe.challengers is not None
+    assert recipe.challengers[0].pretrain.corpus == (str(tmp_path / "notes" / "b.txt"),)
+    (tmp_path / "r.yaml").write_text("challengers: [{kind: decoder, pretrain: {}}]\n")
+    with pytest.raises(RecipeError, match=r"pretrain .* must go with source: scratch.* but got auto"):
+        load_recipe(tmp_path / "r.yaml")
+
+
 def test_labels_may_be_renamed_that_look_like_numbers() -> None:
     text = 'prepare: {labels: {0: bad, "1": good, "no": "x"}}'
     assert parse(text).prepare.labels == {"0": "bad", "1": "good", "no": "x"}

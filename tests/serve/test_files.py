@@ -9,17 +9,19 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.errors import BundleError, DataError
 from ratchet.serve import formats, predict_file
 from ratchet.tables.read import read_table
@@ -390,3 +392,60 @@ def test_a_folder_that_takes_no_files_is_one_line(
     monkeypatch.setattr(Path, "unlink", refused)
     with pytest.raises(DataError, match=r"y\.csv cannot be written: Read-only file system"):
         predict_file(bundle, tmp_path / "a.csv", tmp_path / "y.csv", model=model)
+
+
+class Said:
+    """One answer a text: what the text says, and nothing to a question mark."""
+
+    labels = ("answer",)
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.object_]:
+        return np.array([[None if text == "?" else text] for text in texts], object)
+
+
+def written(bundle: Bundle, folder: Path, **how: Any) -> Bundle:
+    return write_bundle(
+        folder / "other",
+        model_folder=bundle.path / "model",
+        name="other",
+        created="2026-11-24T08:00:00Z",
+        kind="linear",
+        text_column="text",
+        **how,
+    )
+
+
+@pytest.mark.parametrize(("wrong", "blank"), [(1, 0), (0, 2), (7, 9)])
+def test_rows_without_an_answer_are_counted_once_and_named(
+    tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, wrong: int, blank: int
+) -> None:
+    monkeypatch.setattr(formats, "BLOCK_ROWS", 4)
+    made = written(bundle, tmp_path, labels=("answer",), task="generation")
+    source = tmp_path / "x.csv"
+    rows = ["text", "a", *["?"] * wrong, *['" "'] * blank, "b"]
+    source.write_text("\n".join(rows), encoding="utf-8")
+    done = predict_file(made, source, model=Said())
+    assert (done.answered, done.without_text, done.without_answer, done.abstained) == (2, blank, wrong, None)
+    assert done.rows == 2 + blank + wrong
+    assert done.counts == {}
+    expected = {
+        (1, 0): "2 answered, 1 without an answer (row 2)",
+        (0, 2): "2 answered, 2 without a text (rows 2, 3)",
+        (7, 9): "2 answered, 9 without a text (rows 9, 10, 11, 12, 13 and 4 more), "
+        "7 without an answer (rows 2, 3, 4, 5, 6 and 2 more)",
+    }
+    assert done.line == f"{done.rows} rows to {done.target}: {expected[wrong, blank]}"
+
+
+def test_a_row_that_is_left_to_people_is_counted_once(tmp_path: Path, bundle: Bundle, model: Model) -> None:
+    promise = {"below": 0.5, "error": 0.1, "confidence": 0.95, "answered": 0.5, "judged_rows": 9, "tested_rows": 9}
+    made = written(bundle, tmp_path, labels=bundle.labels, model={"abstain": promise})
+    source = tmp_path / "x.csv"
+    source.write_text("text\n" + "\n".join("a" * size for size in range(1, 9)) + '\n" "\n', encoding="utf-8")
+    done = predict_file(made, source, model=model)
+    left = [row["abstain"] for row in rows_of(done.target)].count("true")
+    assert 0 < left < 8
+    assert (done.rows, done.answered, done.abstained, done.without_text) == (9, 8 - left, left, 1)
+    assert sum(done.counts.values()) == done.answered
+    counts = ", ".join(f"{label}: {count}" for label, count in done.counts.items())
+    assert done.line.endswith(f": {8 - left} answered ({counts}), {left} left to people, 1 without a text (row 9)")

@@ -12,6 +12,8 @@ import pytest
 from ratchet.bundle.bundle import Bundle
 from ratchet.errors import DataError
 from ratchet.serve import formats, predict_file
+from ratchet.serve.rows import Fields
+from ratchet.tasks.generation import PROMPT
 
 Model = Any  # the Lengths of conftest.py
 
@@ -51,7 +53,7 @@ def test_csv_with_another_separator(tmp_path: Path, bundle: Bundle, model: Model
 def test_jsonl_is_copied_byte_for_byte(tmp_path: Path, bundle: Bundle, model: Model) -> None:
     lines = [
         '{"评论": "好", "n": 1.10, "deep": {"a": [1, 2]}}',
-        '{"n": 12345678901234567890123, "评论":"\\ud800"}',
+        '{"n": 12345678901234567890123, "评论":"一"}',
         '{"n": null}',
         "{ }",
     ]
@@ -63,7 +65,32 @@ def test_jsonl_is_copied_byte_for_byte(tmp_path: Path, bundle: Bundle, model: Mo
     found = [json.loads(line) for line in written]
     assert [row["prediction"] for row in found] == ["坏", "坏", None, None]
     assert (done.rows, done.without_text) == (4, 2)
-    assert model.seen == [["好", "?"]]
+    assert model.seen == [["好", "一"]]
+
+
+HALVES = {
+    "x.jsonl": '{"评论": "好"}\n\n{"评论": "\\ud800", "n": 1}\n',
+    "x.json": '[{"评论": "好"}, {"评论": "一\\udc00"}]',
+}
+
+
+@pytest.mark.parametrize(("name", "data"), HALVES.items(), ids=HALVES)
+def test_a_row_with_half_a_character_is_named(
+    tmp_path: Path, bundle: Bundle, model: Model, name: str, data: str
+) -> None:
+    (tmp_path / name).write_text(data, encoding="utf-8")
+    with pytest.raises(DataError, match=r"Row 2 of .*x\.jsonl? must be text but '评论' holds half a surrogate pair"):
+        predict_file(bundle, tmp_path / name, model=model)
+    assert [path.name for path in tmp_path.iterdir() if "predictions" in path.name] == []
+
+
+@pytest.mark.parametrize("text", ["text", "messages"])
+def test_a_turn_with_half_a_character_is_named(text: str) -> None:
+    fields = Fields(texts=("text",)) if text == "text" else Fields(texts=(PROMPT,)).called(text)
+    cell = '[{"role": "user", "content": "x\\ud83d"}]'
+    assert fields.broken((cell,)) == (None if text == "text" else text)
+    assert fields.broken(("x\ud83d",)) == text
+    assert fields.broken(("x\\ud83d 😀",)) is None
 
 
 def test_parquet_keeps_its_types(tmp_path: Path, bundle: Bundle, model: Model) -> None:

@@ -36,7 +36,8 @@ CLASSES = Classification()
 TEXTS = ["物流很快，下次还会再来", "太差了，再也不来", "质量不错", "包装破损，很失望", "好评", "差评"] * 3
 LABELS = ["好", "坏"] * 9
 STRANGE = ["", "\x00", "\ud800", "😀", "ａｂｃ", " \n", "好" * 100_000, "e\u0301", "\u202e\ufeff"]
-SENT = [text for text in TEXTS + STRANGE if text.strip()]  # a server refuses a text that is empty
+SENT = [text for text in TEXTS + STRANGE if text.strip() and text != "\ud800"]
+"""What a server takes: no text that is empty, none with half a character."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_an_onnx_bundle_is_at_parity(tiny: FittedEncoder, onnx: Bundle) -> None:
 
 def test_an_onnx_bundle_over_rest(tiny: FittedEncoder, onnx: Bundle) -> None:
     found = _over_rest(onnx, labels=tiny.labels)
-    np.testing.assert_allclose(found, tiny.predict([text.replace("\ud800", "\ufffd") for text in SENT]), atol=2e-5)
+    np.testing.assert_allclose(found, tiny.predict(SENT), atol=2e-5)
 
 
 def test_bundles_are_served_without_what_trained_them(linear: Bundle, onnx: Bundle) -> None:
@@ -117,7 +118,7 @@ def _over_rest(bundle: Bundle, *, labels: Sequence[str]) -> list[list[float]]:
 
 def test_a_linear_bundle_over_rest(fitted: LinearModel, linear: Bundle) -> None:
     found = _over_rest(linear, labels=fitted.labels)
-    wanted = fitted.predict([text.replace("\ud800", "\ufffd") for text in SENT])
+    wanted = fitted.predict(SENT)
     np.testing.assert_allclose(found, wanted, atol=1e-7)
 
 

@@ -364,7 +364,8 @@ def test_no_odd_row_is_a_failure_of_the_server(featured: Bundle) -> None:
         answers = ask(featured, *(body for body, _, _ in REFUSED), config=config)
         assert {answer.status_code for answer in answers} <= {200, 400, 413, 422}
     good, half = ask(featured, {"row": FULL}, b'{"row": {"\\u6807\\u9898": "\\ud83d", "\\u6b63\\u6587": "x"}}')
-    assert good.status_code == half.status_code == 200
+    assert (good.status_code, half.status_code) == (200, 400)
+    assert "half of one, \\ud83d" in half.json()["error"]["message"]
 
 
 CELLS = (

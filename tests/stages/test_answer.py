@@ -88,6 +88,8 @@ def test_a_promise_goes_from_the_recipe_to_predictions(trial: Make) -> None:
     written = list(csv.DictReader(io.StringIO((made.folder / "o.csv").read_text("utf-8"))))
     assert {row["abstain"] for row in written} == {"true", "false"}
     assert found.abstained == sum(row["abstain"] == "true" for row in written)
+    assert found.answered + found.abstained == found.rows
+    assert sum(found.counts.values()) == found.answered
 
 
 def test_the_report_shows_what_is_promised(trial: Make) -> None:
@@ -144,12 +146,21 @@ def test_without_a_promise_everything_is_answered(trial: Make) -> None:
 def test_an_underconfident_model_is_served_at_its_temperature(trial: Make) -> None:
     """A strong penalty makes a model too unsure: it is served surer, with the same labels, and the parity is of the model."""
     made = trial(rows=noisy())
-    summary = made.run("", "baseline.C=0.05", "gate.metrics=[log_loss]")
-    _, bundle, rows, _ = parts(made, summary)
+    summary = made.run("", "baseline.C=0.05", "gate.metrics=[log_loss]", "answer.error=0.3")
+    folder, bundle, rows, best = parts(made, summary)
     facts, task = bundle.manifest.model, task_of("classification")
     assert facts["temperature"] == summary["answering"]["temperature"] < 0.8
     assert facts["parity_max_difference"] < 1e-6
     assert made.lines(f"probabilities are served at the temperature {facts['temperature']:.3g}")
+    sure = task.served(best.answers, facts).max(axis=1) >= facts["abstain"]["below"]
+    alike, right = (
+        summary["answering"]["at_one_temperature"],
+        best.answers.argmax(axis=1) == rows.truth[best.placed(rows)],
+    )
+    assert 0 < sure.mean() <= 1
+    assert (alike["answered"]["value"], alike["wrong"]) == (pytest.approx(sure.mean()), int((sure & ~right).sum()))
+    assert made.lines("the promise is about each fold at the temperature of the others; at the one that is served")
+    assert "each fold at that of the others" in (folder / "report.html").read_text("utf-8")
     losses = summary["answering"]["log_loss"]
     assert losses["after"] < losses["before"]
     test = rows.parts.test

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ratchet.contenders.base import CARD, Contender
+from ratchet.contenders.latency import Timed
 from ratchet.contenders.rows import PartedRows
 from ratchet.metrics.evidence import Evidence
 from ratchet.stages import offers
@@ -35,10 +36,13 @@ def test_the_champion_and_the_best_of_each_kind_are_timed_together(
 ) -> None:
     calls: list[int] = []
 
-    def latency(models: list[object], texts: list[str]) -> list[np.ndarray]:
+    def latency(models: list[Timed], **how: int) -> list[np.ndarray]:
         calls.append(len(models))
-        assert len(texts) <= offers.TIMED
-        return [np.full((9, len(texts)), 0.001 * (place + 1)) for place in range(len(models))]
+        assert all(len(one.texts) == len(one.rows) <= offers.TIMED for one in models)
+        found = [np.full((how["rounds"], len(one.rows)), 0.001 * (n + 1)) for n, one in enumerate(models)]
+        for seconds in found:
+            seconds[:, 0] = np.nan  # there was no time for it
+        return found
 
     monkeypatch.setattr(offers, "latency", latency)
     forms, found = measured(job, rows, contenders, metric="accuracy", timed=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ import numpy.typing as npt
 import pytest
 from tests.trial import Trial, rows_for, trial
 
+from ratchet.contenders import latency
 from ratchet.contenders.base import Contender
-from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RecipeError
-from ratchet.stages.trade import ROUNDS, side_by_side
 
 __all__ = ["trial"]
 
@@ -147,44 +146,51 @@ def test_two_models_of_ours_are_measured_side_by_side(bought: Callable[..., Tria
     assert {verdict["name"] for verdict in told} <= {"deep", "wide", "tfidf-lr"}
 
 
-class Timed:
-    """Takes so long for each text, and longer while the machine is busy."""
+class Slow:
+    """Answers as the model does, and takes so many seconds for each text by a clock of its own."""
 
-    labels = ("a",)
-
-    def __init__(self, seconds: float, log: list[str], name: str) -> None:
-        self.seconds, self.log, self.name = seconds, log, name
+    def __init__(self, model: Any, seconds: float, clock: list[float]) -> None:
+        self.model, self.seconds, self.clock, self.labels = model, seconds, clock, model.labels
 
     def predict(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]:
-        self.log.append(self.name)
-        busy = 5 if len(self.log) < 40 else 1  # the machine is busy with something else at first
-        time.sleep(self.seconds * busy)
-        return np.ones((len(texts), 1), np.float32)
+        self.clock[0] += self.seconds * len(texts)
+        return self.model.predict(texts)  # type: ignore[no-any-return]
 
 
-def test_rounds_are_interleaved_so_that_a_busy_machine_meets_all(
-    bought: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("seconds", "told", "outcome"),
+    [
+        (0.01, "", r"10 claimed, .*n=510, mean saving"),
+        (1.0, "latency was measured on 49 of 510 rows, drawn at random", r"10 claimed, .*n=49, mean saving"),
+        (
+            60.0,
+            "latency was measured on 2 of 510 rows",
+            r"undecided .*cannot be told: it was measured on 2 of 510 rows",
+        ),
+    ],
+)
+def test_slow_models_are_measured_on_a_sample_in_bounded_time(
+    bought: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch, seconds: float, told: str, outcome: str
 ) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: clock[0])
+    plain = Contender.model
+    of = {"wide": seconds / 50}
+    monkeypatch.setattr(
+        Contender,
+        "model",
+        lambda self, *, threads=0: Slow(plain(self, threads=threads), of.get(self.name, seconds), clock),
+    )
     made = bought()
-    made.run(WIDE, until="train")
-    folder = next((made.folder / "w" / "data").glob("rows-*"))
-    rows = PartedRows.load(folder)
-    log: list[str] = []
-    of = [Contender.load(path.parent) for path in sorted((made.folder / "w" / "models").glob("*/contender.json"))][:2]
-    models = {of[0].folder: Timed(0.001, log, "fast"), of[1].folder: Timed(0.002, log, "slow")}
-    monkeypatch.setattr(Contender, "model", lambda self, threads=0: models[self.folder])
-    few = np.sort(of[0].placed(rows)[:12]), np.sort(of[0].placed(rows)[4:16])  # they share 8 rows
-    places = dict(zip([one.folder for one in of], few, strict=True))
-    monkeypatch.setattr(Contender, "placed", lambda self, rows: places[self.folder])
-    steps: list[int] = []
-    fast, slow = side_by_side(of, rows, threads=1, advance=lambda done, total, words: steps.append(done))
-    assert fast.shape == slow.shape == (12,)
-    assert 0.3 < float(np.median(fast) / np.median(slow)) < 0.8
-    assert len(steps) == ROUNDS * 16
-    calls = "".join("f" if name == "fast" else "s" for name in log[2:])
-    assert "fffffff" not in calls
-    assert "sssssss" not in calls
-    assert calls.count("f") == calls.count("s") == ROUNDS * 12
+    claims = "gate.claims=[{metric: accuracy, margin: 0.4}, {metric: latency, times: 10}]"
+    summary = made.run(f"{{kind: blend, name: deep}}, {WIDE}", claims, until="train")
+    lines = [verdict["line"] for verdict in summary["verdicts"] if "latency" in verdict["line"]]
+    line = next(line for line in lines if line.startswith("wide against"))
+    assert re.search(outcome, line)
+    said = made.lines("latency was measured on")
+    assert len(said) == bool(told)
+    assert all(told in one for one in said)
+    assert clock[0] <= 300 + 4 * seconds
 
 
 def test_without_claims_nothing_is_measured(bought: Callable[..., Trial], tmp_path: Path) -> None:

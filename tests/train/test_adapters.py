@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +149,19 @@ def test_the_upper_layers_alone_are_trained(kind: str) -> None:
     assert all(".1." in name or "norm" in name or "ln_f" in name for name in names)
     with pytest.raises(RatchetError, match="from 1 to 2, the layers of this generator, but got 3"):
         freeze(model, trained_layers=3)
+
+
+def test_its_files_have_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from tests.train.generators import network;"
+        "from ratchet.train.adapters import AdapterShape, attach;"
+        "shape = AdapterShape(kind='lora', rank=4, alpha=8);"
+        "attach(network(), shape, base='', seed=1).save(Path(sys.argv[1]))"
+    )
+    written = []
+    for hashed in ("1", "2", "3"):  # the order of a Python set of names depends on it
+        folder = tmp_path / hashed
+        environment = {**os.environ, "PYTHONHASHSEED": hashed}
+        subprocess.run([sys.executable, "-c", script, str(folder)], check=True, env=environment, capture_output=True)
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert written[0] == written[1] == written[2]

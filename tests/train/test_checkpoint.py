@@ -75,3 +75,29 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(tmp_path:
     with pytest.raises(WorkspaceError, match=r"another one \(lr: 0.001 then, 0.01 now\)") as caught:
         Checkpoints(folder=tmp_path / "c", facts={"lr": 1e-2, "rows": "x"}).resume(parts())
     assert "remove" in caught.value.next_step
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing"])
+def test_one_that_may_go_back_to_a_damaged_one_is_passed_over(tmp_path: Path, damage: str) -> None:
+    saved, before, after = Checkpoints(folder=tmp_path / "c", facts={}), parts(1), parts(9)
+    saved.save(1, before, state={"at": 1}, keep={1})
+    for step in (2, 4, 6):
+        saved.save(step, parts(step), state={"at": step}, keep={1, 2})
+    best = tmp_path / "c" / "step-00000002" / "model.safetensors"
+    data = bytearray(best.read_bytes())
+    data[-1] ^= 1  # a number of it: the file itself can be read
+    best.write_bytes(data) if damage == "changed" else best.unlink()
+    with pytest.raises(WorkspaceError, match="is missing or damaged") as caught:
+        saved.load_weights(2, after.network)
+    assert "Run again" in caught.value.next_step
+    assert saved.resume(after) == {"at": 1}
+    assert same(before, after)
+    assert saved.notes == [
+        *(
+            f"the checkpoint after {step} steps may go back to the one after 2 steps, which was damaged, "
+            "so the one before it was used"
+            for step in (6, 4)
+        ),
+        "the checkpoint after 2 steps was damaged, so the one before it was used",
+    ]
+    assert saved.steps() == [1]

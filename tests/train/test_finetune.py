@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from ratchet.errors import RatchetError
+from ratchet.generators.chat import PLAIN_TEMPLATE
 from ratchet.generators.decoder import build_decoder
 from ratchet.generators.generated import DecoderModel
 from ratchet.generators.generators import Shape
@@ -154,6 +156,23 @@ def test_a_killed_training_ends_with_the_same_answers_and_bytes(
         assert one == other
 
 
+def test_another_tokenizer_or_template_over_the_same_weights_is_another_training(
+    tuned: Callable[..., DecoderModel], tmp_path: Path, source: Path
+) -> None:
+    keys: list[dict[str, object]] = []
+    for name, change in (("as-it-is", None), ("told", "template"), ("merged", "tokenizer")):
+        folder = shutil.copytree(source, tmp_path / name)
+        if change == "template":
+            (folder / "chat_template.jinja").write_text(PLAIN_TEMPLATE)
+        if change == "tokenizer":
+            contents = json.loads((folder / "tokenizer.json").read_text())
+            contents["model"]["merges"].pop()
+            (folder / "tokenizer.json").write_text(json.dumps(contents))
+        keys.append(tuned(adapter_spec(folder, "lora", epochs=1), name=f"t-{name}").decoder.facts["key"])
+    assert len({str(key["tokens"]) for key in keys}) == 3
+    assert len({str(key["base"]) for key in keys}) == 1
+
+
 def test_long_and_empty_rows_are_counted(tuned: Callable[..., DecoderModel]) -> None:
     rows = Asked(texts=["say card now", "fee " * 200, "post"], answers=["CARD", "0 1 2 3 4 5 6 7 8 9 " * 5, " "])
     facts = tuned(SCRATCH.model_copy(update={"epochs": 1}), rows=rows).decoder.facts
@@ -189,6 +208,8 @@ def test_what_the_recipe_leaves_open_is_chosen(source: Path) -> None:
     [
         ({"max_tokens": 64, "max_new_tokens": 60}, "must leave 16 of max_tokens"),
         ({"width": 30}, "width must be a multiple of heads"),
+        ({"width": 9, "heads": 3}, r"width must be an even multiple of heads \(3\)"),
+        ({"pretrain": {}}, "pretrain must go with source: scratch, a model that knows nothing yet, but got auto"),
         ({"source": "scratch", "tuning": "lora"}, "tuning must be full for a model from scratch"),
     ],
 )

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -48,6 +50,7 @@ def test_the_loss_is_the_one_of_the_paper() -> None:
     before = {id(one): log_probability(model, one) for one in (*rows.chosen, *rows.rejected)}
     others = {id(one): log_probability(model, one) for one in (*watched.chosen, *watched.rejected)}
     objective = PreferenceObjective(model, train=rows, valid=watched, pad_id=0, beta=BETA)
+    objective.ready([np.arange(4)], computing=nullcontext)
     assert float(objective.loss(np.arange(4)).detach()) == pytest.approx(4 * math.log(2), abs=1e-4)
     with torch.no_grad():
         generator = torch.Generator().manual_seed(5)
@@ -68,6 +71,28 @@ def test_the_loss_is_the_one_of_the_paper() -> None:
     assert found["loss"] == pytest.approx(np.mean([math.log1p(math.exp(-one)) for one in margins]), abs=1e-4)
     assert found["margin"] == pytest.approx(np.mean(margins), abs=1e-4)
     assert found["accuracy"] == np.mean([one > 0 for one in margins])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_first_margins_are_0_in_the_numbers_of_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: Literal["fp32", "bf16"]
+) -> None:
+    margins: list[torch.Tensor] = []
+    margins_of = PreferenceObjective._margins
+
+    def kept(self: PreferenceObjective, *of: Any, **how: Any) -> torch.Tensor:
+        found = margins_of(self, *of, **how)
+        if self.network.training and self.reference.any():  # a step, not the measurement before it
+            margins.append(found.detach().clone())
+        return found
+
+    monkeypatch.setattr(PreferenceObjective, "_margins", kept)
+    objective = PreferenceObjective(network(), train=pairs(12), valid=pairs(3, seed=1), pad_id=0, beta=BETA)
+    spec, settings = TrainingKeys(precision=precision), Settings(epochs=1, lr=3e-3, batch_tokens=128)
+    fit(objective, spec=spec, settings=settings, folder=tmp_path, facts={}, seed=1, threads=1, save=lambda done: done)
+    assert margins[0].tolist() == [0.0] * len(margins[0])
+    assert len(margins) > 1
+    assert margins[1].abs().max() > 0
 
 
 def test_chosen_answers_become_likelier_than_rejected_ones(tmp_path: Path) -> None:

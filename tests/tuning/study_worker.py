@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ratchet.recipe.space import Range
 from ratchet.tuning import study_storage
-from ratchet.tuning.study import Plan, study
+from ratchet.tuning.study import SHARES, Plan, Reached, study
 from ratchet.tuning.study_storage import Place
 
 SPACE = {"x": Range(low=0.01, high=10, log=True), "n": Range(low=1, high=5), "c": Range(choices=("a", None, [1, 2]))}
@@ -25,6 +25,7 @@ def plan(place: Place, *, trials: int = 50, key: str = "study", **more: object) 
         first={"x": 1.0, "n": 2, "c": None},
         trials=trials,
         steps=3,
+        shares=SHARES,
         seed=3,
         place=place,
         **more,  # type: ignore[arg-type]
@@ -32,16 +33,19 @@ def plan(place: Place, *, trials: int = 50, key: str = "study", **more: object) 
 
 
 def main(journal: str, address: str, log: str, wait: str, trials: str) -> None:
-    def score(values: dict[str, object], number: int, step: int) -> float:
-        time.sleep(float(wait))
-        with Path(log).open("a") as file:
-            file.write(f"{os.getpid()} {number} {step}\n")
+    def score(values: dict[str, object], number: int, step: int, reached: Reached) -> float:
+        if number == 7:
+            raise RuntimeError("CUDA out of memory")
         x, n = values["x"], values["n"]
         assert isinstance(x, float)
         assert isinstance(n, int)
-        if number == 7:
-            raise RuntimeError("CUDA out of memory")
-        return -((math.log(x) - 1) ** 2) - n / 7 + (values["c"] is None) + 0.01 * step
+        value = -((math.log(x) - 1) ** 2) - n / 7 + (values["c"] is None)
+        for epoch in range(1, 2 * n + 1):  # trials have other numbers of epochs
+            time.sleep(float(wait) / (2 * n))
+            reached(epoch / (2 * n), value - 1 / epoch)
+        with Path(log).open("a") as file:
+            file.write(f"{os.getpid()} {number} {step}\n")
+        return value + 0.01 * step
 
     study_storage.BEAT, study_storage.GRACE = 1, 3
     place = Place(journal=Path(journal), address=address, password="STUDY_PASSWORD" if address else "")

@@ -37,11 +37,7 @@ def read_answers(path: Path, *, part: str = "", columns: Columns | None = None, 
     Raises:
         DataError: there is no such file, it is damaged, it holds no answers, or it holds several parts and none is named.
     """
-    file, _, named = str(path).partition("#")
-    if named and not path.exists() and Path(file).exists():
-        path, part = Path(file), named
-    if not path.exists():
-        raise DataError(f"{path} must be a file of answers but is not there.", next_step="Check the path.")
+    path, part = file_and_part(path, part=part)
     found = _of_another_tool(path, part=part)
     if found is not None:
         return found
@@ -54,6 +50,20 @@ def read_answers(path: Path, *, part: str = "", columns: Columns | None = None, 
             f"{path} must be a folder with samples_*.jsonl of lm-evaluation-harness, or with one table, but is not: {problem}",
             next_step="Or name a file.",
         ) from None
+
+
+def file_and_part(path: Path, *, part: str = "") -> tuple[Path, str]:
+    """The file that is there, and which part of it is meant.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    file, _, named = str(path).partition("#")
+    if named and not path.exists() and Path(file).exists():
+        return Path(file), named
+    if not path.exists():
+        raise DataError(f"{path} must be a file of answers but is not there.", next_step="Check the path.")
+    return path, part
 
 
 def _of_another_tool(path: Path, *, part: str) -> AnswerFile | None:

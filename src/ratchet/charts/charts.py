@@ -221,8 +221,9 @@ def lines(
     percent: bool = False,
     desc: str = "",
     width: float = 370.0,
+    across: str = "epoch",
 ) -> str:
-    """Series over the epochs, each named at its end."""
+    """Series over the epochs, or whatever else lies ``across``, each named at its end."""
     height, left, crown, floor = 210.0, 40.0, 12.0, 178.0
     known = [v for s in series for v in s.values if v is not None and math.isfinite(v)]
     lo, hi = min(known, default=0.0), max(known, default=1.0)
@@ -238,7 +239,7 @@ def lines(
         body.append(write(left - 6, y(value) + 4, said, class_="t3 num", anchor="end"))
     every = max(1, math.ceil(len(xs) / 8))
     body += [write(x(e), floor + 17, str(e), class_="t3 num", anchor="middle") for e in xs[::every]]
-    body.append(write((left + width - tail) / 2, height - 2, "epoch", class_="t3", anchor="middle"))
+    body.append(write((left + width - tail) / 2, height - 2, across, class_="t3", anchor="middle"))
     drawn = [(one, _trail(one, xs, x, y)) for one in series]
     drawn = [(one, trail) for one, trail in drawn if any(trail)]
     places = _apart([trail[-1][-1][1] for _, trail in drawn], floor)

@@ -239,9 +239,13 @@ def predict(
     facts = {
         "target": str(found.target),
         "rows": found.rows,
+        "answered": found.answered,
         "without_text": found.without_text,
+        "without_answer": found.without_answer,
         "counts": found.counts,
         "abstained": found.abstained,
+        "first_without_text": found.first_without_text,
+        "first_without_answer": found.first_without_answer,
         "notes": list(found.notes),
     }
     for note in found.notes:
@@ -249,9 +253,7 @@ def predict(
     if as_json:
         click.echo(json_bytes(facts).decode(), err=str(found.target) == "-")
     else:
-        people = {} if found.abstained is None else {"left to people": found.abstained}
-        counts = ", ".join(f"{label}: {rows:,}" for label, rows in (*found.counts.items(), *people.items()))
-        echo(f"{found.rows:,} rows to {found.target}" + (f" ({counts})" if counts else ""), err=True)
+        echo(found.line, err=True)
 
 
 @cli.command()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ratchet.answers.answer_file import AnswerFile
 from ratchet.answers.match import Rows, Side, match_rows
-from ratchet.answers.read import read_answers
+from ratchet.answers.read import file_and_part, read_answers
 from ratchet.answers.table import Columns
 from ratchet.contenders.base import MODEL, Identity, Trained, write_contender
 from ratchet.contenders.failures import failed_rows, told_failures
@@ -29,6 +29,11 @@ class AnswersFromFile(Kind[AnswersSpec]):
     name, spec, runtime = "answers", AnswersSpec, "none"
     tasks = ("classification", "multilabel", "regression", "generation")
     trained, exported = False, False
+
+    def require(self, spec: AnswersSpec, rows: PartedRows) -> None:
+        """As `Kind.require`: the file must be there."""
+        del rows
+        file_and_part(Path(spec.file))
 
     def train(self, folder: Path, spec: AnswersSpec, training: Training) -> None:
         """Match the answers with the rows of the comparison; nothing is trained.

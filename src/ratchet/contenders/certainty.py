@@ -10,8 +10,8 @@ import numpy as np
 
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.gate.selective import Bools, Choice, Doubles, choose_threshold
-from ratchet.models.calibration import Calibration, calibrate
+from ratchet.gate.selective import Bools, Choice, Doubles, Point, choose_threshold
+from ratchet.models.calibration import Calibration, calibrate, scaled
 from ratchet.models.model import Answers
 from ratchet.recipe.answer import AnswerConfig
 from ratchet.tasks.certainty import ABSTAIN, BELOW, TEMPERATURE
@@ -33,7 +33,10 @@ class Certainty:
     right: Bools
     calibration: Calibration
     choice: Choice | None
-    """``None`` where the recipe promises nothing."""
+    """``None`` where the recipe promises nothing. It is about `confidence`, and so of each fold at another temperature."""
+    at_one_temperature: Point | None = None
+    """What the chosen threshold does to these rows at the one temperature that is served, which all of them fitted; ``None``
+    where no temperature is used or no threshold was found."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -85,6 +88,12 @@ def certainty_of(rows: PartedRows, of: Contender, *, config: AnswerConfig, seed:
         choice = choose_threshold(
             served, right, error=config.error, confidence_level=config.confidence, unit=unit, seed=seed
         )
+    alike = None
+    if found.used and choice is not None and choice.threshold is not None:
+        shares = scaled(answers, found.temperature, apart=targets.kind == "labels")
+        confidence = rows.task.confidence(shares)
+        assert confidence is not None, "as above"
+        alike = Point.of(choice.threshold, confidence, right)
     return Certainty(
         contender=of,
         places=places,
@@ -94,6 +103,7 @@ def certainty_of(rows: PartedRows, of: Contender, *, config: AnswerConfig, seed:
         right=right,
         calibration=found,
         choice=choice,
+        at_one_temperature=alike,
     )
 
 

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.folded import Folded, One, curve, linked, set_apart, told
+from ratchet.contenders.corpus import read_corpus, require_unseen
+from ratchet.contenders.folded import (
+    Folded,
+    One,
+    chosen,
+    curve,
+    follow,
+    learnt_and_apart,
+    linked,
+    looked_by,
+    own_source,
+)
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError, no_such_column
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.tables.conversations import answer_in
-from ratchet.train.finetune import MODEL, Asked, fit_decoder
+from ratchet.train.finetune import MODEL, Asked, fit_decoder, require_tunable
 
-TOLD = ("tuning", "trained_weights", "precision", "kept_epoch", "notes", "cut_or_empty", "base", "lr", "batch_tokens")
+TOLD = (
+    "tuning",
+    "trained_weights",
+    "precision",
+    "kept_epoch",
+    "notes",
+    "cut_or_empty",
+    "base",
+    "lr",
+    "batch_tokens",
+    "vocabulary",
+    "pretraining",
+)
 """What the card has of the facts of a training."""
 
 
@@ -32,25 +56,45 @@ class Decoder(Folded[DecoderSpec]):
     packages = ("torch", "transformers", "tokenizers", "peft")
     extra = "finetune"
 
+    def require(self, spec: DecoderSpec, rows: PartedRows) -> None:
+        """As `Kind.require`.
+
+        Raises:
+            DataError: the corpus holds rows that are judged.
+        """
+        require_tunable(spec, language=rows.language, choices=rows.task.choices(rows.labels))
+        if spec.rejected:
+            _require_rejected(spec, rows)
+        if spec.pretrain is not None:
+            require_unseen(spec.pretrain.corpus, rows)
+
     def one(
         self, spec: DecoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
     ) -> One:
         """As `Folded.one`."""
         rows = training.rows
-        material = training.change(seen, held_out=out)
-        train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
+        if spec.rejected:  # what is said of pairs after an epoch is no metric of answers
+            training = replace(training, look=None)
+        material, chooser = learnt_and_apart(training, seen, out=out, keep=spec.keep, seed=seed)
+        keep = spec.keep
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
+        looked_at = chooser if len(chooser) else out
+        asked = _asked(rows, material.rows, spec=spec, texts=material.texts, answers=material.labels)
         model = fit_decoder(
-            _asked(rows, train, spec=spec, texts=material.texts, answers=material.labels),
-            _asked(rows, chooser if len(chooser) else out, spec=spec),
+            replace(asked, corpus=read_corpus(spec.pretrain.corpus if spec.pretrain else ())),
+            replace(
+                _asked(rows, looked_at, spec=spec),
+                features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
+            ),
             spec=spec,
             choices=rows.task.choices(rows.labels),
             language=rows.language,
             seed=seed,
             threads=training.threads,
             folder=folder,
-            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
+            metrics=looked_by(training),
+            progress=partial(follow, training=training, about=about),
             watching=training.watching.named(about),
         )
         known = model.decoder.facts
@@ -58,19 +102,31 @@ class Decoder(Folded[DecoderSpec]):
             "source": model.decoder.source,
             "parameters": model.decoder.parameters,
             **curve(folder),
-            **{name: known[name] for name in TOLD if name in known},
-            "said": _said(model.decoder.source, known),
+            **{name: known[name] for name in TOLD if known.get(name) is not None},
+            "said": [
+                *_said(model.decoder.source, known, spec=spec),
+                *chosen(folder, keep=keep, rows=len(chooser), epoch=known["kept_epoch"]),
+            ],
         }
         return One(predict=model.predict, save=partial(linked, folder / MODEL), facts=facts, counts=material.counts)
 
     def named_by(self, spec: DecoderSpec) -> object:
-        """Other files in the same directory are another contender."""
-        return spec, source_files(spec.source)
+        """Other files in the same directory, another corpus of the same name, and another metric that chooses the epoch are
+        another contender."""
+        corpus = [text for file in (spec.pretrain.corpus if spec.pretrain else ()) for text in source_files(file)]
+        return spec, [*source_files(spec.source), *corpus], *own_source(spec.keep)
 
 
-def _said(source: str, facts: Mapping[str, object]) -> list[str]:
+def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> list[str]:
     """What a person reads of it: what was trained, and what was cut or left out of the training."""
     lines = [f"{source}, {facts['trained_weights']:,} weights trained ({facts['tuning']})"]
+    entries, read = facts["vocabulary"], facts["pretraining"]
+    if source == "scratch" and entries != spec.vocabulary:
+        lines.append(f"its vocabulary has {entries:,} entries, not {spec.vocabulary:,}: these texts give no more")
+    if isinstance(read, Mapping):
+        last = read["curve"][read["kept_epoch"] - 1]
+        held = f"; perplexity of held-out ones {last['valid_perplexity']:,.1f}" if "valid_perplexity" in last else ""
+        lines.append(f"pretrained on {read['documents']:,} texts, {read['tokens']:,} tokens each epoch{held}")
     cut = facts["cut_or_empty"]
     assert isinstance(cut, Mapping)
     if cut:
@@ -94,6 +150,12 @@ def _asked(
             "A model that learns preferences must be trained on rows of the table alone but a row change made others.",
             next_step="Leave out the challengers that make rows, or rejected of this one.",
         )
+    _require_rejected(spec, rows)
+    cells = rows.dataset.table.column(spec.rejected).take(np.asarray(wanted)).to_pylist()
+    return Asked(texts=own[0], answers=own[1], rejected=[answer_in(cell) for cell in cells])
+
+
+def _require_rejected(spec: DecoderSpec, rows: PartedRows) -> None:
     table = rows.dataset.table
     if spec.rejected not in table.column_names:
         raise no_such_column(
@@ -103,5 +165,3 @@ def _asked(
             role="rejected answers",
             otherwise="Set rejected of this challenger.",
         )
-    cells = table.column(spec.rejected).take(np.asarray(wanted)).to_pylist()
-    return Asked(texts=own[0], answers=own[1], rejected=[answer_in(cell) for cell in cells])

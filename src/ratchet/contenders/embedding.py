@@ -14,6 +14,9 @@ from ratchet.compress.compressor import Compressor
 from ratchet.contenders.base import HEADS, MODEL, Contender, Trained, write_contender
 from ratchet.contenders.kind import NONE, Kind, Training, compressed
 from ratchet.contenders.material import Material, held, judged_folds, made_inputs, summed
+from ratchet.contenders.rows import PartedRows
+from ratchet.models.checkpoints import locate
+from ratchet.models.encoder import require_pretrained
 from ratchet.models.model import Answers
 from ratchet.recipe.sections import EmbeddingSpec
 from ratchet.train.embedding import Embedder, Head, attach_head, embedder, fit_head, load_heads, save_heads
@@ -33,6 +36,10 @@ class Embedding(Kind[EmbeddingSpec]):
     packages = ("torch", "transformers", "onnx")
     threaded = True
     featured = True
+
+    def require(self, spec: EmbeddingSpec, rows: PartedRows) -> None:
+        """As `Kind.require`."""
+        require_pretrained(locate(spec.source, language=rows.language, weights=False))
 
     def train(self, folder: Path, spec: EmbeddingSpec, training: Training) -> None:
         """As `Kind.train`."""

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders.folded import Folded, One, curve, set_apart, told
+from ratchet.contenders.folded import Folded, One, chosen, curve, follow, learnt_and_apart, looked_by, own_source
 from ratchet.contenders.kind import Training
-from ratchet.contenders.rows import Ints
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.metrics.own_function import is_own
 from ratchet.recipe.sections import EncoderSpec
 
 
@@ -20,6 +21,12 @@ class Encoder(Folded[EncoderSpec]):
     tasks = ("classification", "multilabel", "regression")
     packages = ("torch", "transformers", "onnx")
 
+    def require(self, spec: EncoderSpec, rows: PartedRows) -> None:
+        """As `Kind.require`."""
+        from ratchet.train.encoder import require_trainable
+
+        require_trainable(spec, kind=rows.targets.kind, language=rows.language, columns=rows.texts_a_row)
+
     def one(
         self, spec: EncoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
     ) -> One:
@@ -28,14 +35,14 @@ class Encoder(Folded[EncoderSpec]):
         from ratchet.train.export import export_onnx
 
         rows = training.rows
-        material = training.change(seen, held_out=out)
-        train, chooser = set_apart(material.rows, rows, keep=spec.keep, seed=seed)
+        material, chooser = learnt_and_apart(training, seen, out=out, keep=spec.keep, seed=seed)
+        keep = spec.keep
         if not len(chooser):  # nothing to choose by: the rows that are judged are looked at for the curve alone
             spec = spec.model_copy(update={"keep": "last"})
         looked_at = chooser if len(chooser) else out
-        right = rows.targets.take(train)
+        right = rows.targets.take(material.rows)
         fitted = fit_encoder(
-            [*rows.texts(train), *material.texts],
+            [*rows.texts(material.rows), *material.texts],
             right.followed_by(rows.made(material.labels)) if len(material.labels) else right,
             rows.texts(looked_at),
             rows.targets.take(looked_at),
@@ -44,18 +51,27 @@ class Encoder(Folded[EncoderSpec]):
             seed=seed,
             threads=training.threads,
             folder=folder,
+            metrics=looked_by(training),
             columns=rows.texts_a_row,
+            features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
             watching=training.watching.named(about),
-            progress=lambda now: training.advance(now.step, now.steps, told(now, about=about)),
+            progress=partial(follow, training=training, about=about),
         )
         facts = {
             "source": fitted.source,
             **curve(folder),
             **{name: fitted.facts[name] for name in TOLD if name in fitted.facts},
-            "said": _said(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows),
+            "said": [
+                *_said(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows),
+                *chosen(folder, keep=keep, rows=len(chooser), epoch=fitted.facts["kept_epoch"]),
+            ],
         }
         save = partial(export_onnx, fitted)
         return One(predict=fitted.predict, save=save, facts=facts, counts=material.counts)
+
+    def named_by(self, spec: EncoderSpec) -> object:
+        """Another metric that chooses the epoch is another contender."""
+        return (spec, *own_source(spec.keep)) if is_own(spec.keep) else spec
 
 
 def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:

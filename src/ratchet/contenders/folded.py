@@ -15,9 +15,11 @@ import numpy as np
 
 from ratchet.contenders.base import FOLDS, MODEL, Trained, load_answers, save_answers, save_seeds, write_contender
 from ratchet.contenders.kind import NONE, Kind, S, Training
-from ratchet.contenders.material import Counts, held, judged_folds, summed
+from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
+from ratchet.errors import ExtraMissing, MetricFailed, RatchetError, WorkspaceError
+from ratchet.metrics.metrics import named
+from ratchet.metrics.own_function import is_own, known_as
 from ratchet.models.model import Answers
 from ratchet.monitoring.alerts import Stopped
 from ratchet.monitoring.sinks import BOARD, STEPS
@@ -58,7 +60,7 @@ class Folded(Kind[S]):
     none again. Of further seeds only the predictions are kept.
     """
 
-    cheap, chance, threaded, weighted = False, True, True, False
+    cheap, chance, threaded, weighted, epochs = False, True, True, False, True
 
     @abstractmethod
     def one(self, spec: S, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str) -> One:
@@ -130,7 +132,7 @@ class Folded(Kind[S]):
         build = partial(self._fold, spec=spec, training=training, fold=fold, seed=seed, work=work, model=turn == 0)
         try:
             finished(place, build)
-        except (WorkspaceError, ExtraMissing, Stopped):
+        except (WorkspaceError, ExtraMissing, Stopped, MetricFailed):
             raise  # a fold that an alert ended is not left out: its rows may be what the alert looked at
         except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -196,6 +198,16 @@ def _assembled(
     )
 
 
+def learnt_and_apart(training: Training, seen: Ints, *, out: Ints, keep: str, seed: int) -> tuple[Material, Ints]:
+    """What a model is trained on, and the rows that choose its epoch, as they are.
+
+    The latter are set apart before any row is changed, and are held out beside ``out``, so that nothing is made from them,
+    nor near them.
+    """
+    rest, chooser = set_apart(seen, training.rows, keep=keep, seed=seed)
+    return training.change(rest, held_out=np.concatenate([out, chooser])), chooser
+
+
 def set_apart(train: Ints, rows: PartedRows, *, keep: str, seed: int) -> tuple[Ints, Ints]:
     """The training rows, and those that choose the epoch: a share of every label, with whole units; none for ``last``."""
     if keep == "last":
@@ -213,6 +225,29 @@ def set_apart(train: Ints, rows: PartedRows, *, keep: str, seed: int) -> tuple[I
     if watch.all() or not watch.any():
         return train, np.zeros(0, np.int64)
     return train[~watch], np.unique(train[watch])
+
+
+def own_source(*metrics: str) -> list[str]:
+    """What names the user's own among these metrics: an edited function is another one."""
+    return [known_as(name) for name in metrics if is_own(name)]
+
+
+def chosen(folder: Path, *, keep: str, rows: int, epoch: int) -> list[str]:
+    """For people: which epoch was kept and by what, where that was not simply the last.
+
+    Args:
+        folder: of the training.
+        keep: as the recipe says.
+        rows: that were set apart to choose by; 0: there were too few.
+        epoch: that was kept, counted from 1.
+    """
+    if keep == "last":
+        return []
+    if not rows:
+        return [f"the last epoch was kept: there were too few rows to set some apart that choose by {keep}"]
+    history = read_history(folder)
+    value = history[epoch - 1].valid[keep]
+    return [f"epoch {epoch} of {len(history)} was kept, the best by {keep} ({value:.4g}) of {rows:,} rows set apart"]
 
 
 def curve(folder: Path) -> dict[str, object]:
@@ -233,6 +268,19 @@ def curve(folder: Path) -> dict[str, object]:
         "padding": round(history[-1].padding, 4) if history else None,
         **({"precision_measured": measured} if measured else {}),
     }
+
+
+def follow(now: Progress, *, training: Training, about: str) -> None:
+    """Tell the bar where a training stands, and who looks at it what an epoch gave."""
+    training.advance(now.step, now.steps, told(now, about=f"{about} {now.part}".strip()))
+    look = training.look
+    if look is not None and not now.part and look.metric in now.valid:
+        look.reached(now.step / now.steps, named(look.metric)[0].sign * now.valid[look.metric])
+
+
+def looked_by(training: Training) -> tuple[str, ...]:
+    """The metric that is asked for after each epoch."""
+    return () if training.look is None else (training.look.metric,)
 
 
 def told(now: Progress, *, about: str) -> str:

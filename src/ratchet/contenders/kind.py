@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +34,16 @@ EARLIER = ("left_out", "trained")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """Somebody who looks at a training after each epoch."""
+
+    metric: str
+    """By what, of the answers to the rows that are watched."""
+    reached: Callable[[float, float], None]
+    """Takes the share of the training that is done, and the metric, higher is better; what it raises ends the training."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Training:
     """What a contender is trained with, beside the settings of its model."""
 
@@ -57,6 +67,8 @@ class Training:
     """For the card: what it was made from."""
     watching: Watching = field(default_factory=Watching)
     """How its training is watched, where that takes long; it changes no answer."""
+    look: Look | None = None
+    """Of a study, at a trial of a kind that is trained in epochs."""
 
 
 class Kind(ABC, Generic[S]):
@@ -83,6 +95,8 @@ class Kind(ABC, Generic[S]):
     """Training draws numbers at random, so that another seed gives another model."""
     threaded: ClassVar[bool] = False
     """The number of threads may change a rounding, so that it is part of what names the contender."""
+    epochs: ClassVar[bool] = False
+    """It is trained in epochs, and heeds `Training.look`."""
     weighted: ClassVar[bool] = True
     """It takes weights of rows."""
     featured: ClassVar[bool] = False
@@ -146,6 +160,16 @@ class Kind(ABC, Generic[S]):
         """Where the texts of the rows are sent while it is made; ``None``: nowhere."""
         del spec
         return None
+
+    def require(self, spec: S, rows: PartedRows) -> None:
+        """Refuse settings that cannot be trained with on these rows, by what is known before anything is trained.
+
+        It is asked of every challenger before the first fold, so it reads no weights; what it lets pass may still fail.
+
+        Raises:
+            RatchetError: naming the key, what is there, and what to do.
+        """
+        del spec, rows
 
     def missing(self) -> str | None:
         """The first package that must be installed and is not."""

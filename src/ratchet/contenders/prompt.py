@@ -11,19 +11,21 @@ import numpy as np
 
 from ratchet.contenders.base import MODEL, Trained, write_contender
 from ratchet.contenders.kind import Kind, Training, save_model
+from ratchet.contenders.latency import Timed, latency
+from ratchet.contenders.rows import PartedRows
 from ratchet.contenders.shots import divided
 from ratchet.endpoint.prompt import Example
 from ratchet.generators.chat import CUT_PROMPTS
-from ratchet.generators.decoder import build_decoder
+from ratchet.generators.decoder import build_decoder, require_pretrained
 from ratchet.generators.generated import DecoderModel
-from ratchet.models.checkpoints import GGUF
+from ratchet.models.checkpoints import GENERATOR, GGUF, locate
 from ratchet.models.model import Answers
 from ratchet.recipe.decoder import PromptSpec
 from ratchet.workspace.finished import file_sha256
 
 TIMED = 8
 """Texts that are asked one by one, for the latency."""
-_FILES = ("*.json", "*.safetensors", f"*{GGUF}", "*.jinja")
+_FILES = ("*.json", "*.safetensors", f"*{GGUF}", "*.jinja", "*.txt", "*.model")
 
 
 class Prompt(Kind[PromptSpec]):
@@ -33,6 +35,11 @@ class Prompt(Kind[PromptSpec]):
     tasks = ("classification", "generation")
     packages = ("torch", "transformers", "tokenizers")
     cheap, trained, threaded = False, False, True
+
+    def require(self, spec: PromptSpec, rows: PartedRows) -> None:
+        """As `Kind.require`."""
+        found = locate(spec.source, language=rows.language, wanted=GENERATOR, weights=False)
+        require_pretrained(found, asked=spec.source, language=rows.language)
 
     def train(self, folder: Path, spec: PromptSpec, training: Training) -> None:
         """Ask about every row of the comparison.
@@ -108,11 +115,8 @@ def _said(model: DecoderModel, answers: Answers, *, seconds: float, cut: int) ->
 
 def _latency(model: DecoderModel, texts: Sequence[str]) -> dict[str, float]:
     """Of texts asked one by one, spread over those of the table."""
-    places = np.unique(np.linspace(0, len(texts) - 1, min(TIMED, len(texts))).astype(np.int64)).tolist()
-    took = []
-    for place in places:
-        begun = time.perf_counter()
-        model.predict([texts[place]])
-        took.append(1000 * (time.perf_counter() - begun))
-    low, high = np.quantile(took, [0.5, 0.95])
+    places = np.unique(np.linspace(0, len(texts) - 1, min(TIMED, len(texts))).astype(np.int64))
+    asked = Timed(model=model, rows=places, texts=[texts[place] for place in places.tolist()])
+    (took,) = latency([asked], rounds=1)
+    low, high = np.quantile(1000 * took[np.isfinite(took)], [0.5, 0.95])
     return {"p50": round(float(low), 3), "p95": round(float(high), 3)}

@@ -164,9 +164,9 @@ class PartedRows:
         """What the gate reads of the answers to some rows."""
         return self.task.columns(self.targets.take(rows), answers, metrics=self.judged_by)
 
-    def beside(self, rows: Ints) -> dict[str, npt.NDArray[Any]]:
-        """The features of some rows, where a metric of the user's may read them."""
-        if not any(map(is_own, self.judged_by)):
+    def beside(self, rows: Ints, *, metrics: Sequence[str] = ()) -> dict[str, npt.NDArray[Any]]:
+        """The features of some rows, where a metric of the user's may read them: one of the gate, or of these."""
+        if not any(map(is_own, (*self.judged_by, *metrics))):
             return {}
         return {name: np.array(cells, dtype=object)[rows] for name, cells in self._features.items()}
 

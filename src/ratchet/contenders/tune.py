@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from ratchet.contenders.base import CARD, FOLDS, MODEL, Contender, Identity, Trained, save_seeds, write_contender
-from ratchet.contenders.folded import SEED_STEP, fold_folder, linked
+from ratchet.contenders.folded import SEED_STEP, fold_folder, linked, own_source
 from ratchet.contenders.kind import FoldKind, Kind, Training
 from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
-from ratchet.contenders.rows import Ints
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.tune_spaces import usual_space
 from ratchet.contenders.tuner import Tuner, facts_of, record_of
 from ratchet.errors import ExtraMissing, RecipeError
-from ratchet.recipe.space import changed
+from ratchet.recipe.space import changed, is_whole
 from ratchet.recipe.tune import TuneSpec
 from ratchet.workspace.finished import finished, load_json, save_json
 from ratchet.workspace.workspace import writing
@@ -50,8 +52,26 @@ class Tune(Kind[TuneSpec]):
         return kinds()[str(getattr(spec.of, "kind", ""))]
 
     def named_by(self, spec: TuneSpec) -> object:
-        """Where the trials are kept makes no other contender."""
-        return spec.model_dump(mode="json", exclude={"storage", "password"})
+        """Where the trials are kept makes no other contender; another metric does."""
+        settings = spec.model_dump(mode="json", exclude={"storage", "password"})
+        own = own_source(*(str(name) for name in (spec.metric, getattr(spec.of, "keep", None)) if name is not None))
+        return (settings, *own) if own else settings
+
+    def require(self, spec: TuneSpec, rows: PartedRows) -> None:
+        """As `Kind.require`, of what is tuned, as it is and at each end of the space."""
+        learner = self.learner(spec)
+        if rows.task.name not in learner.tasks or learner.missing() is not None:
+            return  # said when its turn comes, as of every other kind
+        learner.require(spec.of, rows)
+        space = dict(spec.space) or usual_space(spec.of, rows)
+        for key, one in space.items():
+            whole = not one.choices and is_whole(type(spec.of), key)
+            for end in one.ends:
+                try:
+                    tried = changed(spec.of, {key: int(end) if whole and isinstance(end, float) else end})
+                except ValidationError:
+                    continue  # only beside other values; a trial without them fails and says so
+                learner.require(tried, rows)
 
     def train(self, folder: Path, spec: TuneSpec, training: Training) -> None:
         """As `Kind.train`: a study and a model for each fold; each fold is a finished folder, and can be bought."""

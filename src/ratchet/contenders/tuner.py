@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from ratchet.contenders.kind import Kind, Training
+from ratchet.contenders.kind import Kind, Look, Training
 from ratchet.contenders.material import plain
 from ratchet.contenders.nested import inner_parts
 from ratchet.contenders.rows import Ints, PartedRows
@@ -16,10 +16,11 @@ from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import RecipeError
 from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import MEASURED, find_metric, named
+from ratchet.metrics.own_function import known_as
 from ratchet.recipe.sections import Section
 from ratchet.recipe.space import Range, changed, is_whole, shown, value_at
 from ratchet.recipe.tune import TuneSpec
-from ratchet.tuning.study import Plan, Score, Studied, study
+from ratchet.tuning.study import SHARES, Plan, Reached, Score, Studied, study
 from ratchet.tuning.study_storage import Place
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.finished import key_of
@@ -55,11 +56,12 @@ class Tuner:
             learner.name,
             base,
             {key: one.model_dump(mode="json") for key, one in space.items()},
-            metric,
+            known_as(metric),
             [spec.folds, spec.pruner, spec.minutes, training.seed, training.threads if learner.threaded else 0],
             code_version(),
         ]
-        parts = inner_parts(rows, seen, count=spec.folds, seed=training.seed)
+        judged = replace(rows, metrics=(metric,), origin=rows)
+        parts = inner_parts(judged, seen, count=spec.folds, seed=training.seed)
         key = f"ratchet-{key_of('study', *study_of)}"
         return cls(learner=learner, base=base, space=space, spec=spec, metric=metric, parts=parts, key=key)
 
@@ -75,6 +77,7 @@ class Tuner:
             trials=total,
             minutes=spec.minutes,
             steps=len(self.parts),
+            shares=SHARES if self._looks else 1,
             pruner=spec.pruner,
             seed=training.seed,
             place=Place(
@@ -82,14 +85,33 @@ class Tuner:
             ),
         )
 
+        ended = [0]
+
         def told(done: int, best: float | None) -> None:
+            ended[0] = done
             said = "none has a score yet" if best is None else f"best {self.metric} {metric.shown(best)}"
             training.advance(done, total, f"{about}: {done:,} of {total:,} trials, {said}")
 
-        return study(plan, self._score(training), told=told)
+        def at(number: int, step: int) -> Training:
+            words = f"trial {number + 1:,} of {total:,}"
+            where = f"{about}: {words}, part {step + 1} of {len(self.parts)}"
+            training.advance(ended[0], total, where)
 
-    def _score(self, training: Training) -> Score:
-        def score(values: Mapping[str, Any], number: int, step: int) -> float:
+            def advance(done: int, steps: int, text: str) -> None:
+                del done, steps
+                training.advance(ended[0], total, f"{where}: {text}")
+
+            return replace(training, advance=advance, watching=training.watching.named(f"{about}, {words}"))
+
+        return study(plan, self._score(at), told=told)
+
+    @property
+    def _looks(self) -> bool:
+        """Whether a trial is looked at after each epoch of its first fold."""
+        return self.learner.epochs and self.spec.pruner == "median"
+
+    def _score(self, at: Callable[[int, int], Training]) -> Score:
+        def score(values: Mapping[str, Any], number: int, step: int, reached: Reached) -> float:
             try:
                 spec = changed(self.base, values)
             except ValidationError as error:
@@ -97,30 +119,33 @@ class Tuner:
                 raise RecipeError(f"{'.'.join(map(str, first['loc']))} {first['msg']}") from None
             rows, key = self.parts[step], f"{self.key}.trial-{number}.{step}"
             inner = replace(
-                training,
+                at(number, step),
                 rows=rows,
                 key=key,
-                advance=_silent,
                 change=plain,
                 folds=(),
                 seeds=1,
                 facts={},
+                look=Look(metric=self.metric, reached=reached) if self._looks and step == 0 else None,
             )
             places = rows.parts.valid
             columns = rows.columns(places, self.learner.tried(spec, inner))
-            evidence = Evidence(name=key, rows=places, targets=columns.targets, outcomes=columns.outcomes)
+            evidence = Evidence(
+                name=key,
+                rows=places,
+                targets=columns.targets,
+                outcomes=columns.outcomes,
+                labels=rows.labels,
+                features=rows.beside(places),
+            )
             return find_metric(self.metric, evidence).value(evidence)
 
         return score
 
 
 def _may_tune(metric: str) -> bool:
-    """Whether a metric is of the answers alone: no judge is asked about every trial, and no price measured."""
-    return metric not in (*MEASURED, "judge") and ":" not in metric
-
-
-def _silent(done: int, total: int, words: str) -> None:
-    del done, total, words
+    """Whether a metric is of the answers alone: no judge is asked about every trial, no price and no likelihood measured."""
+    return metric not in (*MEASURED, "judge", "perplexity", "nll_per_token")
 
 
 def record_of(tuner: Tuner, found: Studied) -> dict[str, Any]:
@@ -160,6 +185,9 @@ def _said(record: Mapping[str, Any]) -> list[str]:
             "; "
         )
     )
+    taken = sum(one.get("taken", 0) for one in studies)
+    if taken:
+        lines.append(f"{taken:,} trials of this process were taken over and ended by another worker, which counts")
     bests = [one["trials"][one["best"]] for one in studies]
     chosen = [", ".join(f"{key} {shown(value)}" for key, value in best["values"].items()) for best in bests]
     for said in dict.fromkeys(chosen):

@@ -18,6 +18,9 @@ which is told by their number alone. What is promised, with probability ``confid
   independent draws with mean n r, whose lower tail is no heavier than that of Binomial(n, r) (Hoeffding 1956, "On the
   distribution of the number of successes in independent trials", theorem 4; up to n r - 1, beyond which nothing is rejected).
 
+A confidence must not know whether its own answer is right: where a temperature is fitted, each fold is at that of the others.
+What is served at one temperature of all rows is no part of the promise; what it does to these rows is told beside it.
+
 Rows that belong together (copies, one customer) are no independent draws: of each unit one row, drawn at random, is tested, and
 the promise is about one row of a further unit.
 """

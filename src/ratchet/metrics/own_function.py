@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 import inspect
@@ -9,12 +10,15 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from ratchet.errors import RecipeError
 
 Goal = Literal["max", "min"]
 Function = Callable[..., Any]
+SHOWN = 8
+"""So many functions of a module are named."""
 LEAST = ":min"
 """What a name ends with where less is better: ``my_scores:cost:min``."""
 
@@ -52,12 +56,15 @@ def own_function(name: str, *, noun: str = "score") -> Function:
         )
     try:
         with redirect_stdout(sys.stderr):
-            function: object = getattr(importlib.import_module(module_name), attribute)
+            module = importlib.import_module(module_name)
     except (Exception, SystemExit) as problem:
         raise RecipeError(
             f"The {noun} {name!r} must be importable but got: {str(problem) or type(problem).__name__}.",
             next_step=f"The folder of {module_name.partition('.')[0]}.py must be on PYTHONPATH: PYTHONPATH=. ratchet ...",
         ) from problem
+    if not hasattr(module, attribute):
+        raise _no_such_function(module, attribute, name=name, noun=noun)
+    function: object = getattr(module, attribute)
     if not callable(function):
         raise RecipeError(
             f"The {noun} {name!r} must be a function but is {type(function).__name__}.",
@@ -66,6 +73,29 @@ def own_function(name: str, *, noun: str = "score") -> Function:
             else "Name a function of two arrays, right and given.",
         )
     return function
+
+
+def _no_such_function(module: ModuleType, attribute: str, *, name: str, noun: str) -> RecipeError:
+    """The error of a name that the module has not: with the functions that it defines, the nearest first."""
+    there = [
+        one
+        for one, value in vars(module).items()
+        if inspect.isroutine(value) and value.__module__ == module.__name__ and not one.startswith("_")
+    ]
+    near = difflib.get_close_matches(attribute, there, n=SHOWN, cutoff=0.5)
+    ordered = [*near, *(one for one in there if one not in near)]
+    more = f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
+    has = f"the functions {', '.join(ordered[:SHOWN])}{more}" if ordered else "no function of its own"
+    where = getattr(module, "__file__", None) or "built in"
+    step = (
+        f"Did you mean {module.__name__}:{near[0]}?"
+        if near
+        else f"Name a function that is there, or write {attribute}."
+    )
+    return RecipeError(
+        f"The {noun} {name!r} must be a function of {module.__name__} ({where}) but that has {has}.",
+        next_step=step,
+    )
 
 
 def known_as(name: str) -> str:

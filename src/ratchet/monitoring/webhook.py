@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -30,12 +31,15 @@ class Webhooks:
     """
 
     def __init__(self, *, say: Callable[[str], None]) -> None:
-        self._say, self._failed = say, False
+        self._say, self._failed, self._closed = say, False, False
+        self._saying = threading.Lock()
+        self._last = ""
         self._waiting: queue.Queue[tuple[str, bytes] | None] = queue.Queue(WAITING)
         self._thread: threading.Thread | None = None
 
     def send(self, url: str, message: Mapping[str, object]) -> None:
         """Send JSON soon; returns at once."""
+        self._last = urlsplit(url).hostname or ""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
             self._thread.start()
@@ -45,18 +49,20 @@ class Webhooks:
             self._fail(url, "too many messages wait for it")
 
     def close(self) -> None:
-        """Give what is under way a moment, then go on without it."""
+        """Give what is under way a moment, then go on without it: what is left is dropped, which is said, and nothing after."""
         if self._thread is None:
             return
         deadline = time.monotonic() + GRACE
-        try:
+        with suppress(queue.Full):
             self._waiting.put_nowait(None)
-        except queue.Full:
-            return
-        self._thread.join(max(deadline - time.monotonic(), 0.0))
+            self._thread.join(max(deadline - time.monotonic(), 0.0))
+        with self._saying:
+            if self._thread.is_alive() and not self._failed:
+                self._say(f"messages to {self._last} were still under way {GRACE:g} s after the end and are dropped")
+            self._closed = True
 
     def _work(self) -> None:
-        while (item := self._waiting.get()) is not None:
+        while not self._closed and (item := self._waiting.get()) is not None:
             url, body = item
             try:
                 status = _post(url, body)
@@ -67,7 +73,9 @@ class Webhooks:
                     self._fail(url, f"it answered with status {status}")
 
     def _fail(self, url: str, why: str) -> None:
-        if not self._failed:
+        with self._saying:
+            if self._failed or self._closed:
+                return
             self._failed = True
             self._say(f"a webhook did not reach {urlsplit(url).hostname}: {why}; the training goes on")
 

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ratchet.recipe.decoder import LEAST_PROMPT
+from ratchet.recipe.pretrain import PretrainSpec
 from ratchet.recipe.section import Name
 from ratchet.recipe.training import TrainingKeys
 
@@ -45,11 +46,13 @@ class DecoderSpec(TrainingKeys):
     layers: int = Field(default=4, ge=1, le=128)
     """Layers of a model from scratch; a pretrained one has its own."""
     width: int = Field(default=128, ge=8, le=16_384)
-    """Width of a model from scratch; a multiple of ``heads``."""
+    """Width of a model from scratch; an even multiple of ``heads``."""
     heads: int = Field(default=4, ge=1, le=256)
     """Attention heads of a model from scratch."""
     vocabulary: int = Field(default=2048, ge=300, le=1_000_000)
-    """Entries in the vocabulary of a model from scratch."""
+    """Most entries in the vocabulary of a model from scratch, a byte-level BPE of the texts that it may see."""
+    pretrain: PretrainSpec | None = None
+    """Language modelling on plain texts first, where the source is scratch; ``{}``: on those of the rows, as usual."""
     epochs: int | None = Field(default=None, ge=1, le=10_000)
     """Passes over the train part; absent: 2, and up to 10 where that makes fewer than 200 steps."""
     lr: float | None = Field(default=None, gt=0, le=10)
@@ -67,6 +70,15 @@ class DecoderSpec(TrainingKeys):
             )
         if self.width % self.heads:
             raise ValueError(f"width must be a multiple of heads ({self.heads}) but got {self.width}.")
+        if self.width // self.heads % 2:
+            raise ValueError(
+                f"width must be an even multiple of heads ({self.heads}), since a position turns pairs of numbers, but got "
+                f"{self.width}."
+            )
         if self.source == "scratch" and self.tuning not in ("auto", "full"):
             raise ValueError(f"tuning must be full for a model from scratch but got {self.tuning}.")
+        if self.pretrain is not None and self.source != "scratch":
+            raise ValueError(
+                f"pretrain must go with source: scratch, a model that knows nothing yet, but got {self.source}."
+            )
         return self

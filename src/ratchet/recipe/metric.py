@@ -11,6 +11,10 @@ from pydantic_core import PydanticCustomError
 
 GOALS = ("max", "min")
 """More is better, or less."""
+KEPT = ("last", "loss", "margin")
+"""What ``keep`` takes beside metrics: the last epoch, the loss, and the mean difference of the rewards of two answers."""
+NOT_OF_ANSWERS = ("cost", "latency", "judge", "nll_per_token")
+"""Metrics that are not computed from answers."""
 
 
 def _with_goal(value: object) -> object:
@@ -40,13 +44,21 @@ def _goal_of(name: str) -> str:
     return "max" if sign > 0 else "min"
 
 
-def _known(name: str) -> str:
-    """Refuse a name that is no metric of any task, and none of the user's own."""
+def _known(name: str, *, further: tuple[str, ...] = ()) -> str:
+    """Refuse a name that is no metric of any task, none of the user's own, and not one of ``further``."""
     known: tuple[str, ...] = import_module("ratchet.tasks.registry").metrics()  # it lies above the recipe
+    known = tuple(dict.fromkeys((*further, *known)))
     if name in known or ":" in name:
         return name
     expected = ", ".join(f"'{metric}'" for metric in known)
     raise PydanticCustomError("literal_error", "Input should be a metric", {"expected": expected})
+
+
+def _keeps(name: str) -> str:
+    """Refuse what cannot choose an epoch, since no function of the answers gives it."""
+    if name in NOT_OF_ANSWERS:
+        raise ValueError(f"keep must be last, loss or a metric of the answers alone but got {name!r}.")
+    return _known(name, further=KEPT)
 
 
 _ENTRY = {
@@ -62,3 +74,10 @@ MetricName = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, _ENTRY]}),
 ]
 """The name of a metric; an entry with a goal becomes one."""
+KeepName = Annotated[
+    str,
+    BeforeValidator(_with_goal),
+    AfterValidator(_keeps),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _ENTRY]}),
+]
+"""What chooses the epoch; likewise."""

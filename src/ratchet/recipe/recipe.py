@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from ratchet.errors import RecipeError
 from ratchet.recipe.mistakes import Mistake, Places, dotted, elsewhere, sections, shown
+from ratchet.recipe.pretrain import PretrainSpec
 from ratchet.recipe.registered import full_recipe
 from ratchet.recipe.sections import AnswersSpec, Recipe, Section
 from ratchet.recipe.yaml import read_yaml, write_yaml
@@ -228,6 +229,9 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
             return challenger.model_copy(update={"file": path(challenger.file)})
         if isinstance(of := getattr(challenger, "of", None), Section):
             return challenger.model_copy(update={"of": spec(of)})
+        if isinstance(pretrain := getattr(challenger, "pretrain", None), PretrainSpec):
+            corpus = {"corpus": tuple(map(path, pretrain.corpus))}
+            challenger = challenger.model_copy(update={"pretrain": pretrain.model_copy(update=corpus)})
         source = getattr(challenger, "source", "auto")
         if source in ("auto", "scratch"):
             return challenger

@@ -140,6 +140,8 @@ class GateConfig(Section):
     """What lets a contender replace a champion that it does not beat (docs/endpoint.md); all must hold. Empty: nothing."""
     hour: float = Field(default=0.0, ge=0)
     """Price of an hour of this machine, in the currency of endpoints: what answers of models that run here cost."""
+    seconds: float = Field(default=300.0, gt=0)
+    """Seconds in which models that run here are timed for claims of cost or latency; slow ones are timed on some rows alone."""
     budget: float = Field(default=10.0, ge=0)
     """Minutes that may buy evidence for a challenger that is undecided but may still win: an encoder's folds, then seeds."""
 

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ratchet.recipe.metric import KeepName
 from ratchet.recipe.section import Section
 
 
@@ -36,8 +37,9 @@ class TrainingKeys(Section):
     """Batches whose gradients make one step together, as one large batch would."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of an exponential moving average of the weights, which is validated and kept in their place; 0: none."""
-    keep: Literal["last", "loss", "accuracy", "macro_f1", "micro_f1", "mae", "perplexity", "margin"] = "last"
-    """Which epoch's weights are kept: the last, or the best by a metric, such as loss, on training rows that are set apart."""
+    keep: KeepName = "last"
+    """Which epoch's weights are kept: the last, or the best by ``loss`` or any metric of the task, ``module:function`` of your
+    own too (``{metric: "module:function", goal: min}`` where less is better), on training rows that are set apart."""
     patience: int = Field(default=0, ge=0)
     """Stop after this many epochs without a better one by ``keep`` (not with ``last``); 0: never."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

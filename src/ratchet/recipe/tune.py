@@ -92,7 +92,8 @@ class TuneSpec(Section):
     metric: MetricName | None = None
     """What the best trial is best in; absent: the first metric of the gate."""
     pruner: Literal["median", "halving", "none"] = "median"
-    """Which trials end after some of their folds: those below the median of the others, all but the best half, or none."""
+    """Which trials end early: those below the median of the others (after a fold, or an epoch of the first), all but the best
+    half after some of the folds, or none."""
     storage: str = ""
     """Where trials are kept: a journal in the workspace (empty), or ``postgresql://user@host/database`` for many workers."""
     password: str = ""

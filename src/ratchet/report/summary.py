@@ -72,6 +72,7 @@ def _answering(ended: Ended) -> Json | None:
         "rows_needed": choice.rows_needed,
         "left_to_people": len(found.abstained),
         "chosen": _point(choice.chosen),
+        "at_one_temperature": _point(found.at_one_temperature),
         "naive": _point(choice.naive),
         "test": _point(on_test),
     }

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import checked, load_model
 from ratchet.errors import DataError
+from ratchet.forms import WHOLE
 from ratchet.models.model import Predictor
 from ratchet.serve import formats
 from ratchet.serve.formats import Format, Pass
@@ -40,6 +41,10 @@ WRITERS: dict[Format, Callable[[Pass], None]] = {
     "text": formats.lines,
 }
 
+PREDICTION = "prediction"
+"""The column of what is predicted, whatever the task."""
+NAMED = 5
+"""So many rows without an answer are named."""
 Progress = Callable[[int, float | None], None]
 """Called after each block with the rows done and the share of the source's bytes read (``None`` for stdin and gzip)."""
 
@@ -52,14 +57,36 @@ class FilePredictions:
     """``-`` is standard output."""
     format: Format
     rows: int
+    answered: int
+    """With `abstained`, `without_text` and `without_answer` all rows, each in one of them."""
     without_text: int
     """Rows whose text was missing or blank; their new cells are empty."""
+    without_answer: int
+    """Rows with a text to which the model said nothing of use."""
     counts: dict[str, int]
-    """Rows by what was predicted, as the task counts them: by label; empty where the answers are numbers."""
+    """The rows that are answered by what was predicted, as the task counts them; empty where the answers are no labels."""
+    first_without_text: tuple[int, ...] = ()
+    """Numbers of the first few of those rows, counted from 1."""
+    first_without_answer: tuple[int, ...] = ()
     abstained: int | None = None
     """Rows whose answer is left to people; ``None`` where the bundle answers everything."""
     notes: tuple[str, ...] = ()
     """What of a workbook or folder was not read."""
+
+    @property
+    def line(self) -> str:
+        """The counts for people; they add up to the rows, and rows without an answer are named."""
+        counts = ", ".join(f"{label}: {rows:,}" for label, rows in self.counts.items())
+        said = [f"{self.answered:,} answered" + (f" ({counts})" if counts else "")]
+        if self.abstained is not None:
+            said.append(f"{self.abstained:,} left to people")
+        for what, count, first in (
+            ("a text", self.without_text, self.first_without_text),
+            ("an answer", self.without_answer, self.first_without_answer),
+        ):
+            if count:
+                said.append(f"{count:,} without {what} ({_numbered(first, count)})")
+        return f"{self.rows:,} rows to {self.target}: {', '.join(said)}"
 
 
 def predict_file(
@@ -111,9 +138,11 @@ def predict_file(
     kind, whole = streamed or "csv", streamed is None
     _require_table(fields, source, kind=kind)
     goal = target_of(source, None if target is None else Path(target), kind=kind, whole=whole)
+    named = "standard input" if source == STDIO else str(source)
     tally = _Tally(
         model or load_model(opened, threads=threads, send_to=send_to),
         task=task,
+        name=named,
         fields=fields,
         facts=opened.manifest.model,
         each_label=each_label,
@@ -128,7 +157,7 @@ def predict_file(
         work = Pass(
             source=reader,
             target=writer,
-            name="standard input" if source == STDIO else str(source),
+            name=named,
             encoding=read_as,
             written=written_encoding(read_as, source=source),
             fields=fields,
@@ -142,8 +171,12 @@ def predict_file(
         target=goal,
         format=kind,
         rows=tally.rows,
+        answered=tally.answered,
         without_text=tally.without_text,
+        without_answer=tally.without_answer,
         counts=counts,
+        first_without_text=tuple(tally.first_without_text),
+        first_without_answer=tuple(tally.first_without_answer),
         abstained=tally.abstained,
         notes=notes,
     )
@@ -170,42 +203,61 @@ class _Tally:
     """Predicts blocks and counts what it did."""
 
     def __init__(
-        self, model: Predictor, *, task: Task, fields: Fields, facts: Mapping[str, Any], each_label: bool
+        self, model: Predictor, *, name: str, task: Task, fields: Fields, facts: Mapping[str, Any], each_label: bool
     ) -> None:
-        self._model, self._task, self._fields = model, task, fields
+        self._model, self._name, self._task, self._fields = model, name, task, fields
         self._facts, self._each_label = facts, each_label
         self.columns = task.cell_types(model.labels, each_label=each_label, facts=facts)
         self.rows = 0
-        self.without_text = 0
+        self.answered = self.without_text = self.without_answer = 0
+        self.first_without_text, self.first_without_answer = list[int](), list[int]()
         self.abstained = 0 if ABSTAIN in self.columns else None
         self.counts: Counter[str] = Counter()
 
     def annotate(self, rows: list[Cells]) -> list[dict[str, Cell]]:
         """The new cells of each row of a block."""
+        self._require_whole(rows)
         wanted = [place for place, row in enumerate(rows) if not self._fields.is_blank(row)]
         cells: list[dict[str, Cell]] = [{} for _ in rows]
+        before, known = self.rows, set(wanted)
+        blank = [before + place + 1 for place in range(len(rows)) if place not in known]
         self.rows += len(rows)
-        self.without_text += len(rows) - len(wanted)
+        self.without_text += len(blank)
+        self.first_without_text += blank[: NAMED - len(self.first_without_text)]
         if not wanted:
             return cells
-        asked = [tuple(cell if cell is None else _encodable(cell) for cell in rows[place]) for place in wanted]
-        answers = checked(self._model, self._fields.inputs(asked))
+        answers = checked(self._model, self._fields.inputs([rows[place] for place in wanted]))
         found = self._task.cells(answers, names=self._model.labels, facts=self._facts, each_label=self._each_label)
         for place, new in zip(wanted, found, strict=True):
             cells[place] = new
-            self.counts.update(self._task.counted(new))
-            if self.abstained is not None:
-                self.abstained += new[ABSTAIN] is True
+            self._count(new, number=before + place + 1)
         return cells
 
+    def _count(self, new: Mapping[str, Cell], *, number: int) -> None:
+        """A row in one of the sums."""
+        if new[PREDICTION] is None:
+            self.without_answer += 1
+            self.first_without_answer += [number] if len(self.first_without_answer) < NAMED else []
+        elif self.abstained is not None and new[ABSTAIN] is True:
+            self.abstained += 1
+        else:
+            self.answered += 1
+            self.counts.update(self._task.counted(new))
 
-def _encodable(text: str) -> str:
-    """The text with half surrogate pairs (which JSON can hold and tokenizers refuse) replaced by a question mark."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
+    def _require_whole(self, rows: list[Cells]) -> None:
+        for number, row in enumerate(rows, start=self.rows + 1):
+            column = self._fields.broken(row)
+            if column is not None:
+                raise DataError(
+                    f"Row {number} of {self._name} must be text but {column!r} holds half a surrogate pair.",
+                    next_step=WHOLE,
+                )
+
+
+def _numbered(first: Sequence[int], count: int) -> str:
+    """The numbers of rows for people, the first few of them."""
+    more = f" and {count - len(first):,} more" if count > len(first) else ""
+    return f"{'row' if count == 1 else 'rows'} {', '.join(f'{number:,}' for number in first)}{more}"
 
 
 def _reported(tally: _Tally, source: Path, reader: BinaryIO, progress: Progress) -> formats.Annotate:

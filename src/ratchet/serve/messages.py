@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -78,7 +77,6 @@ def body_limit(config: ServeConfig) -> int:
 
 FIELDS = ("text", "texts", "row", "rows")
 _decoder = msgspec.json.Decoder(PredictRequest)
-_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _HALF = re.compile(
     rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F][0-9a-fA-F]{2})",
     re.DOTALL,
@@ -98,10 +96,10 @@ def read_texts(body: bytes | bytearray, *, config: ServeConfig, fields: Fields =
         fields: the columns of the model.
 
     Raises:
-        Refused: 400 when the body is not a JSON object, 422 when it has another shape, lacks a column or a text is empty,
-            413 when it holds too much.
+        Refused: 400 when the body is not a JSON object or has half of a character, 422 when it has another shape, lacks a
+            column or a text is empty, 413 when it holds too much.
     """
-    request = _decode(body, most=2 * config.max_texts * len(fields.names))
+    request = _decode(body)
     given = [name for name in FIELDS if getattr(request, name) is not msgspec.UNSET]
     if len(given) != 1:
         message = "The object must have exactly one of the fields 'text', 'texts', 'row' and 'rows'."
@@ -131,6 +129,10 @@ def _row(value: str | msgspec.Raw, *, fields: Fields, where: str, most: int) -> 
         raise Refused(422, "wrong_shape", _short(str(error), most=2 * SHOWN)) from error
     except UnicodeDecodeError as error:
         raise Refused(400, "bad_json", f"The body must be UTF-8, but byte {error.start} of {where} is not.") from error
+    broken = fields.broken(row)
+    if broken is not None:
+        message = f"{where} must hold whole characters but {broken!r} has half of one, of a surrogate pair."
+        raise Refused(400, "bad_json", message)
     if fields.is_blank(row):
         raise Refused(422, "empty_text", f"{where} must hold a text but is empty: there is nothing to predict.")
     size = sum(len(cell) if cell.isascii() else len(cell.encode()) for cell in row if cell)
@@ -140,8 +142,8 @@ def _row(value: str | msgspec.Raw, *, fields: Fields, where: str, most: int) -> 
     return row
 
 
-def _decode(body: bytes | bytearray, *, most: int) -> PredictRequest:
-    """The request in a body; up to ``most`` halves of surrogate pairs are mended: a text has two ends."""
+def _decode(body: bytes | bytearray) -> PredictRequest:
+    """The request in a body."""
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -154,8 +156,11 @@ def _decode(body: bytes | bytearray, *, most: int) -> PredictRequest:
     except RecursionError as error:
         raise Refused(400, "bad_json", "The body must be JSON: it is nested too deeply.") from error
     except msgspec.DecodeError as error:
-        if most and _SURROGATE_ESCAPE.search(body):
-            return _decode_halves(body, error, most=most)
+        at = _half_at(body)
+        if at is not None:
+            half = body[at : at + ESCAPE].decode("ascii")
+            message = f"The body must be JSON of whole characters but has half of one, {half}, at byte {at}."
+            raise Refused(400, "bad_json", message) from error
         raise Refused(400, "bad_json", f"The body must be JSON: {_short(str(error))}.") from error
 
 
@@ -169,20 +174,10 @@ def _found(error: msgspec.ValidationError) -> str:
     return str(error).rpartition("got ")[2].strip("`")
 
 
-def _decode_halves(body: bytes | bytearray, error: msgspec.DecodeError, *, most: int) -> PredictRequest:
-    """A text cut inside an emoji by its sender holds half a surrogate pair; it becomes U+FFFD as browsers do."""
-    halves = list(islice(_HALF.finditer(body), most + 1))
-    if len(halves) > most:
-        raise Refused(400, "bad_json", f"The texts must be whole but hold more than {most} halves of surrogate pairs.")
-    parts, done = [], 0
-    for match in halves:
-        at = match.start()
-        if not _is_escaped(body, at):
-            parts += [body[done:at], rb"\ufffd"]
-            done = match.end()
-    if not parts:
-        raise Refused(400, "bad_json", f"The body must be JSON: {_short(str(error))}.") from error
-    return _decode(b"".join([*parts, body[done:]]), most=0)
+def _half_at(body: bytes | bytearray) -> int | None:
+    """Where an escape of half a surrogate pair begins, the other half of which is not beside it."""
+    places = (match.start() for match in _HALF.finditer(body))
+    return next((at for at in places if not _is_escaped(body, at)), None)
 
 
 def _is_escaped(body: bytes | bytearray, at: int) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ratchet.bundle.bundle import Manifest
 from ratchet.errors import BundleError, DataError, no_such_column
+from ratchet.forms import is_broken
 from ratchet.models.inputs import Inputs, joined
 from ratchet.tasks.generation import PROMPT, prompt_of
 
@@ -68,6 +69,14 @@ class Fields:
     def is_blank(self, row: Cells) -> bool:
         """Whether there is nothing to predict: every text is missing or white space."""
         return not any(cell and not cell.isspace() for cell in self._texts(row))
+
+    def broken(self, row: Cells) -> str | None:
+        """The first column with half a surrogate pair, which no model can read: in its cell, or in a turn of a conversation."""
+        spoken = self.conversations or self.texts == (PROMPT,)
+        for name, cell in zip(self.names, row, strict=True):
+            if cell and (is_broken(cell) or (spoken and name in self.texts and is_broken(prompt_of(cell) or ""))):
+                return name
+        return None
 
     def inputs(self, rows: Sequence[Cells]) -> Sequence[str]:
         """What the model is asked: texts, with the features where there are any."""

@@ -11,7 +11,7 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.certainty import Certainty, certainty_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RecipeError
-from ratchet.gate.selective import Point
+from ratchet.gate.selective import Point, told
 from ratchet.models.model import Answers
 from ratchet.prepare.review import guarded
 from ratchet.stages.job import Job
@@ -53,6 +53,12 @@ def tell(job: Job, rows: PartedRows, found: Certainty) -> None:
     if found.choice is None:
         return
     job.screen.say("answer", f"{found.contender.name}: {found.choice.line}")
+    if found.at_one_temperature is not None:
+        job.screen.say(
+            "answer",
+            f"the promise is about each fold at the temperature of the others; at the one that is served these rows would be "
+            f"answered as {told(found.at_one_temperature)}",
+        )
     left = list_for_people(job, rows, found)
     job.screen.say("answer", f"{left:,} judged rows are left to people: {job.folder / LIST}")
 

@@ -19,7 +19,7 @@ from ratchet.contenders.linear import Majority
 from ratchet.contenders.refit import changed
 from ratchet.contenders.registry import changes, kind_of, kinds, tasks_of
 from ratchet.contenders.rows import PartedRows
-from ratchet.errors import DataError, ExtraMissing, RecipeError
+from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError
 from ratchet.models.checkpoints import ENGLISH_PACKAGE
 from ratchet.models.linear_defaults import default_specs
 from ratchet.plugins import chosen
@@ -120,6 +120,27 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Section, ...]:
     return tuple(spec for spec in plan if rows.task.name in tasks_of(spec.kind))
 
 
+def require_trainable(rows: PartedRows, specs: Sequence[Section]) -> None:
+    """Refuse challengers that cannot be trained on these rows, before any is trained.
+
+    Raises:
+        RecipeError: naming the challenger, the key and what is there.
+    """
+    for spec in specs:
+        kind = kinds().get(_name(spec))
+        if kind is None or rows.task.name not in kind.tasks or kind.missing() is not None:
+            continue  # a row change, or a challenger that is skipped with its reason
+        try:
+            kind.require(spec, rows)
+        except RatchetError as error:
+            raise RecipeError(f"The challenger {called(spec)!r}: {error.problem}", next_step=error.next_step) from None
+
+
+def called(spec: Section) -> str:
+    """The name of a challenger, or its kind where it has none."""
+    return str(getattr(spec, "name", "") or _name(spec))
+
+
 def _pretrained(job: Job, rows: PartedRows) -> bool:
     """Whether the encoder that this run would train begins from a checkpoint, whose vectors can be used as they are."""
     source = job.recipe.train.source
@@ -158,7 +179,7 @@ def challenge(job: Job, rows: PartedRows, specs: Sequence[Section], *, later: in
 
 def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
     """How a challenger is trained; ``None``, with the reason said, where it cannot be."""
-    name = str(getattr(spec, "name", "") or _name(spec))
+    name = called(spec)
     able = tasks_of(_name(spec))
     if rows.task.name not in able:
         skip(job, name, f"It is for {' and '.join(able)}, and this is {rows.task.name}.")

@@ -8,24 +8,27 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.contenders.base import MODEL, Contender
-from ratchet.contenders.latency import latency
+from ratchet.contenders.latency import Timed, latency
 from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import PartedRows
 from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import find_metric, score
-from ratchet.report.ended import Offered, Timed
+from ratchet.report.ended import Offered
+from ratchet.report.ended import Timed as TimedForm
 from ratchet.stages.entrants import champion
 from ratchet.stages.job import Job
 
 TIMED = 40
 """Texts on which the latency of a model is measured."""
+TURNS = 9
+"""How often each of them is timed."""
 Milliseconds = tuple[float, float]
 """The median and the 95th percentile of a text."""
 
 
 def measured(
     job: Job, rows: PartedRows, contenders: Sequence[Contender], *, metric: str, timed: bool
-) -> tuple[tuple[Timed, ...], tuple[Offered, ...]]:
+) -> tuple[tuple[TimedForm, ...], tuple[Offered, ...]]:
     """The forms of the last compressed contender, and what the best contender of each kind and the champion take.
 
     Args:
@@ -35,11 +38,13 @@ def measured(
     """
     pair = _forms(contenders) if timed else []
     own = {one.folder: one for one in [*pair, *(_chosen(job, rows, contenders) if timed else [])]}
-    models = [one.model(threads=job.recipe.threads) for one in own.values()]
-    seconds = latency(models, rows.inputs(rows.parts.valid[:TIMED])) if models else []
-    took = {folder: _milliseconds(1000 * times) for folder, times in zip(own, seconds, strict=True)}
+    places = rows.parts.valid[:TIMED]
+    texts = rows.inputs(places)
+    asked = [Timed(model=one.model(threads=job.recipe.threads), rows=places, texts=texts) for one in own.values()]
+    seconds = latency(asked, rounds=TURNS, seed=job.recipe.seed) if asked else []
+    took = {folder: _milliseconds(1000 * times[np.isfinite(times)]) for folder, times in zip(own, seconds, strict=True)}
     forms = tuple(
-        Timed(
+        TimedForm(
             contender=one,
             score=score(one.evidence(rows), metric),
             p50_ms=took[one.folder][0],

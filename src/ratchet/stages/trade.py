@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.contenders.base import Contender
+from ratchet.contenders.latency import Timed, latency
 from ratchet.contenders.registry import runs_here
-from ratchet.contenders.rows import NLL, PartedRows
+from ratchet.contenders.rows import NLL, Ints, PartedRows
 from ratchet.gate.claim import Claim
 from ratchet.gate.verdict import judge
 from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import MEASURED
 from ratchet.metrics.own_function import is_own, known_as
 from ratchet.recipe.sections import ClaimSpec, GateConfig
-from ratchet.screen import Advance
 from ratchet.stages.contest import forget, record, tell
 from ratchet.stages.entrants import anchor, champion, family_of
 from ratchet.stages.job import Job, skip
@@ -27,8 +26,6 @@ from ratchet.stages.names import Stage
 from ratchet.workspace.finished import key_of
 
 HOUR = 3_600
-ROUNDS = 5
-"""How often the latency of a row is measured; the median counts."""
 Measures = Mapping[Path, Mapping[str, npt.NDArray[np.float64]]]
 
 
@@ -66,8 +63,9 @@ def trade(job: Job, rows: PartedRows, *, later: int = 0) -> None:
 def _key(one: Contender, proven: Contender, gate: GateConfig) -> str:
     """What names its verdict: it is judged once by the same claims, as long as nothing is proven better."""
     hour = [gate.hour] if any(claim.metric == "cost" for claim in gate.claims) else []
+    seconds = [gate.seconds] if any(claim.metric in MEASURED for claim in gate.claims) else []
     own = [known_as(claim.metric) for claim in gate.claims if is_own(claim.metric)]
-    return key_of("trade", one.folder.name, proven.folder.name, gate.claims, *hour, *own)
+    return key_of("trade", one.folder.name, proven.folder.name, gate.claims, *hour, *seconds, *own)
 
 
 def _judge(
@@ -138,9 +136,16 @@ def _measured_here(
     ours = [one for one in {one.folder: one for one in of}.values() if runs_here(one)]
     if not ours:
         return {}
+    gate, places = job.recipe.gate, [one.placed(rows) for one in ours]
+    asked = [
+        Timed(model=one.model(threads=job.recipe.threads), rows=own, texts=rows.inputs(own))
+        for one, own in zip(ours, places, strict=True)
+    ]
     with job.screen.bar("latency") as advance:
-        seconds = side_by_side(ours, rows, threads=job.recipe.threads, advance=advance)
-    hour = job.recipe.gate.hour
+        found = latency(asked, most=gate.seconds, seed=job.recipe.seed, advance=advance)
+    seconds = [np.median(rounds, axis=0) for rounds in found]
+    _tell_measured(job, places, seconds)
+    hour = gate.hour
     if "cost" in wanted and not hour:
         job.screen.say("challenge", "gate.hour is 0: models that run here count as costing nothing")
     return {
@@ -148,44 +153,26 @@ def _measured_here(
     }
 
 
-def side_by_side(
-    of: Sequence[Contender], rows: PartedRows, *, threads: int, advance: Advance
-) -> list[npt.NDArray[np.float64]]:
-    """Seconds of each answer, one text at a time: for each contender the median of interleaved rounds, (len(its rows),).
-
-    Every round asks all models about a row before it goes to the next row, each time in another order: whatever else the
-    machine does meets them all alike.
-
-    Args:
-        of: contenders whose models run here.
-        rows: the rows of the verdicts.
-        threads: cores; 0: all.
-        advance: called with rows done.
-    """
-    models = [one.model(threads=threads) for one in of]
-    places = [one.placed(rows) for one in of]
-    texts = [rows.inputs(own) for own in places]
-    row_of = [dict(zip(own.tolist(), range(len(own)), strict=True)) for own in places]
-    every = np.unique(np.concatenate(places)).tolist()
-    seconds = [np.empty((ROUNDS, len(own))) for own in places]
-    for model, own in zip(models, texts, strict=True):
-        model.predict(own[:1])
-    for turn in range(ROUNDS):
-        for done, place in enumerate(every):
-            for step in range(len(models)):
-                which = (step + turn + done) % len(models)
-                row = row_of[which].get(place)
-                if row is not None:
-                    begun = time.perf_counter()
-                    models[which].predict(texts[which][row : row + 1])
-                    seconds[which][turn, row] = time.perf_counter() - begun
-            advance(turn * len(every) + done + 1, ROUNDS * len(every), f"round {turn + 1} of {ROUNDS}")
-    return [np.median(rounds, axis=0) for rounds in seconds]
+def _tell_measured(job: Job, places: Sequence[Ints], seconds: Sequence[npt.NDArray[np.float64]]) -> None:
+    """Say it where there was no time for all rows."""
+    every = len(np.unique(np.concatenate(places)))
+    read = [own[np.isfinite(taken)] for own, taken in zip(places, seconds, strict=True)]
+    count = len(np.unique(np.concatenate(read)))
+    if count < every:
+        job.screen.say(
+            "challenge",
+            f"latency was measured on {count:,} of {every:,} rows, drawn at random: gate.seconds is"
+            f" {job.recipe.gate.seconds:g}, and the slowest model takes {max(map(np.nanmedian, seconds)):.2g} s a row",
+        )
 
 
 def _evidence(of: Contender, rows: PartedRows, here: Measures) -> Evidence:
     """Its evidence, with cost and latency measured here where the model is ours and they are not known."""
     evidence = of.evidence(rows)
     read = np.isin(of.placed(rows), evidence.rows)  # a judge may have left some out
-    measured = {name: values[read] for name, values in here.get(of.folder, {}).items()}
-    return replace(evidence, outcomes={**measured, **evidence.outcomes})
+    here_alone = {
+        name: values[read] for name, values in here.get(of.folder, {}).items() if name not in evidence.outcomes
+    }
+    known = {name: np.isfinite(values) for name, values in here_alone.items()}
+    measured = {name: np.nan_to_num(values) for name, values in here_alone.items()}
+    return replace(evidence, outcomes={**measured, **evidence.outcomes}, known=known)

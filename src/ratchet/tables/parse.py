@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ratchet.bounds import CELL_BYTES, json_value, require_columns
 from ratchet.errors import DataError
-from ratchet.forms import FASTTEXT, is_broken, legible, plain_name
+from ratchet.forms import FASTTEXT, WHOLE, is_broken, legible, plain_name
 from ratchet.spill import LARGE, has_room, spilled
 from ratchet.tables import csv_faults
 from ratchet.tables.arrow import bounded, values_in, with_names
@@ -31,7 +31,6 @@ _UNREADABLE = (pa.ArrowException, ValueError, OverflowError, LookupError)
 _READ_AHEAD = 1 << 20
 _JSON_ROWS = 50_000
 _PARQUET_ROWS, _PEEK, _BATCH_BYTES = 1 << 17, 64, 1 << 28
-_WHOLE = r"Write characters beyond U+FFFF as two \u escapes or as they are."
 _FASTTEXT = re.compile(rf"\s*(?:{FASTTEXT}\S*(?:\s+|$))+")
 _DIGITS = sys.int_info.default_max_str_digits
 
@@ -347,7 +346,7 @@ def _json_table(rows: list[dict[str, str | None]], *, name: str, before: int) ->
     require_columns(len(names), name=name)
     if odd := next((key for key in names if is_broken(key)), None):
         raise DataError(
-            f"The keys of {name} must be text but {legible(odd)!r} holds half a surrogate pair.", next_step=_WHOLE
+            f"The keys of {name} must be text but {legible(odd)!r} holds half a surrogate pair.", next_step=WHOLE
         )
     columns = {}
     for column in names:
@@ -363,7 +362,7 @@ def _refuse_half_characters(cells: list[str | None], *, column: str, before: int
     row = next(i for i, cell in enumerate(cells, before + 1) if cell and is_broken(cell))
     raise DataError(
         f"Row {row} of {name} must be text but {column!r} holds half a surrogate pair.",
-        next_step=_WHOLE,
+        next_step=WHOLE,
     )
 
 

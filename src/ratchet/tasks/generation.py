@@ -205,10 +205,6 @@ class Generation(Task):
         del each_label
         return [{"prediction": one["text"]} for one in self.predictions(answers, names=names, facts=facts)]
 
-    def counted(self, cells: Mapping[str, Cell]) -> list[str]:
-        """Whether it was answered."""
-        return ["no answer" if cells["prediction"] is None else "answered"]
-
 
 def _whole(text: str) -> str:
     """The text with U+FFFD for each half of a surrogate pair, which no encoding can hold."""

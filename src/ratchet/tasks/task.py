@@ -250,7 +250,7 @@ class Task(ABC):
         """What stands in those columns, for each row; arguments as of `predictions` and `cell_types`."""
 
     def counted(self, cells: Mapping[str, Cell]) -> list[str]:
-        """What a row counts as, by its new cells, where predictions of a table are told in one line."""
+        """What an answered row counts as, by its new cells, where predictions of a table are told in one line; or nothing."""
         del cells
         return []
 

@@ -132,6 +132,9 @@ def attach(model: PreTrainedModel, shape: AdapterShape, *, base: str, seed: int 
         torch.manual_seed(seed)
         peft = get_peft_model(model, config)
     config.base_model_name_or_path = None  # a folder of this machine
+    config.target_modules = sorted(
+        config.target_modules or ()
+    )  # peft makes a set of it, whose order is another each time
     return Adapted(peft=peft, shape=shape, base=base)
 
 
@@ -208,15 +211,24 @@ def freeze(model: PreTrainedModel, *, trained_layers: int) -> None:
         RatchetError: it has fewer layers than that.
     """
     inside = layers(model)
-    if not 1 <= trained_layers <= len(inside):
-        raise RatchetError(
-            f"trained_layers must be from 1 to {len(inside)}, the layers of this generator, but got {trained_layers}.",
-            next_step="Set trained_layers of this challenger.",
-        )
+    require_layers(trained_layers, len(inside))
     held = {id(weight) for part in _ends(model) for weight in part.parameters()}
     held |= {id(weight) for layer in inside[:-trained_layers] for weight in layer.parameters()}
     for weight in model.parameters():
         weight.requires_grad_(id(weight) not in held)
+
+
+def require_layers(trained_layers: int, there: int) -> None:
+    """Refuse to train more layers than are there.
+
+    Raises:
+        RatchetError: it has fewer.
+    """
+    if not 1 <= trained_layers <= there:
+        raise RatchetError(
+            f"trained_layers must be from 1 to {there}, the layers of this generator, but got {trained_layers}.",
+            next_step="Set trained_layers of this challenger.",
+        )
 
 
 def require_peft() -> None:

@@ -63,7 +63,8 @@ class Checkpoints:
             if parts.average is not None:
                 (target / AVERAGE).write_bytes(save(_plain(parts.average)))
             hashes = {path.name: file_sha256(path) for path in sorted(target.glob("*.safetensors"))}
-            body = {"facts": dict(self.facts), "step": step, "state": dict(state), "sha256": hashes}
+            needs = sorted({*keep} - {step})
+            body = {"facts": dict(self.facts), "step": step, "needs": needs, "state": dict(state), "sha256": hashes}
             save_json(target / STATE, {"body": body, "sha256": _hash(body)})
         found = sorted(self.steps())
         for other in found[:-LAST]:
@@ -73,20 +74,19 @@ class Checkpoints:
     def resume(self, parts: Parts) -> dict[str, Any] | None:
         """Load the newest whole checkpoint; its state, or ``None`` when there is none.
 
-        A damaged one is passed over, and a sentence in ``notes`` says so.
+        One that is damaged, or may go back to an earlier one that is, is passed over, and a sentence in ``notes`` says so.
 
         Raises:
             WorkspaceError: the checkpoint is of another training; the message names what differs.
         """
         for step in sorted(self.steps(), reverse=True):
             body = self._whole(step)
-            if body is None:
-                self.notes.append(f"the checkpoint after {step:,} steps was damaged, so the one before it was used")
-                if not any(other < step for other in self.steps()):
-                    self.notes[-1] = (
-                        f"the checkpoint after {step:,} steps was damaged, and none was before it: it began anew"
-                    )
+            problem = "was damaged" if body is None else self._lacks(body)
+            if body is None or problem:
                 shutil.rmtree(self._path(step), ignore_errors=True)
+                before = any(other < step for other in self.steps())
+                then = "so the one before it was used" if before else "and none was before it: it began anew"
+                self.notes.append(f"the checkpoint after {step:,} steps {problem}, {then}")
                 continue
             self._require_same(body["facts"])
             self.load(step, parts)
@@ -94,19 +94,34 @@ class Checkpoints:
             return state
         return None
 
+    def _lacks(self, body: Mapping[str, Any]) -> str:
+        """What is wrong with the earlier checkpoints that this one may go back to; empty: nothing."""
+        for step in body.get("needs", ()):
+            if self._whole(step) is None:
+                return f"may go back to the one after {step:,} steps, which was damaged"
+        return ""
+
     def load(self, step: int, parts: Parts) -> None:
-        """Put a checkpoint's weights, moments and average into the parts."""
+        """Put a checkpoint's weights, moments and average into the parts.
+
+        Raises:
+            WorkspaceError: a file of it is not as it was written.
+        """
         self.load_weights(step, parts.network)
-        _set_moments(parts.optimizer, _load(self._path(step) / MOMENTS))
+        _set_moments(parts.optimizer, self._load(step, MOMENTS))
         if parts.average is not None:
-            for name, value in _load(self._path(step) / AVERAGE).items():
+            for name, value in self._load(step, AVERAGE).items():
                 parts.average[name].copy_(value)
 
     def load_weights(self, step: int, network: nn.Module, *, averaged: bool = False) -> None:
-        """Put the weights after ``step`` steps into the network; with ``averaged`` their moving average."""
+        """Put the weights after ``step`` steps into the network; with ``averaged`` their moving average.
+
+        Raises:
+            WorkspaceError: a file of the checkpoint is not as it was written.
+        """
         import torch
 
-        weights = _load(self._path(step) / (AVERAGE if averaged else WEIGHTS))
+        weights = self._load(step, AVERAGE if averaged else WEIGHTS)
         with torch.no_grad():
             for name, parameter in _trainable(network):
                 parameter.copy_(weights[name])
@@ -144,6 +159,19 @@ class Checkpoints:
             return None
         return body if whole else None
 
+    def _load(self, step: int, name: str) -> dict[str, Tensor]:
+        """The tensors of a file of a checkpoint that is whole."""
+        from safetensors.torch import load_file
+
+        path = self._path(step) / name
+        body = self._whole(step)
+        if body is None or name not in body["sha256"]:
+            raise WorkspaceError(
+                f"{path} must hold what was written but it, or a file beside it, is missing or damaged.",
+                next_step="Run again: the training goes on from an earlier checkpoint, or begins anew.",
+            )
+        return load_file(path)
+
     def _require_same(self, before: Mapping[str, Any]) -> None:
         other = sorted(name for name in {*before, *self.facts} if before.get(name) != self.facts.get(name))
         if other:
@@ -158,24 +186,6 @@ class Checkpoints:
 
 def _hash(body: Mapping[str, Any]) -> str:
     return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _load(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint's file.
-
-    Raises:
-        WorkspaceError: the file is missing or damaged.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WorkspaceError(
-            f"{path} must hold a checkpoint but is missing or damaged: {error}.",
-            next_step=f"Remove the folder {path.parent.parent} and run again: the training begins anew.",
-        ) from error
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,9 +16,18 @@ from ratchet.errors import RatchetError
 from ratchet.models.answering import Answering
 from ratchet.models.batching import padded
 from ratchet.models.checkpoints import locate
-from ratchet.models.encoder import CARD, FittedEncoder, build_encoder, load_encoder, read_json, require_torch
+from ratchet.models.encoder import (
+    CARD,
+    FittedEncoder,
+    build_encoder,
+    load_encoder,
+    read_json,
+    require_device,
+    require_encoder,
+    require_torch,
+)
 from ratchet.models.model import Answers
-from ratchet.models.targets import Targets
+from ratchet.models.targets import Kind, Targets
 from ratchet.monitoring.watching import Watching
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train.defaults import settle
@@ -27,6 +36,7 @@ from ratchet.train.loop import fit
 from ratchet.train.losses import row_losses, row_weights
 from ratchet.train.objective import Objective
 from ratchet.train.records import Fit, Progress
+from ratchet.train.scoring import Scoring, require_measured
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,11 +74,19 @@ class Rows:
 class RowObjective(Objective):
     """The right answers of rows, by an encoder with a head."""
 
-    def __init__(self, encoder: FittedEncoder, *, train: Rows, valid: Rows | None, spec: EncoderSpec) -> None:
-        self.encoder, self.spec, self.train, self.valid = encoder, spec, train, valid
+    def __init__(
+        self,
+        encoder: FittedEncoder,
+        *,
+        train: Rows,
+        valid: Rows | None,
+        spec: EncoderSpec,
+        scoring: Scoring | None = None,
+    ) -> None:
+        self.encoder, self.spec, self.train, self.valid, self.scoring = encoder, spec, train, valid, scoring
         self.network: nn.Module = encoder.network
         self.lengths = train.lengths
-        self.goals = GOALS[train.targets.kind]
+        self.goals = {**GOALS[train.targets.kind], **(scoring.goals if scoring else {})}
         self._right = _right(train.targets, encoder.answering)[train.owners]
 
     @cached_property
@@ -103,11 +121,9 @@ class RowObjective(Objective):
         """Loss and scores of the valid rows, without dropout and label smoothing."""
         if self.valid is None:
             return {}
-        return scores(self.valid.targets, self._looked_at(), self.encoder.answering)
-
-    def _looked_at(self) -> Answers:
-        assert self.valid is not None
-        return self.encoder.predict_ids(self.valid.ids, self.valid.owners)
+        answers = self.encoder.predict_ids(self.valid.ids, self.valid.owners)
+        further = self.scoring.scores(answers) if self.scoring else {}
+        return {**scores(self.valid.targets, answers, self.encoder.answering), **further}
 
     def throw(self, seed: int, *, step: int) -> None:
         """Start the bits of dropout."""
@@ -165,6 +181,8 @@ def fit_encoder(
     threads: int,
     folder: Path,
     columns: int = 1,
+    metrics: Sequence[str] = (),
+    features: Mapping[str, npt.NDArray[Any]] | None = None,
     progress: Callable[[Progress], None] | None = None,
     watching: Watching | None = None,
 ) -> FittedEncoder:
@@ -185,6 +203,8 @@ def fit_encoder(
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
         columns: texts in a row.
+        metrics: what is said of the valid rows after each epoch, beside ``spec.keep`` and what is always said.
+        features: columns of the valid rows, (m,) each, which a metric of the user's may take.
         progress: called after each step.
         watching: how it is watched beside that.
 
@@ -195,7 +215,8 @@ def fit_encoder(
     """
     require_torch()
     _require_rows(train_texts, train)
-    _require_effect(spec, train)
+    _require_effect(spec, train.kind)
+    scoring = Scoring.of((spec.keep, *metrics), given=GOALS[train.kind], right=valid, features=features)
     source = locate(spec.source, language=language)
     facts = {
         **spec.model_dump(mode="json", exclude={"name"}),
@@ -205,6 +226,7 @@ def fit_encoder(
         "seed": seed,
         "threads": threads,
         "columns": columns,
+        **scoring.named_by,
         **versions(),
     }
     finished = _finished(folder / MODEL, facts=facts, threads=threads)
@@ -223,7 +245,7 @@ def fit_encoder(
     rows = _rows(fresh, train_texts, train, spec=spec)
     watched = _rows(fresh, valid_texts, valid, spec=spec) if len(valid_texts) else None
     settings = settle(spec, source=source, lengths=rows.lengths, seed=seed)
-    objective = RowObjective(fresh, train=rows, valid=watched, spec=spec)
+    objective = RowObjective(fresh, train=rows, valid=watched, spec=spec, scoring=scoring)
 
     def save(done: Fit) -> FittedEncoder:
         cut = fresh.tokens.too_long(train_texts)
@@ -244,6 +266,24 @@ def fit_encoder(
         progress=progress,
         watching=watching,
     )
+
+
+def require_trainable(spec: EncoderSpec, *, kind: Kind, language: str, columns: int = 1) -> None:
+    """Refuse what `fit_encoder` would refuse of these settings, before any training and without reading a weight.
+
+    Args:
+        spec: the recipe's section.
+        kind: of the targets.
+        language: of the texts: ``zh``, ``en`` or ``mixed``.
+        columns: texts in a row.
+
+    Raises:
+        RatchetError: the source is not usable, or the spec asks for what there is not.
+    """
+    _require_effect(spec, kind)
+    require_measured([spec.keep], given=GOALS[kind], kind=kind)
+    require_encoder(spec, language=language, columns=columns)
+    require_device(spec.device)
 
 
 def answering_of(targets: Targets) -> Answering:
@@ -275,11 +315,11 @@ def _require_rows(texts: Sequence[str], targets: Targets) -> None:
         raise RatchetError("An encoder must be trained on at least one row but got none.")
 
 
-def _require_effect(spec: EncoderSpec, targets: Targets) -> None:
+def _require_effect(spec: EncoderSpec, kind: Kind) -> None:
     """Refuse settings of labels where a value is learnt: they would make the same model under another name."""
     given = [name for name in ("label_smoothing", "focal") if getattr(spec, name)]
     given += ["class_weights"] if spec.class_weights != "none" else []
-    if targets.kind == "value" and given:
+    if kind == "value" and given:
         raise RatchetError(
             f"{given[0]} must be left out where a value is learnt, since it is about labels, but is set.",
             next_step=f"Remove {' and '.join(given)} from this challenger.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,35 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
+from ratchet.generators.chat import turns_of
 from ratchet.generators.decoder import CARD, FittedDecoder, build_decoder
-from ratchet.generators.generated import DecoderModel
+from ratchet.generators.generated import ANSWER, DecoderModel
 from ratchet.generators.generators import Shape
-from ratchet.models.encoder import device_of, read_json, require_torch
+from ratchet.models.checkpoints import GENERATOR, locate
+from ratchet.models.encoder import device_of, read_json, require_device, require_torch
+from ratchet.models.targets import Targets
 from ratchet.monitoring.watching import Watching
 from ratchet.recipe.finetune import DecoderSpec
-from ratchet.train.adapters import Adapted, AdapterShape, attach, base_hash, freeze, load_adapter, require_4bit
+from ratchet.train.adapters import (
+    Adapted,
+    AdapterShape,
+    attach,
+    base_hash,
+    freeze,
+    load_adapter,
+    require_4bit,
+    require_layers,
+)
 from ratchet.train.defaults import SCRATCH_RATE, Settings, Usual, settled
 from ratchet.train.identity import texts_hash, versions
+from ratchet.train.language import GOALS as LANGUAGE_GOALS
 from ratchet.train.language import LanguageObjective, Packing, answered
 from ratchet.train.loop import fit
+from ratchet.train.preference import GOALS as PREFERENCE_GOALS
 from ratchet.train.preference import PreferenceObjective, Preferences, preferences
+from ratchet.train.pretraining import pretrain
 from ratchet.train.records import Fit, Progress
+from ratchet.train.scoring import Scoring, require_measured
 from ratchet.workspace.workspace import atomic_folder, writing
 
 if TYPE_CHECKING:
@@ -32,6 +48,8 @@ if TYPE_CHECKING:
 MODEL, ADAPTER = "model", "adapter"
 USUAL = Usual(rows=16, tokens=(512, 4096), steps=200, epochs=(2, 10))
 ADAPTER_RATE, FULL_RATE = 1e-3, 5e-5
+ASKED = 200
+"""Valid rows that a generator is asked after each epoch at most: the standard error of a share is then at most 3.5 points."""
 PREFERENCE = 0.1
 """Preferences are learnt at this share of the usual rate (Rafailov et al. 2023, appendix B, take 1e-6)."""
 
@@ -43,10 +61,20 @@ class Asked:
     texts: Sequence[str]
     answers: Sequence[str]
     rejected: Sequence[str] | None = None
+    features: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """Columns of the rows, (n,) each, which a metric of the user's may take."""
+    corpus: Sequence[str] = ()
+    """Plain texts that are read beside the rows before answers are learnt."""
 
     def digest(self) -> str:
         """64 hex digits over all of it."""
-        return texts_hash(self.texts, self.answers, self.rejected or ())
+        return texts_hash(self.texts, self.answers, self.rejected or (), self.corpus)
+
+    def documents(self) -> list[str]:
+        """Each row as a plain text, its columns or turns and its answer apart by a blank line; and the corpus."""
+        rows = zip(self.texts, self.answers, strict=True)
+        told = ((*(turn.text for turn in turns_of(text)), answer) for text, answer in rows)
+        return ["\n\n".join(filter(None, parts)) for parts in told] + [*self.corpus]
 
 
 def fit_decoder(
@@ -59,6 +87,7 @@ def fit_decoder(
     seed: int,
     threads: int,
     folder: Path,
+    metrics: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
     watching: Watching | None = None,
 ) -> DecoderModel:
@@ -76,6 +105,7 @@ def fit_decoder(
         seed: of weights, batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
+        metrics: what is said of answers to the valid rows after each epoch, beside ``spec.keep`` and the loss.
         progress: called after each step.
         watching: how it is watched beside that.
 
@@ -89,20 +119,31 @@ def fit_decoder(
 
     fresh = _fresh(train, spec=spec, choices=choices, language=language, seed=seed, threads=threads)
     base = base_hash(fresh.decoder.network)
-    facts = {
-        **spec.model_dump(mode="json", exclude={"name", "source"}),
-        "base": base,
-        "rows": [train.digest(), valid.digest() if valid else ""],
-        "choices": list(choices),
-        "seed": seed,
-        "threads": threads,
-        **versions(),
-    }
+    asked = _asked_of(valid, metrics=(spec.keep, *metrics), spec=spec, choices=choices, seed=seed)
+    facts = _facts(fresh, train, valid, spec=spec, base=base, seed=seed, threads=threads)
+    facts.update(asked.scoring.named_by)
     done = folder / MODEL
     if (done / CARD).is_file() and read_json(done / CARD).get("facts", {}).get("key") == facts:
         return DecoderModel.load(done, threads)
+    pretraining = None
+    if spec.pretrain is not None:
+        pretraining = pretrain(
+            fresh.decoder,
+            train=train.documents(),
+            valid=valid.documents() if valid else (),
+            spec=spec,
+            facts=facts,
+            seed=seed,
+            threads=threads,
+            folder=folder,
+            progress=progress,
+            watching=watching,
+        )
     with using_threads(threads):
         adapted, objective = _objective(fresh, train, valid, spec=spec, base=base, seed=seed)
+    if asked.scoring.metrics and asked.texts:
+        objective.asked = lambda: asked.scoring.scores(fresh.predict(asked.texts))
+    objective.goals = {**objective.goals, **asked.scoring.goals}
     settings = settle(spec, decoder=fresh.decoder, lengths=objective.lengths, seed=seed)
 
     def save(ended: Fit) -> DecoderModel:
@@ -111,6 +152,8 @@ def fit_decoder(
             **ended.facts,
             "tuning": tuning_of(spec, fresh.decoder),
             "trained_weights": sum(one.numel() for one in objective.network.parameters() if one.requires_grad),
+            "vocabulary": len(fresh.decoder.tokens.tokenizer),
+            "pretraining": pretraining,
             "notes": [*objective.notes, *ended.notes],
             "cut_or_empty": _counts(objective),
             "base": base,
@@ -129,6 +172,61 @@ def fit_decoder(
         save=save,
         progress=progress,
         watching=watching,
+    )
+
+
+def require_tunable(spec: DecoderSpec, *, language: str, choices: tuple[str, ...]) -> None:
+    """Refuse what `fit_decoder` would refuse of these settings, before any training and without reading a weight.
+
+    Args:
+        spec: the recipe's section.
+        language: of the texts: ``zh``, ``en`` or ``mixed``.
+        choices: the answers that there are, where the task has a list of them.
+
+    Raises:
+        RatchetError: the source is not usable, or the spec asks for what there is not.
+    """
+    given = PREFERENCE_GOALS if spec.rejected else LANGUAGE_GOALS
+    require_measured([spec.keep], given=given, kind="classes" if choices else "texts")
+    source = locate(spec.source, language=language, wanted=GENERATOR, weights=False)
+    tuning = _tuning(spec, scratch=source.folder is None)
+    if tuning == "qlora":
+        require_4bit()
+    if tuning == "freeze" and not source.gguf:
+        require_layers(spec.trained_layers, source.layers)
+    require_device(spec.device)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Questions:
+    """What a generator is asked after each epoch, and what is said of its answers."""
+
+    texts: Sequence[str]
+    scoring: Scoring
+
+
+def _asked_of(
+    valid: Asked | None, *, metrics: Sequence[str], spec: DecoderSpec, choices: tuple[str, ...], seed: int
+) -> _Questions:
+    """At most `ASKED` of the valid rows that have an answer, the same in each epoch: writing takes long."""
+    answers = valid.answers if valid else ()
+    able = np.flatnonzero([bool(answer.strip()) for answer in answers]) if valid else np.zeros(0, np.int64)
+    if len(able) > ASKED:
+        able = np.sort(np.random.default_rng(seed).choice(able, ASKED, replace=False))
+    own = [answers[row] for row in able.tolist()]
+    right = (
+        Targets.of_labels(own, names=choices)
+        if choices
+        else Targets(kind="texts", names=(ANSWER,), values=np.array([*own, ""], dtype=object)[:-1])
+    )
+    return _Questions(
+        texts=[valid.texts[row] for row in able.tolist()] if valid else [],
+        scoring=Scoring.of(
+            metrics,
+            given=PREFERENCE_GOALS if spec.rejected else LANGUAGE_GOALS,
+            right=right,
+            features={name: values[able] for name, values in valid.features.items()} if valid else {},
+        ),
     )
 
 
@@ -152,7 +250,11 @@ def tuning_of(spec: DecoderSpec, decoder: FittedDecoder) -> str:
     Raises:
         RatchetError: an adapter is wanted beside weights that were never trained.
     """
-    if decoder.source != "scratch":
+    return _tuning(spec, scratch=decoder.source == "scratch")
+
+
+def _tuning(spec: DecoderSpec, *, scratch: bool) -> str:
+    if not scratch:
         return "lora" if spec.tuning == "auto" else spec.tuning
     if spec.tuning not in ("auto", "full"):
         raise RatchetError(
@@ -171,7 +273,7 @@ def _fresh(
         max_tokens=spec.max_tokens,
         max_new_tokens=spec.max_new_tokens,
         language=language,
-        texts=[*train.texts, *train.answers],
+        texts=[*train.texts, *train.answers, *train.corpus],
         shape=shape,
         seed=seed,
         threads=threads,
@@ -179,6 +281,23 @@ def _fresh(
     if tuning_of(spec, decoder) == "qlora":
         require_4bit()
     return DecoderModel(decoder=decoder, system=spec.system, choices=choices)
+
+
+def _facts(
+    fresh: DecoderModel, train: Asked, valid: Asked | None, *, spec: DecoderSpec, base: str, seed: int, threads: int
+) -> dict[str, Any]:
+    """All that the weights depend on, by name."""
+    return {
+        **spec.model_dump(mode="json", exclude={"name": True, "source": True, "pretrain": {"corpus"}}),
+        "base": base,
+        "tokens": fresh.decoder.tokens.digest(),
+        "stops": sorted(fresh.decoder.stops),
+        "rows": [train.digest(), valid.digest() if valid else ""],
+        "choices": list(fresh.choices),
+        "seed": seed,
+        "threads": threads,
+        **versions(),
+    }
 
 
 def _objective(

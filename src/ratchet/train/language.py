@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ LINE = 512
 """Tokens of a line in which examples are packed, unless one is longer: attention takes the square of it."""
 VALID_TOKENS = 4096
 """Tokens of a batch of valid rows."""
+GOALS: Mapping[str, int] = {"loss": -1, "perplexity": -1}
+"""What is said of the valid rows."""
 ROUND = 1_000_003
 """Between the bits of dropout of two runs."""
 
@@ -122,6 +124,9 @@ class Packing(Objective):
     A subclass sets ``lengths`` and gives the loss.
     """
 
+    asked: Callable[[], dict[str, float]] | None = None
+    """Asks the generator for answers to some valid rows, and gives their metrics."""
+
     def __init__(self, model: PreTrainedModel, *, pad_id: int) -> None:
         self.model, self.pad_id = model, pad_id
         self.network: nn.Module = reader(model)
@@ -192,7 +197,7 @@ class LanguageObjective(Packing):
         super().__init__(model, pad_id=pad_id)
         self.train, self.valid = train, valid
         self.lengths, self._told = train.lengths, train.told
-        self.goals: Mapping[str, int] = {"loss": -1, "perplexity": -1}
+        self.goals: Mapping[str, int] = GOALS
 
     def units(self, rows: Ints) -> float:
         """Tokens that these rows teach."""
@@ -216,7 +221,8 @@ class LanguageObjective(Packing):
                 found, _ = self.told([self.valid.rows[row] for row in rows.tolist()], width=width)
                 total -= float(found.sum())
         loss = total / max(int(self.valid.told.sum()), 1)
-        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        further = self.asked() if self.asked is not None else {}
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), **further}
 
 
 def layers(model: PreTrainedModel) -> Sequence[nn.Module]:

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.errors import RatchetError, RecipeError
+from ratchet.errors import MetricFailed, RatchetError
 from ratchet.monitoring.alerts import remember, require_not_stopped
 from ratchet.monitoring.monitor import Monitor
 from ratchet.monitoring.peak import peak_flops
@@ -25,7 +25,7 @@ from ratchet.recipe.training import TrainingKeys
 from ratchet.train.batches import Plan
 from ratchet.train.checkpoint import Checkpoints, Parts
 from ratchet.train.defaults import Settings
-from ratchet.train.objective import Objective
+from ratchet.train.objective import Objective, require_goal
 from ratchet.train.optimizer import Average, hold_back, make_optimizer, set_rate
 from ratchet.train.precision import NAMES, Precision, choose, compiled
 from ratchet.train.records import HISTORY, EpochRecord, Fit, Progress
@@ -101,7 +101,8 @@ def fit(
         seed: of batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         save: saves what was trained, and gives it; its network is in place with the weights of the kept epoch.
-        progress: called after each step.
+        progress: called after each step, and after each epoch with what is said of the valid rows; what it raises ends the
+            training.
         watching: what is read, shown and sent beside the files, and the alerts; it changes no weight.
 
     Raises:
@@ -109,11 +110,7 @@ def fit(
         WorkspaceError: the disk is full or read-only, the checkpoints are of another training, or a process is at work here.
         KeyboardInterrupt: Ctrl-C; a checkpoint was written.
     """
-    if spec.keep != "last" and spec.keep not in objective.goals:
-        raise RecipeError(
-            f"keep must be last or one of {', '.join(objective.goals)} but got {spec.keep!r}.",
-            next_step="Set keep of this challenger.",
-        )
+    require_goal(spec, objective.goals)
     with Workspace(folder).lock(), deterministic(threads), held_interrupt() as interrupted:
         require_not_stopped(watching.alerts if watching else (), folder=folder)
         training = _Training(
@@ -171,6 +168,9 @@ class _Training:
         kept = self.folder / PRECISION
         return choose(self.objective, batches, spec=self.spec, steps=total, device=self.device, kept=kept)
 
+    def _compiled(self) -> AbstractContextManager[None]:
+        return compiled(self.objective) if self.precision.compiled else nullcontext()
+
     def _computed_with(self) -> dict[str, Any]:
         """What else decides the bytes."""
         return {"precision": self.precision.name, "epochs": self.settings.epochs, "device": self.device}
@@ -182,6 +182,9 @@ class _Training:
 
     def run(self, *, progress: Callable[[Progress], None], interrupted: threading.Event) -> Fit:
         """All steps that are left; the network then holds the weights of the kept epoch."""
+        with self._compiled():
+            computing = partial(self.precision.autocast, self.device)
+            self.objective.ready(self.plans[0].batches, computing=computing)
         state = self.checkpoints.resume(self._parts)
         if state is not None:
             self.now = _Position(**state)
@@ -190,7 +193,7 @@ class _Training:
         if state is None:
             self._save()  # where a loss that is not finite goes back to
         self._begun, self._tokens, self._saved = time.perf_counter(), 0, time.monotonic()
-        with compiled(self.objective) if self.precision.compiled else nullcontext():
+        with self._compiled():
             while not self._done(progress, interrupted):
                 pass
         kept = self._kept(self.now.records)
@@ -239,6 +242,7 @@ class _Training:
         now, plan = self.now, self.plans[self.now.epoch]
         self.objective.network.train()
         hold_back(self.objective.stages(), spec=self.spec, epoch=now.epoch)
+        latest: Progress | None = None
         while now.batch < len(plan.batches):
             begun = time.perf_counter()
             batches = plan.batches[now.batch : now.batch + self.spec.accumulate]
@@ -258,12 +262,20 @@ class _Training:
             values = {"train/loss": loss, "train/rate": rate, "train/norm": norm, "train/tokens_s": speed}
             values["train/epoch"] = now.epoch + 1
             monitor.write(now.step - 1, values)
-            told = {"loss": loss, "rate": rate, "tokens_per_second": speed}
-            progress(Progress(step=now.step, steps=self.schedule.steps, epoch=now.epoch + 1, **told))
+            latest = Progress(
+                step=now.step,
+                steps=self.schedule.steps,
+                epoch=now.epoch + 1,
+                loss=loss,
+                rate=rate,
+                tokens_per_second=speed,
+            )
+            progress(latest)
             if interrupted.is_set():
                 raise KeyboardInterrupt
             self._end_if_told(monitor)
             if time.monotonic() - self._saved > SAVE_SECONDS:
+                monitor.flush()  # a checkpoint says that these steps are done: they must be told of too
                 self._save()
         self._whole = False
         valid = self._validate()
@@ -273,10 +285,13 @@ class _Training:
         monitor.flush()
         self._end_epoch(plan, valid)
         self._end_if_told(monitor)
+        if valid and latest is not None:
+            progress(replace(latest, valid=valid))
 
     def _end_if_told(self, monitor: Monitor) -> None:
         """End where an alert says so, with a checkpoint of this moment."""
         if monitor.stop is not None:
+            monitor.flush()
             self._save()
             remember(monitor.stop, self.watching.alerts if self.watching else (), folder=self.folder)
             raise monitor.stop.error()
@@ -325,6 +340,10 @@ class _Training:
             self.objective.network.eval()
             try:
                 return self.objective.validate()
+            except MetricFailed as problem:
+                raise MetricFailed(
+                    f"After epoch {self.now.epoch + 1}: {problem.problem}", next_step=problem.next_step
+                ) from problem
             finally:
                 self.objective.network.train()
 

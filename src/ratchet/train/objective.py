@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.errors import RecipeError
+from ratchet.recipe.training import TrainingKeys
 from ratchet.train.batches import Plan, plan_epoch
 
 if TYPE_CHECKING:
@@ -40,6 +42,15 @@ class Objective(ABC):
             budget: most tokens of a batch, padding included.
         """
         return plan_epoch(self.lengths, seed=seed, epoch=epoch, budget=budget)
+
+    def ready(self, batches: Sequence[Ints], *, computing: Callable[[], AbstractContextManager[Any]]) -> None:
+        """Compute what the loss compares with: called before the first step, with the weights as they came, after a kill too.
+
+        Args:
+            batches: of the first epoch.
+            computing: what the loss of a batch is computed in.
+        """
+        del batches, computing
 
     @abstractmethod
     def units(self, rows: Ints) -> float:
@@ -81,3 +92,16 @@ class Objective(ABC):
                 wanted = wanted or trained
                 total += (6 if trained else 4 if wanted else 2) * weight.numel()
         return total * tokens
+
+
+def require_goal(spec: TrainingKeys, goals: Mapping[str, int]) -> None:
+    """Refuse to keep the epoch that is best by what is not measured.
+
+    Raises:
+        RecipeError: ``keep`` is none of the goals.
+    """
+    if spec.keep != "last" and spec.keep not in goals:
+        raise RecipeError(
+            f"keep must be last or one of {', '.join(goals)} but got {spec.keep!r}.",
+            next_step="Set keep of this challenger.",
+        )

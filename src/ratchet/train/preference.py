@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ from ratchet.train.reading import Example, Ints
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
+
+GOALS: Mapping[str, int] = {"loss": -1, "accuracy": 1, "margin": 1}
+"""What is said of the valid pairs."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +87,8 @@ class PreferenceObjective(Packing):
     a reward model", equation 7); a unit is one pair.
 
     The loss of a pair is -log sigmoid(beta * ((log p(chosen) - log q(chosen)) - (log p(rejected) - log q(rejected)))), where q
-    is the model as it was before the training, whose log-probabilities are computed once. The best possible q gives log 2.
+    is the model as it was before the training. Its log-probabilities are computed once, in the numbers and batches of the first
+    epoch (`ready`; before that they count as 0), so that the first margins are 0 and the first loss is log 2.
 
     Args:
         model: to be trained, still as it was.
@@ -99,9 +104,15 @@ class PreferenceObjective(Packing):
         super().__init__(model, pad_id=pad_id)
         self.train, self.valid, self.beta = train, valid, beta
         self.lengths = train.lengths
-        self.goals: Mapping[str, int] = {"loss": -1, "accuracy": 1, "margin": 1}
-        self.reference = self._reference(train)
-        self.valid_reference = None if valid is None else self._reference(valid)
+        self.goals: Mapping[str, int] = GOALS
+        self.reference = np.zeros((len(train), 2), np.float32)
+        self.valid_reference = None if valid is None else np.zeros((len(valid), 2), np.float32)
+
+    def ready(self, batches: Sequence[Ints], *, computing: Callable[[], AbstractContextManager[Any]]) -> None:
+        """As `Objective.ready`: the reference; of the valid pairs in the numbers that `validate` computes with."""
+        self.reference = self._reference(self.train, batches, computing)
+        if self.valid is not None:
+            self.valid_reference = self._reference(self.valid, self._batches(self.valid), nullcontext)
 
     def units(self, rows: Ints) -> float:
         """Pairs."""
@@ -133,6 +144,7 @@ class PreferenceObjective(Packing):
             "loss": float(loss.mean()),
             "accuracy": float((margins > 0).mean()),
             "margin": float(margins.mean()),
+            **(self.asked() if self.asked is not None else {}),
         }
 
     def _margins(self, of: Preferences, reference: npt.NDArray[np.float32], rows: Ints, *, width: int) -> Tensor:
@@ -148,7 +160,9 @@ class PreferenceObjective(Packing):
         found, owner = self.told(of.pairs(rows), width=width)
         return found.new_zeros(2 * len(rows)).index_add(0, owner, found).view(-1, 2)
 
-    def _reference(self, of: Preferences) -> npt.NDArray[np.float32]:
+    def _reference(
+        self, of: Preferences, batches: Sequence[Ints], computing: Callable[[], AbstractContextManager[Any]]
+    ) -> npt.NDArray[np.float32]:
         """(n, 2) as `_summed`, by the model as it is now."""
         import torch
 
@@ -156,8 +170,10 @@ class PreferenceObjective(Packing):
         training = self.network.training
         self.network.eval()
         with torch.no_grad():
-            for rows in self._batches(of):
-                found[rows] = self._summed(of, rows, width=self.width).float().cpu().numpy()
+            for rows in batches:
+                with computing():
+                    summed = self._summed(of, rows, width=self.width)
+                found[rows] = summed.float().cpu().numpy()
         self.network.train(training)
         return found
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 Example = tuple[Ints, npt.NDArray[np.bool_]]
 SAME = 1e-3
-"""Hidden states of a packed example may differ by this share of their size from those of the example alone."""
+"""Logits of a packed example may differ by this share of the largest from those of the example alone."""
 
 
 def reader(model: PreTrainedModel) -> nn.Module:
@@ -78,12 +78,12 @@ def packs(model: PreTrainedModel) -> bool:
     """
     dice = np.random.default_rng(0)
     rows = [dice.integers(0, model.get_input_embeddings().weight.shape[0], size=size) for size in (5, 4)]
-    together = _hidden(model, rows, [[0, 1]])
-    alone = np.concatenate([_hidden(model, rows, [[one]]) for one in range(2)])
+    together = _logits(model, rows, [[0, 1]])
+    alone = np.concatenate([_logits(model, rows, [[one]]) for one in range(2)])
     return bool(np.abs(together - alone).max() <= SAME * np.abs(alone).max())
 
 
-def _hidden(model: PreTrainedModel, rows: Sequence[Ints], grouped: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+def _logits(model: PreTrainedModel, rows: Sequence[Ints], grouped: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
     """(tokens, vocabulary) the logits of one line."""
     import torch
 

@@ -27,6 +27,10 @@ class Progress:
     """Learning rate of the step."""
     tokens_per_second: float
     """Real tokens, padding not counted, since this process began to train."""
+    valid: Mapping[str, float] = field(default_factory=dict)
+    """At the end of an epoch what the objective says of the valid rows; empty after a step."""
+    part: str = ""
+    """Which one, of a training that has several parts; empty: its last."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
@@ -19,13 +20,28 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 State = Literal["complete", "pruned", "failed", "left"]
-Score = Callable[[Mapping[str, Any], int, int], float]
-"""The score of some settings on one fold, from the values, the number of the trial, and that of the fold; higher is better."""
+Reached = Callable[[float, float], None]
+"""Takes the share of a fold's training that is done, and the score so far; raises `Pruned` where the trial is to end."""
+Score = Callable[[Mapping[str, Any], int, int, Reached], float]
+"""The score of some settings on one fold, from the values, the number of the trial, that of the fold, and whom to tell how far
+it is; higher is better."""
 FAILURES = (ValueError, ArithmeticError, MemoryError, RuntimeError)
 """What ends a trial and not the study, beside a user's mistake; PyTorch's out of memory is a RuntimeError."""
 POLL = 0.5
 """Seconds between two looks at the trials of other workers."""
 NO_TIME = "no time was left"
+SHARES = 8
+"""Parts of the first fold's training after which a trial may end."""
+STARTED = 5
+"""Complete trials before one is pruned, and those among them that were seen as far as it."""
+
+
+class Pruned(Exception):
+    """A trial that ends while it is trained."""
+
+    def __init__(self, score: float) -> None:
+        super().__init__(score)
+        self.score = score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +59,8 @@ class Plan:
     minutes: float = 0.0
     steps: int
     """Folds of a trial."""
+    shares: int = 1
+    """Parts of the first fold after which a trial is looked at; 1: it is looked at after whole folds alone."""
     pruner: Literal["median", "halving", "none"] = "median"
     seed: int
     place: Place
@@ -70,6 +88,9 @@ class Studied:
     """Number of the best trial; of several that are equal the first."""
     importance: Mapping[str, float]
     """Share of the scores' variance that goes with each key, by functional analysis of variance; empty: not known."""
+
+    taken: int = 0
+    """Trials of this worker that another one took over and ended, since this one was silent for too long."""
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -130,6 +151,7 @@ class _Worker:
         import optuna
 
         self.plan, self.store = plan, store
+        self.taken = 0
         with store.alone():
             made = optuna.create_study(
                 study_name=plan.key, storage=store.storage, direction="maximize", load_if_exists=True
@@ -201,11 +223,11 @@ class _Worker:
                 storage.set_trial_user_attr(place, "reason", reason)
             storage.set_trial_state_values(place, state=state, values=None if score is None else [score])
         except UpdateFinishedTrialError:
-            return
+            self.taken += 1
 
     def _one(self, number: int, score: Score) -> None:
         """Run a trial: what it raises is its end, and not the study's; a user who stops the run gives it back."""
-        from optuna.trial import TrialState
+        from optuna.exceptions import UpdateFinishedTrialError
 
         place, begun = self._place(number), time.perf_counter()
         done = False
@@ -214,16 +236,28 @@ class _Worker:
                 try:
                     found, pruned = self._scored(number, score)
                     reason = "" if math.isfinite(found) else f"its score is {found}"
-                except (WorkspaceError, ExtraMissing):
+                except (WorkspaceError, ExtraMissing, UpdateFinishedTrialError):
                     raise
                 except (RatchetError, *FAILURES) as error:
                     found, pruned, reason = math.nan, False, _said(error)
             self.store.storage.set_trial_user_attr(place, "seconds", time.perf_counter() - begun)
             self._end(number, score=None if reason else found, pruned=pruned, reason=reason)
             done = True
+        except UpdateFinishedTrialError:  # it was silent for long, and another worker took it over and ended it
+            self.taken += 1
+            done = True
         finally:
             if not done:
-                self.store.storage.set_trial_state_values(place, state=TrialState.WAITING)
+                self._give_back(place)
+
+    def _give_back(self, place: int) -> None:
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        try:
+            self.store.storage.set_trial_state_values(place, state=TrialState.WAITING)
+        except UpdateFinishedTrialError:
+            self.taken += 1
 
     def _scored(self, number: int, score: Score) -> tuple[float, bool]:
         """The mean over the folds, and whether the trial was pruned; folds scored before a kill are not scored again."""
@@ -237,18 +271,20 @@ class _Worker:
         values = self._drawn(trial, number)
         before = self.store.storage.get_trial(self._place(number))
         scores = [float(one) for one in before.user_attrs.get("scores", ())]
-        reported = set(before.intermediate_values)
-        mean = math.nan
+        course = _Course(trial, before.intermediate_values)
+        mean, shares = math.nan, self.plan.shares
         for step in range(self.plan.steps):
             if step == len(scores):
-                scores.append(float(score(values, number, step)))
+                reached = partial(course.reached, shares=shares if step == 0 else 1)
+                try:
+                    scores.append(float(score(values, number, step, reached)))
+                except Pruned as end:
+                    return end.score, True
                 trial.set_user_attr("scores", scores)
             mean = math.fsum(scores[: step + 1]) / (step + 1)
             if not math.isfinite(mean):
                 return mean, False
-            if step + 1 not in reported:
-                trial.report(mean, step + 1)
-            if step + 1 < self.plan.steps and trial.should_prune():
+            if course.ends((step + 1) * shares, mean) and step + 1 < self.plan.steps:
                 return mean, True
         return mean, False
 
@@ -286,7 +322,7 @@ class _Worker:
                 next_step="Correct the challenger's space, or what it tunes.",
             )
         best = max(whole, key=lambda trial: (trial.score, -trial.number))
-        return Studied(trials=trials, best=best.number, importance=self._importance())
+        return Studied(trials=trials, best=best.number, importance=self._importance(), taken=self.taken)
 
     def _told(self, trial: FrozenTrial) -> Tried:
         from optuna.trial import TrialState
@@ -319,6 +355,28 @@ class _Worker:
         except (ValueError, RuntimeError):  # too few trials, or no variance
             return {}
         return {key: float(value) for key, value in found.items()}
+
+
+class _Course:
+    """How far a trial is, and what it scored there, those parts of it that were run before a kill among them."""
+
+    def __init__(self, trial: Trial, known: Mapping[int, float]) -> None:
+        self.trial, self._known = trial, set(known)
+        self._last, self._seen = max(known, default=0), 0
+
+    def ends(self, step: int, score: float) -> bool:
+        """Tell a score; whether the trial is pruned there. After all but the last that were told before a kill it went on."""
+        if step not in self._known:
+            self.trial.report(score, step)
+        return step >= self._last and self.trial.should_prune()
+
+    def reached(self, share: float, score: float, *, shares: int) -> None:
+        """As `Reached`: the first score from each of so many parts on counts."""
+        step = math.floor(share * shares + 1e-9)
+        if self._seen < step < shares and math.isfinite(score):
+            self._seen = step
+            if self.ends(step, score):
+                raise Pruned(score)
 
 
 def _as_kept(one: Range) -> list[Any]:
@@ -365,7 +423,7 @@ def _pruner(name: str) -> BasePruner:
 
     if name == "halving":
         return SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
-    return MedianPruner(n_startup_trials=5) if name == "median" else NopPruner()
+    return MedianPruner(n_startup_trials=STARTED, n_min_trials=STARTED) if name == "median" else NopPruner()
 
 
 def _said(error: BaseException) -> str:

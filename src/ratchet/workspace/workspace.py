@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ratchet.errors import WorkspaceError
+from ratchet.workspace.refused import refused
 
 _NOT_ONLY_WRITING = (errno.EACCES, errno.EPERM, errno.EEXIST, errno.EISDIR, errno.ENOTDIR)
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<kind>new|old)-[0-9a-f]{8}", re.DOTALL)
@@ -292,8 +293,9 @@ def writing(path: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        explained = _explain(error, Path(path))
+    except Exception as error:
+        found = refused(error)
+        explained = None if found is None else _explain(found, Path(path))
         if explained is None:
             raise
         raise explained from error

@@ -1,0 +1,143 @@
+"""A corpus of plain texts beside the rows: read, and refused where it holds a row that is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.errors import DataError
+from ratchet.generators.chat import turns_of
+from ratchet.near.copies import NGRAM, THRESHOLD, same_words, unique_texts
+from ratchet.near.pairs import similar_pairs
+from ratchet.text.encodings import to_utf8
+from ratchet.text.joined import parted
+from ratchet.workspace.finished import regular_file
+
+LONG_BYTES = 40
+"""A piece of so many bytes of UTF-8 (13 Chinese characters, half a line of English) is no chance find inside a longer text."""
+_ANCHOR = 8
+"""Characters by which the beginning of a piece is looked up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Passage:
+    """A line or a paragraph of the corpus."""
+
+    text: str
+    file: str
+    line: int
+    """Of its beginning, from 1."""
+
+
+def read_corpus(files: Sequence[str]) -> list[str]:
+    """The text of each file; its encoding is found out as that of a table.
+
+    Raises:
+        DataError: a file is missing, empty or no text.
+    """
+    return [_read(Path(file)) for file in files]
+
+
+def _read(path: Path) -> str:
+    regular_file(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"The corpus must be text files that can be read but got {path}: {error.strerror}.",
+            next_step="Name files, not folders, in pretrain.corpus of this challenger.",
+        ) from error
+    text = to_utf8(data, encoding="auto", name=str(path))[0].decode("utf-8")
+    if not text.strip():
+        raise DataError(f"The corpus file {path} must hold text but is empty.", next_step="Leave it out.")
+    return text
+
+
+def require_unseen(files: Sequence[str], rows: PartedRows) -> None:
+    """Refuse a corpus with the text of a row that is judged or of the test part, or with one that is nearly the same.
+
+    A line or a paragraph is compared with the whole text of a row, copies and near-duplicates, as training rows are with test
+    rows; a text, a column or an answer of at least `LONG_BYTES` is also found inside a longer passage, word for word.
+
+    Raises:
+        DataError: it has one; the first is named by file and line.
+    """
+    texts = read_corpus(files)
+    held = np.union1d(rows.parts.compared, rows.parts.test).astype(np.int64)
+    found = _near(texts, files, rows, held) or _inside(texts, files, rows, held)
+    if found:
+        (passage, row), *more = sorted(found, key=lambda one: (one[0].file, one[0].line, one[1]))
+        also = f", and {len(more):,} more of its passages are such" if more else ""
+        raise DataError(
+            f"The corpus must hold no text of a row that is judged but {passage.file}, line {passage.line}, has that of "
+            f"{rows.dataset.place(row)}, or nearly so{also}.",
+            next_step="Take these passages out of the corpus, or leave pretrain.corpus of this challenger out.",
+        )
+
+
+def _near(texts: Sequence[str], files: Sequence[str], rows: PartedRows, held: Ints) -> list[tuple[_Passage, int]]:
+    """Passages that are copies or near-copies of the texts of these rows, with the first such row."""
+    passages = [one for text, file in zip(texts, files, strict=True) for one in _passages(text, file)]
+    known = ["\n\n".join(turn.text for turn in turns_of(text)) for text in rows.texts(held)]
+    owner: dict[str, int] = {}
+    for text, row in zip(known, held.tolist(), strict=True):
+        owner.setdefault(same_words(text), row)
+    equal = [(one, owner[words]) for one in passages if (words := same_words(one.text)) and words in owner]
+    unique, first, place = unique_texts([*(one.text for one in passages), *known])
+    sides = np.zeros(len(unique), np.int8)
+    sides[place[: len(passages)]] |= 1
+    sides[place[len(passages) :]] |= 2
+    pairs = similar_pairs(unique, n=NGRAM, threshold=THRESHOLD, sides=sides)
+    near = []
+    for one, other in zip(first[pairs.left].tolist(), first[pairs.right].tolist(), strict=True):
+        passage, text = min(one, other), max(one, other)
+        if passage < len(passages) <= text:
+            near.append((passages[passage], int(held[text - len(passages)])))
+    return equal + near
+
+
+def _passages(text: str, file: str) -> Iterator[_Passage]:
+    """Each line, and each paragraph of several lines."""
+    lines, begun = [*text.splitlines(), ""], 0
+    for number, line in enumerate(lines):
+        if line.strip():
+            yield _Passage(text=line, file=file, line=number + 1)
+            continue
+        if number - begun > 1:
+            yield _Passage(text="\n".join(lines[begun:number]), file=file, line=begun + 1)
+        begun = number + 1
+
+
+def _inside(texts: Sequence[str], files: Sequence[str], rows: PartedRows, held: Ints) -> list[tuple[_Passage, int]]:
+    """Where the words of a long piece of these rows stand inside a text."""
+    pieces: dict[str, dict[str, int]] = {}
+    for text, answer, row in zip(rows.texts(held), rows.names(held), held.tolist(), strict=True):
+        for piece in (text, answer, *parted(text), *(turn.text for turn in turns_of(text))):
+            words = same_words(piece)
+            if len(words.encode("utf-8", "surrogatepass")) >= LONG_BYTES:
+                pieces.setdefault(words[:_ANCHOR], {}).setdefault(words, row)
+    found = []
+    for text, file in zip(texts, files, strict=True):
+        words = same_words(text)
+        for start in range(len(words) - _ANCHOR + 1):
+            for piece, row in pieces.get(words[start : start + _ANCHOR], {}).items():
+                if words.startswith(piece, start):
+                    found.append((_Passage(text=piece, file=file, line=_line_of(piece, text)), row))
+    return found
+
+
+def _line_of(piece: str, text: str) -> int:
+    """The line where the words of a piece begin."""
+    lines = text.splitlines()
+    low, high = 0, len(lines)
+    while high - low > 1:  # the last line from which on the rest still holds it
+        middle = (low + high) // 2
+        if piece in same_words("\n".join(lines[middle:])):
+            low = middle
+        else:
+            high = middle
+    return low + 1

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ratchet.contenders.corpus import read_corpus, require_unseen
+from ratchet.contenders.rows import PartedRows
+from ratchet.errors import DataError
+
+HARMLESS = "The harbour opens at dawn.\n\nShips from the north bring timber,\nsalt and wool.\n"
+LONG = "The parcel that I ordered three weeks ago has still not arrived at my office."
+CHINESE = "我三个星期前订购的包裹到现在还没有送到办公室。"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str], str]:
+    def write(text: str) -> str:
+        (tmp_path / "corpus.txt").write_text(text, encoding="utf-8")
+        return str(tmp_path / "corpus.txt")
+
+    return write
+
+
+@pytest.fixture
+def rows(parted: Callable[..., PartedRows]) -> PartedRows:
+    return parted("generation", [f"answer {place}" for place in range(180)])
+
+
+def with_text(rows: PartedRows, text: str, *, row: int) -> PartedRows:
+    """The same rows, one with another text."""
+    rows.dataset.__dict__["texts"] = [text if place == row else one for place, one in enumerate(rows.dataset.texts)]
+    return rows
+
+
+def test_a_corpus_without_a_judged_row_is_read(rows: PartedRows, file: Callable[[str], str]) -> None:
+    path = file(HARMLESS)
+    require_unseen([path], rows)
+    assert read_corpus([path]) == [HARMLESS]
+
+
+@pytest.mark.parametrize("row", [0, 1])
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (LONG, 6),
+        (LONG.upper().replace("three weeks", "three  weeks"), 6),
+        ("The parcel that I ordered three weeks ago had still not arrived at my office", 6),
+        (LONG.replace("weeks ago", "weeks\nago"), 6),
+        (f"They wrote to us: {LONG} We were sorry, and sent another one on the same day by courier.", 6),
+    ],
+    ids=["copy", "typing", "near", "wrapped", "inside"],
+)
+def test_a_judged_row_in_it_is_named(
+    rows: PartedRows, file: Callable[[str], str], said: str, line: int, row: int
+) -> None:
+    path = file(f"{HARMLESS}\n{said}\n\nThe end.\n")
+    with pytest.raises(DataError, match=rf"corpus\.txt, line {line}, has that of row {row + 1} of"):
+        require_unseen([path], with_text(rows, LONG, row=row))
+
+
+def test_chinese_inside_a_chinese_text_is_found(rows: PartedRows, file: Callable[[str], str]) -> None:
+    path = file(
+        f"客服记录。\n今天有人写道：{CHINESE}我们已经回复，并且马上安排了另外一个快递员上门处理这件事情，客户表示满意。\n"
+    )
+    with pytest.raises(DataError, match=r"corpus\.txt, line 2, has that of row 7 of"):
+        require_unseen([path], with_text(rows, CHINESE, row=6))
+
+
+def test_a_short_text_is_found_as_a_line_and_not_within_one(rows: PartedRows, file: Callable[[str], str]) -> None:
+    short = with_text(rows, "salt and wool", row=2)
+    require_unseen([file("They sell salt and wool, and much else, in the market behind the old church.\n")], short)
+    with pytest.raises(DataError, match="line 1, has that of row 3 of"):
+        require_unseen([file("Salt and wool.\nAnd more.\n")], short)
+
+
+def test_an_answer_of_a_judged_row_is_found(parted: Callable[..., PartedRows], file: Callable[[str], str]) -> None:
+    rows = parted("generation", [f"answer {place}" if place else LONG for place in range(180)])
+    with pytest.raises(DataError, match="has that of row 1 of"):
+        require_unseen([file(f"Some say: {LONG} Others do not say so.")], rows)
+
+
+def test_only_judged_rows_count_in_time_order(parted: Callable[..., PartedRows], file: Callable[[str], str]) -> None:
+    rows = parted("generation", ["a"] * 180, order="time")
+    train, valid = int(rows.parts.train[0]), int(rows.parts.valid[0])
+    path = file(f"{HARMLESS}\n{LONG}\n")
+    with pytest.raises(DataError, match="no text of a row that is judged"):
+        require_unseen([path], with_text(rows, LONG, row=valid))
+    rows = with_text(parted("generation", ["a"] * 180, order="time"), LONG, row=train)
+    require_unseen([path], rows)
+
+
+def test_what_is_no_text_file_is_refused(tmp_path: Path, file: Callable[[str], str]) -> None:
+    with pytest.raises(DataError, match="must be text files that can be read but got"):
+        read_corpus([str(tmp_path)])
+    with pytest.raises(DataError, match="No such file"):
+        read_corpus([str(tmp_path / "none.txt")])
+    with pytest.raises(DataError, match="must hold text but is empty"):
+        read_corpus([file(" \n")])

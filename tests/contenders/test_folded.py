@@ -1,0 +1,77 @@
+"""The rows that choose an epoch are set apart before any row is changed, and nothing is made near them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratchet.augment import near_to
+from ratchet.contenders import decoder as decoder_module
+from ratchet.contenders.balance import Balance
+from ratchet.contenders.change import Change
+from ratchet.contenders.decoder import Decoder
+from ratchet.contenders.eda import Eda
+from ratchet.contenders.encoder import Encoder
+from ratchet.contenders.kind import Training
+from ratchet.contenders.material import held
+from ratchet.contenders.rows import PartedRows
+from ratchet.recipe.finetune import DecoderSpec
+from ratchet.recipe.sections import BalanceSpec, EdaSpec, EncoderSpec, Section
+from ratchet.train import encoder as encoder_module
+
+EDA = EdaSpec(copies=4, alpha=0.3)
+BALANCE = BalanceSpec(ratio=1.0)
+
+
+class Trained(Exception):
+    """The training that is not to be done; its rows and those that are looked at."""
+
+
+def taught(*args: Any, **how: Any) -> None:
+    del how
+    raise Trained(*args)
+
+
+def rows_of(
+    kind: Encoder | Decoder, training: Training, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[str], list[str]]:
+    """The texts that a model of fold 0 is trained on, and those that choose its epoch."""
+    seen, out = held(training.rows, 0)
+    how: dict[str, Any] = {"seen": seen, "out": out, "seed": 3, "folder": folder, "about": "fold 0"}
+    if isinstance(kind, Encoder):
+        monkeypatch.setattr(encoder_module, "fit_encoder", taught)
+        with pytest.raises(Trained) as caught:
+            kind.one(EncoderSpec(source="scratch", keep="loss"), training, **how)
+        return list(caught.value.args[0]), list(caught.value.args[2])
+    monkeypatch.setattr(decoder_module, "fit_decoder", taught)
+    with pytest.raises(Trained) as caught:
+        kind.one(DecoderSpec(source="scratch", keep="loss"), training, **how)
+    return list(caught.value.args[0].texts), list(caught.value.args[1].texts)
+
+
+@pytest.mark.parametrize("kind", [Encoder(), Decoder()], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(("change", "spec"), [(Eda(), EDA), (Balance(), BALANCE)], ids=["eda", "balance"])
+def test_no_row_is_made_of_or_near_a_row_that_chooses_the_epoch(
+    parted: Callable[..., PartedRows],
+    training: Callable[..., Training],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Encoder | Decoder,
+    change: Change[Any],
+    spec: Section,
+) -> None:
+    rows = parted()
+    changed = partial(change.material, spec, rows, seed=1)
+    trained, chosen = rows_of(kind, training(rows, change=changed), tmp_path / "work", monkeypatch)
+    seen, _ = held(rows, 0)
+    own = set(rows.texts(seen))
+    made = [text for text in trained if text not in own]
+    assert bool(made) == isinstance(change, Eda)
+    assert len(chosen) == len(set(chosen)) == round(len(seen) / 10)
+    assert set(chosen) <= own
+    assert not set(chosen) & set(trained)
+    assert not near_to(chosen)(made).any()
