@@ -12,12 +12,12 @@ import pytest
 from ratchet.augment import near_to
 from ratchet.contenders import decoder as decoder_module
 from ratchet.contenders.balance import Balance
-from ratchet.contenders.change import Change
+from ratchet.contenders.change import Change, Changing
 from ratchet.contenders.decoder import Decoder
-from ratchet.contenders.eda import Eda
 from ratchet.contenders.encoder import Encoder
 from ratchet.contenders.kind import Training
 from ratchet.contenders.material import held
+from ratchet.contenders.registry import changes
 from ratchet.contenders.rows import PartedRows
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.sections import BalanceSpec, EdaSpec, EncoderSpec, Section
@@ -54,7 +54,7 @@ def rows_of(
 
 
 @pytest.mark.parametrize("kind", [Encoder(), Decoder()], ids=lambda kind: kind.name)
-@pytest.mark.parametrize(("change", "spec"), [(Eda(), EDA), (Balance(), BALANCE)], ids=["eda", "balance"])
+@pytest.mark.parametrize(("change", "spec"), [(changes()["eda"], EDA), (Balance(), BALANCE)], ids=["eda", "balance"])
 def test_no_row_is_made_of_or_near_a_row_that_chooses_the_epoch(
     parted: Callable[..., PartedRows],
     training: Callable[..., Training],
@@ -65,12 +65,12 @@ def test_no_row_is_made_of_or_near_a_row_that_chooses_the_epoch(
     spec: Section,
 ) -> None:
     rows = parted()
-    changed = partial(change.material, spec, rows, seed=1)
+    changed = partial(change.material, spec, Changing(rows=rows, seed=1))
     trained, chosen = rows_of(kind, training(rows, change=changed), tmp_path / "work", monkeypatch)
     seen, _ = held(rows, 0)
     own = set(rows.texts(seen))
     made = [text for text in trained if text not in own]
-    assert bool(made) == isinstance(change, Eda)
+    assert bool(made) == (spec is EDA)
     assert len(chosen) == len(set(chosen)) == round(len(seen) / 10)
     assert set(chosen) <= own
     assert not set(chosen) & set(trained)
