@@ -417,7 +417,14 @@ def test_the_schema_accepts_what_the_recipe_does() -> None:
         assert list(validator.iter_errors(read_yaml(text, name="f").value))
 
 
-NESTED = (space.Range, config.ClaimSpec, AlertSpec, endpoint.EndpointPrice, endpoint.EndpointLimit)
+NESTED = (
+    decoder.PretrainSpec,
+    space.Range,
+    config.ClaimSpec,
+    AlertSpec,
+    endpoint.EndpointPrice,
+    endpoint.EndpointLimit,
+)
 ANSWERS = {"name": "评论", "data.files": ["r.csv", "no"], "data.label": "no", "split.test": 0.2, "data.group": None}
 
 
