@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from ratchet.contenders import registry
 from ratchet.errors import RecipeError
-from ratchet.recipe import augment, decoder, endpoint, finetune, space, tune
+from ratchet.recipe import augment, decoder, endpoint, finetune, pretrain, space, tune
 from ratchet.recipe import sections as config
 from ratchet.recipe.augment import AugmentKeys
 from ratchet.recipe.recipe import commented_recipe, dump_recipe, load_recipe, parse_recipe, schema
@@ -428,6 +428,7 @@ def test_the_schema_accepts_what_the_recipe_does() -> None:
 
 NESTED = (
     augment.AugmentFilters,
+    pretrain.PretrainSpec,
     space.Range,
     config.ClaimSpec,
     AlertSpec,
