@@ -142,3 +142,16 @@ def test_an_encoder_without_the_head_is_refused(tmp_path: Path, mask_model: Path
 def test_auto_needs_an_installed_encoder_with_the_head(source: Rows) -> None:
     with pytest.raises(RatchetError, match="must name an encoder with a head for masked tokens but got 'auto'"):
         Masked().drafts(MaskedSpec(), source(["房间很好", "房间很脏"]), Making(seed=1))
+
+
+def test_the_head_sees_the_masks_alone_and_says_the_same(mask_model: Path) -> None:
+    import torch
+
+    filler = MaskFiller.load(locate(str(mask_model), language="en"), max_tokens=32)
+    tokens = np.array([[2, 5, 4, 7, 3], [2, 4, 3, 0, 0]], np.int64)
+    mask = (tokens > 0).astype(np.int64)
+    with torch.inference_mode():
+        short = filler._logits(tokens, mask, [0, 1], [2, 1])
+        whole = filler.network(input_ids=torch.from_numpy(tokens), attention_mask=torch.from_numpy(mask)).logits
+    assert short.shape == (2, len(filler._plain))
+    torch.testing.assert_close(short, whole[[0, 1], [2, 1]])

@@ -38,6 +38,7 @@ _SPACES = (
 _INSIDE = "##"
 _LOGITS = 1 << 26  # numbers in the logits of a batch
 _MOST, _LEAST = 8192, 256  # tokens of a batch
+_ROWS_TOKENS_WIDTH = 3
 NEXT = "Name a directory or a hub id of one that was saved with it, such as bert-base-uncased or bert-base-chinese."
 
 
@@ -100,7 +101,7 @@ class MaskFiller:
         ]
         lengths = np.array([len(one.ids) for one in asked], dtype=np.int64)
         order = np.argsort(lengths, kind="stable")
-        budget = min(_MOST, max(_LEAST, _LOGITS // len(self._plain)))
+        budget = min(_MOST, max(_LEAST, int(_LOGITS / (spec.alpha * len(self._plain)))))
         for rows in pack(order, lengths, budget=budget):
             batch = [asked[row] for row in rows.tolist()]
             with torch.inference_mode(), using_threads(threads):
@@ -124,24 +125,40 @@ class MaskFiller:
         return _Asked(ids=np.array(ids, np.int64), words=chosen, places=places, spaced=spaced, dice=dice)
 
     def _filled(self, texts: Sequence[str], batch: Sequence[_Asked], *, spec: MaskedSpec) -> list[str | None]:
-        import torch
 
         tokens, mask = padded([one.ids for one in batch], np.arange(len(batch)), pad_id=self.tokens.pad_id)
         lines = [line for line, one in enumerate(batch) for _ in one.words]
         if not lines:
             return [None] * len(texts)
-        places = [place for one in batch for place in one.places]
-        device = self.network.device
-        logits = self.network(
-            input_ids=torch.from_numpy(tokens).to(device), attention_mask=torch.from_numpy(mask).to(device)
-        ).logits[lines, places, : len(self._plain)]  # (masks, entries)
+        logits = self._logits(tokens, mask, lines, [place for one in batch for place in one.places])
         shut = [
             self._shut(texts[line][word.start : word.end], spaced=spaced)
             for line, one in enumerate(batch)
             for word, spaced in zip(one.words, one.spaced, strict=True)
         ]
-        drawn = iter(self._drawn(logits.float().cpu(), shut, [one.dice for one in batch for _ in one.words], spec=spec))
+        drawn = iter(self._drawn(logits, shut, [one.dice for one in batch for _ in one.words], spec=spec))
         return [_with(text, one.words, drawn) for text, one in zip(texts, batch, strict=True)]
+
+    def _logits(self, tokens: Ints, mask: Ints, lines: Sequence[int], places: Sequence[int]) -> Tensor:
+        """(masks, entries) at these places alone: the last layer, which has as many weights as several others, sees no more."""
+        import torch
+
+        def picked(module: object, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            del module
+            return (given[0][lines, places], *given[1:]) if given[0].ndim == _ROWS_TOKENS_WIDTH else given
+
+        device = self.network.device
+        hook = self.network.get_output_embeddings().register_forward_pre_hook(picked)
+        try:
+            found = self.network(
+                input_ids=torch.from_numpy(tokens).to(device), attention_mask=torch.from_numpy(mask).to(device)
+            ).logits
+        finally:
+            hook.remove()
+        if found.ndim == _ROWS_TOKENS_WIDTH:  # a network whose last layer is elsewhere
+            found = found[lines, places]
+        logits: Tensor = found[:, : len(self._plain)].float().cpu()
+        return logits
 
     def _drawn(
         self, logits: Tensor, shut: Sequence[Mask], dice: Sequence[np.random.Generator], *, spec: MaskedSpec
