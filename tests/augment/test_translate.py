@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -289,6 +290,7 @@ def test_a_kill_loses_a_batch_at_most(tmp_path: Path) -> None:
     worked = tmp_path / "worked"
     while not worked.exists() or len(worked.read_text().split()) < 12:
         assert killed.poll() is None
+        time.sleep(0.02)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
     done = subprocess.run([*asked, "0"], capture_output=True, text=True, check=True)
@@ -297,6 +299,76 @@ def test_a_kill_loses_a_batch_at_most(tmp_path: Path) -> None:
     assert 40 <= len(times) <= 44
     with Cache(tmp_path / FILE) as cache:
         assert len(cache) == 40
+
+
+def test_two_processes_may_share_what_is_kept(tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import sys, time
+            from pathlib import Path
+            from ratchet.augment.kept import made_once, opened
+            from ratchet.endpoint.reply import Reply
+
+            def work(todo):
+                for text in todo:
+                    time.sleep(0.005)
+                    yield {text: Reply(text=text.upper())}
+
+            with opened(Path(sys.argv[1])) as cache:
+                for first in range(0, 60, 10):
+                    texts = [f"t{n}" for n in range(first, first + 10)]
+                    found = made_once(texts, work, by={}, cache=cache, advance=lambda *_: None, about="")
+                    assert {text: reply.text for text, reply in found.items()} == {text: text.upper() for text in texts}
+            print("done")
+            """
+        ),
+        encoding="utf-8",
+    )
+    asked = [sys.executable, str(script), str(tmp_path)]
+    both = [subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0].strip() for process in both] == ["done", "done"]
+    with Cache(tmp_path / FILE) as cache:
+        assert len(cache) == 60
+
+
+@pytest.mark.parametrize("family", ["bart", "t5"])
+def test_other_families_are_read(translators: tuple[Path, Path], tmp_path: Path, family: str) -> None:
+    import torch
+    from transformers import (
+        AutoTokenizer,
+        BartConfig,
+        BartForConditionalGeneration,
+        T5Config,
+        T5ForConditionalGeneration,
+    )
+
+    tokenizer = AutoTokenizer.from_pretrained(translators[0])
+    torch.manual_seed(0)
+    tokens = {"vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+    if family == "bart":
+        sizes = {"encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "d_model": 32}
+        heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 48}
+        BartForConditionalGeneration(BartConfig(**tokens, **sizes, **heads)).save_pretrained(tmp_path / "m")
+    else:
+        T5ForConditionalGeneration(
+            T5Config(**tokens, d_model=32, d_kv=16, d_ff=32, num_layers=1, num_heads=2)
+        ).save_pretrained(tmp_path / "m")
+    tokenizer.save_pretrained(tmp_path / "m")
+    with Cache(tmp_path / "c") as cache:
+        by = ModelTranslator(
+            source=locate(str(tmp_path / "m"), language="en", wanted=TRANSLATOR),
+            spec=TranslateSpec(),
+            into="",
+            prefix=None,
+            seed=1,
+            threads=1,
+            cache=cache,
+        )
+        found = by.translate(ENGLISH[:3], copy=0, advance=lambda *_: None)
+    assert sorted(found) == sorted(ENGLISH[:3])
+    assert all(reply.text is not None or reply.reason == "endless" for reply in found.values())
 
 
 @pytest.fixture
@@ -342,7 +414,7 @@ def test_an_endpoint_translates_and_says_where_texts_go(
     texts = ["the room\nwas clean", "the bed was bad"]
     made = Translate().drafts(spec, source(texts), Making(seed=1, cache=tmp_path))
     assert [*made.texts] == ["this room is good"] * 2
-    assert len(asked) <= 5
+    assert made.facts["requests"] == len(asked) <= 5
     Translate().drafts(spec, source(texts), Making(seed=1, cache=tmp_path))
     assert len(asked) <= 5
     limited = TranslateSpec.model_validate({"endpoint": {"url": url, "model": "m", "limit": {"requests": 0}}})

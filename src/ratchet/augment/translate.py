@@ -65,7 +65,8 @@ class Translate(Augmenter[TranslateSpec]):
         made: list[str | None] = []
         failed: dict[int, str] = {}
         with opened(making.cache) as cache:
-            roads = _roads(spec, source, making, cache)
+            purse = None if spec.endpoint is None else Purse(spec.endpoint.limit)
+            roads = _roads(spec, source, making, cache, purse)
             which = [_road_of(text, roads) for text in texts]
             for copy in range(spec.copies):
                 found = [
@@ -77,14 +78,17 @@ class Translate(Augmenter[TranslateSpec]):
                     if reason:
                         failed[len(made)] = reason
                     made.append(text)
-        names = [f"{road.forward.name} > {road.backward.name}" for road in roads]
-        facts: dict[str, Any] = {"model": "; ".join(names), "temperature": spec.temperature, "beams": spec.beams}
+        facts: dict[str, object] = {"model": "; ".join(f"{road.forward.name} > {road.backward.name}" for road in roads)}
+        if purse is not None:
+            facts |= {"requests": purse.requests, "spent": purse.spent, "unsure": purse.unsure}
+        elif not spec.command:
+            facts |= {"temperature": spec.temperature, "beams": spec.beams}
         return Drafts(
             texts=made,
             parent=np.tile(np.arange(len(texts), dtype=np.int64), spec.copies),
             operation=["translate"] * len(made),
             failed=failed,
-            facts=facts if spec.endpoint is None and not spec.command else {"model": facts["model"]},
+            facts=facts,
         )
 
 
@@ -151,13 +155,12 @@ def _require_order(by: Translator, asked: Mapping[str, str], ways: Mapping[str, 
     )
 
 
-def _roads(spec: TranslateSpec, source: Source, making: Making, cache: Cache) -> list[_Road]:
+def _roads(spec: TranslateSpec, source: Source, making: Making, cache: Cache, purse: Purse | None) -> list[_Road]:
     """One road, or two where a table has texts of both languages and it is known which translator reads which."""
     by_language = spec.languages == ("auto", "auto") and (
         spec.endpoint is not None or (not spec.command and spec.forward == "auto")
     )
     codes = [""] if not by_language else ["en", "zh"] if source.language == "mixed" else [source.language]
-    purse = None if spec.endpoint is None else Purse(spec.endpoint.limit)
     loaded: dict[str, Any] = {}
     back = expected_like(source.texts)
     roads = []
