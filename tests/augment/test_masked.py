@@ -155,3 +155,44 @@ def test_the_head_sees_the_masks_alone_and_says_the_same(mask_model: Path) -> No
         whole = filler.network(input_ids=torch.from_numpy(tokens), attention_mask=torch.from_numpy(mask)).logits
     assert short.shape == (2, len(filler._plain))
     torch.testing.assert_close(short, whole[[0, 1], [2, 1]])
+
+
+@pytest.mark.parametrize("pieces", ["byte-level", "metaspace"])
+def test_vocabularies_that_mark_the_space_before_a_word(tmp_path: Path, source: Rows, pieces: str) -> None:
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import RobertaConfig, RobertaForMaskedLM
+
+    bytes_too = pieces == "byte-level"
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False) if bytes_too else pre_tokenizers.Metaspace()
+    )
+    tokenizer.decoder = decoders.ByteLevel() if bytes_too else decoders.Metaspace()
+    alphabet = pre_tokenizers.ByteLevel.alphabet() if bytes_too else []
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer.train_from_iterator(
+        [*ENGLISH, "房间很好 早餐很冷"] * 3,
+        trainers.BpeTrainer(vocab_size=340, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=66,
+        type_vocab_size=1,
+    )
+    RobertaForMaskedLM(config).save_pretrained(tmp_path / "m")
+    (tmp_path / "m" / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+    texts = ["the room was clean", "(the food), was cold!", "  the bed   was nice"]
+    made = Masked().drafts(spec(tmp_path / "m", alpha=0.5, copies=4), source(texts), Making(seed=9))
+    for new, parent in zip(made.texts, made.parent.tolist(), strict=True):
+        assert new is not None
+        assert new != texts[parent]
+        assert re.sub("[A-Za-z]+", "w", new) == re.sub("[A-Za-z]+", "w", texts[parent])

@@ -24,7 +24,7 @@ from ratchet.augment.kept import FILE
 from ratchet.augment.source import Source
 from ratchet.augment.translate import Translate
 from ratchet.augment.translator_command import CommandTranslator
-from ratchet.augment.translator_model import ModelTranslator
+from ratchet.augment.translator_model import ModelTranslator, drawn
 from ratchet.endpoint.cache import Cache
 from ratchet.endpoint.key import EndpointError
 from ratchet.errors import RatchetError
@@ -331,6 +331,21 @@ def test_two_processes_may_share_what_is_kept(tmp_path: Path) -> None:
     assert [process.communicate()[0].strip() for process in both] == ["done", "done"]
     with Cache(tmp_path / FILE) as cache:
         assert len(cache) == 60
+
+
+def test_tokens_are_drawn_with_their_probabilities() -> None:
+    import torch
+
+    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0, -torch.inf]]).repeat(4000, 1)
+    draw = drawn(range(4000), temperature=2.0, top_k=3)
+    left = draw(torch.zeros((4000, 1), dtype=torch.long), logits)
+    assert torch.equal((left == 0).sum(1), torch.ones(4000, dtype=torch.long))
+    assert torch.isneginf(left).sum() == 4 * 4000
+    shares = (left == 0).double().mean(0)
+    wanted = torch.softmax(torch.tensor([1.0, 0.5, 0.0]).double(), 0)
+    # Three standard errors of a share of 4,000 draws are at most .024.
+    torch.testing.assert_close(shares[:3], wanted, atol=0.024, rtol=0)
+    assert shares[3:].sum() == 0
 
 
 @pytest.mark.parametrize("family", ["bart", "t5"])

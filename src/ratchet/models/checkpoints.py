@@ -220,7 +220,8 @@ def _from_hub(name: str, *, wanted: Wanted) -> Path:
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise RatchetError(
             f"The {wanted.noun} {name!r} could not be had from the Hugging Face hub: {first_line(error)}",
-            next_step="Check the name and the connection, or give a directory, package:NAME or scratch.",
+            next_step="Check the name and the connection, or give a directory, package:NAME"
+            + ("." if wanted.reads_and_writes else " or scratch."),
         ) from error
 
 
