@@ -6,10 +6,12 @@ from typing import Any
 
 from ratchet.augment.augmenter import Augmenter
 from ratchet.augment.eda import Eda
+from ratchet.augment.masked import Masked
+from ratchet.augment.translate import Translate
 from ratchet.plugins import registered
 
 GROUP = "ratchet.augmenters"
-AUGMENTERS: tuple[Augmenter[Any], ...] = (Eda(),)
+AUGMENTERS: tuple[Augmenter[Any], ...] = (Eda(), Translate(), Masked())
 
 
 def augmenters() -> dict[str, Augmenter[Any]]:

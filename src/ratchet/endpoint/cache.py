@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -87,10 +87,20 @@ class Cache:
         Raises:
             WorkspaceError: the disk is full or read-only.
         """
-        stored = _Stored(**{field.name: getattr(reply, field.name) for field in fields(_Stored)})
-        values = astuple(stored)
+        self.put_all({key: reply})
+
+    def put_all(self, replies: Mapping[str, Reply]) -> None:
+        """Store replies by key, all or none; they are durable when this returns.
+
+        Raises:
+            WorkspaceError: the disk is full or read-only.
+        """
+        rows = []
+        for name, reply in replies.items():
+            values = astuple(_Stored(**{field.name: getattr(reply, field.name) for field in fields(_Stored)}))
+            rows.append((name, _digest((name, *values)), *values))
         with self._lock, _told(self.path), self._db:
-            self._db.execute(f"REPLACE INTO replies VALUES ({_PLACES})", (key, _digest((key, *values)), *values))  # noqa: S608
+            self._db.executemany(f"REPLACE INTO replies VALUES ({_PLACES})", rows)  # noqa: S608
 
     def __len__(self) -> int:
         with self._lock, _told(self.path):

