@@ -16,6 +16,7 @@ from ratchet.errors import RatchetError
 from ratchet.generators.chat import ChatTokens
 from ratchet.generators.generators import Shape, network_of, new_network, new_tokenizer, tokenizer_of
 from ratchet.generators.greedy import Decoding, answer_losses, choice_losses, decode
+from ratchet.generators.sampled import Sampling
 from ratchet.models.checkpoints import CAUSAL_PACKAGE, GENERATOR, Source, locate
 from ratchet.models.encoder import read_json, require_torch
 from ratchet.models.quiet import quiet_transformers
@@ -58,16 +59,20 @@ class FittedDecoder:
         """Numbers in the network, shared ones once."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
-    def generate(self, prompts: Sequence[Sequence[Turn]]) -> list[str]:
-        """The answer to each conversation: the most probable token at each step.
+    def generate(self, prompts: Sequence[Sequence[Turn]], *, sampling: Sampling | None = None) -> list[str]:
+        """The answer to each conversation: the most probable token at each step, or one that is drawn.
 
         In float32 an answer is the same in any company; how many threads count may change a rounding.
         """
-        return [self.tokens.text(ids) for ids in self.generate_ids([self.tokens.prompt(one) for one in prompts])]
+        asked = [self.tokens.prompt(one) for one in prompts]
+        return [self.tokens.text(ids) for ids in self.generate_ids(asked, sampling=sampling)]
 
-    def generate_ids(self, prompts: Sequence[npt.NDArray[np.int64]]) -> list[list[int]]:
-        """The tokens of the answers to prompts that are token ids already, without the one that ends each."""
-        how = Decoding(stops=self.stops, new_tokens=self.max_new_tokens, pad_id=self.tokens.pad_id)
+    def generate_ids(
+        self, prompts: Sequence[npt.NDArray[np.int64]], *, sampling: Sampling | None = None
+    ) -> list[list[int]]:
+        """The tokens of the answers to prompts that are token ids already, without the one that ends each; one of
+        ``max_new_tokens`` was cut."""
+        how = Decoding(stops=self.stops, new_tokens=self.max_new_tokens, pad_id=self.tokens.pad_id, sampling=sampling)
         with self.asked():
             return decode(self.network, prompts, how)
 
