@@ -6,10 +6,11 @@ from typing import Any
 
 from ratchet.augment.augmenter import Augmenter
 from ratchet.augment.eda import Eda
+from ratchet.augment.generate import Generate
 from ratchet.plugins import registered
 
 GROUP = "ratchet.augmenters"
-AUGMENTERS: tuple[Augmenter[Any], ...] = (Eda(),)
+AUGMENTERS: tuple[Augmenter[Any], ...] = (Eda(), Generate())
 
 
 def augmenters() -> dict[str, Augmenter[Any]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +69,35 @@ class FittedDecoder:
         return [self.tokens.text(ids) for ids in self.generate_ids(asked, sampling=sampling)]
 
     def generate_ids(
-        self, prompts: Sequence[npt.NDArray[np.int64]], *, sampling: Sampling | None = None
+        self,
+        prompts: Sequence[npt.NDArray[np.int64]],
+        *,
+        sampling: Sampling | None = None,
+        enough: Callable[[str], bool] | None = None,
     ) -> list[list[int]]:
-        """The tokens of the answers to prompts that are token ids already, without the one that ends each; one of
-        ``max_new_tokens`` was cut."""
-        how = Decoding(stops=self.stops, new_tokens=self.max_new_tokens, pad_id=self.tokens.pad_id, sampling=sampling)
+        """The tokens of the answers to prompts that are token ids already, without the one that ends each.
+
+        Args:
+            prompts: (tokens,) each.
+            sampling: how tokens are drawn; ``None``: the most probable one.
+            enough: asked at the end of each line whether the text so far will do.
+
+        Returns:
+            The tokens; an answer of ``max_new_tokens`` was cut.
+        """
+        how = Decoding(
+            stops=self.stops,
+            new_tokens=self.max_new_tokens,
+            pad_id=self.tokens.pad_id,
+            sampling=sampling,
+            enough=None if enough is None else partial(self._enough, enough),
+        )
         with self.asked():
             return decode(self.network, prompts, how)
+
+    def _enough(self, asked: Callable[[str], bool], ids: Sequence[int]) -> bool:
+        line_ends = "\n" in self.tokens.tokenizer.decode([ids[-1]])
+        return line_ends and asked(self.tokens.tokenizer.decode([*ids], skip_special_tokens=True))
 
     def nll(self, prompts: Sequence[Sequence[Turn]], answers: Sequence[str]) -> npt.NDArray[np.float64]:
         """(n,) the mean negative log-likelihood of an answer's tokens, in nats; its exponential is the perplexity."""

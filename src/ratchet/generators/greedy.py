@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ class Decoding:
     budget: int = BATCH_TOKENS
     sampling: Sampling | None = None
     """How tokens are drawn; ``None``: the most probable one is taken."""
+    enough: Callable[[Sequence[int]], bool] | None = None
+    """Whether an answer is long enough after these tokens; ``None``: it ends where the model ends it."""
 
 
 def decode(network: nn.Module, prompts: Sequence[Ints], how: Decoding) -> list[list[int]]:
@@ -75,7 +77,8 @@ def _batch(network: nn.Module, prompts: Sequence[Ints], how: Decoding) -> tuple[
             unsure[row] = unsure[row] or gap < TIE
             if token not in how.stops:
                 answers[row].append(token)
-                going.append(place)
+                if how.enough is None or not how.enough(answers[row]):
+                    going.append(place)
         if not going:
             break
         if len(going) < len(active):

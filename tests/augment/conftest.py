@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.endpoint.conftest import server
+
+__all__ = ["server"]
+
+_SHOWN = re.compile(r"^\d+\. (.*)$", re.MULTILINE)
+_COUNT = re.compile(r"Write (\d+)|再写(\d+)|(\d+) times|换(\d+)种")
+
+
+def wanted(prompt: str) -> int:
+    """How many texts a prompt asks for."""
+    found = _COUNT.search(prompt)
+    assert found is not None
+    return int(next(filter(None, found.groups())))
+
+
+def shown(prompt: str) -> list[str]:
+    """The texts that a prompt shows."""
+    return _SHOWN.findall(prompt)
+
+
+def writes(stage: Any) -> None:
+    """Answers well: variants of the first text, numbered."""
+    first = shown(stage.asked)[0]
+    more = "另外{}" if "请" in stage.asked else " once more {}"
+    again = "b" if "request 2" in stage.asked or "第2次" in stage.asked else ""
+    stage.answer("\n".join(f"{n}. {first}{more.format(f'{n}{again}')}" for n in range(1, wanted(stage.asked) + 1)))
