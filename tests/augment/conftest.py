@@ -8,7 +8,7 @@ from tests.endpoint.conftest import server
 __all__ = ["server"]
 
 _SHOWN = re.compile(r"^\d+\. (.*)$", re.MULTILINE)
-_COUNT = re.compile(r"Write (\d+)|再写(\d+)|(\d+) times|换(\d+)种")
+_COUNT = re.compile(r"Write (\d+)|再写(\d+)|换(\d+)种")
 
 
 def wanted(prompt: str) -> int:

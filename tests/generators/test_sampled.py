@@ -85,3 +85,15 @@ def test_an_answer_depends_on_seed_and_prompt_alone(decoder: FittedDecoder) -> N
 
 def test_little_temperature_is_the_most_probable_token(decoder: FittedDecoder) -> None:
     assert decoder.generate(ASKED, sampling=Sampling(temperature=1e-4)) == decoder.generate(ASKED)
+
+
+def test_an_answer_ends_at_the_line_after_which_there_is_enough(decoder: FittedDecoder) -> None:
+    how = Sampling(temperature=3.0, seed=2)
+    prompts = [decoder.tokens.prompt(one) for one in ASKED]
+    whole = decoder.generate_ids(prompts, sampling=how)
+    ended = decoder.generate_ids(prompts, sampling=how, enough=lambda text: text.count("\n") >= 1)
+    assert whole != ended
+    for long, short in zip(whole, ended, strict=True):
+        assert long[: len(short)] == short
+        text = decoder.tokens.tokenizer.decode(long)
+        assert (len(short) < len(long)) <= ("\n" in text)

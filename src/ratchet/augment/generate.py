@@ -15,9 +15,8 @@ from ratchet.augment.drafts import Drafts
 from ratchet.augment.requests import Request, requests
 from ratchet.augment.source import Source
 from ratchet.augment.wording import asking, label_shown
-from ratchet.augment.writers import writer_of
+from ratchet.augment.writers import Writer, writer_of
 from ratchet.augment.written import CHATTER, MISSING, SURPLUS, Line, Question, read
-from ratchet.checks.chat import tokens
 from ratchet.endpoint.cache import Cache
 from ratchet.errors import DataError, RatchetError
 from ratchet.models.model import Destination
@@ -56,7 +55,7 @@ class Generate(Augmenter[GenerateSpec]):
         _require_labels(spec, source)
         writer = writer_of(spec, source.language)
         wanted = requests(source, spec, seed=making.seed)
-        asked = [_asked(request, source, spec, room=writer.room) for request in wanted]
+        asked = [_asked(request, source, spec, writer=writer) for request in wanted]
         if not asked:
             return _assembled([], [], source, spec)
         with ExitStack() as stack:
@@ -85,7 +84,7 @@ def _require_labels(spec: GenerateSpec, source: Source) -> None:
         )
 
 
-def _asked(request: Request, source: Source, spec: GenerateSpec, *, room: int) -> tuple[Request, str, Question]:
+def _asked(request: Request, source: Source, spec: GenerateSpec, *, writer: Writer) -> tuple[Request, str, Question]:
     """The request with as many of its rows as have room, its prompt, and what is wanted of the answer."""
     rows, label = request.rows, label_shown(request.label, spec.labels)
     while True:
@@ -99,7 +98,7 @@ def _asked(request: Request, source: Source, spec: GenerateSpec, *, room: int) -
             again=request.again,
             columns=source.texts_a_row,
         )
-        if len(rows) == 1 or not room or tokens(prompt) <= room:
+        if len(rows) == 1 or writer.fits(prompt):
             break
         rows = rows[:-1]
     # Of a share of a fold more may be asked for than are needed, so that the prompt is the same whatever the share is.
@@ -120,7 +119,9 @@ def _require_useful(lines: Sequence[Line], spec: GenerateSpec, *, model: str) ->
         return
     reasons = Counter(line.reason for line in wanted if line.text is None).most_common(4)
     bad = [line for line in lines if line.raw and line.reason not in ("", SURPLUS, MISSING)]
-    shown = " and ".join(f"{brief(line.raw, most=80)!r} ({line.reason})" for line in bad[:2])
+    first = {line.reason: line for line in reversed(bad)}  # of two kinds, where there are two
+    picked = [*first.values(), *(line for line in bad if line is not first[line.reason])][:2]
+    shown = " and ".join(f"{brief(line.raw, most=80)!r} ({line.reason})" for line in picked)
     raise RatchetError(
         f"{model} must write texts of use, at least {spec.usable:.0%} of those asked for, but wrote {good:,} of "
         f"{len(wanted):,} ({', '.join(f'{reason}: {count:,}' for reason, count in reasons)})"

@@ -12,14 +12,14 @@ from ratchet.text.joined import parted
 from ratchet.text.language import Language
 
 _WRITE = {
-    "en": 'Texts of the kind "{label}":\n{examples}\n\nWrite {count} new texts of the same kind: same language, style and '
-    "length, other details. Do not repeat the texts above. {form}",
+    "en": 'Texts of the kind "{label}":\n{examples}\n\nWrite {new} of the same kind: same language, style and '
+    "length, other details. Do not repeat what stands above. {form}",
     "zh": "“{label}”类的文本：\n{examples}\n\n请再写{count}条同类的新文本："
     "语言、风格和长度相同，细节不同，不要重复上面的文本。{form}",
 }
 _PARAPHRASE = {
-    "en": 'A text of the kind "{label}":\n{examples}\n\nSay it in other words, {count} times: same language, same meaning, '
-    "other wording. {form}",
+    "en": 'A text of the kind "{label}":\n{examples}\n\nWrite {new} that say the same in other words: same language, '
+    "same meaning, other wording. {form}",
     "zh": "一条“{label}”类的文本：\n{examples}\n\n请换{count}种说法：语言和意思不变，措辞不同。{form}",
 }
 _LINES = {
@@ -34,7 +34,7 @@ _AGAIN = {
     "en": "\nThis is request {number} about the same text: answer otherwise than before.",
     "zh": "\n这是对同一文本的第{number}次请求：答案要和以前不同。",
 }
-_PLACE = re.compile(r"\{(label|examples|count|form)\}")
+_PLACE = re.compile(r"\{(label|examples|count|form|new)\}")
 
 
 def asking(
@@ -65,6 +65,7 @@ def asking(
         "label": label,
         "examples": shown,
         "count": str(count),
+        "new": f"{count} new text" + ("s" if count > 1 else ""),
         "form": (_JSON if lists else _LINES)[tongue],
     }
     template = spec.prompt or (_PARAPHRASE if spec.mode == "paraphrase" else _WRITE)[tongue]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ratchet.augment.augmenter import Making
 from ratchet.augment.written import complete
+from ratchet.checks.chat import tokens
 from ratchet.endpoint.cache import Cache, key
 from ratchet.endpoint.client import ask, require_all
 from ratchet.endpoint.completion import CUT
@@ -41,9 +42,8 @@ class Answered:
 class Writer(Protocol):
     """Answers prompts."""
 
-    @property
-    def room(self) -> int:
-        """About how many tokens a prompt may have; 0: any."""
+    def fits(self, prompt: str) -> bool:
+        """Whether there is room for a prompt, by an estimate of its tokens."""
         ...
 
     def answers(self, prompts: Sequence[str], making: Making, cache: Cache) -> Answered:
@@ -62,10 +62,9 @@ class EndpointWriter:
     def __init__(self, spec: GenerateSpec, endpoint: EndpointSpec) -> None:
         self._spec = endpoint.model_copy(update={"temperature": spec.temperature})
 
-    @property
-    def room(self) -> int:
-        """As `Writer.room`."""
-        return self._spec.context and self._spec.context - self._spec.max_tokens
+    def fits(self, prompt: str) -> bool:
+        """As `Writer.fits`."""
+        return not prompt_of(prompt, spec=self._spec).reason
 
     def answers(self, prompts: Sequence[str], making: Making, cache: Cache) -> Answered:
         """As `Writer.answers`.
@@ -103,10 +102,9 @@ class LocalWriter:
     def __init__(self, spec: GenerateSpec, language: Language) -> None:
         self._spec, self._language = spec, language
 
-    @property
-    def room(self) -> int:
-        """As `Writer.room`."""
-        return self._spec.max_tokens - self._spec.max_new_tokens
+    def fits(self, prompt: str) -> bool:
+        """As `Writer.fits`."""
+        return tokens(prompt) <= self._spec.max_tokens - self._spec.max_new_tokens
 
     def answers(self, prompts: Sequence[str], making: Making, cache: Cache) -> Answered:
         """As `Writer.answers`.
@@ -168,12 +166,12 @@ class LocalWriter:
 
     def _said(self, decoder: FittedDecoder, prompts: Sequence[str], making: Making) -> list[Reply]:
         """The answers to a few prompts; none to a prompt that loses a part of itself for want of room."""
-        spec, tokens = self._spec, decoder.tokens
+        spec, chat = self._spec, decoder.tokens
         asked, whole = [], []
         for text in prompts:
-            cuts = tokens.counts[CUT_PROMPTS]
-            asked.append(tokens.prompt([Turn("user", text)]))
-            whole.append(tokens.counts[CUT_PROMPTS] == cuts)
+            cuts = chat.counts[CUT_PROMPTS]
+            asked.append(chat.prompt([Turn("user", text)]))
+            whole.append(chat.counts[CUT_PROMPTS] == cuts)
         sampling = Sampling(temperature=spec.temperature, top_p=spec.top_p, seed=making.seed)
         begun = time.perf_counter()
         answers = decoder.generate_ids(

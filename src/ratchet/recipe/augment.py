@@ -101,7 +101,7 @@ class GenerateSpec(AugmentKeys):
             raise ValueError(
                 "endpoint must not have prompt, shots or structured: they stand beside it, or are not used."
             )
-        if asked is not None and "temperature" in asked.model_fields_set:
+        if asked is not None and asked.temperature:
             raise ValueError("endpoint must not have a temperature: the one beside it counts.")
         if self.prompt and "{examples}" not in self.prompt:
             raise ValueError("prompt must have {examples} where the rows of the label are shown but has not.")
