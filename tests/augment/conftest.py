@@ -26,6 +26,8 @@ def shown(prompt: str) -> list[str]:
 def writes(stage: Any) -> None:
     """Answers well: variants of the first text, numbered."""
     first = shown(stage.asked)[0]
-    more = "另外{}" if "请" in stage.asked else " once more {}"
+    chinese = "请" in stage.asked
+    rest = first[1:] if chinese else " ".join(first.split()[1:])
     again = "b" if "request 2" in stage.asked or "第2次" in stage.asked else ""
-    stage.answer("\n".join(f"{n}. {first}{more.format(f'{n}{again}')}" for n in range(1, wanted(stage.asked) + 1)))
+    more = "另外" if chinese else " once more "
+    stage.answer("\n".join(f"{n}. {rest}{more}{n}{again}" for n in range(1, wanted(stage.asked) + 1)))

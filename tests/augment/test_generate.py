@@ -66,7 +66,7 @@ def test_new_texts_have_parents_a_price_and_a_temperature(server: Server) -> Non
     assert made.parents is not None
     for text, parents in zip(made.texts, made.parents, strict=True):
         assert text is not None
-        assert text.startswith(TEXTS[parents[0]])
+        assert text.startswith(TEXTS[parents[0]].removeprefix("please "))
         assert len(parents) == 4
     found = keep(made, ROWS, filters=GenerateSpec().filters)
     assert [len(parents) for parents in found.parents] == [4] * len(found.texts)

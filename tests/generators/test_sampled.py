@@ -74,6 +74,23 @@ def test_a_token_on_the_edge_of_the_nucleus_is_said_to_be_unsure() -> None:
     assert (gaps[tokens == 0] > 0).all()
 
 
+def test_large_and_small_nuclei_side_by_side_are_as_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.stack([torch.linspace(0, 0.1, 200), torch.linspace(0, 40, 200)])
+    how = Sampling(top_p=0.9, seed=2)
+    whole = [
+        drawn(logits, [how.dice(np.array([row])), how.dice(np.array([-row]))], how)[0].tolist() for row in range(99)
+    ]
+    assert len({one for one, _ in whole}) > 40
+    monkeypatch.setattr("ratchet.generators.sampled._FIRST", 16)
+    assert whole == [
+        [
+            int(drawn(logits[:1], [how.dice(np.array([row]))], how)[0]),
+            int(drawn(logits[1:], [how.dice(np.array([-row]))], how)[0]),
+        ]
+        for row in range(99)
+    ]
+
+
 def test_an_answer_depends_on_seed_and_prompt_alone(decoder: FittedDecoder) -> None:
     how = Sampling(temperature=0.9, top_p=0.95, seed=7)
     together = decoder.generate(ASKED, sampling=how)

@@ -25,13 +25,13 @@ _PREFIX = re.compile(
 )
 _INTRO = re.compile(r".*[:：]$|(?:sure|certainly|of course|okay|好的|当然|没问题)[,!.，！。].*", re.IGNORECASE)
 _REFUSAL = re.compile(
-    r"\W*(?:as an? (?:ai|artificial|language model|assistant)\b"
+    r"\W*(?:(?:as|i am|i['’]m) an? (?:helpful )?(?:ai|artificial|(?:large )?language model|assistant)\b"
     r"|(?:i['’]?m|i am|we are)?\s*(?:very |really |so )?(?:sorry|unfortunately|i apologi[sz]e)[^.]{0,40}"
     r"\b(?:i|we) (?:can(?:not|['’]?t| not)|am (?:unable|not able)|won['’]t|must decline)"
     r"|i (?:can(?:not|['’]?t| not)|am (?:unable|not able) to|won['’]t) "
     r"(?:assist|help(?: you)? with (?:that|this)|fulfil|comply|generate|(?:provide|write) (?:that|this|such|new|any))"
     r"|(?:很?抱歉|对不起|不好意思)[，,]?\s*(?:但是?)?\s*(?:我|作为)[^。]{0,16}(?:不能|无法|没法|不可以)"
-    r"|作为(?:一个|一名|一款)?\s*(?:ai|人工智能|语言模型|大模型|助手)"
+    r"|(?:作为|我是)(?:一个|一名|一款)?\s*(?:ai|人工智能|语言模型|大模型|助手)"
     r"|我(?:不能|无法)(?:协助|提供|生成|满足|完成|帮))",
     re.IGNORECASE,
 )
@@ -70,7 +70,8 @@ def read(answer: str, asked: Question, *, cut: bool = False) -> list[Line]:
     """
     answer = _FENCE.sub("", answer).strip()
     refuses = _may(_REFUSAL, asked.shown)
-    if refuses is not None and refuses.match(answer):
+    listed = any(_NUMBER.match(line) for line in answer.splitlines())
+    if refuses is not None and refuses.match(answer) and not listed:
         found = [Line(raw=answer, reason=REFUSAL)]
     else:
         found = [_judged(line, asked, refuses) for line in _lines(answer, asked)]
@@ -170,7 +171,7 @@ def _judged(line: Line, asked: Question, refuses: re.Pattern[str] | None) -> Lin
     prefix = _may(_PREFIX, asked.shown)
     if not plain:
         reason = MISSING
-    elif same_words(line.text) in {same_words(text) for text in asked.shown}:
+    elif _copies(line.text, asked):
         reason = COPY
     elif refuses is not None and refuses.match(line.text):
         reason = REFUSAL
@@ -183,6 +184,12 @@ def _judged(line: Line, asked: Question, refuses: re.Pattern[str] | None) -> Lin
     else:
         return line
     return Line(raw=line.raw, reason=reason)
+
+
+def _copies(text: str, asked: Question) -> bool:
+    """Whether it is a text that was shown, or has one in it that is not short."""
+    said, shown = same_words(text), {same_words(one) for one in asked.shown}
+    return said in shown or any(_bytes(one) >= _ECHO and one in said for one in shown)
 
 
 def _echoes(text: str, asked: Question) -> bool:
