@@ -23,6 +23,7 @@ from ratchet.errors import DataError, RatchetError
 from ratchet.generators.decoder import build_decoder
 from ratchet.generators.generators import Shape
 from ratchet.recipe.augment import GenerateSpec
+from ratchet.text.joined import joined
 
 COUNT = 40
 TEXTS = [f"please tell me about thing {number} now" for number in range(COUNT)]
@@ -194,6 +195,16 @@ def test_where_texts_go(server: Server) -> None:
     )
     assert to is not None
     assert (to.address, to.key) == (server.url, "MY_KEY")
+
+
+def test_rows_of_two_columns_are_written_as_lists(server: Server) -> None:
+    server.play = lambda stage: stage.answer(
+        "\n".join(json.dumps([f"title {stage.number}", f"line {n}\nand more"]) for n in range(5))
+    )
+    of = Source(texts=[joined([f"t{n}", f"b {n}"]) for n in range(5)], labels=["a"] * 5, language="en", texts_a_row=2)
+    made = Generate().drafts(spec(server), of, Making(seed=3))
+    assert texts(made) == {joined(["title 1", f"line {n}\nand more"]) for n in range(5)}
+    assert '["t3", "b 3"]' in "".join(server.asked) or '["t2", "b 2"]' in "".join(server.asked)
 
 
 @pytest.fixture(scope="module")

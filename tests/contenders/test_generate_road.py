@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from tests.augment.conftest import writes
 from tests.endpoint.conftest import Server
 from tests.trial import Trial
@@ -21,8 +22,11 @@ def challenger(server: Server, *more: str) -> str:
     return f"{{{', '.join(['kind: generate', 'name: gen', 'shots: 3', *keys])}}}"
 
 
-def test_new_rows_challenge_and_each_request_is_paid_for_once(trial: Callable[..., Trial], server: Server) -> None:
-    made = trial()
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
+def test_new_rows_challenge_and_each_request_is_paid_for_once(
+    trial: Callable[..., Trial], server: Server, task: str
+) -> None:
+    made = trial(task)
     server.play = writes
     summary = made.run(challenger(server, "price: {input: 1}"), SEES, until="train")
     assert "gen" in [verdict["name"] for verdict in summary["verdicts"]]
@@ -38,7 +42,7 @@ def test_new_rows_challenge_and_each_request_is_paid_for_once(trial: Callable[..
         lines: list[dict[str, Any]] = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
         assert lines
         for line in lines:
-            parents = line["parent_rows"]
+            parents = line.get("parent_rows", [line["parent_row"]])
             folds = set(rows.parts.fold[parents].tolist())
             assert parents[0] == line["parent_row"]
             assert len(folds) == 1
