@@ -74,6 +74,7 @@ def test_numbers_bullets_quotes_and_fences_are_taken_off(answer: str) -> None:
         ("1. the room was dirty, and the bed\n2. nobody answered", ["copy_of_an_example", GOOD[1]]),
         ("1. I am a helpful AI named X\n2. I am an artist", ["refusal", "= I am an artist"]),
         ("I am an AI.\n1. the bed was hard\n2. nobody answered", ["chatter", *GOOD]),
+        ("1. Original sentence:\n2. the bed was hard\n3. nobody answered", ["chatter", *GOOD]),
         ("1. complaint: the bed was hard\n2. nobody answered", ["label_prefix", GOOD[1]]),
         ("1. Text: the bed was hard\n2. nobody answered. Label: complaint", ["label_prefix", "label_prefix"]),
         ("1. complaint\n2. nobody answered", ["echo_of_the_prompt", GOOD[1]]),

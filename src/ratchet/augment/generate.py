@@ -68,7 +68,10 @@ class Generate(Augmenter[GenerateSpec]):
             else read(reply.text, question, cut=bool(reply.reason))
             for (request, _, question), reply in zip(asked, answered.replies, strict=True)
         ]
-        _require_useful([line for of in lines for line in of], spec, model=str(answered.facts["model"]))
+        needed = sum(request.needed for request in wanted)
+        _require_useful(
+            [line for of in lines for line in of], spec, asked_for=needed, model=str(answered.facts["model"])
+        )
         return _assembled([request for request, _, _ in asked], lines, source, spec, facts=answered.facts)
 
 
@@ -107,24 +110,24 @@ def _asked(request: Request, source: Source, spec: GenerateSpec, *, writer: Writ
     return kept, prompt, question
 
 
-def _require_useful(lines: Sequence[Line], spec: GenerateSpec, *, model: str) -> None:
+def _require_useful(lines: Sequence[Line], spec: GenerateSpec, *, asked_for: int, model: str) -> None:
     """Refuse a generator that does not do what it is asked.
 
     Raises:
         RatchetError: too few of the texts that were asked for came and are of use.
     """
-    wanted = [line for line in lines if line.reason not in (CHATTER, SURPLUS)]
-    good = sum(line.text is not None for line in wanted)
-    if not wanted or good >= spec.usable * len(wanted):
+    good = sum(line.text is not None for line in lines)
+    if good >= spec.usable * asked_for:
         return
-    reasons = Counter(line.reason for line in wanted if line.text is None).most_common(4)
+    useless = (line.reason for line in lines if line.text is None and line.reason not in (CHATTER, SURPLUS))
+    reasons = Counter(useless).most_common(4)
     bad = [line for line in lines if line.raw and line.reason not in ("", SURPLUS, MISSING)]
     first = {line.reason: line for line in reversed(bad)}  # of two kinds, where there are two
     picked = [*first.values(), *(line for line in bad if line is not first[line.reason])][:2]
     shown = " and ".join(f"{brief(line.raw, most=80)!r} ({line.reason})" for line in picked)
     raise RatchetError(
         f"{model} must write texts of use, at least {spec.usable:.0%} of those asked for, but wrote {good:,} of "
-        f"{len(wanted):,} ({', '.join(f'{reason}: {count:,}' for reason, count in reasons)})"
+        f"{asked_for:,} ({', '.join(f'{reason}: {count:,}' for reason, count in reasons)})"
         + (f"; it wrote {shown}." if shown else "."),
         next_step="Name a larger model, change the prompt, or lower usable.",
     )

@@ -179,6 +179,8 @@ def _judged(line: Line, asked: Question, refuses: re.Pattern[str] | None) -> Lin
         prefix.search(line.text) or plain.startswith((f"{label}:", f"{label} -", f"[{label}]"))
     ):
         reason = PREFIX
+    elif line.text[-1] in ":：" and not any(text.rstrip()[-1:] in (":", "：") for text in asked.shown):
+        reason = CHATTER
     elif plain == label or _echoes(line.text, asked):
         reason = ECHO
     else:
