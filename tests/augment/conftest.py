@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.endpoint.conftest import server
 
 from ratchet.augment.source import Source
 from ratchet.text.language import guess_language
+
+__all__ = ["server"]
 
 MASKED_WORDS = ("room", "hotel", "food", "bed"), ("clean", "dirty", "cold", "nice")
 MASKED_TEXTS = [f"the {noun} was {mood}" for noun in MASKED_WORDS[0] for mood in MASKED_WORDS[1]]
@@ -179,3 +183,29 @@ def train_marian(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+_SHOWN = re.compile(r"^\d+\. (.*)$", re.MULTILINE)
+_COUNT = re.compile(r"Write (\d+)|再写(\d+)|换(\d+)种")
+
+
+def wanted(prompt: str) -> int:
+    """How many texts a prompt asks for."""
+    found = _COUNT.search(prompt)
+    assert found is not None
+    return int(next(filter(None, found.groups())))
+
+
+def shown(prompt: str) -> list[str]:
+    """The texts that a prompt shows."""
+    return _SHOWN.findall(prompt)
+
+
+def writes(stage: Any) -> None:
+    """Answers well: variants of the first text, numbered."""
+    first = shown(stage.asked)[0]
+    chinese = "请" in stage.asked
+    rest = first[1:] if chinese else " ".join(first.split()[1:])
+    again = "b" if "request 2" in stage.asked or "第2次" in stage.asked else ""
+    more = "另外" if chinese else " once more "
+    stage.answer("\n".join(f"{n}. {rest}{more}{n}{again}" for n in range(1, wanted(stage.asked) + 1)))

@@ -44,7 +44,7 @@ def made(translators: tuple[Path, Path], mask_model: Path, source: Rows) -> Call
 
 
 Make = Callable[..., Drafts]
-every = pytest.mark.parametrize("name", [one.name for one in AUGMENTERS])
+every = pytest.mark.parametrize("name", [*KEYS])
 
 
 @every

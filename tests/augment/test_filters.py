@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -134,3 +135,13 @@ def test_an_augmenter_that_knows_test_rows_is_stopped_and_named() -> None:
 def test_rows_that_are_like_a_test_row_are_left_out_without_a_stop() -> None:
     rows = source(*(text.replace("parcel came", "box came") for text in TEST))
     assert kept(drafts(*TEST), rows, protected=near_to(TEST)) == {"near_protected": 4}
+
+
+def test_a_text_of_several_parents_is_no_leak_where_any_of_them_is_like_the_test_row() -> None:
+    like = [text.replace("parcel came", "box came") for text in TEST]
+    rows = source(*(f"my card number {row} is somewhere else" for row in range(len(TEST))), *like)
+    alone = drafts(*TEST)
+    with pytest.raises(DataError, match="valid or test row that the row they are made from is not like"):
+        kept(alone, rows, protected=near_to(TEST))
+    both = replace(alone, parents=[(row, len(TEST) + row) for row in range(len(TEST))])
+    assert kept(both, rows, protected=near_to(TEST)) == {"near_protected": len(TEST)}

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from starlette.testclient import TestClient
+from tests.augment.conftest import writes
 from tests.conftest import generate
 
 from ratchet import plugins
@@ -50,6 +51,8 @@ SETTINGS = {
     "endpoint": "{kind: endpoint, name: mine, url: 'URL', model: m}",
     "answers": "{kind: answers, name: mine, file: answers.csv}",
 }
+MADE_BY = {"generate": "shots: 2, endpoint: {url: 'URL', model: m}"}
+"""Settings of row changes whose own ones need more than this machine has."""
 
 
 class CentroidSpec(Section):
@@ -198,7 +201,11 @@ def classifying(*, trained: bool) -> list[Any]:
 
 @pytest.mark.parametrize("kind", classifying(trained=True))
 def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
-    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, kind: str
+    recipe: Callable[..., Recipe],
+    checkpoint: Callable[..., Path],
+    server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
 ) -> None:
     settings, overrides = SETTINGS[kind], ["gate.margin=0.2"]
     if kind == "embedding":
@@ -206,7 +213,9 @@ def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
         monkeypatch.setattr("ratchet.train.embedding._run", seen_vectors)
         overrides += ["export.tolerance=1", "export.disagreement=1"]  # the vectors are invented, the graph's are not
     method = "half" if kind == "centroid" else "int8"
-    made = ", ".join(f"{{kind: {name}, name: {name}}}" for name in changes())
+    server.play = writes
+    keys = {name: MADE_BY.get(name, "").replace("URL", server.url) for name in changes()}
+    made = ", ".join(f"{{kind: {name}, name: {name}, {more}}}" for name, more in keys.items())
     folds = "split.folds=2" if kind in ("encoder", "decoder") else "split.folds=5"
     summary = run(recipe(f"{settings}, {made}", *overrides, folds, f"compress.methods=[{method}]"))
     verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}

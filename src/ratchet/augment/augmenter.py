@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from ratchet.augment.drafts import Drafts
 from ratchet.augment.source import Source
+from ratchet.endpoint.purse import Purse
 from ratchet.models.model import Destination
 from ratchet.recipe.augment import AugmentKeys
 
@@ -32,6 +33,8 @@ class Making:
     """Folder of answers that took long or were paid for, shared by all folds and runs of a workspace; ``None``: nothing is
     kept."""
     threads: int = 1
+    purses: dict[str, Purse] = field(default_factory=dict)
+    """What may still be spent, by the address of an endpoint; given again for each fold of one contender."""
     advance: Advance = silent
 
 
@@ -57,6 +60,10 @@ class Augmenter(ABC, Generic[S]):
         """Where texts of rows are sent while others are made of them; ``None``: nowhere."""
         del spec
         return None
+
+    def named_by(self, spec: S) -> object:
+        """What makes it another challenger: its settings but those that change no text."""
+        return spec
 
     @abstractmethod
     def drafts(self, spec: S, source: Source, making: Making) -> Drafts:

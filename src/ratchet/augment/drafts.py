@@ -18,6 +18,8 @@ class Drafts:
     """(m,) the row of the source that each was made from; of several (examples shown to a model) the one whose label it has."""
     operation: Sequence[str]
     """(m,) what was done to the parent."""
+    parents: Sequence[Sequence[int]] | None = None
+    """(m,) all rows that each was made from, ``parent`` first; ``None``: of that one alone."""
     labels: Sequence[str] | None = None
     """(m,) ``None``: each has the label of its parent."""
     failed: Mapping[int, str] = field(default_factory=dict)

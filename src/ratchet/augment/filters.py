@@ -96,6 +96,8 @@ class Made:
     """(new,) the row of the source each was made from."""
     operation: list[str]
     rejected: dict[str, int]
+    parents: list[Sequence[int]] = field(default_factory=list)
+    """(new,) all rows of the source that each was made from, ``parent`` first."""
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -172,8 +174,13 @@ def keep(
         parent=parent[sieve.kept],
         operation=[drafts.operation[place] for place in sieve.kept],
         rejected=sieve.rejected,
+        parents=[_parents(drafts, place) for place in sieve.kept],
         facts=drafts.facts,
     )
+
+
+def _parents(drafts: Drafts, place: int) -> Sequence[int]:
+    return [int(drafts.parent[place])] if drafts.parents is None else drafts.parents[place]
 
 
 def _fresh(sieve: _Sieve, drafts: Drafts, source: Source) -> None:
@@ -234,7 +241,7 @@ def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protect
     leaks = [
         (place, int(row))
         for place, row in zip(sieve.kept, met.tolist(), strict=True)
-        if row >= 0 and _jaccard(source.texts[drafts.parent[place]], protected.texts[row]) < _FAR
+        if row >= 0 and all(_jaccard(source.texts[one], protected.texts[row]) < _FAR for one in _parents(drafts, place))
     ]
     if len(leaks) < _LEAKS or len(leaks) < _LEAK_SHARE * len(drafts.texts):
         return

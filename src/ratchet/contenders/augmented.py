@@ -31,11 +31,21 @@ class Augmented(Change[AugmentKeys]):
         """As `Change.sends_to`."""
         return self.augmenter.sends_to(spec)
 
+    def named_by(self, spec: AugmentKeys) -> object:
+        """As `Change.named_by`."""
+        return self.augmenter.named_by(spec)
+
     def material(self, spec: AugmentKeys, changing: Changing, seen: Ints, *, held_out: Ints) -> Material:
         """As `Change.material`."""
         rows = changing.rows
         source = source_of(rows, seen)
-        making = Making(seed=changing.seed, cache=changing.cache, threads=changing.threads, advance=changing.advance)
+        making = Making(
+            seed=changing.seed,
+            cache=changing.cache,
+            threads=changing.threads,
+            purses=changing.purses,
+            advance=changing.advance,
+        )
         made = keep(
             self.augmenter.drafts(spec, source, making),
             source,
@@ -73,6 +83,7 @@ def _record(changing: Changing, made: Made, source: Source, seen: Ints, held_out
                 "label": label,
                 "parent_row": int(seen[parent]),
                 "parent": source.texts[parent],
+                **({"parent_rows": seen[[*parents]].tolist()} if len(parents) > 1 else {}),
                 "augmenter": name,
                 "operation": operation,
                 "seed": changing.seed,
@@ -80,8 +91,8 @@ def _record(changing: Changing, made: Made, source: Source, seen: Ints, held_out
             },
             ensure_ascii=False,
         )
-        for text, label, parent, operation in zip(
-            made.texts, made.labels, made.parent.tolist(), made.operation, strict=True
+        for text, label, parent, parents, operation in zip(
+            made.texts, made.labels, made.parent.tolist(), made.parents, made.operation, strict=True
         )
     )
     data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")

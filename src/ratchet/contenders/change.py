@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -12,6 +12,7 @@ from ratchet.augment.augmenter import Advance, silent
 from ratchet.contenders.base import Contender
 from ratchet.contenders.material import Material
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.endpoint.purse import Purse
 from ratchet.models.model import Destination
 from ratchet.recipe.sections import Section
 
@@ -31,6 +32,8 @@ class Changing:
     """Where what was made is kept for people and for a training that is begun again."""
     cache: Path | None = None
     """Where answers lie that took long or were paid for."""
+    purses: dict[str, Purse] = field(default_factory=dict)
+    """What may still be spent at an endpoint while one contender is trained, all of its folds together, by its address."""
     advance: Advance = silent
 
 
@@ -65,6 +68,10 @@ class Change(ABC, Generic[S]):
         """Where the texts of the rows are sent while others are made of them; ``None``: nowhere."""
         del spec
         return None
+
+    def named_by(self, spec: S) -> object:
+        """What makes it another challenger: its settings but those that change no row."""
+        return spec
 
     @abstractmethod
     def material(self, spec: S, changing: Changing, seen: Ints, *, held_out: Ints) -> Material:

@@ -1,1 +1,1 @@
-"""Generators: models that write their answer, local and greedy."""
+"""Generators: models that write their answer, on this machine, greedy or by drawing."""

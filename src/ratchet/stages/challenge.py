@@ -221,10 +221,13 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
     if change.weights(spec) and not kind.learner(settings).weighted:
         skip(job, name, f"It weights rows, which the kind {kind.name} of the champion {of.name!r} does not take.")
         return None
-    key = key_of("challenger", content(job, rows), spec, job.recipe.seed, of.folder.name)
+    key = key_of("challenger", content(job, rows), change.named_by(spec), job.recipe.seed, of.folder.name)
     facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json")}
 
     def train(folder: Path) -> None:
+        to = change.sends_to(spec)
+        if to is not None:
+            job.screen.say("challenge", f"{name}: texts of training rows are sent to {to}")
         with job.screen.bar(name) as advance:
             training = training_of(job, rows, name=name, kind=change.name, key=key, advance=advance)
             training = replace(training, folds=of.folds, facts=facts)
