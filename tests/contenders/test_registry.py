@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ratchet.augment.registry import augmenters
 from ratchet.bundle.runtimes import RUNTIMES
 from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Training
@@ -19,7 +20,7 @@ from ratchet.tasks.registry import TASKS
 
 def test_every_kind_has_a_section_a_runtime_and_tasks() -> None:
     assert [*kinds()] == [kind.name for kind in KINDS]
-    assert [*changes()] == [change.name for change in CHANGES]
+    assert [*changes()] == [*augmenters(), *(change.name for change in CHANGES)]
     assert len(sections()) == len({section.model_fields["kind"].default for section in sections()})
     known = {task.name for task in TASKS}
     for kind in KINDS:

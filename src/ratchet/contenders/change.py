@@ -31,6 +31,8 @@ class Changing:
     """Where what was made is kept for people and for a training that is begun again."""
     cache: Path | None = None
     """Where answers lie that took long or were paid for."""
+    store: Path | None = None
+    """Folder of all contenders, and of the encoders whose vectors are asked for."""
     advance: Advance = silent
 
 
@@ -66,9 +68,25 @@ class Change(ABC, Generic[S]):
         del spec
         return None
 
+    def require(self, spec: S, rows: PartedRows) -> None:
+        """Refuse, before anything is trained, settings that cannot be carried out with these rows.
+
+        Raises:
+            RatchetError: it names the key.
+        """
+        del spec, rows
+
+    def depends_on(self, spec: S, rows: PartedRows) -> object:
+        """What names the challenger beside its settings, the rows and the version of Ratchet: files that it reads."""
+        del spec, rows
+        return None
+
     @abstractmethod
     def material(self, spec: S, changing: Changing, seen: Ints, *, held_out: Ints) -> Material:
         """What a model is trained on that may see the rows ``seen`` and is to predict ``held_out``.
 
         ``counts`` of the material say how many rows were made, and how many were rejected for which reason.
+
+        Raises:
+            NothingMade: there would be no new row.
         """

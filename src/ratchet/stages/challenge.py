@@ -24,6 +24,7 @@ from ratchet.models.checkpoints import ENGLISH_PACKAGE
 from ratchet.models.linear_defaults import default_specs
 from ratchet.plugins import chosen
 from ratchet.prepare.saved import load_dataset, load_parts
+from ratchet.recipe.augment import PseudoSpec
 from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, Recipe, Section
 from ratchet.stages.contest import contest
 from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of, training_of
@@ -106,8 +107,9 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
 
 def challengers(job: Job, rows: PartedRows) -> tuple[Section, ...]:
     """What the recipe says, or what is known to be worth a try for this language and with what is installed."""
+    more = job.recipe.augment
     if job.recipe.challengers is not None:
-        return job.recipe.challengers
+        return (*job.recipe.challengers, *more)
     size, kind = len(rows.parts.dev), rows.targets.kind
     usual = default_specs(rows.language, n_rows=size, n_labels=len(rows.labels), kind=kind)
     linear = [spec for name, spec in usual.items() if name in ("linear-wide", "blend")]
@@ -116,8 +118,23 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Section, ...]:
     # By accuracy alone the largest class would always be right.
     balance = (spec,) if uneven and set(job.recipe.gate.metrics) != {"accuracy"} else ()
     frozen = (EmbeddingSpec(name="embedding", source=job.recipe.train.source),) if _pretrained(job, rows) else ()
-    plan = (*linear, *balance, EdaSpec(name="eda"), *frozen, job.recipe.train)
-    return tuple(spec for spec in plan if rows.task.name in tasks_of(spec.kind))
+    pseudo = (PseudoSpec(name="pseudo"),) if rows.unlabelled is not None else ()
+    usual_made = [spec for spec in (EdaSpec(name="eda"), *pseudo) if spec.kind not in map(_name, more)]
+    plan = (*linear, *balance, *usual_made, *frozen, job.recipe.train)
+    return (*(spec for spec in plan if rows.task.name in tasks_of(spec.kind)), *more)
+
+
+def require_changes(plan: Sequence[Section], rows: PartedRows) -> None:
+    """Refuse, before anything is trained, row changes that cannot be carried out with these rows.
+
+    Raises:
+        RatchetError: it names the key.
+    """
+    known = changes()
+    for spec in plan:
+        change = known.get(_name(spec))
+        if change is not None and rows.task.name in change.tasks and change.missing() is None:
+            change.require(spec, rows)
 
 
 def _pretrained(job: Job, rows: PartedRows) -> bool:
@@ -188,6 +205,10 @@ def _unused(rows: PartedRows) -> str:
 def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | None:
     """A challenger with the champion's own settings, trained on other rows."""
     change, of, store = changes()[_name(spec)], anchor(job, rows), job.workspace.models
+    missing = change.missing()
+    if missing is not None:
+        skip(job, name, str(ExtraMissing(missing, extra=change.extra, why=f"The challenger {name!r}")))
+        return None
     while "from_key" in of.facts:  # made from another one itself: what is made is made from the origin
         of = Contender.load(store / str(of.facts["from_key"]))
     if not of.learns:
@@ -200,10 +221,14 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
     if change.weights(spec) and not kind.learner(settings).weighted:
         skip(job, name, f"It weights rows, which the kind {kind.name} of the champion {of.name!r} does not take.")
         return None
-    key = key_of("challenger", content(job, rows), spec, job.recipe.seed, of.folder.name)
+    depends = change.depends_on(spec, rows)
+    key = key_of("challenger", content(job, rows), spec, job.recipe.seed, of.folder.name, *filter(None, [depends]))
     facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json")}
 
     def train(folder: Path) -> None:
+        to = change.sends_to(spec)
+        if to is not None:
+            job.screen.say("answers", f"{name}: the texts of training rows are sent to {to}")
         with job.screen.bar(name) as advance:
             training = training_of(job, rows, name=name, kind=change.name, key=key, advance=advance)
             training = replace(training, folds=of.folds, facts=facts)
