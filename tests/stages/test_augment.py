@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -106,3 +111,26 @@ def test_a_run_that_was_killed_goes_on_to_the_same_verdict(
     whole = story(recipe("challengers=[{kind: eda}]", "workspace=other"))
     line = next(line for line in whole.splitlines() if "eda against" in line)
     assert line in after
+
+
+@pytest.mark.slow
+def test_kill_9_in_the_middle_of_a_search_loses_nothing(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
+    made = recipe("challengers=[{kind: augment, trials: 4, folds: 4}]")
+    (tmp_path / "r.yaml").write_text(dump_recipe(made), encoding="utf-8")
+    command = [sys.executable, "-m", "ratchet", "run", str(tmp_path / "r.yaml"), "--until", "train"]
+    begun = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    for _ in range(6_000):
+        searches = [*(tmp_path / ".ratchet/models/made").glob("*/*.json")]
+        if len(searches) >= 2 or begun.poll() is not None:
+            break
+        time.sleep(0.01)
+    begun.kill()
+    assert begun.wait() == -signal.SIGKILL, "it was killed in the middle of the second fold's search"
+    before = {path: path.read_bytes() for path in searches}
+    after = story(made)
+    whole = story(recipe("challengers=[{kind: augment, trials: 4, folds: 4}]", "workspace=other"))
+    lines = [line for line in whole.splitlines() if line.startswith(("challenge  augment", "train      augment"))]
+    assert len(lines) == 6
+    assert all(line in after for line in lines)
+    first = json.loads(before[min(before, key=lambda path: -len(before[path]))])
+    assert first.items() <= json.loads(max(searches, key=lambda path: len(before[path])).read_text("utf-8")).items()
