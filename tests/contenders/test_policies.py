@@ -17,7 +17,7 @@ from ratchet.contenders.policies import Policies, policies_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError, RecipeError
 from ratchet.recipe.augment import AugmentFilters, EdaSpec, PolicySpec
-from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.recipe import dump_recipe, parse_recipe
 
 SPEC = PolicySpec(trials=3, folds=2)
 
@@ -40,6 +40,15 @@ def test_an_unknown_augmenter_is_named(tmp_path: Path, parted: Callable[..., Par
         parse_recipe("challengers: [{kind: augment, policies: [{kind: edda}]}]", folder=tmp_path)
     with pytest.raises(RecipeError, match=r"alpha .* must be less than or equal to 0\.5"):
         parse_recipe("challengers: [{kind: augment, policies: [{kind: eda, alpha: 3}]}]", folder=tmp_path)
+
+
+def test_named_policies_are_written_and_read_again(tmp_path: Path) -> None:
+    made = parse_recipe(
+        "augment: [{kind: augment, policies: [{kind: eda, alpha: 0.2}, {kind: eda, filters: {label: 0.1}}]}]",
+        folder=tmp_path,
+    )
+    assert made.augment[0].policies[0] == EdaSpec(alpha=0.2)  # type: ignore[attr-defined]
+    assert parse_recipe(dump_recipe(made), folder=tmp_path) == made
 
 
 def test_the_best_policy_makes_the_rows_and_the_card_tells_the_search(parted: Callable[..., PartedRows]) -> None:

@@ -96,8 +96,9 @@ def test_where_texts_go_is_said(recipe: Callable[..., Recipe], monkeypatch: pyte
 
 def test_a_package_that_is_missing_is_named(recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "AUGMENTERS", (Needy(),))
-    said = story(recipe("challengers=[{kind: eda}]"))
+    said = story(recipe("challengers=[{kind: eda}, {kind: augment, trials: 2}]"))
     assert "eda: skipped. The challenger 'eda' needs the package 'a_package_that_nobody_has'" in said
+    assert "augment: skipped. The policy 'eda' needs the package 'a_package_that_nobody_has'" in said
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_verdict(

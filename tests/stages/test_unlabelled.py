@@ -86,6 +86,21 @@ def test_unlabelled_rows_change_nothing_of_what_was_prepared(recipe: Callable[..
     assert len([*(tmp_path / ".ratchet/data").glob("rows-*")]) == 1
 
 
+def test_they_bring_their_own_features(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
+    made = recipe(NEW, "data.features={age: number}")
+    for name, values in (("t.csv", len(TEXTS)), ("u.csv", len(NEW))):
+        lines = (tmp_path / name).read_text("utf-8").splitlines()
+        cells = ["age", *(str(number % 60) for number in range(values))]
+        (tmp_path / name).write_text(
+            "".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True)), "utf-8"
+        )
+    summary = run(made, until="train")
+    assert {one["name"] for one in summary["verdicts"]} == {"tfidf-lr", "pseudo"}
+    (tmp_path / "u.csv").write_text("text\na new row\n", "utf-8")
+    with pytest.raises(DataError, match=r"u\.csv must have the column 'age' \(data\.features\)"):
+        run(made, until="train")
+
+
 def test_all_of_them_rejected_is_a_challenger_that_is_skipped_with_the_counts(recipe: Callable[..., Recipe]) -> None:
     told = io.StringIO()
     made = "challengers=[{kind: pseudo, confidence: 1}, {kind: eda, filters: {meaning: 1}}]"

@@ -62,9 +62,6 @@ class Policies(Change[PolicySpec]):
                 raise RecipeError(
                     f"A policy must be for {rows.task.name} but {augmenter.name} is for {' and '.join(augmenter.tasks)}."
                 )
-            missing = Augmented(augmenter).missing()
-            if missing is not None:
-                raise ExtraMissing(missing, extra=augmenter.extra, why=f"The policy {augmenter.name!r}")
             require_filters(policy.filters, rows)
 
     def material(self, spec: PolicySpec, changing: Changing, seen: Ints, *, held_out: Ints) -> Material:
@@ -119,6 +116,18 @@ def _augmenter(policy: AugmentKeys) -> Augmenter[Any]:
     return chosen(str(getattr(policy, "kind", "")), augmenters(), noun="An augmenter of a policy")
 
 
+def _require_installed(policies: Sequence[AugmentKeys]) -> None:
+    """Refuse a policy whose packages are not there.
+
+    Raises:
+        ExtraMissing: it names the first.
+    """
+    for augmenter in map(_augmenter, policies):
+        missing = Augmented(augmenter).missing()
+        if missing is not None:
+            raise ExtraMissing(missing, extra=augmenter.extra, why=f"The policy {augmenter.name!r}")
+
+
 def _called(policy: AugmentKeys) -> str:
     """A policy for people: what it says beside the defaults."""
     values = policy.model_dump(mode="json", exclude={"kind", "name", "filters"}, exclude_defaults=True)
@@ -143,6 +152,7 @@ class _Search:
     def of(cls, spec: PolicySpec, changing: Changing, seen: Ints, held_out: Ints) -> _Search:
         rows, learner = changing.rows, Learner.of(changing)
         policies = policies_of(spec, seed=changing.seed)
+        _require_installed(policies)
         metric = tuned_by(spec.metric, rows)
         named_by = [rows.key, seen.tolist(), [*policies], spec.folds, metric, changing.seed]
         return cls(

@@ -60,7 +60,7 @@ class Pseudo(Change[PseudoSpec]):
         answers = _answers(changing, given, seen, held_out=held_out)
         sure = rows.task.confidence(answers)
         assert sure is not None, "asked of tasks with a confidence alone"
-        order = np.lexsort((np.array(given.texts, dtype=np.str_), -sure))
+        order = np.array(sorted(range(len(given)), key=lambda row: (-sure[row], given.texts[row])), np.int64)
         drafts = _drafts(rows, given, answers, sure, order, least=spec.confidence)
         protected = near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)])
         source = source_of(rows, seen)
