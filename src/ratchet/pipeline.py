@@ -33,6 +33,7 @@ from ratchet.stages.read import Source, read, settled, start
 from ratchet.stages.sealed_test import open_test
 from ratchet.stages.trade import trade
 from ratchet.stages.try_metrics import try_metrics
+from ratchet.stages.unlabelled import with_unlabelled
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.workspace import Workspace
 
@@ -77,7 +78,7 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
 
 def _require_readable(recipe: Recipe) -> None:
     """Refuse paths that cannot be recorded as text."""
-    for path in (recipe.workspace, *recipe.data.files, *recipe.data.test_files):
+    for path in (recipe.workspace, *recipe.data.files, *recipe.data.test_files, *recipe.data.unlabelled):
         if is_broken(path):
             raise RecipeError(
                 f"The path {path} must be text in UTF-8 but has other bytes.",
@@ -90,7 +91,7 @@ def road(job: Job, source: Source, *, last: Stage | None = None) -> Json:
     health = check(job, source)
     if last == Stage.CHECK:
         return finish(job, health=health)
-    rows = prepare(job, source)
+    rows = with_unlabelled(job, source.unlabelled, prepare(job, source))
     if last == Stage.PREPARE:
         return finish(job, health=health, rows=rows)
     rows = with_judge(job, rows)

@@ -54,6 +54,9 @@ SETTINGS = {
 MADE_BY = {"generate": "shots: 2, endpoint: {url: 'URL', model: m}"}
 """Settings of row changes whose own ones need more than this machine has."""
 
+MORE = {"pseudo": ", confidence: 0.3", "augment": ", trials: 2, folds: 2"}
+"""What row changes need to be quick, or to make something of a few rows."""
+
 
 class CentroidSpec(Section):
     """The nearest mean vector of a label."""
@@ -167,7 +170,10 @@ def recipe(tmp_path: Path) -> Callable[..., Recipe]:
         texts, labels = generate(rows, seed=5)
         with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True)])
-        text = f"data: {{files: [t.csv]}}\nthreads: 1\nsplit: {{near: false}}\nchallengers: [{challengers}]\n"
+        further = [*dict.fromkeys(text for text in generate(60, seed=6)[0] if text not in texts)]
+        (tmp_path / "u.csv").write_text("\n".join(["text", *further]), encoding="utf-8")
+        data = "data: {files: [t.csv], unlabelled: [u.csv]}\n"
+        text = f"{data}threads: 1\nsplit: {{near: false}}\nchallengers: [{challengers}]\n"
         blind = "baseline={features: [{unit: char, low: 8, high: 8}], C: 0.0001}"
         return parse_recipe(text, folder=tmp_path, overrides=(blind, *overrides))
 
@@ -215,7 +221,7 @@ def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
     method = "half" if kind == "centroid" else "int8"
     server.play = writes
     keys = {name: MADE_BY.get(name, "").replace("URL", server.url) for name in changes()}
-    made = ", ".join(f"{{kind: {name}, name: {name}, {more}}}" for name, more in keys.items())
+    made = ", ".join(f"{{kind: {name}, name: {name}, {more}{MORE.get(name, '')}}}" for name, more in keys.items())
     folds = "split.folds=2" if kind in ("encoder", "decoder") else "split.folds=5"
     summary = run(recipe(f"{settings}, {made}", *overrides, folds, f"compress.methods=[{method}]"))
     verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
@@ -258,7 +264,7 @@ def test_a_kind_that_is_not_trained_wins_and_goes_as_far_as_its_flags_say(
                 [[9.0 * (name != right.get(asked[-1].text)) for name in choices] for asked in prompts]
             ),
         )
-    made = ", ".join(f"{{kind: {name}, name: {name}}}" for name in changes())
+    made = ", ".join(f"{{kind: {name}, name: {name}{MORE.get(name, '')}}}" for name in changes())
     summary = run(recipe(f"{settings}, {made}", "compress.methods=[int8]"))
     verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
     assert verdicts["mine"]["promoted"], verdicts["mine"]["line"]

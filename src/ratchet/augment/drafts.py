@@ -15,7 +15,8 @@ class Drafts:
     texts: Sequence[str | None]
     """(m,) ``None``: nothing could be made of it, for the reason in ``failed``."""
     parent: Ints
-    """(m,) the row of the source that each was made from; of several (examples shown to a model) the one whose label it has."""
+    """(m,) the row of the source that each was made from; of several (examples shown to a model) the one whose label it has.
+    All -1: they were made from no row; then they have ``labels`` of their own."""
     operation: Sequence[str]
     """(m,) what was done to the parent."""
     parents: Sequence[Sequence[int]] | None = None

@@ -23,6 +23,11 @@ Agrees = Callable[[Sequence[str], Sequence[str], Ints], Mask]
 Alike = Callable[[Sequence[str], Sequence[str]], npt.NDArray[np.float64]]
 """How like each text is to its parent, from 0 to 1."""
 
+
+class Leak(DataError):
+    """New texts repeat rows that must stay unseen, and their parents do not explain it."""
+
+
 REASONS = (
     "nothing_to_change",
     "unchanged",
@@ -93,7 +98,9 @@ class Made:
     texts: list[str]
     labels: list[str]
     parent: Ints
-    """(new,) the row of the source each was made from."""
+    """(new,) the row of the source each was made from; -1: none."""
+    place: Ints
+    """(new,) which of the drafts each is."""
     operation: list[str]
     rejected: dict[str, int]
     parents: list[Sequence[int]] = field(default_factory=list)
@@ -141,7 +148,7 @@ def keep(
         alike: what measures the meaning, where ``filters.meaning`` says so.
 
     Raises:
-        DataError: the augmenter makes copies or near-copies of protected rows which its parents are not like: a leak.
+        Leak: the augmenter makes copies or near-copies of protected rows which their parents are not like.
     """
     sieve = _Sieve(
         texts=["" if text is None else text for text in drafts.texts], kept=[], rejected=dict.fromkeys(REASONS, 0)
@@ -150,11 +157,7 @@ def keep(
     _fresh(sieve, drafts, source)
     if source.texts_a_row > 1:
         sieve.drop("texts_run_together", (len(parted(text)) != source.texts_a_row for text in sieve.now()))
-    parents = [source.texts[parent[place]] for place in sieve.kept]
-    sieve.drop("length", map(lambda new, old: _misfit(new, old, filters.longer), sieve.now(), parents))
-    if filters.language:
-        parents = [source.texts[parent[place]] for place in sieve.kept]
-        sieve.drop("language", map(_other_language, sieve.now(), parents))
+    _unlike_parent(sieve, parent, source, filters=filters)
     if filters.near is not None:
         sieve.drop("near_train", _near_others(sieve, drafts, source, threshold=filters.near))
     if protected is not None and sieve.kept:
@@ -165,13 +168,14 @@ def keep(
     if filters.label and agrees is not None and sieve.kept:
         same = agrees(sieve.now(), [labels[place] for place in sieve.kept], parent[sieve.kept])
         sieve.drop("label", (~same).tolist())
-    if filters.meaning and alike is not None and sieve.kept:
-        like = alike(sieve.now(), [source.texts[parent[place]] for place in sieve.kept])
+    if filters.meaning and alike is not None and sieve.kept and (parent >= 0).all():
+        like = alike(sieve.now(), _parent_texts(sieve, parent, source))
         sieve.drop("meaning", (like < filters.meaning).tolist())
     return Made(
         texts=sieve.now(),
         labels=[labels[place] for place in sieve.kept],
         parent=parent[sieve.kept],
+        place=np.array(sieve.kept, np.int64),
         operation=[drafts.operation[place] for place in sieve.kept],
         rejected=sieve.rejected,
         parents=[_parents(drafts, place) for place in sieve.kept],
@@ -188,10 +192,10 @@ def _fresh(sieve: _Sieve, drafts: Drafts, source: Source) -> None:
     own = [normalise(text) for text in source.texts]
     train, taken = set(own), set[str]()
     for place, (draft, parent) in enumerate(zip(drafts.texts, drafts.parent.tolist(), strict=True)):
-        normal = "" if draft is None else normalise(draft)
+        normal, of = "" if draft is None else normalise(draft), own[parent] if parent >= 0 else ""
         if draft is None:
             reason = drafts.failed.get(place, "nothing_to_change")
-        elif normal in ("", own[parent]):
+        elif normal in ("", of):
             reason = "unchanged"
         elif normal in train:
             reason = "copy_of_train"
@@ -202,6 +206,22 @@ def _fresh(sieve: _Sieve, drafts: Drafts, source: Source) -> None:
             sieve.kept.append(place)
             continue
         sieve.rejected[reason] = sieve.rejected.get(reason, 0) + 1
+
+
+def _parent_texts(sieve: _Sieve, parent: Ints, source: Source) -> list[str]:
+    return [source.texts[parent[place]] for place in sieve.kept]
+
+
+def _unlike_parent(sieve: _Sieve, parent: Ints, source: Source, *, filters: AugmentFilters) -> None:
+    """Drop what is too long or too short for its parent, or in another language; rows without a parent stay."""
+    if not (parent >= 0).all():
+        return
+    sieve.drop(
+        "length",
+        map(lambda new, old: _misfit(new, old, filters.longer), sieve.now(), _parent_texts(sieve, parent, source)),
+    )
+    if filters.language:
+        sieve.drop("language", map(_other_language, sieve.now(), _parent_texts(sieve, parent, source)))
 
 
 def _misfit(new: str, old: str, longer: float) -> bool:
@@ -221,12 +241,12 @@ def _near_others(sieve: _Sieve, drafts: Drafts, source: Source, *, threshold: fl
     parent = [int(drafts.parent[place]) for place in sieve.kept]
     pairs = near_pairs([*source.texts, *new], threshold=threshold)
     first = len(source.texts)
-    plain = [normalise(text) for text in source.texts]
+    plain = [*(normalise(text) for text in source.texts), ""]  # the last is the parent of those that have none
     bad = [False] * len(new)
     for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
         if right >= first:
             of = parent[left - first] if left >= first else left
-            bad[right - first] |= plain[of] != plain[parent[right - first]]
+            bad[right - first] |= parent[right - first] < 0 or plain[of] != plain[parent[right - first]]
     return bad
 
 
@@ -236,17 +256,19 @@ def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protect
     A variant of a training row comes near a held-out row by chance only where the training row is like that row already.
 
     Raises:
-        DataError: too many new texts are near a protected row that their parents are not like.
+        Leak: too many new texts are near a protected row that their parents are not like.
     """
     leaks = [
         (place, int(row))
         for place, row in zip(sieve.kept, met.tolist(), strict=True)
-        if row >= 0 and all(_jaccard(source.texts[one], protected.texts[row]) < _FAR for one in _parents(drafts, place))
+        if row >= 0
+        and drafts.parent[place] >= 0
+        and all(_jaccard(source.texts[one], protected.texts[row]) < _FAR for one in _parents(drafts, place))
     ]
     if len(leaks) < _LEAKS or len(leaks) < _LEAK_SHARE * len(drafts.texts):
         return
     place, row = leaks[0]
-    raise DataError(
+    raise Leak(
         f"{about} must make new texts from training rows alone, but {len(leaks):,} of its {len(drafts.texts):,} texts repeat a "
         f"valid or test row that the row they are made from is not like; the first is {_short(sieve.texts[place])}, made from "
         f"{_short(source.texts[drafts.parent[place]])}, and repeats {_short(protected.texts[row])}.",

@@ -14,6 +14,7 @@ import click
 
 import ratchet
 from ratchet.cli import arguments, versions
+from ratchet.cli.augment import augment
 from ratchet.cli.check import check, data
 from ratchet.cli.compare import compare
 from ratchet.errors import RatchetError
@@ -287,6 +288,7 @@ def watch(folder: Path, once: bool) -> None:
     follow(folder, stream=sys.stdout, once=once)
 
 
+cli.add_command(augment)
 cli.add_command(check)
 cli.add_command(compare)
 cli.add_command(data)

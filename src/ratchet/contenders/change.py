@@ -34,6 +34,8 @@ class Changing:
     """Where answers lie that took long or were paid for."""
     purses: dict[str, Purse] = field(default_factory=dict)
     """What may still be spent at an endpoint while one contender is trained, all of its folds together, by its address."""
+    store: Path | None = None
+    """Folder of all contenders, and of the encoders whose vectors are asked for."""
     advance: Advance = silent
 
 
@@ -73,9 +75,25 @@ class Change(ABC, Generic[S]):
         """What makes it another challenger: its settings but those that change no row."""
         return spec
 
+    def require(self, spec: S, rows: PartedRows) -> None:
+        """Refuse, before anything is trained, settings that cannot be carried out with these rows.
+
+        Raises:
+            RatchetError: it names the key.
+        """
+        del spec, rows
+
+    def depends_on(self, spec: S, rows: PartedRows) -> object:
+        """What names the challenger beside its settings, the rows and the version of Ratchet: files that it reads."""
+        del spec, rows
+        return None
+
     @abstractmethod
     def material(self, spec: S, changing: Changing, seen: Ints, *, held_out: Ints) -> Material:
         """What a model is trained on that may see the rows ``seen`` and is to predict ``held_out``.
 
         ``counts`` of the material say how many rows were made, and how many were rejected for which reason.
+
+        Raises:
+            NothingMade: there would be no new row.
         """

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ratchet.augment.filters import Leak
 from ratchet.contenders.base import FOLDS, MODEL, Trained, load_answers, save_answers, save_seeds, write_contender
 from ratchet.contenders.kind import NONE, Kind, S, Training
-from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
+from ratchet.contenders.material import Counts, Material, NothingMade, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, MetricFailed, RatchetError, WorkspaceError
 from ratchet.metrics.metrics import named
@@ -132,8 +133,10 @@ class Folded(Kind[S]):
         build = partial(self._fold, spec=spec, training=training, fold=fold, seed=seed, work=work, model=turn == 0)
         try:
             finished(place, build)
-        except (WorkspaceError, ExtraMissing, Stopped, MetricFailed):
-            raise  # a fold that an alert ended is not left out: its rows may be what the alert looked at
+        except (WorkspaceError, ExtraMissing, Stopped, MetricFailed, Leak, NothingMade):
+            # a fold that an alert ended is not left out: its rows may be what the alert looked at; nor is one of a row
+            # change that knows rows it must not know, or makes none
+            raise
         except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
         shutil.rmtree(work, ignore_errors=True)

@@ -13,7 +13,7 @@ from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError
 from ratchet.models.inputs import Inputs
 
-Counts = Mapping[str, "float | Counts"]
+Counts = Mapping[str, "float | list[object] | Counts"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,8 +27,14 @@ class Material:
     labels: Sequence[str] = ()
     made_from: Sequence[int] = ()
     """The prepared row that each extra text was made from: it has the features of that row."""
+    features: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    """The features of the extra texts, where they were made from no row."""
     counts: Counts = field(default_factory=dict)
-    """How many rows were made, left out and rejected, for the contender's card."""
+    """How many rows were made, left out and rejected, for the contender's card; lists are records."""
+
+
+class NothingMade(DataError):
+    """A row change made nothing that may be trained on: there is no challenger."""
 
 
 def made_inputs(material: Material, parted: PartedRows) -> Inputs:
@@ -39,6 +45,8 @@ def made_inputs(material: Material, parted: PartedRows) -> Inputs:
     """
     if not parted.kinds or not len(material.texts):
         return Inputs(material.texts)
+    if material.features:
+        return Inputs(material.texts, {name: material.features[name] for name in parted.kinds})
     if len(material.made_from) != len(material.texts):
         raise DataError(
             f"A row change must name the row that each of its {len(material.texts):,} texts was made from (made_from), since "
@@ -78,13 +86,15 @@ def judged_folds(parted: PartedRows) -> tuple[int, ...]:
 
 
 def summed(counts: Iterable[Counts]) -> dict[str, object]:
-    """The counts of several folds added up, those inside of them too."""
+    """The counts of several folds added up, those inside of them too; their records one after the other."""
     total: dict[str, object] = {}
     for one in counts:
         for name, value in one.items():
             before = total.get(name)
             if isinstance(value, Mapping):
                 total[name] = summed([before, value] if isinstance(before, Mapping) else [value])
+            elif isinstance(value, list):
+                total[name] = [*(before if isinstance(before, list) else ()), *value]
             else:
                 total[name] = value + (before if isinstance(before, int | float) else 0)
     return total

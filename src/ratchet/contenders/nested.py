@@ -12,18 +12,20 @@ from ratchet.prepare.split_by_time import times
 from ratchet.prepare.stratify import folds
 
 
-def inner_parts(rows: PartedRows, seen: Ints, *, count: int, seed: int) -> tuple[PartedRows, ...]:
+def inner_parts(rows: PartedRows, seen: Ints, *, count: int, seed: int, drawn: bool = False) -> tuple[PartedRows, ...]:
     """The rows ``seen`` as so many pairs of training rows and rows to be predicted; all others are in no part.
 
     Rows that belong together stay in one fold. At random every label has its share of every fold (in time order each fold
-    is predicted from the rows before it, so that the first of the ``count + 1`` stretches of time is never predicted).
+    is predicted from the rows before it, so that the first of the ``count + 1`` stretches of time is never predicted; with
+    ``drawn`` at random all the same: for questions about the rows ``seen`` themselves).
 
     Raises:
         DataError: the rows cannot be divided.
     """
     base = rows.apart(seen, np.zeros(0, np.int64))
     unit = rows.parts.unit[seen] if rows.parts.unit is not None else np.arange(len(seen))
-    pairs = _by_time(rows, seen, unit, count) if rows.parts.order == "time" else _drawn(rows, seen, unit, count, seed)
+    by_time = rows.parts.order == "time" and not drawn
+    pairs = _by_time(rows, seen, unit, count) if by_time else _drawn(rows, seen, unit, count, seed)
     if not pairs:
         raise DataError(
             f"The {len(seen):,} rows that trials may see must form at least two folds but belong together.",

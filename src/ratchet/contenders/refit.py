@@ -64,6 +64,7 @@ def changed(facts: Mapping[str, Any], training: Training) -> Training:
         champion=Contender.load(training.store / str(champion)) if champion else None,
         folder=training.store / MADE / training.key,
         cache=training.store / MADE / "cache",
+        store=training.store,
         advance=training.advance,
     )
     return replace(

@@ -18,7 +18,9 @@ from ratchet.contenders.endpoint import Endpoint
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Blend, Linear
 from ratchet.contenders.nearest import Nearest
+from ratchet.contenders.policies import Policies
 from ratchet.contenders.prompt import Prompt
+from ratchet.contenders.pseudo import Pseudo
 from ratchet.contenders.tune import Tune
 from ratchet.plugins import chosen, registered
 from ratchet.recipe.sections import Section
@@ -36,7 +38,9 @@ KINDS: tuple[Kind[Any], ...] = (
     Endpoint(),
     AnswersFromFile(),
 )
-CHANGES: tuple[Change[Any], ...] = (Balance(),)
+CHANGES: tuple[Change[Any], ...] = (Balance(), Pseudo(), Policies())
+AUGMENTING = (Pseudo.name, Policies.name)
+"""Row changes that make rows and are no augmenters."""
 
 
 def kinds() -> dict[str, Kind[Any]]:
@@ -61,6 +65,12 @@ def changes() -> dict[str, Change[Any]]:
 def sections() -> tuple[type[Section], ...]:
     """The recipe's sections of everything that may challenge."""
     return (*(kind.spec for kind in kinds().values()), *(change.spec for change in changes().values()))
+
+
+def augmenting() -> tuple[type[Section], ...]:
+    """The recipe's sections of everything that makes more rows."""
+    known = changes()
+    return tuple(known[name].spec for name in (*augmenters(), *AUGMENTING))
 
 
 def tasks_of(name: str) -> tuple[str, ...]:

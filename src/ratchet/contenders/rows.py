@@ -66,6 +66,8 @@ class PartedRows:
     """Rows taken out, by reason."""
     changed: Mapping[str, int] = field(default_factory=dict)
     """Texts and labels changed, by reason; a text may have several."""
+    unlabelled: Dataset | None = None
+    """Rows without an answer that may be labelled: none of them is near a valid or a test row."""
     origin: PartedRows | None = None
     """The same rows in other parts, from which is taken what both have in common; see `apart`."""
 

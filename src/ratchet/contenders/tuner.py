@@ -49,7 +49,7 @@ class Tuner:
         """What is tuned on the rows ``seen`` alone."""
         rows, base = training.rows, spec.of
         space = dict(spec.space) or usual_space(base, rows)
-        metric = spec.metric or next((one for one in rows.judged_by if _may_tune(one)), rows.task.metrics[0])
+        metric = tuned_by(spec.metric, rows)
         study_of = [
             rows.key,
             seen.tolist(),
@@ -141,6 +141,11 @@ class Tuner:
             return find_metric(self.metric, evidence).value(evidence)
 
         return score
+
+
+def tuned_by(metric: str | None, rows: PartedRows) -> str:
+    """What settings are chosen by: the metric that is named, else the first of the gate that is of the answers alone."""
+    return metric or next((one for one in rows.judged_by if _may_tune(one)), rows.task.metrics[0])
 
 
 def _may_tune(metric: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, WithJsonSchema, model_validator
 
 from ratchet.recipe.decoder import LEAST_PROMPT
 from ratchet.recipe.endpoint import EndpointSpec
+from ratchet.recipe.metric import MetricName
 from ratchet.recipe.section import Name, Section
 
 
@@ -21,7 +22,8 @@ class AugmentFilters(Section):
     near: float | None = Field(default=None, gt=0, le=1)
     """It is less alike than this to any other row of its own part (Jaccard of character 3-grams); absent: not a copy."""
     label: float = Field(default=0.0, ge=0, le=1)
-    """A model that never saw the parent must give its label at least this probability; 0: nobody is asked."""
+    """A model that never saw the parent must give its label at least this probability, and of several labels say yes or no to
+    each so surely; a number must be no further off than 90 % of its errors. 0: nobody is asked."""
     meaning: float = Field(default=0.0, ge=0, le=1)
     """Least likeness to the parent (cosine of character n-grams, or of vectors); 0: not asked."""
     vectors: str = ""
@@ -211,3 +213,54 @@ class GenerateSpec(AugmentKeys):
                 f"{self.max_new_tokens}."
             )
         return self
+
+
+class PseudoSpec(Section):
+    """The champion's own model, trained on the train part plus rows of ``data.unlabelled`` that it labels surely itself."""
+
+    kind: Literal["pseudo"] = "pseudo"
+    """Which kind of model this is."""
+    name: Name = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
+    confidence: float = Field(default=0.9, gt=0, le=1)
+    """A row is taken when the label is at least so probable, at the temperature that rows out of fold have."""
+    cap: float | None = Field(default=1.0, gt=0)
+    """New rows of a label at most, for each training row that it has; the surest are taken. null: no limit."""
+    filters: AugmentFilters = AugmentFilters()
+    """What is kept of them; a row without a parent is only compared with other rows: ``near``."""
+
+
+def _policy(value: object) -> object:
+    """The section of an augmenter's values: which there are is known to the registry.
+
+    Raises:
+        ValueError: there is no such augmenter.
+    """
+    from ratchet.recipe.registered import augmenter
+
+    return augmenter(value)
+
+
+_POLICY_SCHEMA = {"type": "object", "required": ["kind"], "description": "A section of an augmenter."}
+Policy = Annotated[SerializeAsAny[AugmentKeys], BeforeValidator(_policy), WithJsonSchema(_POLICY_SCHEMA)]
+
+
+class PolicySpec(Section):
+    """The best of several ways to make more rows, chosen on folds of the training rows, never on rows that it is judged on."""
+
+    kind: Literal["augment"] = "augment"
+    """Which kind of model this is."""
+    name: Name = ""
+    """Its name in verdicts and reports; empty: made from its kind."""
+    of: tuple[str, ...] = Field(default=("eda",), min_length=1)
+    """The augmenters whose operations, ``alpha`` and copies are drawn, where ``policies`` names none."""
+    policies: tuple[Policy, ...] = ()
+    """The very settings to choose from, such as ``[{kind: eda, alpha: 0.05}, {kind: eda, copies: 4}]``; empty: drawn."""
+    trials: int = Field(default=8, ge=2, le=256)
+    """Policies that are drawn."""
+    folds: int = Field(default=4, ge=2, le=20)
+    """Folds of the training rows: all policies are scored on one, the better half on two, the better half of these on four."""
+    metric: MetricName | None = None
+    """What the best policy is best in; absent: the first metric of the gate."""
+    filters: AugmentFilters = AugmentFilters()
+    """What is kept of the rows that drawn policies make."""

@@ -18,6 +18,8 @@ class DataConfig(Section):
     """Files, folders, hf://owner/name#train or -, read in this order as one table; paths are relative to the recipe."""
     test_files: tuple[str, ...] = ()
     """Files whose rows are the sealed test part; empty: the test part is cut from ``files``."""
+    unlabelled: tuple[str, ...] = ()
+    """Files of rows without an answer, with the same columns of texts; challengers of the kind ``pseudo`` label them."""
     origin: str = ""
     """Where the files come from, for people; said when one of them is missing."""
     text: str | tuple[Annotated[str, Field(min_length=1)], ...] = "text"

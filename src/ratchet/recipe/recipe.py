@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ratchet.errors import RecipeError
+from ratchet.recipe.augment import AugmentFilters
 from ratchet.recipe.mistakes import Mistake, Places, dotted, elsewhere, sections, shown
 from ratchet.recipe.pretrain import PretrainSpec
 from ratchet.recipe.registered import full_recipe
@@ -183,7 +184,8 @@ def _checked(values: Mapping[str, Any], *, places: Places) -> Recipe:
         RecipeError: the first mistake, and where the others are.
     """
     values = dict(values)
-    registered = values.get("challengers") or values.get("compress")  # else the registries need not be loaded
+    # else the registries need not be loaded
+    registered = values.get("challengers") or values.get("augment") or values.get("compress")
     for name, info in Recipe.model_fields.items():
         given = values.get(name)
         if isinstance(info.default, Section) and (given is None or isinstance(given, dict)):
@@ -224,6 +226,11 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
             return text
         return os.path.normpath(folder.absolute() / Path(text).expanduser())
 
+    def source_at(source: str) -> str:
+        """Where a model is: an absolute path where it is a folder."""
+        found = path(source)
+        return found if source.startswith((".", "~")) or Path(found).exists() else source
+
     def spec(challenger: Any) -> Any:
         if isinstance(challenger, AnswersSpec):
             return challenger.model_copy(update={"file": path(challenger.file)})
@@ -232,14 +239,18 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
         if isinstance(pretrain := getattr(challenger, "pretrain", None), PretrainSpec):
             corpus = {"corpus": tuple(map(path, pretrain.corpus))}
             challenger = challenger.model_copy(update={"pretrain": pretrain.model_copy(update=corpus)})
+        if policies := getattr(challenger, "policies", ()):
+            challenger = challenger.model_copy(update={"policies": tuple(map(spec, policies))})
+        filters = getattr(challenger, "filters", None)
+        if isinstance(filters, AugmentFilters) and filters.vectors:
+            near = filters.model_copy(update={"vectors": source_at(filters.vectors)})
+            challenger = challenger.model_copy(update={"filters": near})
         source = getattr(challenger, "source", "auto")
         if source in ("auto", "scratch"):
             return challenger
-        found = path(source)
-        local = source.startswith((".", "~")) or Path(found).exists()
-        return challenger.model_copy(update={"source": found}) if local else challenger
+        return challenger.model_copy(update={"source": source_at(source)})
 
-    data = {"files": tuple(map(path, recipe.data.files)), "test_files": tuple(map(path, recipe.data.test_files))}
+    data = {name: tuple(map(path, getattr(recipe.data, name))) for name in ("files", "test_files", "unlabelled")}
     challengers = None if recipe.challengers is None else tuple(map(spec, recipe.challengers))
     return recipe.model_copy(
         update={
@@ -250,6 +261,7 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
             "track": recipe.track.model_copy(update={"uri": path(recipe.track.uri)}),
             "train": spec(recipe.train),
             "challengers": challengers,
+            "augment": tuple(map(spec, recipe.augment)),
         }
     )
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import Field, create_model
+from pydantic import Field, ValidationError, create_model
 
 from ratchet.recipe.sections import CompressConfig, Recipe, Section
 
@@ -22,6 +22,7 @@ def full_recipe() -> type[Recipe]:
     """
     methods = (*import_module("ratchet.compress.compressor").compressors(),)
     kinds: Any = Annotated[Union[_specs()], Field(discriminator="kind")]  # noqa: UP007
+    more: Any = Annotated[Union[_augmenting()], Field(discriminator="kind")]  # noqa: UP007
     names: Any = Literal[methods]
     compress = create_model(
         "CompressConfig",
@@ -34,6 +35,7 @@ def full_recipe() -> type[Recipe]:
         __base__=Recipe,
         __doc__=Recipe.__doc__,
         challengers=(tuple[kinds, ...] | None, _like(Recipe, "challengers")),
+        augment=(tuple[more, ...], _like(Recipe, "augment")),
         compress=(compress, compress()),
     )
 
@@ -47,6 +49,31 @@ def challenger(value: object) -> object:
     kind = value.get("kind") if isinstance(value, dict) else None
     spec = next((spec for spec in _specs() if kind is not None and spec.model_fields["kind"].default == kind), None)
     return value if spec is None else spec.model_validate(value)
+
+
+def augmenter(value: object) -> object:
+    """The section of an augmenter's values; what is a section already stays as it is.
+
+    Raises:
+        ValueError: there is no such augmenter, or one of its values is wrong.
+    """
+    if isinstance(value, Section):
+        return value
+    known = import_module("ratchet.augment.registry").augmenters()
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind not in known:
+        raise ValueError(f"kind must be one of {', '.join(known)} but got {kind!r}.")
+    try:
+        return known[kind].spec.model_validate(value)
+    except ValidationError as error:
+        found = error.errors()[0]
+        key, problem = ".".join(map(str, found["loc"])), found["msg"].removeprefix("Input should be ")
+        raise ValueError(f"{key} must be {problem} but got {found['input']!r}.") from None
+
+
+def _augmenting() -> tuple[type[Section], ...]:
+    specs: tuple[type[Section], ...] = import_module("ratchet.contenders.registry").augmenting()
+    return specs
 
 
 def _specs() -> tuple[type[Section], ...]:

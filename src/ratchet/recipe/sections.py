@@ -415,6 +415,8 @@ class Recipe(Section):
     """How the encoder is trained; an encoder among the challengers takes from here what it does not say itself."""
     challengers: tuple[SerializeAsAny[Annotated[Section, BeforeValidator(_by_kind)]], ...] | None = None
     """What is tried after the baseline, in this order; absent: chosen by language and by what is installed."""
+    augment: tuple[SerializeAsAny[Annotated[Section, BeforeValidator(_by_kind)]], ...] = ()
+    """Ways to make more training rows, such as ``[{kind: eda}, {kind: pseudo}]``: challengers beside the others."""
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
     serve: ServeConfig = ServeConfig()
@@ -432,7 +434,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
-        names = [name for entry in (self.baseline, *(self.challengers or ())) if (name := getattr(entry, "name", ""))]
+        entries = (self.baseline, *(self.challengers or ()), *self.augment)
+        names = [name for entry in entries if (name := getattr(entry, "name", ""))]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(

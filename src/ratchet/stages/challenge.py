@@ -13,6 +13,7 @@ import numpy as np
 
 from ratchet.compress.compressor import Compressor, compressors
 from ratchet.contenders.base import Contender
+from ratchet.contenders.change import Change
 from ratchet.contenders.incumbent import defend, trained_in
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Majority
@@ -24,6 +25,7 @@ from ratchet.models.checkpoints import ENGLISH_PACKAGE
 from ratchet.models.linear_defaults import default_specs
 from ratchet.plugins import chosen
 from ratchet.prepare.saved import load_dataset, load_parts
+from ratchet.recipe.augment import PseudoSpec
 from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, Recipe, Section
 from ratchet.stages.contest import contest
 from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of, training_of
@@ -106,8 +108,9 @@ def incumbent(job: Job, rows: PartedRows, *, later: int) -> None:
 
 def challengers(job: Job, rows: PartedRows) -> tuple[Section, ...]:
     """What the recipe says, or what is known to be worth a try for this language and with what is installed."""
+    more = job.recipe.augment
     if job.recipe.challengers is not None:
-        return job.recipe.challengers
+        return (*job.recipe.challengers, *more)
     size, kind = len(rows.parts.dev), rows.targets.kind
     usual = default_specs(rows.language, n_rows=size, n_labels=len(rows.labels), kind=kind)
     linear = [spec for name, spec in usual.items() if name in ("linear-wide", "blend")]
@@ -116,8 +119,10 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Section, ...]:
     # By accuracy alone the largest class would always be right.
     balance = (spec,) if uneven and set(job.recipe.gate.metrics) != {"accuracy"} else ()
     frozen = (EmbeddingSpec(name="embedding", source=job.recipe.train.source),) if _pretrained(job, rows) else ()
-    plan = (*linear, *balance, EdaSpec(name="eda"), *frozen, job.recipe.train)
-    return tuple(spec for spec in plan if rows.task.name in tasks_of(spec.kind))
+    pseudo = (PseudoSpec(name="pseudo"),) if rows.unlabelled is not None else ()
+    usual_made = [spec for spec in (EdaSpec(name="eda"), *pseudo) if spec.kind not in map(_name, more)]
+    plan = (*linear, *balance, *usual_made, *frozen, job.recipe.train)
+    return (*(spec for spec in plan if rows.task.name in tasks_of(spec.kind)), *more)
 
 
 def require_trainable(rows: PartedRows, specs: Sequence[Section]) -> None:
@@ -126,12 +131,13 @@ def require_trainable(rows: PartedRows, specs: Sequence[Section]) -> None:
     Raises:
         RecipeError: naming the challenger, the key and what is there.
     """
+    known: dict[str, Kind[Any] | Change[Any]] = {**kinds(), **changes()}
     for spec in specs:
-        kind = kinds().get(_name(spec))
-        if kind is None or rows.task.name not in kind.tasks or kind.missing() is not None:
-            continue  # a row change, or a challenger that is skipped with its reason
+        one = known[_name(spec)]
+        if rows.task.name not in one.tasks or one.missing() is not None:
+            continue  # it is skipped with its reason
         try:
-            kind.require(spec, rows)
+            one.require(spec, rows)
         except RatchetError as error:
             raise RecipeError(f"The challenger {called(spec)!r}: {error.problem}", next_step=error.next_step) from None
 
@@ -209,6 +215,10 @@ def _unused(rows: PartedRows) -> str:
 def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | None:
     """A challenger with the champion's own settings, trained on other rows."""
     change, of, store = changes()[_name(spec)], anchor(job, rows), job.workspace.models
+    missing = change.missing()
+    if missing is not None:
+        skip(job, name, str(ExtraMissing(missing, extra=change.extra, why=f"The challenger {name!r}")))
+        return None
     while "from_key" in of.facts:  # made from another one itself: what is made is made from the origin
         of = Contender.load(store / str(of.facts["from_key"]))
     if not of.learns:
@@ -221,7 +231,9 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
     if change.weights(spec) and not kind.learner(settings).weighted:
         skip(job, name, f"It weights rows, which the kind {kind.name} of the champion {of.name!r} does not take.")
         return None
-    key = key_of("challenger", content(job, rows), change.named_by(spec), job.recipe.seed, of.folder.name)
+    depends = change.depends_on(spec, rows)
+    named = change.named_by(spec)
+    key = key_of("challenger", content(job, rows), named, job.recipe.seed, of.folder.name, *filter(None, [depends]))
     facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json")}
 
     def train(folder: Path) -> None:

@@ -61,7 +61,7 @@ def contest(
         if entrant.name in trained:
             found = trained[entrant.name]
             word = "train" if runs_here(found) else "answers"  # an endpoint and a file of answers are not trained
-            for line in found.facts.get("said", ()):
+            for line in (*found.facts.get("said", ()), *found.facts.get("told", ())):
                 job.screen.say(word, f"{entrant.name}: {line}")
         if entrant.judged in verdicts:
             tell(job, verdicts[entrant.judged])

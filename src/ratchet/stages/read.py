@@ -17,6 +17,7 @@ from ratchet.recipe.recipe import dump_recipe
 from ratchet.stages.answer import require_answerable
 from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
+from ratchet.stages.unlabelled import read_unlabelled
 from ratchet.tables.dataset import Dataset
 from ratchet.tables.features import guess_notes, require_numbers, with_kinds
 from ratchet.tables.read import RawTable, read_dataset, require_apart
@@ -40,6 +41,8 @@ class Source:
     """What was decided about doubted labels of ``train``."""
     key: str
     hashes: Mapping[Path, str]
+    unlabelled: Dataset | None = None
+    """Rows without an answer."""
 
 
 def read(job: Job) -> Source:
@@ -54,7 +57,8 @@ def read(job: Job) -> Source:
             for note in raw.notes:
                 job.screen.say("read", note)
 
-        missing = [path for path in [*files, *test_files] if config.origin and not path.exists()]
+        others = [Path(name) for name in config.unlabelled]
+        missing = [path for path in [*files, *test_files, *others] if config.origin and not path.exists()]
         if missing:
             raise DataError(f"{missing[0]} does not exist.", next_step=config.origin)
         _require_features(job)
@@ -64,6 +68,7 @@ def read(job: Job) -> Source:
         if not isinstance(config.features, Mapping):
             for note in guess_notes(train):
                 job.screen.say("read", f"{note}; wrong guess? Set data.features in the recipe.")
+        unlabelled = read_unlabelled(settled, base=base, each=each)
         for rows in (train,) if test is None else (train, test):
             require_numbers(rows)
         _require_slices(job, train)
@@ -81,9 +86,9 @@ def read(job: Job) -> Source:
             times(*((train,) if test is None else (train, test)))
         hashes = {path: source_bytes_hash(path) for path in [*files, *test_files]}
         skipped.append(False)
-    columns = config.model_dump(mode="json", exclude={"files", "test_files", "origin"})
+    columns = config.model_dump(mode="json", exclude={"files", "test_files", "unlabelled", "origin"})
     key = key_of([*hashes.values()], len(files), columns, job.code)
-    return Source(task=task, train=train, test=test, answers=answers, key=key, hashes=hashes)
+    return Source(task=task, train=train, test=test, answers=answers, key=key, hashes=hashes, unlabelled=unlabelled)
 
 
 def _require_features(job: Job) -> None:

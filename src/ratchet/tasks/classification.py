@@ -21,6 +21,7 @@ from ratchet.tasks.task import (
     Cell,
     CellType,
     Columns,
+    Mask,
     Parity,
     Task,
     Wrong,
@@ -148,6 +149,12 @@ class Classification(Task):
         """Whether the most probable label is the right one."""
         hit: npt.NDArray[np.bool_] = answers.argmax(axis=1) == targets.values
         return hit
+
+    def borne_out(self, targets: Targets, answers: Answers, *, least: float, known: tuple[Targets, Answers]) -> Mask:
+        """Whether the label has this probability."""
+        del known
+        sure: Mask = answers[np.arange(len(answers)), targets.values] >= least
+        return sure
 
     def served(self, answers: Answers, facts: Mapping[str, Any]) -> Answers:
         """The probabilities at the bundle's temperature."""

@@ -27,6 +27,7 @@ from ratchet.tasks.task import (
     Cell,
     CellType,
     Columns,
+    Mask,
     Parity,
     Task,
     Wrong,
@@ -201,6 +202,12 @@ class Multilabel(Task):
         """Whether every label is right."""
         hit: npt.NDArray[np.bool_] = ((answers >= GIVEN) == targets.values).all(axis=1)
         return hit
+
+    def borne_out(self, targets: Targets, answers: Answers, *, least: float, known: tuple[Targets, Answers]) -> Mask:
+        """Whether yes, or no, has this probability for each label; .5: every label is given, or not, as it is said."""
+        del known
+        sure: Mask = np.where(targets.values, answers, 1.0 - answers).min(axis=1, initial=1.0) >= least
+        return sure
 
     def served(self, answers: Answers, facts: Mapping[str, Any]) -> Answers:
         """The probabilities at the bundle's temperature, which leaves .5 where it is."""

@@ -23,6 +23,7 @@ from ratchet.tasks.task import (
     Cell,
     CellType,
     Columns,
+    Mask,
     Parity,
     Task,
     Wrong,
@@ -182,6 +183,14 @@ class Regression(Task):
             {"prediction": one["value"], "prediction_low": one.get("low"), "prediction_high": one.get("high")}
             for one in self.predictions(answers, names=names, facts=facts)
         ]
+
+    def borne_out(self, targets: Targets, answers: Answers, *, least: float, known: tuple[Targets, Answers]) -> Mask:
+        """Whether the value is no further off than 90 % of those that are known, whatever is asked for at least."""
+        del least
+        right, given = known
+        half = half_width(right.values - given[:, 0], alpha=ALPHA)
+        near: Mask = np.abs(targets.values - answers[:, 0]) <= half
+        return near
 
     def facts(self, targets: Targets, answers: Answers) -> dict[str, Any]:
         """The half-width of an interval, from the errors on rows that the models had not seen (split conformal)."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ratchet.tasks.stated import Stated
 
 Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
 Cell: TypeAlias = str | float | bool | None
 CellType: TypeAlias = type[str] | type[float] | type[bool]
 NO_FACTS: Mapping[str, Any] = MappingProxyType({})
@@ -225,6 +226,24 @@ class Task(ABC):
     def right(self, targets: Targets, answers: Answers) -> npt.NDArray[np.bool_]:
         """(n,) whether the answer that is given is right; asked of tasks with a `confidence` alone."""
         raise NotImplementedError(f"{self.name} has a confidence, so it must say what is right")
+
+    def borne_out(self, targets: Targets, answers: Answers, *, least: float, known: tuple[Targets, Answers]) -> Mask:
+        """(n,) whether a model that had not seen the rows bears out what they are said to be.
+
+        Args:
+            targets: what they are said to be.
+            answers: (n, k) of the model.
+            least: the least probability.
+            known: rows of which that is certain, and the model's answers to them, which it had not seen either.
+
+        Raises:
+            RecipeError: the answers of this task cannot be borne out so.
+        """
+        del targets, answers, least, known
+        raise RecipeError(
+            f"filters.label must be 0 for {self.name}, whose answers have no probability and no distance.",
+            next_step="Remove it.",
+        )
 
     def served(self, answers: Answers, facts: Mapping[str, Any]) -> Answers:
         """The answers as they go out: at the temperature of the bundle, where it has one."""

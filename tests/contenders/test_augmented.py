@@ -1,0 +1,96 @@
+"""An augmenter as a challenger: its filters are asked, and a challenger of nothing new is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ratchet.augment.eda import Eda
+from ratchet.contenders import pseudo
+from ratchet.contenders.augmented import Augmented
+from ratchet.contenders.base import Contender
+from ratchet.contenders.change import Changing
+from ratchet.contenders.kind import Training
+from ratchet.contenders.labeller import Learner
+from ratchet.contenders.linear import Linear
+from ratchet.contenders.material import NothingMade, held
+from ratchet.contenders.rows import PartedRows
+from ratchet.models.inputs import Inputs
+from ratchet.recipe.augment import AugmentFilters, EdaSpec
+from ratchet.recipe.sections import LinearSpec
+
+EDA = Augmented(Eda())
+
+
+def test_the_label_and_the_meaning_are_asked(parted: Callable[..., PartedRows], tmp_path: Path) -> None:
+    rows = parted()
+    seen, out = held(rows, 0)
+    changing = Changing(rows=rows, seed=1, folder=tmp_path / "made")
+    plain = EDA.material(EdaSpec(), changing, seen, held_out=out)
+    filters = AugmentFilters(label=0.5, meaning=0.9)
+    strict = EDA.material(EdaSpec(filters=filters), changing, seen, held_out=out)
+    rejected: Any = strict.counts["rejected"]
+    assert rejected["label"] > 0
+    assert rejected["meaning"] > 0
+    assert {*strict.texts} < {*plain.texts}
+    assert len(strict.texts) + rejected["label"] + rejected["meaning"] == len(plain.texts)
+    lines = [json.loads(line) for line in (tmp_path / "made" / "fold-0.jsonl").read_text("utf-8").splitlines()]
+    assert [line["text"] for line in lines] == list(strict.texts)
+    again = EDA.material(EdaSpec(filters=filters), changing, seen, held_out=out)
+    assert again.texts == strict.texts
+
+
+def test_vectors_of_an_encoder_measure_the_meaning(
+    parted: Callable[..., PartedRows], checkpoint: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opposite(model: Any, texts: Any) -> Any:
+        """The vectors of all that was not in the table point the other way."""
+        known = {*rows.dataset.texts}
+        made = np.zeros((len(texts), len(model.labels)), np.float32)
+        made[:, 0] = [1.0 if text in known else -1.0 for text in texts]
+        return made
+
+    rows = parted()
+    seen, out = held(rows, 0)
+    monkeypatch.setattr("ratchet.train.embedding._run", opposite)
+    filters = AugmentFilters(meaning=0.5, vectors=str(checkpoint()))
+    EDA.require(EdaSpec(filters=filters), rows)
+    with pytest.raises(NothingMade, match=r"all \d+ were rejected \(.*meaning\)"):
+        EDA.material(EdaSpec(filters=filters), Changing(rows=rows, seed=1, store=tmp_path), seen, held_out=out)
+
+
+def test_a_champion_that_takes_long_labels_by_its_kept_model_of_the_fold(
+    parted: Callable[..., PartedRows], training: Callable[..., Training], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = parted()
+    made = training(rows)
+    folder = made.store / "champion"
+    folder.mkdir(parents=True)
+    Linear().train(folder, LinearSpec(), made)
+    champion = Contender.load(folder)
+    asked: list[Path] = []
+    load = pseudo.load_model_folder
+    monkeypatch.setattr(
+        pseudo, "load_model_folder", lambda path, *rest, **more: (asked.append(path), load(path, *rest, **more))[1]
+    )
+    changing = Changing(rows=rows, seed=1, champion=champion, store=made.store)
+    texts = Inputs(["my card is late", "the exchange rate"])
+    for fold in (0, 3):
+        seen, out = held(rows, fold)
+        found = pseudo._kept(changing, texts, seen, held_out=out)
+        assert found is not None
+        assert asked[-1] == champion.fold_model(fold)
+        fresh = Learner.of(changing).fitted(changing, rows.apart(seen, np.zeros(0, np.int64))).predict(texts)
+        assert np.allclose(found[0], fresh, atol=1e-4), "the model that saw the other folds"
+        assert found[1] > 0
+    champion.forget_folds()
+    seen, out = held(rows, 3)
+    assert pseudo._kept(changing, texts, seen, held_out=out) is None
+    earlier = Contender(folder=folder, card={**champion.card, "facts": {**champion.facts, "left_out": 0}})
+    assert pseudo._kept(replace(changing, champion=earlier), texts, seen, held_out=out) is None
