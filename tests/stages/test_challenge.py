@@ -91,7 +91,7 @@ WRONG = {
     ),
     "a goal that is not measured": (
         f"{{kind: encoder, name: mine, {SMALL}, keep: mae}}",
-        "keep must be last or one of loss, accuracy, macro_f1 but got 'mae'",
+        "keep must be last or one of loss, accuracy, macro_f1, weighted_f1, mcc, auc, log_loss but got 'mae'",
     ),
     "no column of rejected answers": (
         f"{{kind: decoder, name: mine, {SMALL[:-15]} vocabulary: 300, rejected: txt}}",
