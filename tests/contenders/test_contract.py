@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from starlette.testclient import TestClient
-from tests.augment.conftest import writes
+from tests.augment.conftest import mask_model, writes
 from tests.conftest import generate
 
 from ratchet import plugins
@@ -51,11 +52,28 @@ SETTINGS = {
     "endpoint": "{kind: endpoint, name: mine, url: 'URL', model: m}",
     "answers": "{kind: answers, name: mine, file: answers.csv}",
 }
-MADE_BY = {"generate": "shots: 2, endpoint: {url: 'URL', model: m}"}
-"""Settings of row changes whose own ones need more than this machine has."""
+TURNED = "import sys; [print(*line.split()[1:], *line.split()[:1]) for line in sys.stdin]"
+"""A translator that puts the first word of a text at its end."""
+MORE = {
+    "pseudo": ", confidence: 0.3",
+    "augment": ", trials: 2, folds: 2",
+    "generate": ", shots: 2, endpoint: {url: 'URL', model: m}",
+    "masked": ", source: 'MASKS'",
+    "translate": f", command: ['{sys.executable}', -c, '{TURNED}'], command_back: ['{sys.executable}', -c, '{TURNED}']",
+}
+"""What row changes need to be quick, to make something of a few rows, or beside what is installed; two capitals stand for what
+a test has."""
 
-MORE = {"pseudo": ", confidence: 0.3", "augment": ", trials: 2, folds: 2"}
-"""What row changes need to be quick, or to make something of a few rows."""
+
+__all__ = ["mask_model"]
+
+
+def all_changes(**here: str) -> str:
+    """Every row change as a challenger."""
+    made = ", ".join(f"{{kind: {name}, name: {name}{MORE.get(name, '')}}}" for name in changes())
+    for word, value in here.items():
+        made = made.replace(f"'{word}'", f"'{value}'")
+    return made
 
 
 class CentroidSpec(Section):
@@ -210,6 +228,7 @@ def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
     recipe: Callable[..., Recipe],
     checkpoint: Callable[..., Path],
     server: Any,
+    mask_model: Path,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
@@ -220,8 +239,7 @@ def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
         overrides += ["export.tolerance=1", "export.disagreement=1"]  # the vectors are invented, the graph's are not
     method = "half" if kind == "centroid" else "int8"
     server.play = writes
-    keys = {name: MADE_BY.get(name, "").replace("URL", server.url) for name in changes()}
-    made = ", ".join(f"{{kind: {name}, name: {name}, {more}{MORE.get(name, '')}}}" for name, more in keys.items())
+    made = all_changes(URL=server.url, MASKS=str(mask_model))
     folds = "split.folds=2" if kind in ("encoder", "decoder") else "split.folds=5"
     summary = run(recipe(f"{settings}, {made}", *overrides, folds, f"compress.methods=[{method}]"))
     verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
@@ -264,7 +282,7 @@ def test_a_kind_that_is_not_trained_wins_and_goes_as_far_as_its_flags_say(
                 [[9.0 * (name != right.get(asked[-1].text)) for name in choices] for asked in prompts]
             ),
         )
-    made = ", ".join(f"{{kind: {name}, name: {name}{MORE.get(name, '')}}}" for name in changes())
+    made = all_changes(URL=server.url, MASKS="none")
     summary = run(recipe(f"{settings}, {made}", "compress.methods=[int8]"))
     verdicts = {verdict["name"]: verdict for verdict in summary["verdicts"]}
     assert verdicts["mine"]["promoted"], verdicts["mine"]["line"]

@@ -91,7 +91,7 @@ def test_what_makes_no_rows_is_refused_there(recipe: Callable[..., Recipe]) -> N
 def test_where_texts_go_is_said(recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "AUGMENTERS", (Sender(),))
     said = story(recipe("challengers=[{kind: eda}]"))
-    assert "eda: the texts of training rows are sent to https://example.org/v1, with the key in MY_KEY" in said
+    assert "eda: texts of training rows are sent to https://example.org/v1, with the key in MY_KEY" in said
 
 
 def test_a_package_that_is_missing_is_named(recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
