@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,9 @@ def utilisation(args: argparse.Namespace, tokens_per_second: float) -> float:
     made = build_encoder(spec, labels=right.names, language="en", texts=texts, seed=1, threads=1)
     eight = np.arange(8)
     rows = Rows(ids=made.tokens.encode(texts[:8]), owners=eight, targets=right.take(eight), weights=np.ones(8))
-    return RowObjective(made, train=rows, valid=None, spec=spec).flops(1) * tokens_per_second / peak()
+    objective = RowObjective(made, train=rows, valid=None, spec=spec)
+    objective.prepare(nullcontext())
+    return objective.flops(1) * tokens_per_second / peak()
 
 
 def main() -> None:

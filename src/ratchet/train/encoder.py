@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,14 +68,17 @@ class RowObjective(Objective):
         self.network: nn.Module = encoder.network
         self.lengths = train.lengths
         self.goals = GOALS[train.targets.kind]
+        self.frozen: FrozenStates | None = None
+        """Until it is prepared, the frozen layers are computed in each batch."""
         self._right = _right(train.targets, encoder.answering)[train.owners]
 
-    @cached_property
-    def frozen(self) -> FrozenStates | None:
-        """What the frozen layers give for each row, where there are any: computed once."""
+    def prepare(self, numbers: AbstractContextManager[Any]) -> None:
+        """Compute what the frozen layers give for each row, where there are any."""
         from ratchet.train.frozen import frozen_states
 
-        return frozen_states(self.encoder.network, self.train.ids, pad_id=self.encoder.tokens.pad_id)
+        self.frozen = frozen_states(
+            self.encoder.network, self.train.ids, pad_id=self.encoder.tokens.pad_id, numbers=numbers
+        )
 
     def units(self, rows: Ints) -> float:
         """The weights of the rows together."""

@@ -169,7 +169,9 @@ class _Training:
         batches = self.plans[0].batches
         total = sum(len(plan.batches) for plan in self.plans)
         kept = self.folder / PRECISION
-        return choose(self.objective, batches, spec=self.spec, steps=total, device=self.device, kept=kept)
+        found = choose(self.objective, batches, spec=self.spec, steps=total, device=self.device, kept=kept)
+        self.objective.prepare(found.autocast(self.device))
+        return found
 
     def _computed_with(self) -> dict[str, Any]:
         """What else decides the bytes."""

@@ -41,6 +41,13 @@ class Objective(ABC):
         """
         return plan_epoch(self.lengths, seed=seed, epoch=epoch, budget=budget)
 
+    def prepare(self, numbers: AbstractContextManager[Any]) -> None:
+        """Compute what every epoch needs again, once, inside ``numbers``: those that the training computes with.
+
+        The loop calls it before the first step, after a resume too; the same numbers must give the same bytes.
+        """
+        del numbers
+
     @abstractmethod
     def units(self, rows: Ints) -> float:
         """What the loss of these rows is divided by: rows, or answer tokens; known without the network."""
