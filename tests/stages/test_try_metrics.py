@@ -95,7 +95,7 @@ def test_an_edited_function_judges_anew_and_says_so(trial: Callable[..., Trial],
         ("MODULE:cost", "must be best for right answers but gives them 0, and .* where more is better"),
         ("MODULE:broken", "must give a number for 204 rows but failed: ValueError: no such thing"),
         ("MODULE:dice", "must give one number for the same rows but gave 1 and 2"),
-        ("MODULE:absent", "has no attribute 'absent'"),
+        ("MODULE:absent", "must be a function of"),
         ("not_there_at_all:cost", "No module named 'not_there_at_all'"),
     ],
 )
