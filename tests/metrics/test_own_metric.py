@@ -93,7 +93,7 @@ def test_sets_and_numbers_are_given_as_such() -> None:
         ("number", "must be a function but is int"),
         (
             "absent",
-            r"must be a function of tests\.gate\.own_examples \(.*own_examples\.py\) but that has the functions ",
+            r"must be a function of tests\.metrics\.own_examples \(.*own_examples\.py\) but that has the functions ",
         ),
     ],
 )

@@ -235,18 +235,17 @@ def test_a_file_gets_the_columns_of_the_task(write: Write, tmp_path: Path, task:
             assert row["prediction"] == one.get("label", one.get("text"))
 
 
-@pytest.mark.parametrize(("task", "counted"), [("multilabel", 3), ("generation", 3), ("regression", 0)])
+@pytest.mark.parametrize(("task", "counted"), [("multilabel", 3), ("generation", 0), ("regression", 0)])
 def test_the_end_is_told_by_task(write: Write, tmp_path: Path, task: str, counted: int) -> None:
     source = tmp_path / "x.csv"
     source.write_text("text\n" + "\n".join(TEXTS[:3]) + "\n", encoding="utf-8")
     done = CliRunner().invoke(cli, ["predict", str(write(task).path), str(source), "--json"])
     assert done.exit_code == 0, done.output
-    counts = json.loads(done.stdout)["counts"]
-    assert sum(counts.values()) >= counted
-    if task == "generation":
-        assert counts == {"answered": 3}
+    told = json.loads(done.stdout)
+    assert told["answered"] == 3
+    assert sum(told["counts"].values()) >= counted
+    assert bool(told["counts"]) == bool(counted)
     if task == "regression":
-        assert counts == {}
         shown = CliRunner().invoke(cli, ["predict", str(write("classification").path), str(source), "--out", "-"])
         assert shown.stdout.splitlines()[0] == "text,prediction,probability"
 

@@ -15,6 +15,7 @@ from ratchet.models.targets import Targets
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.train import frozen as module
 from ratchet.train.encoder import RowObjective
+from ratchet.train.precision import Precision
 
 TEXTS, LABELS = generate(60, seed=4)
 
@@ -24,6 +25,12 @@ def learnt(*, layers: int, **more: object) -> RowObjective:
     made = objective(TEXTS, Targets.of_labels(LABELS), how)
     freeze(made.encoder.network.backbone, layers=layers)
     return made
+
+
+def prepared(one: RowObjective, *, precision: str = "fp32") -> RowObjective:
+    chosen = Precision(name=precision, compiled=False, reason="")
+    one.ready([], computing=lambda: chosen.autocast("cpu"))
+    return one
 
 
 def gradient(one: RowObjective, rows: Sequence[int]) -> torch.Tensor:
@@ -36,11 +43,11 @@ def gradient(one: RowObjective, rows: Sequence[int]) -> torch.Tensor:
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_the_gradient_is_that_of_the_whole_network(layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    short = learnt(layers=layers)
+    short = prepared(learnt(layers=layers))
     assert short.frozen is not None
     assert short.frozen.layers == layers
     monkeypatch.setattr(module, "MOST_BYTES", 0)
-    whole = learnt(layers=layers)
+    whole = prepared(learnt(layers=layers))
     assert whole.frozen is None
     rows = [0, 5, 9, 33, 59]
     assert torch.allclose(gradient(short, rows), gradient(whole, rows), atol=1e-5)
@@ -51,15 +58,26 @@ def test_the_gradient_is_that_of_the_whole_network(layers: int, monkeypatch: pyt
 
 
 def test_where_nothing_is_frozen_for_good_nothing_is_kept() -> None:
-    assert learnt(layers=0).frozen is None
+    assert prepared(learnt(layers=0)).frozen is None
     waiting = learnt(layers=0, unfreeze="gradual")
     from ratchet.train.optimizer import hold_back
 
     hold_back(waiting.stages(), spec=waiting.spec, epoch=0)
-    assert waiting.frozen is None
+    assert prepared(waiting).frozen is None
 
 
 def test_a_network_whose_layers_do_more_than_that_is_computed_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     one = learnt(layers=1)
     monkeypatch.setattr(module._Passed, "forward", lambda self, hidden, *given, **named: -hidden)
-    assert one.frozen is None
+    assert prepared(one).frozen is None
+
+
+def test_the_states_are_computed_in_the_numbers_of_the_training() -> None:
+    exact, rounded = (prepared(learnt(layers=2), precision=name).frozen for name in ("fp32", "bf16"))
+    assert exact is not None
+    assert rounded is not None
+    away = max(float(np.abs(a - b).max()) for a, b in zip(exact.states, rounded.states, strict=True))
+    assert 0 < away < 0.2
+    again = prepared(learnt(layers=2), precision="bf16").frozen
+    assert again is not None
+    assert all(np.array_equal(a, b) for a, b in zip(rounded.states, again.states, strict=True))

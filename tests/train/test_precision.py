@@ -115,3 +115,21 @@ def test_the_measurement_leaves_no_gradient_and_no_other_weights(tmp_path: Path)
     choose(learnt, BATCHES, spec=EncoderSpec(), steps=3, device="cpu", kept=tmp_path / "p.json")
     assert all(torch.equal(a, b) for a, b in zip(before, learnt.network.parameters(), strict=True))
     assert all(weight.grad is None for weight in learnt.network.parameters())
+
+
+@pytest.mark.parametrize(("name", "kind"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_states_between_layers_are_in_the_numbers_of_the_products(name: str, kind: torch.dtype) -> None:
+    torch.manual_seed(1)
+    values, norm = torch.randn(2, 3, 4, 8), torch.nn.LayerNorm(8)
+    precision = Precision(name=name, compiled=False, reason="")
+    with precision.autocast("cpu"):
+        mixed = torch.nn.functional.scaled_dot_product_attention(values, values, values)
+        scaled = norm(values)
+        with torch.autocast("cpu", enabled=False):
+            exact = norm(values)
+    assert (mixed.dtype, scaled.dtype, exact.dtype) == (kind, kind, torch.float32)
+    assert torch.allclose(scaled.float(), exact, atol=0.02)
+    assert torch.allclose(
+        mixed.float(), torch.nn.functional.scaled_dot_product_attention(values, values, values), atol=0.02
+    )
+    assert norm(values).dtype == torch.float32, "after the block nothing is rounded"

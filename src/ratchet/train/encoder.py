@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,14 +86,18 @@ class RowObjective(Objective):
         self.network: nn.Module = encoder.network
         self.lengths = train.lengths
         self.goals = {**GOALS[train.targets.kind], **(scoring.goals if scoring else {})}
+        self.frozen: FrozenStates | None = None
+        """Until it is ready, the frozen layers are computed in each batch."""
         self._right = _right(train.targets, encoder.answering)[train.owners]
 
-    @cached_property
-    def frozen(self) -> FrozenStates | None:
-        """What the frozen layers give for each row, where there are any: computed once."""
+    def ready(self, batches: Sequence[Ints], *, computing: Callable[[], AbstractContextManager[Any]]) -> None:
+        """As `Objective.ready`: what the frozen layers give for each row, where there are any."""
         from ratchet.train.frozen import frozen_states
 
-        return frozen_states(self.encoder.network, self.train.ids, pad_id=self.encoder.tokens.pad_id)
+        del batches
+        self.frozen = frozen_states(
+            self.encoder.network, self.train.ids, pad_id=self.encoder.tokens.pad_id, numbers=computing()
+        )
 
     def units(self, rows: Ints) -> float:
         """The weights of the rows together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float32]
 MOST_BYTES = 1 << 30
 """More than this is not kept in memory; the frozen layers are then computed in every epoch."""
 BATCH_TOKENS = 8192
+FEW = 8
+"""Rows that are computed by both ways."""
 CLOSE = 1e-4
 """The logits by either way differ by rounding alone; by more than this, the shorter way is not taken."""
 
@@ -54,26 +56,28 @@ class FrozenStates:
                 stack[place] = layer
 
 
-def frozen_states(network: Classifier, ids: Sequence[Ints], *, pad_id: int) -> FrozenStates | None:
+def frozen_states(
+    network: Classifier, ids: Sequence[Ints], *, pad_id: int, numbers: AbstractContextManager[Any]
+) -> FrozenStates | None:
     """The states of all rows, or ``None`` where nothing is frozen, it is too much, or the network cannot be cut in two.
 
     Args:
         network: whose lowest layers, embeddings included, may be frozen for good.
         ids: token ids of n rows.
         pad_id: of the tokenizer.
+        numbers: what the states are computed in: that of the training, so that they cost what it costs.
     """
     layers = _frozen(network)
     width = int(getattr(network.backbone.config, "hidden_size", 0))
     if not layers or 4 * width * sum(map(len, ids)) > MOST_BYTES:
         return None
-    training, device = network.training, next(network.parameters()).device.type
+    training = network.training
     network.eval()
     try:
-        with torch.autocast(
-            device, enabled=False
-        ):  # float32 whatever is trained with, so that a resume has the same states
-            made = FrozenStates(network, layers=layers, states=_states(network, ids, pad_id=pad_id, layers=layers))
-            return made if made.states and _agrees(made, ids, pad_id=pad_id) else None
+        if not _agrees(network, ids[:FEW], pad_id=pad_id, layers=layers):
+            return None
+        with numbers:
+            return FrozenStates(network, layers=layers, states=_states(network, ids, pad_id=pad_id, layers=layers))
     finally:
         network.train(training)
 
@@ -133,12 +137,15 @@ def _below(network: Classifier, layers: int, tokens: Tensor, mask: Tensor) -> Te
     return kept[0] if kept and isinstance(kept[0], Tensor) else None
 
 
-def _agrees(made: FrozenStates, ids: Sequence[Ints], *, pad_id: int) -> bool:
-    """Whether a few rows get the same logits by either way."""
-    rows = np.arange(min(len(ids), 8))
-    batch = _batch(ids, rows, pad_id=pad_id, network=made.network)
+def _agrees(network: Classifier, ids: Sequence[Ints], *, pad_id: int, layers: int) -> bool:
+    """Whether these rows get the same logits by either way, in float32."""
+    made = FrozenStates(network, layers=layers, states=_states(network, ids, pad_id=pad_id, layers=layers))
+    if not made.states:
+        return False
+    rows = np.arange(len(ids))
+    batch = _batch(ids, rows, pad_id=pad_id, network=network)
     with torch.no_grad():
-        whole = made.network(*batch)
+        whole = network(*batch)
         try:
             with made.given(made.batch(rows).to(batch[0].device)):
                 short = made.network(*batch)

@@ -44,7 +44,8 @@ class Objective(ABC):
         return plan_epoch(self.lengths, seed=seed, epoch=epoch, budget=budget)
 
     def ready(self, batches: Sequence[Ints], *, computing: Callable[[], AbstractContextManager[Any]]) -> None:
-        """Compute what the loss compares with: called before the first step, with the weights as they came, after a kill too.
+        """Compute once what every epoch needs again, and what the loss compares with: called before the first step, with the
+        weights as they came, after a kill too; the same numbers must give the same bytes.
 
         Args:
             batches: of the first epoch.
