@@ -19,7 +19,7 @@ from ratchet.contenders.kind import FoldKind, Kind, Training
 from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.tune_spaces import usual_space
-from ratchet.contenders.tuner import Tuner, facts_of, record_of
+from ratchet.contenders.tuner import Tuner, facts_of, record_of, tuned_by_name
 from ratchet.errors import ExtraMissing, RecipeError
 from ratchet.recipe.space import changed, is_whole
 from ratchet.recipe.tune import TuneSpec
@@ -52,10 +52,10 @@ class Tune(Kind[TuneSpec]):
         return kinds()[str(getattr(spec.of, "kind", ""))]
 
     def named_by(self, spec: TuneSpec) -> object:
-        """Where the trials are kept makes no other contender; another metric does."""
+        """Where the trials are kept makes no other contender; another metric does, and what names another of what is tuned."""
         settings = spec.model_dump(mode="json", exclude={"storage", "password"})
-        own = own_source(*(str(name) for name in (spec.metric, getattr(spec.of, "keep", None)) if name is not None))
-        return (settings, *own) if own else settings
+        own = own_source(spec.metric) if spec.metric else []
+        return settings, own, tuned_by_name(self.learner(spec), spec.of, spec.space)
 
     def require(self, spec: TuneSpec, rows: PartedRows) -> None:
         """As `Kind.require`, of what is tuned, as it is and at each end of the space."""

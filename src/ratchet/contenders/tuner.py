@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import RecipeError
 from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import MEASURED, find_metric, named
-from ratchet.metrics.own_function import known_as
+from ratchet.metrics.own_function import is_own, known_as
 from ratchet.recipe.sections import Section
 from ratchet.recipe.space import Range, changed, is_whole, shown, value_at
 from ratchet.recipe.tune import TuneSpec
@@ -54,7 +55,7 @@ class Tuner:
             rows.key,
             seen.tolist(),
             learner.name,
-            base,
+            tuned_by_name(learner, base, space),
             {key: one.model_dump(mode="json") for key, one in space.items()},
             known_as(metric),
             [spec.folds, spec.pruner, spec.minutes, training.seed, training.threads if learner.threaded else 0],
@@ -141,6 +142,19 @@ class Tuner:
             return find_metric(self.metric, evidence).value(evidence)
 
         return score
+
+
+def tuned_by_name(learner: Kind[Any], base: Section, space: Mapping[str, Range]) -> list[object]:
+    """What names the settings before any trial, and those with a choice that stands for more than its own text."""
+    tried = (changed(base, {key: choice}) for key, one in space.items() for choice in one.choices if _stands(choice))
+    return [learner.named_by(spec) for spec in (base, *tried)]
+
+
+def _stands(choice: object) -> bool:
+    """Whether a choice is an own function, a file or a folder, or a list with one: what it stands for may change."""
+    if isinstance(choice, list | tuple):
+        return any(_stands(one) for one in choice)
+    return isinstance(choice, str) and (is_own(choice) or Path(choice).exists())
 
 
 def _may_tune(metric: str) -> bool:
