@@ -13,6 +13,7 @@ from tests.contenders.conftest import LABELS, TEXTS
 
 from ratchet.bundle.runtimes import load_model_folder
 from ratchet.contenders.base import MODEL, SEED_TEXTS, Contender
+from ratchet.contenders.corpus import require_unseen
 from ratchet.contenders.decoder import Decoder
 from ratchet.contenders.folded import Folded
 from ratchet.contenders.kind import Training
@@ -184,4 +185,4 @@ def test_a_model_that_read_plain_texts_first_says_so_and_a_corpus_with_judged_ro
     corpus.write_text(f"{TEXTS[1]}\n")
     assert Decoder().named_by(spec) != before
     with pytest.raises(DataError, match=r"must hold no text of a row that is judged .* has that of row 2 of"):
-        Decoder().require(spec, rows)
+        require_unseen(Decoder().corpus(spec), rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.corpus import read_corpus, require_unseen
+from ratchet.contenders.corpus import read_corpus
 from ratchet.contenders.folded import (
     Folded,
     One,
@@ -57,16 +57,14 @@ class Decoder(Folded[DecoderSpec]):
     extra = "finetune"
 
     def require(self, spec: DecoderSpec, rows: PartedRows) -> None:
-        """As `Kind.require`.
-
-        Raises:
-            DataError: the corpus holds rows that are judged.
-        """
+        """As `Kind.require`."""
         require_tunable(spec, language=rows.language, choices=rows.task.choices(rows.labels))
         if spec.rejected:
             _require_rejected(spec, rows)
-        if spec.pretrain is not None:
-            require_unseen(spec.pretrain.corpus, rows)
+
+    def corpus(self, spec: DecoderSpec) -> tuple[str, ...]:
+        """As `Kind.corpus`."""
+        return () if spec.pretrain is None else spec.pretrain.corpus
 
     def one(
         self, spec: DecoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
@@ -82,7 +80,7 @@ class Decoder(Folded[DecoderSpec]):
         looked_at = chooser if len(chooser) else out
         asked = _asked(rows, material.rows, spec=spec, texts=material.texts, answers=material.labels)
         model = fit_decoder(
-            replace(asked, corpus=read_corpus(spec.pretrain.corpus if spec.pretrain else ())),
+            replace(asked, corpus=read_corpus(self.corpus(spec))),
             replace(
                 _asked(rows, looked_at, spec=spec),
                 features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
@@ -113,7 +111,7 @@ class Decoder(Folded[DecoderSpec]):
     def named_by(self, spec: DecoderSpec) -> object:
         """Other files in the same directory, another corpus of the same name, and another metric that chooses the epoch are
         another contender."""
-        corpus = [text for file in (spec.pretrain.corpus if spec.pretrain else ()) for text in source_files(file)]
+        corpus = [text for file in self.corpus(spec) for text in source_files(file)]
         return spec, [*source_files(spec.source), *corpus], *own_source(spec.keep)
 
 

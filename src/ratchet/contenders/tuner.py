@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from ratchet.contenders.folded import own_source
 from ratchet.contenders.kind import Kind, Look, Training
 from ratchet.contenders.material import plain
 from ratchet.contenders.nested import inner_parts
+from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import RecipeError
 from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import MEASURED, find_metric, named
-from ratchet.metrics.own_function import is_own, known_as
+from ratchet.metrics.own_function import known_as
 from ratchet.recipe.sections import Section
 from ratchet.recipe.space import Range, changed, is_whole, shown, value_at
 from ratchet.recipe.tune import TuneSpec
@@ -145,16 +146,24 @@ class Tuner:
 
 
 def tuned_by_name(learner: Kind[Any], base: Section, space: Mapping[str, Range]) -> list[object]:
-    """What names the settings before any trial, and those with a choice that stands for more than its own text."""
-    tried = (changed(base, {key: choice}) for key, one in space.items() for choice in one.choices if _stands(choice))
-    return [learner.named_by(spec) for spec in (base, *tried)]
+    """What names the settings before any trial, and what the choices of the space stand for beside their own text."""
+    return [learner.named_by(base), [_behind(key, choice) for key, one in space.items() for choice in one.choices]]
 
 
-def _stands(choice: object) -> bool:
-    """Whether a choice is an own function, a file or a folder, or a list with one: what it stands for may change."""
+def _behind(key: str, choice: object) -> list[str]:
+    """What an own function, a file or a folder among the choices is known by, since it may change under the same name."""
+    if isinstance(choice, dict):
+        return [one for name, value in choice.items() for one in _behind(name, value)]
     if isinstance(choice, list | tuple):
-        return any(_stands(one) for one in choice)
-    return isinstance(choice, str) and (is_own(choice) or Path(choice).exists())
+        return [one for value in choice for one in _behind(key, value)]
+    if not isinstance(choice, str):
+        return []
+    if key.rpartition(".")[2] == "keep":
+        return own_source(choice)
+    try:
+        return source_files(choice)
+    except (OSError, ValueError):  # a long text is no path
+        return []
 
 
 def _may_tune(metric: str) -> bool:
