@@ -20,6 +20,7 @@ from ratchet.contenders.folded import (
     linked,
     looked_by,
     own_source,
+    require_choosing,
 )
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
@@ -59,6 +60,7 @@ class Decoder(Folded[DecoderSpec]):
     def require(self, spec: DecoderSpec, rows: PartedRows) -> None:
         """As `Kind.require`."""
         require_tunable(spec, language=rows.language, choices=rows.task.choices(rows.labels))
+        require_choosing(spec.keep, rows)
         if spec.rejected:
             _require_rejected(spec, rows)
 

@@ -105,7 +105,8 @@ def fit_decoder(
         seed: of weights, batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
-        metrics: what is said of answers to the valid rows after each epoch, beside ``spec.keep`` and the loss.
+        metrics: what is said of answers to the valid rows after each epoch, beside ``spec.keep`` and the loss; one that has no
+            value for these rows is left out.
         progress: called after each step.
         watching: how it is watched beside that.
 
@@ -119,7 +120,7 @@ def fit_decoder(
 
     fresh = _fresh(train, spec=spec, choices=choices, language=language, seed=seed, threads=threads)
     base = base_hash(fresh.decoder.network)
-    asked = _asked_of(valid, metrics=(spec.keep, *metrics), spec=spec, choices=choices, seed=seed)
+    asked = _asked_of(valid, metrics=metrics, spec=spec, choices=choices, seed=seed)
     facts = _facts(fresh, train, valid, spec=spec, base=base, seed=seed, threads=threads)
     facts.update(asked.scoring.named_by)
     done = folder / MODEL
@@ -222,7 +223,8 @@ def _asked_of(
     return _Questions(
         texts=[valid.texts[row] for row in able.tolist()] if valid else [],
         scoring=Scoring.of(
-            metrics,
+            (spec.keep,),
+            beside=metrics,
             given=PREFERENCE_GOALS if spec.rejected else LANGUAGE_GOALS,
             right=right,
             features={name: values[able] for name, values in valid.features.items()} if valid else {},
