@@ -181,6 +181,13 @@ def test_a_model_that_read_plain_texts_first_says_so_and_a_corpus_with_judged_ro
         for line in found["said"]
     )
     assert f"its vocabulary has {found['vocabulary']} entries, not 400: these texts give no more" in found["said"]
+    assert not any("the pretraining has no answers" in line for line in found["said"])
+    exact = spec.model_copy(update={"keep": "exact_match"})
+    Decoder().train(made.store / "exact", exact, training(rows, kind="decoder", folds=(0,), name="exact"))
+    lines = [
+        line for line in Contender.load(made.store / "exact").facts["said"] if "pretraining has no answers" in line
+    ]
+    assert lines == ["the pretraining has no answers: its last epoch was kept, and exact_match chose among later ones"]
     before = Decoder().named_by(spec)
     corpus.write_text(f"{TEXTS[1]}\n")
     assert Decoder().named_by(spec) != before

@@ -127,6 +127,10 @@ def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> lis
         last = read["curve"][read["kept_epoch"] - 1]
         held = f"; perplexity of held-out ones {last['valid_perplexity']:,.1f}" if "valid_perplexity" in last else ""
         lines.append(f"pretrained on {read['documents']:,} texts, {read['tokens']:,} tokens each epoch{held}")
+        if read.get("keep", spec.keep) != spec.keep:
+            lines.append(
+                f"the pretraining has no answers: its last epoch was kept, and {spec.keep} chose among later ones"
+            )
     cut = facts["cut_or_empty"]
     assert isinstance(cut, Mapping)
     if cut:

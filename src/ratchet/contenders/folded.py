@@ -258,11 +258,11 @@ def chosen(folder: Path, *, keep: str, rows: int, epoch: int) -> list[str]:
     """
     if keep == "last":
         return []
-    if not rows:
+    history = read_history(folder)
+    if not rows or keep not in history[epoch - 1].valid:
         return [
             f"the last epoch was kept: there were too few rows, or too alike, to set some apart that choose by {keep}"
         ]
-    history = read_history(folder)
     value = history[epoch - 1].valid[keep]
     return [f"epoch {epoch} of {len(history)} was kept, the best by {keep} ({value:.4g}) of {rows:,} rows set apart"]
 

@@ -323,8 +323,9 @@ def _objective(
     pad_id = decoder.tokens.pad_id
     if spec.rejected:
         pairs = _pairs(fresh, train)
-        watched = _pairs(fresh, valid) if valid and valid.texts else None
-        return adapted, PreferenceObjective(network, train=pairs, valid=watched, pad_id=pad_id, beta=spec.beta)
+        watched = _pairs(fresh, valid, watched=True) if valid else None
+        told = watched if watched is not None and len(watched) else None
+        return adapted, PreferenceObjective(network, train=pairs, valid=told, pad_id=pad_id, beta=spec.beta)
     rows = answered(decoder.tokens, [fresh.turns(text) for text in train.texts], train.answers)
     looked_at = None
     if valid and any(answer.strip() for answer in valid.answers):
@@ -332,9 +333,10 @@ def _objective(
     return adapted, LanguageObjective(network, train=rows, valid=looked_at, pad_id=pad_id)
 
 
-def _pairs(fresh: DecoderModel, rows: Asked) -> Preferences:
+def _pairs(fresh: DecoderModel, rows: Asked, *, watched: bool = False) -> Preferences:
     asked = zip(rows.texts, rows.answers, rows.rejected or (), strict=True)
-    return preferences(fresh.decoder.tokens, [(fresh.turns(text), better, worse) for text, better, worse in asked])
+    pairs = [(fresh.turns(text), better, worse) for text, better, worse in asked]
+    return preferences(fresh.decoder.tokens, pairs, watched=watched)
 
 
 def _counts(objective: Packing) -> Mapping[str, int]:
@@ -346,9 +348,11 @@ def _saved(
     fresh: DecoderModel, adapted: Adapted | None, *, spec: DecoderSpec, told: Mapping[str, Any], folder: Path
 ) -> DecoderModel:
     """The model to be served, written whole, with the adapter alone inside its folder."""
+    from ratchet.models.network import keep_activations
+
     network = fresh.decoder.network.to("cpu")
     if spec.gradient_checkpointing:
-        (getattr(network, "activation_checkpointing_disable", None) or network.gradient_checkpointing_disable)()
+        keep_activations(network)
     with atomic_folder(folder) as target:
         if adapted is not None:
             adapted.save(target / ADAPTER)
