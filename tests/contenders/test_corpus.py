@@ -91,6 +91,8 @@ def test_only_judged_rows_count_in_time_order(parted: Callable[..., PartedRows],
         require_unseen([path], with_text(rows, LONG, row=valid))
     rows = with_text(parted("generation", ["a"] * 180, order="time"), LONG, row=train)
     require_unseen([path], rows)
+    with pytest.raises(DataError, match=f"no text of a row that is judged or chooses but .* row {train + 1} of"):
+        require_unseen([path], rows, choosing=True)
 
 
 def test_the_first_of_several_is_named_and_the_others_are_counted(

@@ -188,6 +188,7 @@ def test_a_model_that_read_plain_texts_first_says_so_and_a_corpus_with_judged_ro
         line for line in Contender.load(made.store / "exact").facts["said"] if "pretraining has no answers" in line
     ]
     assert lines == ["the pretraining has no answers: its last epoch was kept, and exact_match chose among later ones"]
+    assert (Decoder().chooses(spec), Decoder().chooses(exact)) == (False, True)
     before = Decoder().named_by(spec)
     corpus.write_text(f"{TEXTS[1]}\n")
     assert Decoder().named_by(spec) != before

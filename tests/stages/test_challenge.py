@@ -149,7 +149,8 @@ def test_a_corpus_is_read_once_for_all_ends_of_a_space(
 ) -> None:
     asked = list[tuple[str, ...]]()
 
-    def noted(files: tuple[str, ...], rows: PartedRows) -> None:
+    def noted(files: tuple[str, ...], rows: PartedRows, *, choosing: bool) -> None:
+        assert choosing, "trials are scored on training rows"
         asked.append(tuple(file.rpartition("/")[2] for file in files))
         raise DataError("seen", next_step="")
 

@@ -68,22 +68,29 @@ def _read(path: Path) -> str:
     return text
 
 
-def require_unseen(files: Sequence[str], rows: PartedRows) -> None:
+def require_unseen(files: Sequence[str], rows: PartedRows, *, choosing: bool = False) -> None:
     """Refuse a corpus with the text of a row that is judged or of the test part, or with one that is nearly the same.
 
     A line or a paragraph is compared with the whole text of a row, copies and near-duplicates, as training rows are with test
     rows; a text, a column or an answer of at least `LONG_BYTES` is also found inside a longer passage, word for word.
 
+    Args:
+        files: of the corpus.
+        rows: of the run.
+        choosing: training rows choose the epoch or score trials, and count as judged.
+
     Raises:
         DataError: it has one; the first is named by file and line.
     """
     texts = read_corpus(files)
-    held = np.union1d(rows.parts.compared, rows.parts.test).astype(np.int64)
+    judged = rows.parts.dev if choosing else rows.parts.compared
+    held = np.union1d(judged, rows.parts.test).astype(np.int64)
     found = _near(texts, files, rows, held) or _inside(texts, files, rows, held)
     if found is not None:
         also = f", and {found.more:,} more of its passages are such" if found.more else ""
+        which = "is judged or chooses" if choosing else "is judged"
         raise DataError(
-            f"The corpus must hold no text of a row that is judged but {found.file}, line {found.line}, has that of "
+            f"The corpus must hold no text of a row that {which} but {found.file}, line {found.line}, has that of "
             f"{rows.dataset.place(found.row)}, or nearly so{also}.",
             next_step="Take these passages out of the corpus, or leave pretrain.corpus of this challenger out.",
         )

@@ -68,6 +68,10 @@ class Decoder(Folded[DecoderSpec]):
         """As `Kind.corpus`."""
         return () if spec.pretrain is None else spec.pretrain.corpus
 
+    def chooses(self, spec: DecoderSpec) -> bool:
+        """As `Kind.chooses`."""
+        return spec.keep != "last"
+
     def one(
         self, spec: DecoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
     ) -> One:

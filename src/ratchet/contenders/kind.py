@@ -177,6 +177,11 @@ class Kind(ABC, Generic[S]):
         del spec
         return ()
 
+    def chooses(self, spec: S) -> bool:
+        """Whether training rows choose something of it, such as the epoch: what it reads beside the rows must not hold them."""
+        del spec
+        return False
+
     def missing(self) -> str | None:
         """The first package that must be installed and is not."""
         return next((package for package in self.packages if find_spec(package) is None), None)

@@ -72,6 +72,11 @@ class Tune(Kind[TuneSpec]):
         learner = self.learner(spec)
         return tuple(dict.fromkeys(file for tried in _ends(spec.of, spec.space) for file in learner.corpus(tried)))
 
+    def chooses(self, spec: TuneSpec) -> bool:
+        """As `Kind.chooses`: training rows score the trials."""
+        del spec
+        return True
+
     def train(self, folder: Path, spec: TuneSpec, training: Training) -> None:
         """As `Kind.train`: a study and a model for each fold; each fold is a finished folder, and can be bought."""
         spec = self._settled(spec, training)

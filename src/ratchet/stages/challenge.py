@@ -136,7 +136,7 @@ def require_trainable(job: Job, rows: PartedRows, specs: Sequence[Section]) -> N
                 continue
             kind.require(spec, rows)
             if corpus := kind.corpus(spec):
-                require_unseen(corpus, rows)
+                require_unseen(corpus, rows, choosing=kind.chooses(spec))
         except RatchetError as error:
             raise RecipeError(f"The challenger {called(spec)!r}: {error.problem}", next_step=error.next_step) from None
 
