@@ -18,7 +18,7 @@ from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.scores.business import score_of
 from ratchet.train.encoder import fit_encoder
-from ratchet.train.finetune import ASKED, Asked, fit_decoder
+from ratchet.train.finetune import ASKED, Asked, _asked_of, fit_decoder
 from ratchet.train.records import read_history
 from ratchet.train.scoring import Scoring, without_value
 
@@ -215,6 +215,16 @@ def test_a_generator_is_asked_about_so_many_rows_at_most(tmp_path: Path) -> None
     spec = SCRATCH.model_copy(update={"keep": f"{OWN}:letters", "epochs": 2, "max_new_tokens": 3})
     fit_decoder(ASKED_ROWS, valid, spec=spec, language="en", seed=3, threads=1, folder=tmp_path)
     assert own_metrics.CALLS == [ASKED] * 3, "on right answers, and after each epoch"
+
+
+def test_a_rare_label_is_among_the_rows_that_are_asked_about() -> None:
+    labels = ["no"] * 5_000
+    labels[4_321] = "yes"
+    valid = Asked(texts=[f"row {row}" for row in range(5_000)], answers=labels)
+    asked = _asked_of(valid, metrics=(), spec=SCRATCH.model_copy(update={"keep": "auc"}), choices=("no", "yes"), seed=3)
+    assert len(asked.texts) == ASKED + 1
+    assert "row 4321" in asked.texts
+    assert len({*asked.texts}) == ASKED + 1
 
 
 def test_an_edited_metric_is_another_training(

@@ -209,11 +209,17 @@ class _Questions:
 def _asked_of(
     valid: Asked | None, *, metrics: Sequence[str], spec: DecoderSpec, choices: tuple[str, ...], seed: int
 ) -> _Questions:
-    """At most `ASKED` of the valid rows that have an answer, the same in each epoch: writing takes long."""
+    """At most `ASKED` of the valid rows that have an answer, the same in each epoch: writing takes long.
+
+    Beside those, of each label that is missing among them its first row: without it AUC, for one, has no value.
+    """
     answers = valid.answers if valid else ()
     able = np.flatnonzero([bool(answer.strip()) for answer in answers]) if valid else np.zeros(0, np.int64)
     if len(able) > ASKED:
-        able = np.sort(np.random.default_rng(seed).choice(able, ASKED, replace=False))
+        asked = np.random.default_rng(seed).choice(able, ASKED, replace=False).tolist()
+        there = {answers[row] for row in asked}
+        first = {answers[row]: row for row in reversed(able.tolist())} if choices else {}
+        able = np.sort([*asked, *(row for label, row in first.items() if label not in there)])
     own = [answers[row] for row in able.tolist()]
     right = (
         Targets.of_labels(own, names=choices)
