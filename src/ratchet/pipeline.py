@@ -97,7 +97,7 @@ def road(job: Job, source: Source, *, last: Stage | None = None) -> Json:
     rows = with_judge(job, rows)
     try_metrics(job, rows)
     plan = challengers(job, rows)
-    require_trainable(rows, plan)
+    require_trainable(job, rows, plan)
     beside, first, second = waves(plan, rows)
     later = len(first) + len(second)
     baseline(job, rows, beside, later=later)

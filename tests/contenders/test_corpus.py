@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from ratchet.contenders import corpus
 from ratchet.contenders.corpus import read_corpus, require_unseen
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError
+from ratchet.near.copies import same_words
 
 HARMLESS = "The harbour opens at dawn.\n\nShips from the north bring timber,\nsalt and wool.\n"
 LONG = "The parcel that I ordered three weeks ago has still not arrived at my office."
@@ -89,6 +91,31 @@ def test_only_judged_rows_count_in_time_order(parted: Callable[..., PartedRows],
         require_unseen([path], with_text(rows, LONG, row=valid))
     rows = with_text(parted("generation", ["a"] * 180, order="time"), LONG, row=train)
     require_unseen([path], rows)
+    with pytest.raises(DataError, match=f"no text of a row that is judged or chooses but .* row {train + 1} of"):
+        require_unseen([path], rows, choosing=True)
+
+
+def test_the_first_of_several_is_named_and_the_others_are_counted(
+    parted: Callable[..., PartedRows], file: Callable[[str], str]
+) -> None:
+    rows = parted("generation", ["a"] * 180)
+    both = with_text(with_text(rows, LONG, row=5), LONG.replace("office", "house"), row=3)
+    said = f"They wrote: {LONG} So we looked for it, in the depot, in the van and at the border."
+    path = file(f"{HARMLESS}\n{said}\n{HARMLESS}\n{said}\n{said.replace('office', 'house')}\n")
+    with pytest.raises(DataError, match=r"line 6, has that of row 6 of .*, and 2 more of its passages are such"):
+        require_unseen([path], both)
+
+
+def test_many_rows_that_begin_alike_and_many_finds_take_little_work(
+    parted: Callable[..., PartedRows], file: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [f"Sort this review into one of the kinds that we know: number {row:03}" for row in range(180)]
+    rows, looks = parted("generation", answers), list[str]()
+    monkeypatch.setattr(corpus, "same_words", lambda text: (looks.append(text), same_words(text))[1])
+    path = file("".join(f"They say: {one} and nothing else was said by them or anyone near them.\n" for one in answers))
+    with pytest.raises(DataError, match=r"line 1, has that of row 1 of .*, and 179 more of its passages are such"):
+        require_unseen([path], rows)
+    assert len([text for text in looks if len(text) > 1_000]) < 20, "the line of one is sought, not that of all"
 
 
 def test_what_is_no_text_file_is_refused(tmp_path: Path, file: Callable[[str], str]) -> None:

@@ -13,6 +13,7 @@ from tests.contenders.conftest import LABELS, TEXTS
 
 from ratchet.bundle.runtimes import load_model_folder
 from ratchet.contenders.base import MODEL, SEED_TEXTS, Contender
+from ratchet.contenders.corpus import require_unseen
 from ratchet.contenders.decoder import Decoder
 from ratchet.contenders.folded import Folded
 from ratchet.contenders.kind import Training
@@ -180,8 +181,16 @@ def test_a_model_that_read_plain_texts_first_says_so_and_a_corpus_with_judged_ro
         for line in found["said"]
     )
     assert f"its vocabulary has {found['vocabulary']} entries, not 400: these texts give no more" in found["said"]
+    assert not any("the pretraining has no answers" in line for line in found["said"])
+    exact = spec.model_copy(update={"keep": "exact_match"})
+    Decoder().train(made.store / "exact", exact, training(rows, kind="decoder", folds=(0,), name="exact"))
+    lines = [
+        line for line in Contender.load(made.store / "exact").facts["said"] if "pretraining has no answers" in line
+    ]
+    assert lines == ["the pretraining has no answers: its last epoch was kept, and exact_match chose among later ones"]
+    assert (Decoder().chooses(spec), Decoder().chooses(exact)) == (False, True)
     before = Decoder().named_by(spec)
     corpus.write_text(f"{TEXTS[1]}\n")
     assert Decoder().named_by(spec) != before
     with pytest.raises(DataError, match=r"must hold no text of a row that is judged .* has that of row 2 of"):
-        Decoder().require(spec, rows)
+        require_unseen(Decoder().corpus(spec), rows)

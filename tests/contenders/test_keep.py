@@ -16,7 +16,7 @@ from ratchet.contenders.encoder import Encoder
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import PartedRows
 from ratchet.contenders.tune import TUNING, Tune
-from ratchet.errors import MetricFailed
+from ratchet.errors import MetricFailed, RecipeError
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.sections import EncoderSpec, LinearSpec
 from ratchet.recipe.space import Range
@@ -78,3 +78,19 @@ def test_a_study_looks_for_it_with_the_names_of_the_labels(
     assert seen <= {*LABELS}
     assert bool(seen) == (metric is None)
     assert Tune().named_by(spec) != Tune().named_by(spec.model_copy(update={"metric": "accuracy"}))
+
+
+def test_what_the_rows_rule_out_is_refused_and_of_few_rows_the_last_epoch_is_kept(
+    parted: Parted, training: Trained
+) -> None:
+    auc, r2 = (ENCODER.model_copy(update={"keep": keep, "epochs": 1}) for keep in ("auc", "r2"))
+    with pytest.raises(
+        RecipeError, match="keep must have a value for these rows: The metric auc must have two classes"
+    ):
+        Encoder().require(auc, parted(cells=["a", "b", "c"] * 60))
+    rows = parted("regression", ["2.5"] * 179 + ["7"])
+    Encoder().require(r2, rows)
+    made = training(rows, kind="encoder", folds=(0,))
+    Encoder().train(made.store / "mine", r2, made)
+    said = Contender.load(made.store / "mine").facts["said"]
+    assert "the last epoch was kept: there were too few rows, or too alike, to set some apart that choose by r2" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from ratchet.contenders.nested import inner_parts
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.tune import TUNING, Tune
 from ratchet.contenders.tune_spaces import usual_space
+from ratchet.contenders.tuner import Tuner
 from ratchet.errors import DataError, RatchetError, RecipeError
 from ratchet.generators.decoder import build_decoder
 from ratchet.generators.generators import Shape
@@ -39,6 +41,7 @@ from ratchet.train.defaults import SCRATCH_RATE
 from ratchet.train.finetune import ADAPTER_RATE, FULL_RATE
 from ratchet.train.records import Progress
 from ratchet.tuning.study import Pruned
+from ratchet.workspace.finished import key_of
 
 Parted, Trained = Callable[..., PartedRows], Callable[..., Training]
 SPACE = {"C": Range(low=0.01, high=30, log=True)}
@@ -122,6 +125,46 @@ def test_what_is_there_is_not_tried_again(parted: Parted, training: Trained, mon
     changed = trained(spec, training(rows, name="upper", kind="upper", change=upper), name="upper")
     assert changed.facts["chosen"] == first.facts["chosen"], "a row change is tuned as the champion that it changes"
     assert changed.facts["augmented"] == 4 * len(rows.parts.dev)
+
+
+@pytest.mark.parametrize("where", ["of", "space"])
+@pytest.mark.parametrize("edited", ["corpus", "weights", "metric"])
+def test_what_its_settings_name_names_it_and_its_studies(
+    parted: Parted,
+    training: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    edited: str,
+) -> None:
+    (tmp_path / "base").mkdir()
+    files = {"corpus": "notes.txt", "weights": "base/model.safetensors", "metric": "my_keep.py"}
+    for name in files.values():
+        (tmp_path / name).write_text("def good(right, given): return 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_keep", raising=False)
+    corpus = str(tmp_path / "notes.txt")
+    choices: dict[str, Any] = {
+        "corpus": ("pretrain", {"corpus": [corpus]}, "pretrain.corpus", [corpus]),
+        "weights": ("source", str(tmp_path / "base"), "source", str(tmp_path / "base")),
+        "metric": ("keep", "my_keep:good", "keep", "my_keep:good"),
+    }
+    at, value, key, choice = choices[edited]
+    # the metric of the study is not the edited one, and pretraining is of models that begin from nothing
+    of = {"kind": "decoder", **({at: value} if where == "of" else {"pretrain": {}} if edited == "corpus" else {})}
+    of.setdefault("source", "scratch")
+    space = {key: [choice]} if where == "space" else {"lr": [0.1, 0.2]}
+    spec = TuneSpec.model_validate({"kind": "tune", "of": of, "space": space, "metric": "exact_match", "folds": 2})
+    made = training(parted("generation", LABELS), kind="tune")
+    seen = made.rows.parts.dev
+
+    def names() -> tuple[str, str]:
+        return key_of(Tune().named_by(spec)), Tuner.of(Decoder(), spec, made, seen).key
+
+    before = names()
+    assert names() == before
+    (tmp_path / files[edited]).write_text("def good(right, given): return 2.0\n")
+    assert not {*names()} & {*before}
 
 
 def test_the_served_model_is_tuned_on_all_rows(parted: Parted, training: Trained) -> None:

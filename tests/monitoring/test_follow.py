@@ -69,6 +69,15 @@ def test_the_training_that_was_written_last_is_shown(tmp_path: Path) -> None:
     assert title(places[0]) == "enc"
 
 
+def test_a_pretraining_is_seen_from_its_workspace(tmp_path: Path) -> None:
+    place = tmp_path / "models" / "0f3b7a52c1.fold-0.7.training" / "pretraining"
+    place.mkdir(parents=True)
+    (place / "steps.jsonl").write_text(line(0, train__loss=2))
+    for folder in (tmp_path, place.parent.parent, place.parent, place):
+        assert newest(folder) == place / "steps.jsonl"
+    assert title(place) == "fold-0.7 pretraining"
+
+
 def test_no_training_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="must hold a training"):
         watch(tmp_path, stream=io.StringIO())

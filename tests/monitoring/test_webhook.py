@@ -55,6 +55,27 @@ def test_the_end_waits_for_what_comes_in_time(monkeypatch: pytest.MonkeyPatch) -
     assert said == ["a webhook did not reach 127.0.0.1: it answered with status 500; the training goes on"]
 
 
+def test_a_full_queue_is_waited_for_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "WAITING", 1)
+    taken, posted = threading.Event(), list[str]()
+
+    def quick(url: str, body: bytes) -> int:
+        taken.set()
+        time.sleep(0.05)
+        posted.append(url)
+        return 200
+
+    monkeypatch.setattr(webhook, "_post", quick)
+    said: list[str] = []
+    hooks = Webhooks(say=said.append)
+    hooks.send(URL, {"text": "first"})
+    assert taken.wait(10)
+    hooks.send(URL, {"text": "second"})
+    hooks.close()
+    assert said == []
+    assert len(posted) == 2
+
+
 def test_a_full_queue_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "GRACE", 0.05)
     monkeypatch.setattr(webhook, "WAITING", 1)

@@ -37,6 +37,8 @@ BAD: list[tuple[bytes, int, str]] = [
     (b'{"text": "\\ud800"}', 400, "must be JSON of whole characters but has half of one, \\ud800, at byte 10"),
     (b'{"text": "\\\\ud800\\ud83d"}', 400, "half of one, \\ud83d, at byte 17"),
     (b'{"texts": ["\\uDE00x", "\\ud83d\\ude00"]}', 400, "half of one, \\uDE00, at byte 12"),
+    (b'{"text": "a\\\\ud83d\\ude00"}', 400, "half of one, \\ude00, at byte 18"),
+    (b'{"text": "\\ude00\\ud83d"}', 400, "half of one, \\ude00, at byte 10"),
     (b'{"text": "' + b"\\ud83dx" * 1_000 + b'"}', 400, "half of one"),
     (b'{"row": {"text": "\\ud800"}}', 400, "half of one, \\ud800, at byte 18"),
     (b'{"rows": [{"text": "a"}, {"text": "x\\udc00"}]}', 400, "half of one, \\udc00"),

@@ -12,12 +12,14 @@ import pytest
 from tests.conftest import generate
 
 from ratchet.cli.main import main
-from ratchet.errors import RecipeError
+from ratchet.contenders.rows import PartedRows
+from ratchet.errors import DataError, RecipeError
 from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
+from ratchet.stages import challenge
 from ratchet.workspace.workspace import Workspace
 
 SMALL = "source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150"
@@ -140,6 +142,39 @@ def test_the_usual_encoder_is_asked_too(recipe: Callable[..., Recipe]) -> None:
     made = recipe("", "train.source=./gone").model_copy(update={"challengers": None})
     with pytest.raises(RecipeError, match=r"source '.*/gone' must be a directory"):
         run(made)
+
+
+def test_a_corpus_is_read_once_for_all_ends_of_a_space(
+    recipe: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[tuple[str, ...]]()
+
+    def noted(files: tuple[str, ...], rows: PartedRows, *, choosing: bool) -> None:
+        assert choosing, "trials are scored on training rows"
+        asked.append(tuple(file.rpartition("/")[2] for file in files))
+        raise DataError("seen", next_step="")
+
+    monkeypatch.setattr(challenge, "require_unseen", noted)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("Our office is in the old harbour.\n")
+    of = "{kind: decoder, source: scratch, pretrain: {corpus: [a.txt]}}"
+    one, two = tmp_path / "a.txt", tmp_path / "b.txt"
+    space = f"{{lr: {{low: 1.0e-4, high: 1.0e-3}}, pretrain.corpus: [[{one}], [{one}, {two}]]}}"
+    with pytest.raises(RecipeError, match="The challenger 'mine': seen"):
+        run(recipe(f"{{kind: tune, name: mine, of: {of}, space: {space}}}"))
+    assert asked == [("a.txt", "b.txt")]
+
+
+@pytest.mark.usefixtures("checkpoints")
+def test_what_was_trained_before_is_not_refused_for_what_has_gone_since(
+    recipe: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = recipe("{kind: embedding, name: mine, source: ./whole}")
+    run(made, until="train")
+    (tmp_path / "whole").rename(tmp_path / "elsewhere")
+    assert run(made, until="train")["champion"]
+    with pytest.raises(RecipeError, match="The challenger 'mine': The encoder source"):
+        run(made.model_copy(update={"seed": 8}), until="train")
 
 
 @pytest.mark.usefixtures("checkpoints")

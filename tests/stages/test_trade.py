@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from tests.trial import Trial, rows_for, trial
 from ratchet.contenders import latency
 from ratchet.contenders.base import Contender
 from ratchet.errors import RecipeError
+from ratchet.screen import Screen
+from ratchet.stages.trade import _tell_measured
 
 __all__ = ["trial"]
 
@@ -161,7 +165,7 @@ class Slow:
     ("seconds", "told", "outcome"),
     [
         (0.01, "", r"10 claimed, .*n=510, mean saving"),
-        (1.0, "latency was measured on 49 of 510 rows, drawn at random", r"10 claimed, .*n=49, mean saving"),
+        (1.0, "latency was measured on 44 of 510 rows, drawn at random", r"10 claimed, .*n=44, mean saving"),
         (
             60.0,
             "latency was measured on 2 of 510 rows",
@@ -233,3 +237,13 @@ def test_a_claim_may_be_about_a_metric_that_does_not_gate(trial: Callable[..., T
         until="train",
     )
     assert "chrf" in traded(summary, "nearest")[0]["line"]
+
+
+def test_a_model_without_a_measured_row_is_not_the_slowest() -> None:
+    said = io.StringIO()
+    job = SimpleNamespace(screen=Screen(said), recipe=SimpleNamespace(gate=SimpleNamespace(seconds=60.0)))
+    places = [np.arange(4), np.arange(4, 8), np.arange(3)]
+    seconds = [np.array([0.2, 0.2, 0.2, np.nan]), np.full(4, np.nan), np.full(3, 0.5)]
+    _tell_measured(job, places, seconds)  # type: ignore[arg-type]
+    assert "measured on 3 of 8 rows" in said.getvalue()
+    assert "the slowest model takes 0.5 s a row" in said.getvalue()

@@ -70,6 +70,19 @@ def test_the_newest_two_and_the_wanted_ones_are_kept(tmp_path: Path) -> None:
     assert sorted(saved.steps()) == [0, 6]
 
 
+def test_what_a_kept_one_may_go_back_to_is_kept_as_well(tmp_path: Path) -> None:
+    saved, after = Checkpoints(folder=tmp_path / "c", facts={}), parts(9)
+    for step, start in ((0, 0), (10, 10), (15, 10), (20, 20)):  # an epoch has 10 steps, of which the last one is kept
+        saved.save(step, parts(step), state={"at": step}, keep={start})
+    assert sorted(saved.steps()) == [10, 15, 20]
+    (tmp_path / "c" / "step-00000020" / "model.safetensors").write_bytes(b"")
+    assert saved.resume(after) == {"at": 15}
+    assert same(after, parts(15))
+    saved.save(25, parts(25), state={}, keep={20})
+    saved.save(30, parts(30), state={}, keep={30})
+    assert sorted(saved.steps()) == [25, 30], "no longer than that"
+
+
 def test_a_checkpoint_of_another_training_is_refused_with_what_differs(tmp_path: Path) -> None:
     Checkpoints(folder=tmp_path / "c", facts={"lr": 1e-3, "rows": "x"}).save(1, parts(), state={})
     with pytest.raises(WorkspaceError, match=r"another one \(lr: 0.001 then, 0.01 now\)") as caught:

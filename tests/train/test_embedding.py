@@ -102,5 +102,5 @@ def test_heads_and_back(encoder: Embedder, train_rows: Rows, tmp_path: Path) -> 
 
 
 def test_from_scratch_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RatchetError, match="must come from a pretrained encoder"):
+    with pytest.raises(RatchetError, match="source of an embedding must be a pretrained encoder"):
         embedder(EmbeddingSpec(source="scratch"), language="en", cache=tmp_path)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from ratchet.contenders.folded import chosen
 from ratchet.errors import RatchetError
 from ratchet.generators.chat import PLAIN_TEMPLATE
 from ratchet.generators.decoder import build_decoder
@@ -129,6 +130,17 @@ def test_preferences_are_learnt_from_a_column_of_rejected_answers(
         return np.asarray(worse - better)
 
     assert (lead(model.decoder) > lead(before)).all()
+
+
+def test_watched_rows_of_which_none_prefers_are_not_watched(tmp_path: Path, source: Path) -> None:
+    rows = Asked(texts=ROWS.texts, answers=ROWS.answers, rejected=[one.lower() for one in ROWS.answers])
+    alike = Asked(texts=ROWS.texts[:2], answers=ROWS.answers[:2], rejected=ROWS.answers[:2])
+    spec = adapter_spec(source, "lora", rejected="bad", epochs=1, keep="margin")
+    model = fit_decoder(rows, alike, spec=spec, language="en", seed=3, threads=1, folder=tmp_path)
+    assert model.decoder.facts["kept_epoch"] == 1
+    assert chosen(tmp_path, keep="margin", rows=2, epoch=1) == [
+        "the last epoch was kept: there were too few rows, or too alike, to set some apart that choose by margin"
+    ]
 
 
 def test_checkpointing_gives_the_same_weights(tuned: Callable[..., DecoderModel], source: Path) -> None:

@@ -114,3 +114,4 @@ def test_rows_that_prefer_nothing_are_left_out_and_counted() -> None:
     assert chat.text(found.chosen[0][0][found.chosen[0][1]]) == "b"
     with pytest.raises(RatchetError, match="must prefer an answer to another one"):
         preferences(chat, [(asked, "b", "b")])
+    assert len(preferences(chat, [(asked, "b", "b")], watched=True)) == 0

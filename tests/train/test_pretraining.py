@@ -13,6 +13,7 @@ from ratchet.generators.generated import DecoderModel
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.pretrain import PretrainSpec
 from ratchet.train.finetune import Asked, fit_decoder
+from ratchet.train.language import LanguageObjective
 from ratchet.train.pretraining import PART, _keys
 from ratchet.train.records import Progress
 
@@ -99,6 +100,32 @@ def test_a_corpus_is_read_too_and_makes_another_training(trained: Callable[..., 
     assert other.decoder.facts["pretraining"]["cut_or_empty"] == {"documents cut into windows": 1}
     assert one.decoder.facts["key"]["rows"] != other.decoder.facts["key"]["rows"]
     assert "corpus" not in other.decoder.facts["key"]["pretrain"]
+
+
+def test_memory_is_saved_in_both_parts_and_changes_no_weight(
+    trained: Callable[..., DecoderModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = SPEC.model_copy(update={"epochs": 1, "pretrain": PretrainSpec(epochs=2)})
+    saving, plain = list[bool](), LanguageObjective.loss
+
+    def saves(network: torch.nn.Module) -> bool:
+        return any(getattr(part, "gradient_checkpointing", False) for part in network.modules())
+
+    def noted(self: LanguageObjective, rows: np.ndarray) -> torch.Tensor:
+        saving.append(saves(self.model))
+        return plain(self, rows)
+
+    monkeypatch.setattr(LanguageObjective, "loss", noted)
+    usual = trained("usual", spec=quick).decoder
+    assert not any(saving)
+    saving.clear()
+    told = list[Progress]()
+    sparing = trained("sparing", spec=quick.model_copy(update={"gradient_checkpointing": True}), progress=told.append)
+    assert {one.part for one in told} == {PART, ""}
+    assert all(saving)
+    assert not saves(sparing.decoder.network)
+    same = zip(usual.network.parameters(), sparing.decoder.network.parameters(), strict=True)
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in same)
 
 
 def test_texts_without_a_token_are_refused(trained: Callable[..., DecoderModel]) -> None:

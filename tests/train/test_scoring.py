@@ -16,10 +16,11 @@ from ratchet.models.encoder import FittedEncoder
 from ratchet.models.targets import Targets
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.sections import EncoderSpec
+from ratchet.scores.business import score_of
 from ratchet.train.encoder import fit_encoder
-from ratchet.train.finetune import ASKED, Asked, fit_decoder
+from ratchet.train.finetune import ASKED, Asked, _asked_of, fit_decoder
 from ratchet.train.records import read_history
-from ratchet.train.scoring import Scoring
+from ratchet.train.scoring import Scoring, without_value
 
 Fit = Callable[..., FittedEncoder]
 Rows = tuple[list[str], list[str]]
@@ -71,6 +72,52 @@ def test_right_answers_of_every_kind_are_best(targets: Targets, name: str) -> No
     found = Scoring.of((name,), given=(), right=targets)
     right = targets.values.astype(np.float32) if targets.kind == "labels" else targets.values.reshape(-1, 1)
     assert found.scores(right) == {name: 0.0 if name == "rmse" else 1.0}
+
+
+def test_what_is_only_told_beside_is_left_out_where_it_has_no_value() -> None:
+    found = Scoring.of(("mcc",), beside=("auc", "mcc"), given=(), right=Targets.of_labels(["a", "b", "c"]))
+    assert found.scores(np.eye(3)) == {"mcc": 1.0}
+    assert Scoring.of((), beside=("auc",), given=(), right=LABELS).scores(np.eye(2)[LABELS.values]) == {"auc": 1.0}
+    with pytest.raises(RecipeError, match="keep must be last or one of"):
+        Scoring.of((), beside=("rmse",), given=(), right=LABELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "reason"),
+    [
+        ("auc", Targets.of_labels(["a", "b", "c"]), "must have two classes but got 3"),
+        ("auc", LABELS.take(np.array([0])), "both classes"),
+        ("r2", Targets.of_values([2.0, 2.0]), "must have targets that differ"),
+        ("auc", LABELS, ""),
+        ("r2", Targets.of_values([2.0, 3.0]), ""),
+        ("loss", LABELS, ""),
+        (f"{OWN}:raises", LABELS, ""),
+    ],
+)
+def test_it_is_known_before_whether_a_metric_can_have_a_value(name: str, right: Targets, reason: str) -> None:
+    found = without_value(name, right)
+    assert (found is not None) == bool(reason)
+    assert found is None or reason in found.problem
+
+
+def test_the_gates_own_metrics_are_what_is_told_and_kept_by(
+    tmp_path: Path, tiny_spec: EncoderSpec, train_rows: Rows, valid_rows: Rows
+) -> None:
+    names = tuple(sorted({*train_rows[1]}))
+    few = [row for row, label in enumerate(valid_rows[1]) if label != names[0]][:5]  # a label is missing
+    texts, labels = [valid_rows[0][row] for row in few], [valid_rows[1][row] for row in few]
+    right = Targets.of_labels(labels, names=names)
+    fitted = fit_encoder(
+        *train_rows[:1], Targets.of_labels(train_rows[1], names=names), texts, right,
+        spec=tiny_spec.model_copy(update={"keep": "macro_f1", "epochs": 3}),
+        language="mixed", seed=1, threads=1, folder=tmp_path, metrics=("auc",),
+    )  # fmt: skip
+    records = read_history(tmp_path)
+    told = records[fitted.facts["kept_epoch"] - 1].valid
+    assert {*told} == {"loss", "accuracy", "macro_f1"}
+    answers = fitted.predict(texts)
+    assert told["macro_f1"] == pytest.approx(score_of("macro_f1", right, answers)[0])
+    assert told["accuracy"] == pytest.approx((answers.argmax(axis=1) == right.values).mean())
 
 
 @pytest.mark.parametrize("keep", [f"{OWN}:share_right", f"{OWN}:wrong:min", "mcc", "log_loss"])
@@ -168,6 +215,16 @@ def test_a_generator_is_asked_about_so_many_rows_at_most(tmp_path: Path) -> None
     spec = SCRATCH.model_copy(update={"keep": f"{OWN}:letters", "epochs": 2, "max_new_tokens": 3})
     fit_decoder(ASKED_ROWS, valid, spec=spec, language="en", seed=3, threads=1, folder=tmp_path)
     assert own_metrics.CALLS == [ASKED] * 3, "on right answers, and after each epoch"
+
+
+def test_a_rare_label_is_among_the_rows_that_are_asked_about() -> None:
+    labels = ["no"] * 5_000
+    labels[4_321] = "yes"
+    valid = Asked(texts=[f"row {row}" for row in range(5_000)], answers=labels)
+    asked = _asked_of(valid, metrics=(), spec=SCRATCH.model_copy(update={"keep": "auc"}), choices=("no", "yes"), seed=3)
+    assert len(asked.texts) == ASKED + 1
+    assert "row 4321" in asked.texts
+    assert len({*asked.texts}) == ASKED + 1
 
 
 def test_an_edited_metric_is_another_training(

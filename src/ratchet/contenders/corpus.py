@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,16 @@ class _Passage:
     """Of its beginning, from 1."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """The first passage of the corpus that has a row's text, and how many more such there are."""
+
+    file: str
+    line: int
+    row: int
+    more: int
+
+
 def read_corpus(files: Sequence[str]) -> list[str]:
     """The text of each file; its encoding is found out as that of a table.
 
@@ -57,29 +68,35 @@ def _read(path: Path) -> str:
     return text
 
 
-def require_unseen(files: Sequence[str], rows: PartedRows) -> None:
+def require_unseen(files: Sequence[str], rows: PartedRows, *, choosing: bool = False) -> None:
     """Refuse a corpus with the text of a row that is judged or of the test part, or with one that is nearly the same.
 
     A line or a paragraph is compared with the whole text of a row, copies and near-duplicates, as training rows are with test
     rows; a text, a column or an answer of at least `LONG_BYTES` is also found inside a longer passage, word for word.
 
+    Args:
+        files: of the corpus.
+        rows: of the run.
+        choosing: training rows choose the epoch or score trials, and count as judged.
+
     Raises:
         DataError: it has one; the first is named by file and line.
     """
     texts = read_corpus(files)
-    held = np.union1d(rows.parts.compared, rows.parts.test).astype(np.int64)
+    judged = rows.parts.dev if choosing else rows.parts.compared
+    held = np.union1d(judged, rows.parts.test).astype(np.int64)
     found = _near(texts, files, rows, held) or _inside(texts, files, rows, held)
-    if found:
-        (passage, row), *more = sorted(found, key=lambda one: (one[0].file, one[0].line, one[1]))
-        also = f", and {len(more):,} more of its passages are such" if more else ""
+    if found is not None:
+        also = f", and {found.more:,} more of its passages are such" if found.more else ""
+        which = "is judged or chooses" if choosing else "is judged"
         raise DataError(
-            f"The corpus must hold no text of a row that is judged but {passage.file}, line {passage.line}, has that of "
-            f"{rows.dataset.place(row)}, or nearly so{also}.",
+            f"The corpus must hold no text of a row that {which} but {found.file}, line {found.line}, has that of "
+            f"{rows.dataset.place(found.row)}, or nearly so{also}.",
             next_step="Take these passages out of the corpus, or leave pretrain.corpus of this challenger out.",
         )
 
 
-def _near(texts: Sequence[str], files: Sequence[str], rows: PartedRows, held: Ints) -> list[tuple[_Passage, int]]:
+def _near(texts: Sequence[str], files: Sequence[str], rows: PartedRows, held: Ints) -> _Found | None:
     """Passages that are copies or near-copies of the texts of these rows, with the first such row."""
     passages = [one for text, file in zip(texts, files, strict=True) for one in _passages(text, file)]
     known = ["\n\n".join(turn.text for turn in turns_of(text)) for text in rows.texts(held)]
@@ -87,17 +104,20 @@ def _near(texts: Sequence[str], files: Sequence[str], rows: PartedRows, held: In
     for text, row in zip(known, held.tolist(), strict=True):
         owner.setdefault(same_words(text), row)
     equal = [(one, owner[words]) for one in passages if (words := same_words(one.text)) and words in owner]
-    unique, first, place = unique_texts([*(one.text for one in passages), *known])
+    unique, origin, place = unique_texts([*(one.text for one in passages), *known])
     sides = np.zeros(len(unique), np.int8)
     sides[place[: len(passages)]] |= 1
     sides[place[len(passages) :]] |= 2
     pairs = similar_pairs(unique, n=NGRAM, threshold=THRESHOLD, sides=sides)
     near = []
-    for one, other in zip(first[pairs.left].tolist(), first[pairs.right].tolist(), strict=True):
+    for one, other in zip(origin[pairs.left].tolist(), origin[pairs.right].tolist(), strict=True):
         passage, text = min(one, other), max(one, other)
         if passage < len(passages) <= text:
             near.append((passages[passage], int(held[text - len(passages)])))
-    return equal + near
+    if not (found := [*equal, *near]):
+        return None
+    first, row = min(found, key=lambda one: (one[0].file, one[0].line, one[1]))
+    return _Found(file=first.file, line=first.line, row=row, more=len(found) - 1)
 
 
 def _passages(text: str, file: str) -> Iterator[_Passage]:
@@ -112,32 +132,35 @@ def _passages(text: str, file: str) -> Iterator[_Passage]:
         begun = number + 1
 
 
-def _inside(texts: Sequence[str], files: Sequence[str], rows: PartedRows, held: Ints) -> list[tuple[_Passage, int]]:
+def _inside(texts: Sequence[str], files: Sequence[str], rows: PartedRows, held: Ints) -> _Found | None:
     """Where the words of a long piece of these rows stand inside a text."""
-    pieces: dict[str, dict[str, int]] = {}
+    pieces: dict[str, dict[int, dict[str, int]]] = {}
+    """By their beginning and their length: many rows may begin alike."""
     for text, answer, row in zip(rows.texts(held), rows.names(held), held.tolist(), strict=True):
         for piece in (text, answer, *parted(text), *(turn.text for turn in turns_of(text))):
             words = same_words(piece)
             if len(words.encode("utf-8", "surrogatepass")) >= LONG_BYTES:
-                pieces.setdefault(words[:_ANCHOR], {}).setdefault(words, row)
-    found = []
+                pieces.setdefault(words[:_ANCHOR], {}).setdefault(len(words), {}).setdefault(words, row)
+    found: list[tuple[str, int, int, str]] = []
     for text, file in zip(texts, files, strict=True):
         words = same_words(text)
         for start in range(len(words) - _ANCHOR + 1):
-            for piece, row in pieces.get(words[start : start + _ANCHOR], {}).items():
-                if words.startswith(piece, start):
-                    found.append((_Passage(text=piece, file=file, line=_line_of(piece, text)), row))
-    return found
+            for length, known in pieces.get(words[start : start + _ANCHOR], {}).items():
+                piece = words[start : start + length]
+                if piece in known:
+                    found.append((file, start, known[piece], piece))
+    if not found:
+        return None
+    file, _, row, piece = min(found)  # the line of the first alone, since one takes many looks
+    return _Found(file=file, line=_line_of(piece, texts[files.index(file)]), row=row, more=len(found) - 1)
 
 
 def _line_of(piece: str, text: str) -> int:
-    """The line where the words of a piece begin."""
+    """The line where the words of a piece begin for the first time."""
     lines = text.splitlines()
-    low, high = 0, len(lines)
-    while high - low > 1:  # the last line from which on the rest still holds it
-        middle = (low + high) // 2
-        if piece in same_words("\n".join(lines[middle:])):
-            low = middle
-        else:
-            high = middle
-    return low + 1
+
+    def has(begin: int, end: int) -> bool:
+        return piece in same_words("\n".join(lines[begin:end]))
+
+    end = 1 + bisect_left(range(1, len(lines) + 1), True, key=lambda end: has(0, end))
+    return bisect_left(range(end), True, key=lambda begin: not has(begin, end))

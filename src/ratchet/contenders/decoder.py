@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ratchet.contenders.corpus import read_corpus, require_unseen
+from ratchet.contenders.corpus import read_corpus
 from ratchet.contenders.folded import (
     Folded,
     One,
@@ -20,6 +20,7 @@ from ratchet.contenders.folded import (
     linked,
     looked_by,
     own_source,
+    require_choosing,
 )
 from ratchet.contenders.kind import Training
 from ratchet.contenders.prompt import source_files
@@ -57,16 +58,19 @@ class Decoder(Folded[DecoderSpec]):
     extra = "finetune"
 
     def require(self, spec: DecoderSpec, rows: PartedRows) -> None:
-        """As `Kind.require`.
-
-        Raises:
-            DataError: the corpus holds rows that are judged.
-        """
+        """As `Kind.require`."""
         require_tunable(spec, language=rows.language, choices=rows.task.choices(rows.labels))
+        require_choosing(spec.keep, rows)
         if spec.rejected:
             _require_rejected(spec, rows)
-        if spec.pretrain is not None:
-            require_unseen(spec.pretrain.corpus, rows)
+
+    def corpus(self, spec: DecoderSpec) -> tuple[str, ...]:
+        """As `Kind.corpus`."""
+        return () if spec.pretrain is None else spec.pretrain.corpus
+
+    def chooses(self, spec: DecoderSpec) -> bool:
+        """As `Kind.chooses`."""
+        return spec.keep != "last"
 
     def one(
         self, spec: DecoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str
@@ -82,7 +86,7 @@ class Decoder(Folded[DecoderSpec]):
         looked_at = chooser if len(chooser) else out
         asked = _asked(rows, material.rows, spec=spec, texts=material.texts, answers=material.labels)
         model = fit_decoder(
-            replace(asked, corpus=read_corpus(spec.pretrain.corpus if spec.pretrain else ())),
+            replace(asked, corpus=read_corpus(self.corpus(spec))),
             replace(
                 _asked(rows, looked_at, spec=spec),
                 features=rows.beside(looked_at, metrics=(spec.keep, *looked_by(training))),
@@ -113,7 +117,7 @@ class Decoder(Folded[DecoderSpec]):
     def named_by(self, spec: DecoderSpec) -> object:
         """Other files in the same directory, another corpus of the same name, and another metric that chooses the epoch are
         another contender."""
-        corpus = [text for file in (spec.pretrain.corpus if spec.pretrain else ()) for text in source_files(file)]
+        corpus = [text for file in self.corpus(spec) for text in source_files(file)]
         return spec, [*source_files(spec.source), *corpus], *own_source(spec.keep)
 
 
@@ -127,6 +131,10 @@ def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> lis
         last = read["curve"][read["kept_epoch"] - 1]
         held = f"; perplexity of held-out ones {last['valid_perplexity']:,.1f}" if "valid_perplexity" in last else ""
         lines.append(f"pretrained on {read['documents']:,} texts, {read['tokens']:,} tokens each epoch{held}")
+        if read.get("keep", spec.keep) != spec.keep:
+            lines.append(
+                f"the pretraining has no answers: its last epoch was kept, and {spec.keep} chose among later ones"
+            )
     cut = facts["cut_or_empty"]
     assert isinstance(cut, Mapping)
     if cut:

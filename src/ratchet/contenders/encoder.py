@@ -7,7 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders.folded import Folded, One, chosen, curve, follow, learnt_and_apart, looked_by, own_source
+from ratchet.contenders.folded import (
+    Folded,
+    One,
+    chosen,
+    curve,
+    follow,
+    learnt_and_apart,
+    looked_by,
+    own_source,
+    require_choosing,
+)
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.metrics.own_function import is_own
@@ -26,6 +36,7 @@ class Encoder(Folded[EncoderSpec]):
         from ratchet.train.encoder import require_trainable
 
         require_trainable(spec, kind=rows.targets.kind, language=rows.language, columns=rows.texts_a_row)
+        require_choosing(spec.keep, rows)
 
     def one(
         self, spec: EncoderSpec, training: Training, *, seen: Ints, out: Ints, seed: int, folder: Path, about: str

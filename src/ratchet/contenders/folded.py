@@ -18,7 +18,7 @@ from ratchet.contenders.base import FOLDS, MODEL, Trained, load_answers, save_an
 from ratchet.contenders.kind import NONE, Kind, S, Training
 from ratchet.contenders.material import Counts, Material, NothingMade, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.errors import ExtraMissing, MetricFailed, RatchetError, WorkspaceError
+from ratchet.errors import ExtraMissing, MetricFailed, RatchetError, RecipeError, WorkspaceError
 from ratchet.metrics.metrics import named
 from ratchet.metrics.own_function import is_own, known_as
 from ratchet.models.model import Answers
@@ -26,6 +26,7 @@ from ratchet.monitoring.alerts import Stopped
 from ratchet.monitoring.sinks import BOARD, STEPS
 from ratchet.train.loop import PRECISION
 from ratchet.train.records import Progress, read_history
+from ratchet.train.scoring import without_value
 from ratchet.workspace.finished import finished, load_array, load_json, save_array, save_json
 from ratchet.workspace.workspace import writing
 
@@ -205,9 +206,12 @@ def learnt_and_apart(training: Training, seen: Ints, *, out: Ints, keep: str, se
     """What a model is trained on, and the rows that choose its epoch, as they are.
 
     The latter are set apart before any row is changed, and are held out beside ``out``, so that nothing is made from them,
-    nor near them.
+    nor near them. Where ``keep`` has no value for them, whatever is answered (both classes must be there for ``auc``), none are
+    set apart.
     """
     rest, chooser = set_apart(seen, training.rows, keep=keep, seed=seed)
+    if without_value(keep, training.rows.targets.take(chooser)) is not None:
+        rest, chooser = seen, NONE
     return training.change(rest, held_out=np.concatenate([out, chooser])), chooser
 
 
@@ -230,6 +234,17 @@ def set_apart(train: Ints, rows: PartedRows, *, keep: str, seed: int) -> tuple[I
     return train[~watch], np.unique(train[watch])
 
 
+def require_choosing(keep: str, rows: PartedRows) -> None:
+    """Refuse a metric that can choose no epoch on any of these rows, such as AUC of three classes.
+
+    Raises:
+        RecipeError: with the reason.
+    """
+    reason = without_value(keep, rows.targets.take(rows.parts.dev))
+    if reason is not None:
+        raise RecipeError(f"keep must have a value for these rows: {reason.problem}", next_step=reason.next_step)
+
+
 def own_source(*metrics: str) -> list[str]:
     """What names the user's own among these metrics: an edited function is another one."""
     return [known_as(name) for name in metrics if is_own(name)]
@@ -246,9 +261,11 @@ def chosen(folder: Path, *, keep: str, rows: int, epoch: int) -> list[str]:
     """
     if keep == "last":
         return []
-    if not rows:
-        return [f"the last epoch was kept: there were too few rows to set some apart that choose by {keep}"]
     history = read_history(folder)
+    if not rows or keep not in history[epoch - 1].valid:
+        return [
+            f"the last epoch was kept: there were too few rows, or too alike, to set some apart that choose by {keep}"
+        ]
     value = history[epoch - 1].valid[keep]
     return [f"epoch {epoch} of {len(history)} was kept, the best by {keep} ({value:.4g}) of {rows:,} rows set apart"]
 

@@ -171,6 +171,17 @@ class Kind(ABC, Generic[S]):
         """
         del spec, rows
 
+    def corpus(self, spec: S) -> tuple[str, ...]:
+        """Files of plain texts that are read beside the rows; before the first fold they are refused where they hold a row that
+        is judged."""
+        del spec
+        return ()
+
+    def chooses(self, spec: S) -> bool:
+        """Whether training rows choose something of it, such as the epoch: what it reads beside the rows must not hold them."""
+        del spec
+        return False
+
     def missing(self) -> str | None:
         """The first package that must be installed and is not."""
         return next((package for package in self.packages if find_spec(package) is None), None)

@@ -17,6 +17,8 @@ ROUNDS = 5
 """How often the latency of a row is measured; its median counts."""
 LEAST_ROUNDS = 3
 """Rounds that are given up for the sake of further rows; a median of three bears one round in which the machine was busy."""
+FIRST_SHARE = 0.9
+"""Share of its part of the time after which the first round ends: the rounds after it may be a little slower."""
 MOST_SECONDS = 120.0
 """About how long all of it may take: a model that writes takes seconds for a text, where others take milliseconds."""
 Ints = npt.NDArray[np.int64]
@@ -81,7 +83,7 @@ def latency(
             passed = time.perf_counter() - begun
             if advance is not None:
                 advance(turn * len(order) + done, rounds * len(order), f"round {turn + 1} of {rounds}")
-            enough = most / min(rounds, LEAST_ROUNDS) <= passed <= most / 2 and done >= FEWEST_MEASURED
+            enough = FIRST_SHARE * most / min(rounds, LEAST_ROUNDS) <= passed <= most / 2 and done >= FEWEST_MEASURED
             if turn == 0 and (enough or passed >= most):
                 order = order[:done]
                 break

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,10 @@ from ratchet.contenders.kind import FoldKind, Kind, Training
 from ratchet.contenders.material import Counts, Material, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.tune_spaces import usual_space
-from ratchet.contenders.tuner import Tuner, facts_of, record_of
+from ratchet.contenders.tuner import Tuner, facts_of, record_of, tuned_by_name
 from ratchet.errors import ExtraMissing, RecipeError
-from ratchet.recipe.space import changed, is_whole
+from ratchet.recipe.section import Section
+from ratchet.recipe.space import Range, changed, is_whole
 from ratchet.recipe.tune import TuneSpec
 from ratchet.workspace.finished import finished, load_json, save_json
 from ratchet.workspace.workspace import writing
@@ -52,26 +54,28 @@ class Tune(Kind[TuneSpec]):
         return kinds()[str(getattr(spec.of, "kind", ""))]
 
     def named_by(self, spec: TuneSpec) -> object:
-        """Where the trials are kept makes no other contender; another metric does."""
+        """Where the trials are kept makes no other contender; another metric does, and what names another of what is tuned."""
         settings = spec.model_dump(mode="json", exclude={"storage", "password"})
-        own = own_source(*(str(name) for name in (spec.metric, getattr(spec.of, "keep", None)) if name is not None))
-        return (settings, *own) if own else settings
+        own = own_source(spec.metric) if spec.metric else []
+        return settings, own, tuned_by_name(self.learner(spec), spec.of, spec.space)
 
     def require(self, spec: TuneSpec, rows: PartedRows) -> None:
         """As `Kind.require`, of what is tuned, as it is and at each end of the space."""
         learner = self.learner(spec)
         if rows.task.name not in learner.tasks or learner.missing() is not None:
             return  # said when its turn comes, as of every other kind
-        learner.require(spec.of, rows)
-        space = dict(spec.space) or usual_space(spec.of, rows)
-        for key, one in space.items():
-            whole = not one.choices and is_whole(type(spec.of), key)
-            for end in one.ends:
-                try:
-                    tried = changed(spec.of, {key: int(end) if whole and isinstance(end, float) else end})
-                except ValidationError:
-                    continue  # only beside other values; a trial without them fails and says so
-                learner.require(tried, rows)
+        for tried in _ends(spec.of, dict(spec.space) or usual_space(spec.of, rows)):
+            learner.require(tried, rows)
+
+    def corpus(self, spec: TuneSpec) -> tuple[str, ...]:
+        """As `Kind.corpus`: all files of any trial, each once."""
+        learner = self.learner(spec)
+        return tuple(dict.fromkeys(file for tried in _ends(spec.of, spec.space) for file in learner.corpus(tried)))
+
+    def chooses(self, spec: TuneSpec) -> bool:
+        """As `Kind.chooses`: training rows score the trials."""
+        del spec
+        return True
 
     def train(self, folder: Path, spec: TuneSpec, training: Training) -> None:
         """As `Kind.train`: a study and a model for each fold; each fold is a finished folder, and can be bought."""
@@ -149,6 +153,17 @@ class Tune(Kind[TuneSpec]):
         save_json(target / TUNING, record_of(tuner, found))
         seconds = round(time.perf_counter() - begun, 2)
         save_json(target / "fold.json", {"seconds": seconds, "counts": summed(counts[:1])})
+
+
+def _ends(base: Section, space: Mapping[str, Range]) -> Iterator[Section]:
+    """What is tuned as it is, and with each end or choice of the space alone."""
+    yield base
+    for key, one in space.items():
+        whole = not one.choices and is_whole(type(base), key)
+        for end in one.ends:
+            # one that may stand only beside other values is left to the trials, which say so
+            with suppress(ValidationError):
+                yield changed(base, {key: int(end) if whole and isinstance(end, float) else end})
 
 
 def _assembled(

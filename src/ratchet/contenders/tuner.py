@@ -8,9 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ratchet.contenders.folded import own_source
 from ratchet.contenders.kind import Kind, Look, Training
 from ratchet.contenders.material import plain
 from ratchet.contenders.nested import inner_parts
+from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import RecipeError
@@ -54,7 +56,7 @@ class Tuner:
             rows.key,
             seen.tolist(),
             learner.name,
-            base,
+            tuned_by_name(learner, base, space),
             {key: one.model_dump(mode="json") for key, one in space.items()},
             known_as(metric),
             [spec.folds, spec.pruner, spec.minutes, training.seed, training.threads if learner.threaded else 0],
@@ -146,6 +148,27 @@ class Tuner:
 def tuned_by(metric: str | None, rows: PartedRows) -> str:
     """What settings are chosen by: the metric that is named, else the first of the gate that is of the answers alone."""
     return metric or next((one for one in rows.judged_by if _may_tune(one)), rows.task.metrics[0])
+
+
+def tuned_by_name(learner: Kind[Any], base: Section, space: Mapping[str, Range]) -> list[object]:
+    """What names the settings before any trial, and what the choices of the space stand for beside their own text."""
+    return [learner.named_by(base), [_behind(key, choice) for key, one in space.items() for choice in one.choices]]
+
+
+def _behind(key: str, choice: object) -> list[str]:
+    """What an own function, a file or a folder among the choices is known by, since it may change under the same name."""
+    if isinstance(choice, dict):
+        return [one for name, value in choice.items() for one in _behind(name, value)]
+    if isinstance(choice, list | tuple):
+        return [one for value in choice for one in _behind(key, value)]
+    if not isinstance(choice, str):
+        return []
+    if key.rpartition(".")[2] == "keep":
+        return own_source(choice)
+    try:
+        return source_files(choice)
+    except (OSError, ValueError):  # a long text is no path
+        return []
 
 
 def _may_tune(metric: str) -> bool:

@@ -135,6 +135,11 @@ def save_memory(model: Any) -> None:
     enable({"use_reentrant": False})
 
 
+def keep_activations(model: Any) -> None:
+    """Undo :func:`save_memory`."""
+    (getattr(model, "activation_checkpointing_disable", None) or model.gradient_checkpointing_disable)()
+
+
 def _replace_dropout(module: nn.Module, *, dice: Dice) -> None:
     """Give every dropout below ``module`` the fast form."""
     for name, child in module.named_children():

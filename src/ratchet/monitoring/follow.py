@@ -25,6 +25,8 @@ PATIENCE = 30.0
 """Seconds in which the next fold of a run may begin after one has ended."""
 HINT = "Ctrl-C ends this view; the training goes on"
 WIDTH = 80
+PRETRAINING = "pretraining"
+"""The folder of this part of a training, inside of the whole one's."""
 _FOLDER = re.compile(r"[0-9a-f]{8,}\.(.+)\.training")
 
 
@@ -72,22 +74,26 @@ def title(folder: Path) -> str:
 
     >>> title(Path("models/0f3b7a52c1.fold-0.7.training"))
     'fold-0.7'
+    >>> title(Path("models/0f3b7a52c1.fold-0.7.training/pretraining"))
+    'fold-0.7 pretraining'
     """
     card = folder / "contender.json"
     if card.is_file():
         return str(load_json(card, keys={"name": str})["name"])
+    if folder.name == PRETRAINING:
+        return f"{title(folder.absolute().parent)} {PRETRAINING}"
     found = _FOLDER.fullmatch(folder.name)
     return found[1] if found else folder.absolute().name
 
 
 def newest(folder: Path) -> Path | None:
-    """The steps of the training that was written last: of this folder, or of one up to two folders below."""
+    """The steps of the training that was written last: of this folder, or of one up to three folders below."""
     if folder.is_file():
         return folder
     if (folder / STEPS).is_file():
         return folder / STEPS
     found: list[tuple[float, Path]] = []
-    for path in (*folder.glob(f"*/{STEPS}"), *folder.glob(f"*/*/{STEPS}")):
+    for path in (one for depth in ("*", "*/*", "*/*/*") for one in folder.glob(f"{depth}/{STEPS}")):
         with suppress(OSError):  # a fold that was just finished
             found.append((path.stat().st_mtime, path))
     return max(found)[1] if found else None

@@ -54,8 +54,8 @@ class Webhooks:
             return
         deadline = time.monotonic() + GRACE
         with suppress(queue.Full):
-            self._waiting.put_nowait(None)
-            self._thread.join(max(deadline - time.monotonic(), 0.0))
+            self._waiting.put(None, timeout=GRACE)  # as soon as there is room
+        self._thread.join(max(deadline - time.monotonic(), 0.0))
         with self._saying:
             if self._thread.is_alive() and not self._failed:
                 self._say(f"messages to {self._last} were still under way {GRACE:g} s after the end and are dropped")

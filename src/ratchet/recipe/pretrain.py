@@ -15,7 +15,8 @@ class PretrainSpec(Section):
     """
 
     corpus: tuple[str, ...] = ()
-    """Text files to read as well, each one document; one with a text of a row that is judged, or nearly so, is refused."""
+    """Text files to read as well, each one document; one with a text of a row that is judged (or, with ``keep`` or tuned,
+    of any row), or nearly so, is refused."""
     epochs: int | None = Field(default=None, ge=1, le=10_000)
     """Passes over these texts; absent: 2, and up to 10 where that makes fewer than 500 steps."""
     lr: float | None = Field(default=None, gt=0, le=10)

@@ -77,11 +77,8 @@ def body_limit(config: ServeConfig) -> int:
 
 FIELDS = ("text", "texts", "row", "rows")
 _decoder = msgspec.json.Decoder(PredictRequest)
-_HALF = re.compile(
-    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F][0-9a-fA-F]{2})",
-    re.DOTALL,
-)
-"""An escape of half a surrogate pair, where the other half is not beside it."""
+_ESCAPED = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+"""An escape, a backslash that is escaped itself among them; a group has the number of a character."""
 
 
 ONE_TEXT = Fields(texts=("text",))
@@ -176,13 +173,13 @@ def _found(error: msgspec.ValidationError) -> str:
 
 def _half_at(body: bytes | bytearray) -> int | None:
     """Where an escape of half a surrogate pair begins, the other half of which is not beside it."""
-    places = (match.start() for match in _HALF.finditer(body))
-    return next((at for at in places if not _is_escaped(body, at)), None)
-
-
-def _is_escaped(body: bytes | bytearray, at: int) -> bool:
-    """Whether the backslash at this place is one that the backslash before it escapes."""
-    before = at
-    while before and body[before - 1] == ord("\\"):
-        before -= 1
-    return (at - before) % 2 == 1
+    first: re.Match[bytes] | None = None
+    for match in _ESCAPED.finditer(body):
+        code = int(match[1] or b"0", 16)
+        low = 0xDC00 <= code < 0xE000
+        if first is not None and not (low and match.start() == first.end()):
+            return first.start()
+        if low and first is None:
+            return match.start()
+        first = match if 0xD800 <= code < 0xDC00 else None
+    return None if first is None else first.start()

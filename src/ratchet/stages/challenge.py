@@ -14,6 +14,7 @@ import numpy as np
 from ratchet.compress.compressor import Compressor, compressors
 from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Change
+from ratchet.contenders.corpus import require_unseen
 from ratchet.contenders.incumbent import defend, trained_in
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Majority
@@ -28,7 +29,7 @@ from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.augment import PseudoSpec
 from ratchet.recipe.sections import BalanceSpec, EdaSpec, EmbeddingSpec, Recipe, Section
 from ratchet.stages.contest import contest
-from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of, training_of
+from ratchet.stages.entrants import Entrant, anchor, champion, content, entered, family_of, key_of_folds, training_of
 from ratchet.stages.job import Job, skip, train_once
 from ratchet.stages.names import Stage
 from ratchet.workspace.finished import key_of
@@ -125,8 +126,8 @@ def challengers(job: Job, rows: PartedRows) -> tuple[Section, ...]:
     return (*(spec for spec in plan if rows.task.name in tasks_of(spec.kind)), *more)
 
 
-def require_trainable(rows: PartedRows, specs: Sequence[Section]) -> None:
-    """Refuse challengers that cannot be trained on these rows, before any is trained.
+def require_trainable(job: Job, rows: PartedRows, specs: Sequence[Section]) -> None:
+    """Refuse challengers that cannot be trained on these rows, before any is trained; those that are there are not asked.
 
     Raises:
         RecipeError: naming the challenger, the key and what is there.
@@ -137,9 +138,28 @@ def require_trainable(rows: PartedRows, specs: Sequence[Section]) -> None:
         if rows.task.name not in one.tasks or one.missing() is not None:
             continue  # it is skipped with its reason
         try:
+            if isinstance(one, Change):
+                one.require(spec, rows)
+                continue
+            if _is_there(job, rows, one, spec):
+                continue
             one.require(spec, rows)
+            if corpus := one.corpus(spec):
+                require_unseen(corpus, rows, choosing=one.chooses(spec))
         except RatchetError as error:
             raise RecipeError(f"The challenger {called(spec)!r}: {error.problem}", next_step=error.next_step) from None
+
+
+def _is_there(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section) -> bool:
+    """Whether a challenger was trained by an earlier run, as it is before anybody looks."""
+    key, folds = _key(job, rows, kind, spec), kind.learner(spec).folds_at_first(rows)
+    return (job.workspace.models / (key_of_folds(key, folds) if folds else key)).is_dir()
+
+
+def _key(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section) -> str:
+    """What names a challenger for good."""
+    threads = job.recipe.threads if kind.learner(spec).threaded else 0
+    return key_of("challenger", content(job, rows), kind.named_by(spec), job.recipe.seed, threads)
 
 
 def called(spec: Section) -> str:
@@ -199,10 +219,7 @@ def _entrant(job: Job, rows: PartedRows, spec: Section) -> Entrant | None:
         return None
     if rows.kinds and kind.trained and not learner.featured:
         job.screen.say("challenge", f"{name}: {_unused(rows)} not used")
-    named_by = kind.named_by(spec)
-    key = key_of(
-        "challenger", content(job, rows), named_by, job.recipe.seed, job.recipe.threads if learner.threaded else 0
-    )
+    key = _key(job, rows, kind, spec)
     train = _trained(job, rows, kind, spec, name=name, key=key)
     return entered(job, name, key, train, folds=learner.folds_at_first(rows))
 

@@ -117,11 +117,16 @@ def train_first(job: Job, entrant: Entrant, skipped: list[bool]) -> Contender:
 def train_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[bool], *, seeds: int = 1) -> Contender:
     """The challenger with the models of these folds and seeds; those that are there are not trained again."""
     train = partial(entrant.train, folds=folds, seeds=seeds)
-    key = key_of(entrant.key, list(folds), *([seeds] if seeds > 1 else []))
+    key = key_of_folds(entrant.key, folds, seeds=seeds)
     found = Contender.load(train_once(job, key, train, skipped))
     for fold, reason in found.card["facts"].get("missing_folds", {}).items():
         job.screen.say("challenge", f"{entrant.name}: fold {fold} could not be trained and is left out. {reason}")
     return found
+
+
+def key_of_folds(key: str, folds: Sequence[int], *, seeds: int = 1) -> str:
+    """What names a contender with the models of these folds and seeds alone."""
+    return key_of(key, list(folds), *([seeds] if seeds > 1 else []))
 
 
 def paid_by(job: Job, rows: PartedRows) -> Family:

@@ -159,10 +159,11 @@ def _tell_measured(job: Job, places: Sequence[Ints], seconds: Sequence[npt.NDArr
     read = [own[np.isfinite(taken)] for own, taken in zip(places, seconds, strict=True)]
     count = len(np.unique(np.concatenate(read)))
     if count < every:
+        slowest = max(np.nanmedian(taken) for taken in seconds if np.isfinite(taken).any())
         job.screen.say(
             "challenge",
             f"latency was measured on {count:,} of {every:,} rows, drawn at random: gate.seconds is"
-            f" {job.recipe.gate.seconds:g}, and the slowest model takes {max(map(np.nanmedian, seconds)):.2g} s a row",
+            f" {job.recipe.gate.seconds:g}, and the slowest model takes {slowest:.2g} s a row",
         )
 
 

@@ -49,7 +49,8 @@ class Checkpoints:
     """What was found damaged, in sentences."""
 
     def save(self, step: int, parts: Parts, *, state: Mapping[str, Any], keep: Collection[int] = ()) -> None:
-        """Write the checkpoint after ``step`` steps, whole or not at all, and drop all but the newest and those in ``keep``.
+        """Write the checkpoint after ``step`` steps, whole or not at all, and drop all but the newest, those in ``keep``,
+        and what any of these may go back to.
 
         Raises:
             WorkspaceError: the disk is full or read-only; the earlier checkpoints stay.
@@ -66,9 +67,12 @@ class Checkpoints:
             needs = sorted({*keep} - {step})
             body = {"facts": dict(self.facts), "step": step, "needs": needs, "state": dict(state), "sha256": hashes}
             save_json(target / STATE, {"body": body, "sha256": _hash(body)})
-        found = sorted(self.steps())
-        for other in found[:-LAST]:
-            if other not in keep:
+        found = sorted(self.steps(), reverse=True)
+        staying = {*found[:LAST], *keep}
+        for other in found:  # what one may go back to is earlier, so that its turn comes later
+            if other in staying:
+                staying.update((self._said(other) or {}).get("needs", ()))
+            else:
                 shutil.rmtree(self._path(other), ignore_errors=True)
 
     def resume(self, parts: Parts) -> dict[str, Any] | None:
@@ -148,16 +152,21 @@ class Checkpoints:
 
     def _whole(self, step: int) -> dict[str, Any] | None:
         """What the checkpoint says, or ``None`` where a file of it is not as it was written."""
-        path = self._path(step)
+        path, body = self._path(step), self._said(step)
         try:
-            found = load_json(path / STATE, keys={"body": dict, "sha256": str})
-            body: dict[str, Any] = found["body"]
-            if found["sha256"] != _hash(body):
-                return None
-            whole = all(file_sha256(path / name) == digest for name, digest in body["sha256"].items())
-        except (OSError, WorkspaceError, KeyError, AttributeError):
+            whole = body and all(file_sha256(path / name) == digest for name, digest in body["sha256"].items())
+        except (OSError, KeyError, AttributeError):
             return None
         return body if whole else None
+
+    def _said(self, step: int) -> dict[str, Any] | None:
+        """What the checkpoint says, or ``None`` where that is not as it was written; its tensors are not looked at."""
+        try:
+            found = load_json(self._path(step) / STATE, keys={"body": dict, "sha256": str})
+        except (OSError, WorkspaceError):
+            return None
+        body: dict[str, Any] = found["body"]
+        return body if found["sha256"] == _hash(body) else None
 
     def _load(self, step: int, name: str) -> dict[str, Tensor]:
         """The tensors of a file of a checkpoint that is whole."""

@@ -45,11 +45,13 @@ if TYPE_CHECKING:
 MODEL = "model"
 Ints = npt.NDArray[np.int64]
 GOALS: Mapping[str, Mapping[str, int]] = {
-    "classes": {"loss": -1, "accuracy": 1, "macro_f1": 1},
-    "labels": {"loss": -1, "accuracy": 1, "micro_f1": 1},
-    "value": {"loss": -1, "mae": -1},
+    "classes": {"loss": -1},
+    "labels": {"loss": -1, "accuracy": 1},
+    "value": {"loss": -1},
 }
-"""What is said of the valid rows, by the kind of the targets."""
+"""What is said of the valid rows and is no metric of a task, by the kind of the targets."""
+SHOWN: Mapping[str, tuple[str, ...]] = {"classes": ("accuracy", "macro_f1"), "labels": ("micro_f1",), "value": ("mae",)}
+"""Metrics of the task that are always said of the valid rows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,27 +151,14 @@ class RowObjective(Objective):
 
 def scores(targets: Targets, answers: Answers, answering: Answering) -> dict[str, float]:
     """What `GOALS` names, of answers (n, k) to rows of one of the kinds that an encoder learns."""
-    from sklearn.metrics import f1_score
-
     if targets.kind == "value":
-        away = answers[:, 0] - targets.values
-        return {"loss": float(np.square(away / answering.spread).mean()), "mae": float(np.abs(away).mean())}
+        return {"loss": float(np.square((answers[:, 0] - targets.values) / answering.spread).mean())}
     chances = np.clip(answers.astype(np.float64), 1e-12, 1 - 1e-12)
     if targets.kind == "classes":
-        right, given = targets.values, answers.argmax(axis=1)
-        return {
-            "loss": float(-np.log(chances[np.arange(len(chances)), right]).mean()),
-            "accuracy": float((given == right).mean()),
-            "macro_f1": float(f1_score(right, given, average="macro", zero_division=0)),
-        }
+        return {"loss": float(-np.log(chances[np.arange(len(chances)), targets.values]).mean())}
     held, said = targets.values, answers > 0.5
     loss = -np.where(held, np.log(chances), np.log1p(-chances)).mean()
-    both = int((held & said).sum())
-    return {
-        "loss": float(loss),
-        "accuracy": float((held == said).all(axis=1).mean()),
-        "micro_f1": 2 * both / max(int(held.sum()) + int(said.sum()), 1),
-    }
+    return {"loss": float(loss), "accuracy": float((held == said).all(axis=1).mean())}
 
 
 def fit_encoder(
@@ -206,7 +195,8 @@ def fit_encoder(
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
         columns: texts in a row.
-        metrics: what is said of the valid rows after each epoch, beside ``spec.keep`` and what is always said.
+        metrics: what is said of the valid rows after each epoch, beside ``spec.keep`` and what is always said; one that has no
+            value for these rows is left out.
         features: columns of the valid rows, (m,) each, which a metric of the user's may take.
         progress: called after each step.
         watching: how it is watched beside that.
@@ -219,7 +209,13 @@ def fit_encoder(
     require_torch()
     _require_rows(train_texts, train)
     _require_effect(spec, train.kind)
-    scoring = Scoring.of((spec.keep, *metrics), given=GOALS[train.kind], right=valid, features=features)
+    scoring = Scoring.of(
+        (spec.keep,),
+        beside=(*SHOWN[train.kind], *metrics),
+        given=GOALS[train.kind],
+        right=valid,
+        features=features,
+    )
     source = locate(spec.source, language=language)
     facts = {
         **spec.model_dump(mode="json", exclude={"name"}),

@@ -105,7 +105,8 @@ def fit_decoder(
         seed: of weights, batches and dropout.
         threads: cores; 0: all. The same number gives the same bytes on one machine.
         folder: of this training.
-        metrics: what is said of answers to the valid rows after each epoch, beside ``spec.keep`` and the loss.
+        metrics: what is said of answers to the valid rows after each epoch, beside ``spec.keep`` and the loss; one that has no
+            value for these rows is left out.
         progress: called after each step.
         watching: how it is watched beside that.
 
@@ -119,7 +120,7 @@ def fit_decoder(
 
     fresh = _fresh(train, spec=spec, choices=choices, language=language, seed=seed, threads=threads)
     base = base_hash(fresh.decoder.network)
-    asked = _asked_of(valid, metrics=(spec.keep, *metrics), spec=spec, choices=choices, seed=seed)
+    asked = _asked_of(valid, metrics=metrics, spec=spec, choices=choices, seed=seed)
     facts = _facts(fresh, train, valid, spec=spec, base=base, seed=seed, threads=threads)
     facts.update(asked.scoring.named_by)
     done = folder / MODEL
@@ -208,11 +209,17 @@ class _Questions:
 def _asked_of(
     valid: Asked | None, *, metrics: Sequence[str], spec: DecoderSpec, choices: tuple[str, ...], seed: int
 ) -> _Questions:
-    """At most `ASKED` of the valid rows that have an answer, the same in each epoch: writing takes long."""
+    """At most `ASKED` of the valid rows that have an answer, the same in each epoch: writing takes long.
+
+    Beside those, of each label that is missing among them its first row: without it AUC, for one, has no value.
+    """
     answers = valid.answers if valid else ()
     able = np.flatnonzero([bool(answer.strip()) for answer in answers]) if valid else np.zeros(0, np.int64)
     if len(able) > ASKED:
-        able = np.sort(np.random.default_rng(seed).choice(able, ASKED, replace=False))
+        asked = np.random.default_rng(seed).choice(able, ASKED, replace=False).tolist()
+        there = {answers[row] for row in asked}
+        first = {answers[row]: row for row in reversed(able.tolist())} if choices else {}
+        able = np.sort([*asked, *(row for label, row in first.items() if label not in there)])
     own = [answers[row] for row in able.tolist()]
     right = (
         Targets.of_labels(own, names=choices)
@@ -222,7 +229,8 @@ def _asked_of(
     return _Questions(
         texts=[valid.texts[row] for row in able.tolist()] if valid else [],
         scoring=Scoring.of(
-            metrics,
+            (spec.keep,),
+            beside=metrics,
             given=PREFERENCE_GOALS if spec.rejected else LANGUAGE_GOALS,
             right=right,
             features={name: values[able] for name, values in valid.features.items()} if valid else {},
@@ -321,8 +329,9 @@ def _objective(
     pad_id = decoder.tokens.pad_id
     if spec.rejected:
         pairs = _pairs(fresh, train)
-        watched = _pairs(fresh, valid) if valid and valid.texts else None
-        return adapted, PreferenceObjective(network, train=pairs, valid=watched, pad_id=pad_id, beta=spec.beta)
+        watched = _pairs(fresh, valid, watched=True) if valid else None
+        told = watched if watched is not None and len(watched) else None
+        return adapted, PreferenceObjective(network, train=pairs, valid=told, pad_id=pad_id, beta=spec.beta)
     rows = answered(decoder.tokens, [fresh.turns(text) for text in train.texts], train.answers)
     looked_at = None
     if valid and any(answer.strip() for answer in valid.answers):
@@ -330,9 +339,10 @@ def _objective(
     return adapted, LanguageObjective(network, train=rows, valid=looked_at, pad_id=pad_id)
 
 
-def _pairs(fresh: DecoderModel, rows: Asked) -> Preferences:
+def _pairs(fresh: DecoderModel, rows: Asked, *, watched: bool = False) -> Preferences:
     asked = zip(rows.texts, rows.answers, rows.rejected or (), strict=True)
-    return preferences(fresh.decoder.tokens, [(fresh.turns(text), better, worse) for text, better, worse in asked])
+    pairs = [(fresh.turns(text), better, worse) for text, better, worse in asked]
+    return preferences(fresh.decoder.tokens, pairs, watched=watched)
 
 
 def _counts(objective: Packing) -> Mapping[str, int]:
@@ -344,9 +354,11 @@ def _saved(
     fresh: DecoderModel, adapted: Adapted | None, *, spec: DecoderSpec, told: Mapping[str, Any], folder: Path
 ) -> DecoderModel:
     """The model to be served, written whole, with the adapter alone inside its folder."""
+    from ratchet.models.network import keep_activations
+
     network = fresh.decoder.network.to("cpu")
     if spec.gradient_checkpointing:
-        (getattr(network, "activation_checkpointing_disable", None) or network.gradient_checkpointing_disable)()
+        keep_activations(network)
     with atomic_folder(folder) as target:
         if adapted is not None:
             adapted.save(target / ADAPTER)

@@ -47,12 +47,15 @@ class Preferences:
         return [one for row in rows.tolist() for one in (self.chosen[row], self.rejected[row])]
 
 
-def preferences(tokens: ChatTokens, rows: Sequence[tuple[Sequence[Turn], str, str]]) -> Preferences:
+def preferences(
+    tokens: ChatTokens, rows: Sequence[tuple[Sequence[Turn], str, str]], *, watched: bool = False
+) -> Preferences:
     """Rows of a table of preferences as tokens; one with an empty or twice the same answer prefers nothing and is left out.
 
     Args:
         tokens: of the generator.
         rows: the turns before the answer, the chosen answer, and the rejected one.
+        watched: they are looked at alone, so that there may be none.
 
     Raises:
         RatchetError: no row prefers one answer to another.
@@ -70,7 +73,7 @@ def preferences(tokens: ChatTokens, rows: Sequence[tuple[Sequence[Turn], str, st
             continue
         chosen.append(first)
         rejected.append(second)
-    if not chosen:
+    if not chosen and not watched:
         raise RatchetError(
             "At least one row must prefer an answer to another one but none does.",
             next_step="Give rows with a chosen and a rejected answer that differ.",

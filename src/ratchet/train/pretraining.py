@@ -52,14 +52,14 @@ def pretrain(
         watching: how it is watched beside that.
 
     Returns:
-        How it was trained, as JSON values: documents and tokens that were learnt, and of each epoch the losses and the
-        perplexity of ``valid``.
+        How it was trained, as JSON values: documents and tokens that were learnt, which epoch was kept and by what (``keep``),
+        and of each epoch the losses and the perplexity of ``valid``.
 
     Raises:
         RatchetError: no document has a token, or the loss stopped being finite.
         WorkspaceError: the disk is full or read-only, or the folder has checkpoints of another training.
     """
-    from ratchet.models.network import using_threads
+    from ratchet.models.network import keep_activations, save_memory, using_threads
 
     own, key = folder / FOLDER, {**facts, "part": PART}
     done = own / MODEL
@@ -69,6 +69,8 @@ def pretrain(
         return {name: value for name, value in found.facts.items() if name != "key"}
     learnt = _read(decoder, train)
     watched = _read(decoder, valid) if any(text.strip() for text in valid) else None
+    if spec.gradient_checkpointing:
+        save_memory(decoder.network)
     decoder.network.to(device_of(spec.device))
     with using_threads(threads):
         objective = LanguageObjective(decoder.network, train=learnt, valid=watched, pad_id=decoder.tokens.pad_id)
@@ -77,9 +79,12 @@ def pretrain(
 
     def save(ended: Fit) -> dict[str, Any]:
         decoder.network.to("cpu")
+        if spec.gradient_checkpointing:
+            keep_activations(decoder.network)
         told = {
             **asdict(settings),
             **ended.facts,
+            "keep": keys.keep,
             "documents": len(train) - learnt.counts.get("empty texts", 0),
             "tokens": int(learnt.told.sum()),
             "cut_or_empty": dict(learnt.counts),

@@ -37,6 +37,8 @@ class Scoring:
     metrics: tuple[str, ...]
     right: Targets
     features: Mapping[str, npt.NDArray[Any]]
+    beside: frozenset[str] = frozenset()
+    """Those among the metrics that nothing depends on: without a value they are left out."""
 
     @classmethod
     def of(
@@ -46,6 +48,7 @@ class Scoring:
         given: Collection[str],
         right: Targets,
         features: Mapping[str, npt.NDArray[Any]] | None = None,
+        beside: Sequence[str] = (),
     ) -> Scoring:
         """The metrics that are wanted and not given, each tried on right answers before anything is trained.
 
@@ -54,14 +57,15 @@ class Scoring:
             given: what the objective gives itself.
             right: the right answers of the valid rows.
             features: as of the class.
+            beside: further metrics, to be told where they have a value.
 
         Raises:
             RecipeError: there is no such metric of these answers.
-            MetricFailed: it fails on right answers.
+            MetricFailed: one that is wanted fails on right answers.
         """
-        require_measured(wanted, given=given, kind=right.kind)
-        metrics = tuple(dict.fromkeys(name for name in wanted if name not in (LAST, *given)))
-        found = cls(metrics=metrics, right=right, features=features or {})
+        require_measured((*wanted, *beside), given=given, kind=right.kind)
+        metrics = tuple(dict.fromkeys(name for name in (*wanted, *beside) if name not in (LAST, *given)))
+        found = cls(metrics=metrics, right=right, features=features or {}, beside=frozenset(beside).difference(wanted))
         if metrics and len(right):
             try:
                 found.scores(_answered(right))
@@ -87,12 +91,27 @@ class Scoring:
         """The values, as people read them.
 
         Raises:
-            MetricFailed: one has none for these answers.
+            MetricFailed: one has none for these answers, and is not only told beside.
         """
-        try:
-            return {name: score_of(name, self.right, answers, features=self.features)[0] for name in self.metrics}
-        except RatchetError as problem:
-            raise MetricFailed(problem.problem, next_step=problem.next_step) from problem
+        found = {}
+        for name in self.metrics:
+            try:
+                found[name] = score_of(name, self.right, answers, features=self.features)[0]
+            except RatchetError as problem:
+                if name not in self.beside:
+                    raise MetricFailed(problem.problem, next_step=problem.next_step) from problem
+        return found
+
+
+def without_value(name: str, right: Targets) -> RatchetError | None:
+    """Why a metric of the task has no value for these rows, whatever is answered; ``None``: it has, or it is another's."""
+    if right.kind == "texts" or is_own(name) or name not in _able(right.kind):
+        return None
+    try:
+        score_of(name, right, _answered(right))
+    except RatchetError as problem:
+        return problem
+    return None
 
 
 def require_measured(wanted: Sequence[str], *, given: Collection[str], kind: str) -> None:

@@ -73,7 +73,8 @@ class Tried:
     number: int
     values: Mapping[str, Any]
     score: float | None
-    """Mean over its folds, of a pruned one over those that it had; ``None``: it failed, or there was no time for it."""
+    """Mean over its folds; of a pruned one over those that it had, or what was last said of its first fold while that was
+    trained; ``None``: it failed, or there was no time for it."""
     state: State
     seconds: float
     reason: str = ""
