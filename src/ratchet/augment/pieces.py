@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +21,7 @@ _SPACELESS = characters(SPACELESS)
 _PIECE = re.compile(rf"[{_SPACELESS}]|[^\W_{_SPACELESS}]+(?:['’][^\W_{_SPACELESS}]+)*|(?:[^\w]|_)+")
 _DENSE = re.compile(rf"[{_SPACELESS}]")
 
+_BLOCK = 16_384  # texts whose pieces are strings at a time; bounds the memory, not the result
 # Two characters are one word where they meet this many times as often as chance has it, and at least so many times.
 _COHESION, _MEETINGS = 20.0, 5
 
@@ -55,18 +57,25 @@ class Pieces:
         return Pieces(self.strings, self.lead[rows], start, self.word[at], self.glue[at])
 
 
-def split_words(texts: Sequence[str]) -> Pieces:
+def split_words(texts: Sequence[str], *, words: Collection[str] = ()) -> Pieces:
     """Cut texts into words: runs of letters and digits, and in Chinese pairs of characters that belong together.
 
     A pair belongs together where its pointwise mutual information (Church and Hanks 1990) over these texts is high, and
-    higher than that of the pairs beside it; no word list is used.
+    higher than that of the pairs beside it, or where it is one of ``words``.
     """
-    lists = [_PIECE.findall(text) for text in texts]
+    found: defaultdict[str, int] = defaultdict()
+    found.default_factory = found.__len__
+    counts, parts = np.zeros(len(texts), dtype=np.int64), [np.zeros(0, dtype=np.int32)]
+    for first in range(0, len(texts), _BLOCK):
+        lists = [_PIECE.findall(text) for text in texts[first : first + _BLOCK]]
+        counts[first : first + len(lists)] = [len(pieces) for pieces in lists]
+        parts.append(np.array([found[piece] for pieces in lists for piece in pieces], dtype=np.int32))
     # Sorted, so that the numbers do not depend on the order of the texts; the empty string is number 0.
-    strings = sorted({"", *(piece for pieces in lists for piece in pieces)})
-    number = {string: i for i, string in enumerate(strings)}
-    flat = np.array([number[piece] for pieces in lists for piece in pieces], dtype=np.int64)
-    row = np.repeat(np.arange(len(texts)), [len(pieces) for pieces in lists])
+    strings = sorted({"", *found})
+    place = {string: number for number, string in enumerate(strings)}
+    renumbered = np.array([place[string] for string in found], dtype=np.int64)
+    flat = renumbered[np.concatenate(parts)] if found else np.zeros(0, dtype=np.int64)
+    row = np.repeat(np.arange(len(texts)), counts)
     is_word = np.array([_is_word(string) for string in strings], dtype=bool)
     at = np.flatnonzero(is_word[flat])
     glue = _following(flat, row, at, is_word)
@@ -74,7 +83,7 @@ def split_words(texts: Sequence[str]) -> Pieces:
     opening = np.flatnonzero(~is_word[flat] & np.concatenate(([True], row[1:] != row[:-1]))) if len(flat) else at
     lead[row[opening]] = flat[opening]
     start = np.searchsorted(row[at], np.arange(len(texts) + 1))
-    return _pairs_joined(Pieces(strings, lead, start, flat[at], glue))
+    return _pairs_joined(Pieces(strings, lead, start, flat[at], glue), words)
 
 
 def _is_word(string: str) -> bool:
@@ -88,7 +97,7 @@ def _following(flat: Ints, row: Ints, at: Ints, is_word: Mask) -> Ints:
     return np.where(has, flat[after], 0)
 
 
-def _pairs_joined(pieces: Pieces) -> Pieces:
+def _pairs_joined(pieces: Pieces, words: Collection[str]) -> Pieces:
     word, row, dense = pieces.word, pieces.row, pieces.dense
     meets = np.zeros(len(word), dtype=bool)
     meets[:-1] = (row[1:] == row[:-1]) & (pieces.glue[:-1] == 0) & dense[word[:-1]] & dense[word[1:]]
@@ -103,12 +112,15 @@ def _pairs_joined(pieces: Pieces) -> Pieces:
     lift[(lift < _COHESION) | (times < _MEETINGS)] = 0.0
     strength = np.zeros(len(word) + 1)
     strength[first + 1] = lift[index]
+    spellings = [pieces.strings[a] + pieces.strings[b] for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    if words:
+        lift[[spelling in words for spelling in spellings]] = np.finfo(float).max
     # Higher than the pair before and at least as high as the one after: so no character is in two words.
     joins = (strength[1:] > strength[:-1]) & (strength[1:] >= np.concatenate((strength[2:], [0.0])))
     head = np.flatnonzero(joins)
     spelled = np.zeros(len(word), dtype=np.int64)
     spelled[first] = index + len(pieces.strings)
-    strings = pieces.strings + [pieces.strings[a] + pieces.strings[b] for a, b in zip(left, right, strict=True)]
+    strings = pieces.strings + spellings
     new_word, new_glue, kept = word.copy(), pieces.glue.copy(), np.ones(len(word), dtype=bool)
     new_word[head], new_glue[head], kept[head + 1] = spelled[head], pieces.glue[head + 1], False
     before = np.concatenate(([0], np.cumsum(kept)))
