@@ -67,8 +67,8 @@ def drawn(keys: Keys, possible: Sequence[Mask]) -> Ints:
 
 
 def ranks(values: Uniform, row: Ints, start: Ints) -> tuple[Ints, Ints]:
-    """Each unit's place among those of its text by value, and the units in that order."""
-    order = np.lexsort((values, row))
+    """Each unit's place among those of its text by value (from 0 to 2), and the units in that order; among equals any."""
+    order = np.argsort(4.0 * row + values)
     rank = np.empty(len(row), dtype=np.int64)
     rank[order] = np.arange(len(row)) - start[row[order]]
     return rank, order

@@ -15,7 +15,7 @@ from ratchet.augment.pieces import Ints, Mask, Pieces
 from ratchet.augment.source import Source
 from ratchet.augment.substitutes import Substitutes
 from ratchet.augment.synonyms import worded
-from ratchet.augment.wordnet import HOW, find_wordnet, load_wordnet
+from ratchet.augment.wordnet import HOW, WordNet, find_wordnet
 from ratchet.recipe.augment import EdaSpec
 from ratchet.text.joined import SEPARATOR, parted
 from ratchet.workspace.finished import file_sha256
@@ -45,7 +45,7 @@ class Eda(Augmenter[EdaSpec]):
             path = Path(spec.synonyms)
             return [spec, file_sha256(path) if path.is_file() else ""]
         folder = find_wordnet()
-        return [spec, "" if folder is None else load_wordnet(folder)[1]]
+        return [spec, "" if folder is None else WordNet(folder).hash]
 
     def remark(self, spec: EdaSpec) -> str:
         """As `Augmenter.remark`: that there is no WordNet, where it is asked for."""
@@ -56,7 +56,7 @@ class Eda(Augmenter[EdaSpec]):
     def drafts(self, spec: EdaSpec, source: Source, making: Making) -> Drafts:
         """As `Augmenter.drafts`."""
         texts = source.texts
-        wording = worded(texts, source.labels, synonyms=spec.synonyms)
+        wording = worded(texts, source.labels, language=source.language, synonyms=spec.synonyms)
         copies, alpha = _shares(source.labels, spec)
         made: list[str | None] = []
         names: list[str] = []
@@ -135,4 +135,5 @@ def _assembled(pieces: Pieces, word: Ints, *, kept: Mask, extra: tuple[Ints, Int
     flat = strings[np.stack([every_word[order], every_glue[order]], axis=1).ravel()].tolist()
     ends = 2 * np.searchsorted(every_row[order], np.arange(len(pieces.lead) + 1))
     for lead, first, last in zip(strings[pieces.lead], ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-        yield SEPARATOR.join(map(str.strip, parted(lead + "".join(flat[first:last]))))
+        text = lead + "".join(flat[first:last])
+        yield SEPARATOR.join(map(str.strip, parted(text))) if SEPARATOR in text else text.strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,9 +10,15 @@ import numpy as np
 
 from ratchet.augment.pieces import Ints, Pieces, split_words
 from ratchet.augment.substitutes import Substitutes, find_substitutes
-from ratchet.augment.wordnet import LICENCE, Table, find_wordnet, load_wordnet
+from ratchet.augment.wordnet import LICENCE, WordNet, find_wordnet
 from ratchet.errors import DataError
 from ratchet.text.encodings import to_utf8
+from ratchet.text.language import Language
+
+Table = Mapping[str, tuple[str, ...]]
+Look = Callable[[str], tuple[str, ...]]
+"""The synonyms of a lower-case word, the most usual first."""
+
 
 _MOST = 5
 """Substitutes of a word that are kept."""
@@ -28,14 +34,15 @@ class Wording:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
-def worded(texts: Sequence[str], labels: Sequence[str], *, synonyms: str) -> Wording:
+def worded(texts: Sequence[str], labels: Sequence[str], *, language: Language, synonyms: str) -> Wording:
     """The texts as words, and what can stand for each word.
 
     Args:
         texts: n texts.
         labels: (n,) of the texts.
-        synonyms: ``context``: words that these texts use alike; ``auto``: WordNet's where it has the word, else as context;
-            ``none``; else a file (see `read_synonyms`).
+        language: of the texts.
+        synonyms: ``context``: words that these texts use alike; ``auto``: WordNet's in English texts, where it is here, in
+            others as context; ``none``; else a file (see `read_synonyms`).
 
     Raises:
         DataError: the file cannot be read.
@@ -43,15 +50,21 @@ def worded(texts: Sequence[str], labels: Sequence[str], *, synonyms: str) -> Wor
     if synonyms not in ("context", "none", "auto"):
         table = read_synonyms(Path(synonyms))
         pieces = split_words(texts, words=table.keys())
-        return _looked_up(pieces, _nothing(pieces), table, facts={"synonyms": Path(synonyms).name})
+        found = _looked_up(pieces, _nothing(pieces), lambda word: table.get(word, ()))
+        return replace(found, facts={**found.facts, "synonyms": Path(synonyms).name})
     pieces = split_words(texts)
-    if synonyms == "none":
-        return Wording(pieces=pieces, substitutes=_nothing(pieces), facts={"synonyms": "none"})
-    found, folder = find_substitutes(pieces, labels), find_wordnet() if synonyms == "auto" else None
+    folder = find_wordnet() if synonyms == "auto" and language != "zh" else None
+    if synonyms == "none" or (folder is not None and language == "en"):
+        other = _nothing(pieces)
+    else:
+        other = find_substitutes(pieces, labels)
     if folder is None:
-        return Wording(pieces=pieces, substitutes=found, facts={"synonyms": "context"})
-    table, key = load_wordnet(folder)
-    return _looked_up(pieces, found, table, facts={"synonyms": "WordNet", "licence": LICENCE, "table": key})
+        return Wording(
+            pieces=pieces, substitutes=other, facts={"synonyms": "none" if synonyms == "none" else "context"}
+        )
+    wordnet = WordNet(folder)
+    found = _looked_up(pieces, other, wordnet.synonyms)
+    return replace(found, facts={**found.facts, "synonyms": "WordNet", "licence": LICENCE, "table": wordnet.hash})
 
 
 def _nothing(pieces: Pieces) -> Substitutes:
@@ -76,36 +89,29 @@ def read_synonyms(path: Path) -> Table:
         words = line.partition("#")[0].lower().split()
         words = words[1:] if words and words[0].endswith("=") else words
         if len(words) > 1:
+            first = dict.fromkeys(words[: _MOST + 1])
             for word in words:
-                found.setdefault(word, {}).update(dict.fromkeys(other for other in words if other != word))
+                found.setdefault(word, {}).update(first)
     if not found:
         raise DataError(
             f"synonyms must name a file with two words or more in a line but {path} has no such line.",
             next_step="Write the words of one meaning in one line, with tabs or spaces between them.",
         )
-    return {word: tuple(others) for word, others in found.items()}
+    return {word: tuple(other for other in others if other != word)[:_MOST] for word, others in found.items()}
 
 
-def stem_of(word: str, table: Mapping[str, object]) -> tuple[str, str]:
-    """A word of the table that this is a regular form of, and the ending; the word itself where there is none.
-
-    >>> stem_of("walked", {"walk": ()})
-    ('walk', 'ed')
-    """
-    for ending in ("s", "ed", "ing"):
-        stem = word.removesuffix(ending)
-        if stem != word and len(stem) > 2 and stem in table:
-            return stem, ending
-    return word, ""
-
-
-def _looked_up(pieces: Pieces, other: Substitutes, table: Table, *, facts: Mapping[str, object]) -> Wording:
-    """The table's words for those that it has, ``other`` for the rest."""
-    count, chosen = other.count.copy(), dict[int, tuple[str, ...]]()
-    for number, string in enumerate(pieces.strings):
-        if alike := _alike(string.lower(), table):
+def _looked_up(pieces: Pieces, other: Substitutes, look: Look) -> Wording:
+    """The synonyms of the words that have some, ``other`` for the rest."""
+    known, count = frozenset(pieces.strings), other.count.copy()
+    memory: dict[str, tuple[str, ...]] = {}
+    chosen: dict[int, tuple[str, ...]] = {}
+    for number in np.unique(pieces.word).tolist():
+        word = pieces.strings[number].lower()
+        if word not in memory:
+            memory[word] = look(word)[:_MOST] or _inflected(word, look, known)
+        if alike := memory[word]:
             chosen[number], count[number] = alike, len(alike)
-    fresh = sorted({word for words in chosen.values() for word in words} - {*pieces.strings})
+    fresh = sorted({word for words in chosen.values() for word in words} - known)
     strings = [*pieces.strings, *fresh]
     place = {string: number for number, string in enumerate(strings)}
     words: Ints = np.zeros((len(strings), _MOST), np.int64)
@@ -113,15 +119,14 @@ def _looked_up(pieces: Pieces, other: Substitutes, table: Table, *, facts: Mappi
     for number, alike in chosen.items():
         words[number, : len(alike)] = [place[word] for word in alike]
     count = np.concatenate([count, np.zeros(len(fresh), np.int64)])
-    told = {**facts, "words": len(chosen)}
+    told = {"words": len(chosen)}
     return Wording(pieces=replace(pieces, strings=strings), substitutes=Substitutes(count, words), facts=told)
 
 
-def _alike(word: str, table: Table) -> tuple[str, ...]:
-    """The synonyms of a word; of a plural or a past form those whose own such form the table has."""
-    if word in table:
-        return table[word][:_MOST]
-    stem, ending = stem_of(word, table)
-    if not ending:
-        return ()
-    return tuple(form for other in table[stem] if (form := other + ending) in table)[:_MOST]
+def _inflected(word: str, look: Look, known: Collection[str]) -> tuple[str, ...]:
+    """Of a plural or a form in -ed or -ing the same forms of its stem's synonyms, those that these texts have."""
+    for ending in ("s", "ed", "ing"):
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) > 2 and (others := look(stem)):
+            return tuple(form for other in others if (form := other + ending) in known)[:_MOST]
+    return ()
