@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +74,7 @@ def split_words(texts: Sequence[str], *, words: Collection[str] = ()) -> Pieces:
     for first in range(0, len(texts), _BLOCK):
         lists = [(_ASCII_PIECE if text.isascii() else _PIECE).findall(text) for text in texts[first : first + _BLOCK]]
         counts[first : first + len(lists)] = [len(pieces) for pieces in lists]
-        parts.append(np.array([found[piece] for pieces in lists for piece in pieces], dtype=np.int32))
+        parts.append(np.array([*map(found.__getitem__, chain.from_iterable(lists))], dtype=np.int32))
     # Sorted, so that the numbers do not depend on the order of the texts; the empty string is number 0.
     strings = sorted({"", *found})
     place = {string: number for number, string in enumerate(strings)}

@@ -50,7 +50,7 @@ class WordNet:
             self._data = [(folder / f"data.{part}").read_bytes() for part in _PARTS]
         except OSError as error:
             raise RatchetError(f"{error.filename} must be a file that can be read but: {error.strerror}.") from None
-        self._lines = [index.split(b"\n") for index in self._index]
+        self._lines = [index.rstrip(b"\n").split(b"\n") for index in self._index]
 
     @property
     def hash(self) -> str:

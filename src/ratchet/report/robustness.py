@@ -82,10 +82,9 @@ class Robustness:
         if worst.before is not None and worst.after is not None:
             then = figures.value(worst.after.value, worst.after.metric)
             name, now = figures.metric(worst.before.metric), figures.value(worst.before.value, worst.before.metric)
-            metric = f", {name} {now} becomes {then}"
-        return (
-            f"{worst.about} change {share} of {worst.changed.n:,} answers, the most of {len(self.kinds)} kinds{metric}"
-        )
+            metric = f"; {name} {now} becomes {then}"
+        of = f"{share} of {worst.changed.n:,} answers change with {worst.about}"
+        return f"{of}, the most of {len(self.kinds)} kinds of noise{metric}"
 
 
 def robustness_of(rows: PartedRows, best: Contender, *, metric: str, threads: int) -> Robustness | None:
