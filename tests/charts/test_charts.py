@@ -123,9 +123,7 @@ def test_a_bar_may_have_an_interval() -> None:
         [Bar(label="a", value=10, ends=(5, 20)), Bar(label="b", value=20, ends=(20, 20))], title="t", key="k"
     )
     widths = [float(node.get("width", 0)) for node in ET.fromstring(svg).iter("rect")]
-    ends = [
-        tuple(map(float, re.findall(r"M([\d.]+) [\d.]+H([\d.]+)", path)[0])) for path in re.findall(r'd="([^"]+)"', svg)
-    ]
+    ends = [tuple(map(float, found)) for found in re.findall(r' d="M([\d.]+) [\d.]+H([\d.]+)"', svg)]
     assert len(ends) == 2
     (low, high), (same, also) = ends
     assert high - low == pytest.approx(1.5 * widths[0], abs=0.3), "from 5 to 20, of a bar of 10"

@@ -70,25 +70,31 @@ def split_words(texts: Sequence[str], *, words: Collection[str] = ()) -> Pieces:
     """
     found: defaultdict[str, int] = defaultdict()
     found.default_factory = found.__len__
-    counts, parts = np.zeros(len(texts), dtype=np.int64), [np.zeros(0, dtype=np.int32)]
+    blocks: list[tuple[Ints, npt.NDArray[np.int32]]] = []
     for first in range(0, len(texts), _BLOCK):
         lists = [(_ASCII_PIECE if text.isascii() else _PIECE).findall(text) for text in texts[first : first + _BLOCK]]
-        counts[first : first + len(lists)] = [len(pieces) for pieces in lists]
-        parts.append(np.array([*map(found.__getitem__, chain.from_iterable(lists))], dtype=np.int32))
+        numbers = np.array([*map(found.__getitem__, chain.from_iterable(lists))], dtype=np.int32)
+        blocks.append((np.array([len(pieces) for pieces in lists], dtype=np.int64), numbers))
     # Sorted, so that the numbers do not depend on the order of the texts; the empty string is number 0.
     strings = sorted({"", *found})
     place = {string: number for number, string in enumerate(strings)}
     renumbered = np.array([place[string] for string in found], dtype=np.int64)
-    flat = renumbered[np.concatenate(parts)] if found else np.zeros(0, dtype=np.int64)
-    row = np.repeat(np.arange(len(texts)), counts)
     is_word = np.array([_is_word(string) for string in strings], dtype=bool)
+    none = np.zeros(0, dtype=np.int64)
+    cut = [(none,) * 4, *(_cut(renumbered[numbers], counts, is_word) for counts, numbers in blocks)]
+    lead, length, word, glue = (np.concatenate(one) for one in zip(*cut, strict=True))
+    start = np.concatenate(([0], np.cumsum(length)))
+    return _pairs_joined(Pieces(strings, lead, start, word, glue), words)
+
+
+def _cut(flat: Ints, counts: Ints, is_word: Mask) -> tuple[Ints, Ints, Ints, Ints]:
+    """Of n texts that have so many pieces each: what leads, the number of words, the words, and what follows each."""
+    row = np.repeat(np.arange(len(counts)), counts)
     at = np.flatnonzero(is_word[flat])
-    glue = _following(flat, row, at, is_word)
-    lead = np.zeros(len(texts), dtype=np.int64)
+    lead = np.zeros(len(counts), dtype=np.int64)
     opening = np.flatnonzero(~is_word[flat] & np.concatenate(([True], row[1:] != row[:-1]))) if len(flat) else at
     lead[row[opening]] = flat[opening]
-    start = np.searchsorted(row[at], np.arange(len(texts) + 1))
-    return _pairs_joined(Pieces(strings, lead, start, flat[at], glue), words)
+    return lead, np.bincount(row[at], minlength=len(counts)), flat[at], _following(flat, row, at, is_word)
 
 
 def _is_word(string: str) -> bool:
