@@ -54,10 +54,11 @@ class WordNet:
 
     @property
     def hash(self) -> str:
-        """Of all files together."""
+        """Of the indexes, which hold every word with the places of its synsets, and of the sizes of the data."""
         digest = hashlib.sha256()
-        for data in (*self._index, *self._data):
-            digest.update(data)
+        for index, data in zip(self._index, self._data, strict=True):
+            digest.update(index)
+            digest.update(f"\0{len(data)}".encode())
         return digest.hexdigest()
 
     def synonyms(self, word: str) -> tuple[str, ...]:
