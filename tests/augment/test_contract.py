@@ -19,6 +19,7 @@ ENGLISH = [f"the {noun} was {mood}" for noun in ("room", "hotel", "food", "bed")
 CHINESE = [f"这个{noun}真{mood}" for noun in ("房间", "酒店", "食物", "床") for mood in ("干净", "很脏", "不错")]
 KEYS: dict[str, dict[str, object]] = {
     "eda": {},
+    "noise": {},
     "translate": {"forward": "there", "backward": "back", "languages": ("English", "Chinese"), "temperature": 1.5},
     "masked": {"source": "masks"},
 }

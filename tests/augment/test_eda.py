@@ -142,3 +142,25 @@ def test_lone_surrogates_and_no_rows() -> None:
     assert augment([], [], spec=spec(), seed=1).texts == []
     found = augment(["card \ud800 lost today", "a b c \udfff"], ["x", "y"], spec=spec("delete"), seed=1)
     assert len(found.texts) == 2
+
+
+def test_small_classes_get_more_copies_and_half_the_changes() -> None:
+    texts = [f"{word} room number {row} was clean and quiet and so on" for row in range(40) for word in ("the", "our")]
+    labels = ["large"] * 60 + ["small"] * 15 + ["tiny"] * 5
+    source = Source(texts=texts, labels=labels, language="en")
+    drafts = Eda().drafts(spec("delete", by_class=True, alpha=0.4), source, Making(seed=1))
+    made = Counter(labels[row] for row in drafts.parent.tolist())
+    assert made == {"large": 60, "small": 15 * 7, "tiny": 5 * 16}  # 120 rows each, but for at most 16 copies
+    left = {
+        label: {
+            len((text or "").split())
+            for text, row in zip(drafts.texts, drafts.parent, strict=True)
+            if labels[row] == label
+        }
+        for label in ("large", "tiny")
+    }
+    assert left == {"large": {7}, "tiny": {9}}  # of 11 words
+    even = Eda().drafts(
+        spec("delete", by_class=True), Source(texts=texts, labels=["x"] * 80, language="en"), Making(seed=1)
+    )
+    assert len(even.texts) == 80

@@ -118,6 +118,18 @@ def test_bars_are_proportional() -> None:
     assert widths[2] == 0
 
 
+def test_a_bar_may_have_an_interval() -> None:
+    svg = charts.bars(
+        [Bar(label="a", value=10, ends=(5, 20)), Bar(label="b", value=20, ends=(20, 20))], title="t", key="k"
+    )
+    widths = [float(node.get("width", 0)) for node in ET.fromstring(svg).iter("rect")]
+    ends = [tuple(map(float, found)) for found in re.findall(r' d="M([\d.]+) [\d.]+H([\d.]+)"', svg)]
+    assert len(ends) == 2
+    (low, high), (same, also) = ends
+    assert high - low == pytest.approx(1.5 * widths[0], abs=0.3), "from 5 to 20, of a bar of 10"
+    assert same == also == pytest.approx(high, abs=0.2)
+
+
 @pytest.mark.parametrize(("share", "filled"), [(0, 0), (0.0001, 1), (0.769, 77), (0.9999, 99), (1, 100)])
 def test_the_waffle_never_says_none_or_all_when_it_is_not(share: float, filled: int) -> None:
     svg = charts.waffle(share, title="t", key="k")

@@ -144,7 +144,7 @@ def test_a_whole_recipe() -> None:
         (
             "challengers:\n- C: 1",
             "challengers.0.kind (ratchet.yaml, line 2) must be one of linear, blend, embedding, encoder, nearest, tune, "
-            "prompt, decoder, endpoint, answers, eda, translate, masked, generate, balance, pseudo, augment but is",
+            "prompt, decoder, endpoint, answers, eda, noise, translate, masked, generate, balance, pseudo, augment but is",
             "",
         ),
         (

@@ -135,3 +135,13 @@ def test_kill_9_in_the_middle_of_a_search_loses_nothing(recipe: Callable[..., Re
     assert all(line in after for line in lines)
     first = json.loads(before[min(before, key=lambda path: -len(before[path]))])
     assert first.items() <= json.loads(max(searches, key=lambda path: len(before[path])).read_text("utf-8")).items()
+
+
+class Remarking(Eda):
+    def remark(self, spec: EdaSpec) -> str:
+        return f"mind the {spec.synonyms}"
+
+
+def test_a_remark_is_said_before_rows_are_made(recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "AUGMENTERS", (Remarking(),))
+    assert "eda: mind the context" in story(recipe("challengers=[{kind: eda}]"))

@@ -98,3 +98,16 @@ def test_another_metric_and_a_champion_that_cannot_be_served_are_told(trial: Cal
     assert "he champion is gpt, which has no model to serve; nearest, the best that has one, " in page
     assert "Served model, sealed-test" in page
     assert "that of the best contender that has a model as it is served" in page
+
+
+def test_what_noise_does_to_the_answers_is_in_the_summary_and_the_report(job: Job) -> None:
+    summary = json.loads((job.folder / "summary.json").read_bytes())
+    report = ReportData.from_dict(json.loads((job.folder / "report.json").read_bytes()))
+    assert report.answered is not None
+    found = report.answered.robustness
+    assert found is not None
+    assert summary["robustness"]["line"] == found.line
+    assert [one["operation"] for one in summary["robustness"]["kinds"]] == [one.operation for one in found.kinds]
+    assert "With noise in the texts" in (job.folder / "report.html").read_text("utf-8")
+    off = job.recipe.report.model_copy(update={"robustness": False})
+    assert (job.recipe.report.robustness, off.robustness) == (True, False)

@@ -65,6 +65,11 @@ class Augmenter(ABC, Generic[S]):
         """What makes it another challenger: its settings but those that change no text."""
         return spec
 
+    def remark(self, spec: S) -> str:
+        """What people are told before texts are made; empty: nothing."""
+        del spec
+        return ""
+
     @abstractmethod
     def drafts(self, spec: S, source: Source, making: Making) -> Drafts:
         """New texts; what becomes of a row depends on the seed and on the row's text, never on the order of the rows.

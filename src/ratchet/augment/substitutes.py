@@ -21,7 +21,10 @@ _SEEN = 5  # times a word must be seen
 _CANDIDATES, _NEAREST = 24, 5  # nearest words looked at, and kept at most
 _SIMILAR = 0.1  # least cosine
 _LABEL_SHIFT = 0.15  # largest difference between the label shares of a word and its substitute
-_BLOCK = 512
+_BLOCK, _WORDS_AT_ONCE = (
+    512,
+    1 << 20,
+)  # rows of the table, and words of the texts; they bound the memory, not the result
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +86,14 @@ def _contexts(word: Ints, row: Ints, known: Ints, *, strings: int) -> csr_matrix
     same = row[1:] == row[:-1]
     left, right = np.full(len(word), len(known)), np.full(len(word), len(known))
     left[1:][same], right[:-1][same] = word[:-1][same], word[1:][same]
-    ours = np.concatenate([word, word])
-    theirs = np.concatenate([left, np.where(right >= 0, right + len(known) + 1, -1)])
-    used = (ours >= 0) & (theirs >= 0)
     shape = (len(known), 2 * (len(known) + 1))
-    table = csr_matrix((np.ones(used.sum()), (ours[used], theirs[used])), shape=shape)
+    table = csr_matrix(shape)
+    for first in range(0, max(1, len(word)), _WORDS_AT_ONCE):
+        block = slice(first, first + _WORDS_AT_ONCE)
+        ours = np.concatenate([word[block], word[block]])
+        theirs = np.concatenate([left[block], np.where(right[block] >= 0, right[block] + len(known) + 1, -1)])
+        used = (ours >= 0) & (theirs >= 0)
+        table = table + csr_matrix((np.ones(used.sum()), (ours[used], theirs[used])), shape=shape)
     table.sum_duplicates()
     rows, columns = np.asarray(table.sum(axis=1)).ravel(), np.asarray(table.sum(axis=0)).ravel()
     owner = np.repeat(np.arange(shape[0]), np.diff(table.indptr))

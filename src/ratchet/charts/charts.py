@@ -33,6 +33,8 @@ class Bar:
     value: float | None
     shown: str = ""
     tone: str = "champion"
+    ends: tuple[float, float] | None = None
+    """Of its interval."""
 
 
 def bars(rows: Sequence[Bar], *, title: str, key: str, desc: str = "", width: float = WIDE) -> str:
@@ -40,7 +42,8 @@ def bars(rows: Sequence[Bar], *, title: str, key: str, desc: str = "", width: fl
     step, thick = 28.0, 16.0
     labels = min(width * 0.36, max((width_of(row.label) for row in rows if row.value is not None), default=0) + 12)
     tail = max((width_of(row.shown) for row in rows), default=0) + 14
-    top = max((row.value for row in rows if row.value is not None and math.isfinite(row.value)), default=0.0)
+    tops = (row.value if row.ends is None else row.ends[1] for row in rows if row.value is not None)
+    top = max((one for one in tops if math.isfinite(one)), default=0.0)
     scale = Scale(0, top if top > 0 else 1, 0, max(20.0, width - labels - tail))
     body: list[str] = []
     for index, row in enumerate(rows):
@@ -52,7 +55,12 @@ def bars(rows: Sequence[Bar], *, title: str, key: str, desc: str = "", width: fl
         long = max(scale(row.value), 1.5) if row.value > 0 else 0.0
         body.append(write(labels - 10, base, row.label, class_="t1", anchor="end", room=labels - 12))
         body.append(tag("rect", x=labels, y=y, width=long, height=thick, rx=3, class_=f"fill-{row.tone}"))
-        body.append(write(labels + long + 8, base, row.shown, class_="t2 num"))
+        end = long
+        if row.ends is not None:
+            low, end = (scale(one) for one in row.ends)
+            middle = number(y + thick / 2)
+            body.append(path(f"M{number(labels + low)} {middle}H{number(labels + end)}", f"whisker line-{row.tone}"))
+        body.append(write(labels + max(end, long) + 8, base, row.shown, class_="t2 num"))
     said = desc or "; ".join(f"{row.label}: {row.shown}" for row in rows[:40])
     return chart(body, width=width, height=len(rows) * step + 6, title=title, desc=said, key=key)
 

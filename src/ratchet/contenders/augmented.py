@@ -42,6 +42,10 @@ class Augmented(Change[AugmentKeys]):
         """As `Change.named_by`."""
         return self.augmenter.named_by(spec)
 
+    def remark(self, spec: AugmentKeys) -> str:
+        """As `Change.remark`."""
+        return self.augmenter.remark(spec)
+
     def require(self, spec: AugmentKeys, rows: PartedRows) -> None:
         """As `Change.require`: whoever the filters ask is there."""
         require_filters(spec.filters, rows)

@@ -75,6 +75,11 @@ class Change(ABC, Generic[S]):
         """What makes it another challenger: its settings but those that change no row."""
         return spec
 
+    def remark(self, spec: S) -> str:
+        """What people are told before rows are made; empty: nothing."""
+        del spec
+        return ""
+
     def require(self, spec: S, rows: PartedRows) -> None:
         """Refuse, before anything is trained, settings that cannot be carried out with these rows.
 

@@ -52,6 +52,31 @@ class EdaSpec(AugmentKeys):
         default=("swap", "delete", "insert", "replace"), min_length=1
     )
     """Random swaps, deletions, insertions and replacements."""
+    synonyms: str = "context"
+    """What words are inserted or replaced by: context: those that these texts use alike, the same on every machine; auto:
+    WordNet's where it is installed; none; or a file, the words of one meaning in a line."""
+    by_class: bool = False
+    """A smaller class gets more copies, until it is as large as the largest with its own (16 copies at most), by half of
+    ``alpha``."""
+
+
+Noise = Literal["keyboard", "scan", "sound", "shape", "width", "case", "punctuation", "drop", "double", "space"]
+
+
+class NoiseSpec(AugmentKeys):
+    """The champion's own model, trained on the train part plus texts with mistakes of typing and scanning."""
+
+    kind: Literal["noise"] = "noise"
+    """Which kind of model this is."""
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    """Share of the characters that each operation changes."""
+    operations: tuple[Noise, ...] = Field(
+        default=("keyboard", "scan", "sound", "shape", "drop", "double", "space", "punctuation"), min_length=1
+    )
+    """Neighbouring keys, misread letters, characters of one sound or of like shape, full or half width, upper or lower case,
+    punctuation, dropped or doubled letters, spaces. Texts that differ in width or case alone count as copies."""
+    sounds: str = ""
+    """A file of characters of one sound, those of a sound in a line; empty: a small table of frequent ones."""
 
 
 class TranslateSpec(AugmentKeys):

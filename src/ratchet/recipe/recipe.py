@@ -245,6 +245,10 @@ def _absolute(recipe: Recipe, folder: Path) -> Recipe:
         if isinstance(filters, AugmentFilters) and filters.vectors:
             near = filters.model_copy(update={"vectors": source_at(filters.vectors)})
             challenger = challenger.model_copy(update={"filters": near})
+        if (words := getattr(challenger, "synonyms", "context")) not in ("context", "auto", "none"):
+            challenger = challenger.model_copy(update={"synonyms": path(words)})
+        if sounds := getattr(challenger, "sounds", ""):
+            challenger = challenger.model_copy(update={"sounds": path(sounds)})
         source = getattr(challenger, "source", "auto")
         if source in ("auto", "scratch"):
             return challenger

@@ -19,6 +19,7 @@ from ratchet.errors import RatchetError
 from ratchet.gate.ledger import Challenge, ContenderRef, Record
 from ratchet.gate.verdict import Outcome, Verdict
 from ratchet.metrics.metrics import Score
+from ratchet.report.robustness import Robustness
 from ratchet.report.slices import Slices
 from ratchet.report.tuned import Tuned
 from ratchet.tasks.views import View
@@ -204,6 +205,7 @@ class Answered:
     scores: tuple[Score, ...] = ()
     """Every metric of the task that these answers have."""
     slices: Slices | None = None
+    robustness: Robustness | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -16,6 +16,7 @@ from ratchet.gate.selective import Point
 from ratchet.metrics.metrics import Score, named
 from ratchet.recipe.sections import Recipe
 from ratchet.report.content import Stage
+from ratchet.report.robustness import Robustness
 from ratchet.report.slices import Slices
 
 
@@ -124,6 +125,8 @@ class Tried:
     """Of the champion, by every metric of the task that its answers have."""
     slices: Slices | None = None
     """Of the champion's answers."""
+    robustness: Robustness | None = None
+    """Of the champion's answers, where they were asked for again with noise."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

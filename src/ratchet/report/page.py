@@ -10,7 +10,7 @@ from ratchet.report import pictures, tuned_pictures
 from ratchet.report.content import ReportData
 from ratchet.report.frame import render_page
 from ratchet.report.story import in_points, less_is_better, overstated, p_of, remark, story, tiles, verdict_counts
-from ratchet.report.views import drawn, slices_picture, without_certainty
+from ratchet.report.views import drawn, robustness_picture, slices_picture, without_certainty
 from ratchet.workspace.workspace import write_named
 
 MARGIN = 18
@@ -51,6 +51,9 @@ def _sections(report: ReportData) -> dict[str, object]:
         "views": drawn(report.answered.views) if report.answered else (),
         "slices_picture": slices_picture(report.answered.slices)
         if report.answered and report.answered.slices
+        else None,
+        "noise_picture": robustness_picture(report.answered.robustness)
+        if report.answered and report.answered.robustness
         else None,
         "unsure": without_certainty(report),
         "offers": pictures.offers(report.offers),

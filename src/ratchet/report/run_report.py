@@ -155,6 +155,7 @@ def _answered(rows: PartedRows, best: Contender, tried: Tried, certainty: Certai
         rows=len(places),
         scores=tried.scores,
         slices=tried.slices,
+        robustness=tried.robustness,
     )
 
 

@@ -32,6 +32,8 @@ def tell(summary: Json, *, screen: Screen) -> None:
             screen.say("score", f"{words.format(champion=summary['champion'])}: {figures(found)}")
     if worst := (summary.get("slices") or {}).get("line"):
         screen.say("slices", worst)
+    if noise := (summary.get("robustness") or {}).get("line"):
+        screen.say("robustness", noise)
     screen.table(*_verdicts(summary["verdicts"]))
     for line in _gate(summary):
         screen.say("gate", line)

@@ -11,6 +11,7 @@ from ratchet.gate.selective import Point
 from ratchet.metrics.metrics import Score
 from ratchet.models.calibration import bins_of, ece
 from ratchet.report.ended import Ended, Offered, Timed
+from ratchet.report.robustness import Robustness
 from ratchet.report.slices import Slices, line_of
 from ratchet.report.story import p_of, remark
 
@@ -43,6 +44,7 @@ def summary(ended: Ended) -> Json:
         "compression": [_form(form) for form in (() if tried is None else tried.forms)],
         "metrics": [one.to_dict() for one in (() if tried is None else tried.scores)],
         "slices": None if tried is None or tried.slices is None else _slices(tried.slices),
+        "robustness": None if tried is None or tried.robustness is None else _robustness(tried.robustness),
         "offers": [_offer(offer) for offer in (() if tried is None else tried.offers)],
         "stages": {stage.name: {"seconds": stage.seconds, "status": stage.status} for stage in ended.stages},
         "seconds": round(sum(stage.seconds or 0.0 for stage in ended.stages), 2),
@@ -104,6 +106,12 @@ def _slices(slices: Slices) -> Json:
     """The slices, and the worst in one line where one is proven to be worse than the other rows."""
     figures: Json = json.loads(json.dumps(asdict(slices)))  # lists, as who reads the file has them
     return {**figures, "line": line_of(slices)}
+
+
+def _robustness(found: Robustness) -> Json:
+    """The answers under noise, and the worst kind in one line."""
+    figures: Json = json.loads(json.dumps(asdict(found)))  # lists, as who reads the file has them
+    return {**figures, "line": found.line}
 
 
 def _data(ended: Ended) -> Json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ratchet.charts import charts, figures
-from ratchet.charts.charts import Mark
+from ratchet.charts.charts import Bar, Mark
 from ratchet.charts.forest import Branch, Twig, forest
 from ratchet.charts.heatmap import MOST, heatmap
 from ratchet.charts.scatter import Box, Cell, boxes, scatter
@@ -17,6 +17,7 @@ from ratchet.models.calibration import Bin
 from ratchet.report.classes import Pair, confused, per_class
 from ratchet.report.content import ReportData
 from ratchet.report.pictures import HALF, Picture, both
+from ratchet.report.robustness import Robustness
 from ratchet.report.slices import Slices
 from ratchet.tasks.sureness import Reliability, Selection
 from ratchet.tasks.views import (
@@ -69,6 +70,20 @@ def slices_picture(slices: Slices) -> Picture:
     ]
     draw = partial(forest, branches, whole=slices.whole, title="Scores of the slices")
     return both("slices", lambda k, w: draw(key=k, width=w))
+
+
+def robustness_picture(found: Robustness) -> Picture:
+    """The share of answers that each kind of noise changes, with its interval."""
+    rows = [
+        Bar(
+            label=one.about,
+            value=one.changed.value,
+            shown=f"{figures.percent(one.changed.value)} {figures.bounds(one.changed.low, one.changed.high)}",
+            ends=(one.changed.low, one.changed.high),
+        )
+        for one in found.kinds
+    ]
+    return both("noise", lambda k, w: charts.bars(rows, title="Answers that change with noise", key=k, width=w))
 
 
 def without_certainty(report: ReportData) -> bool:

@@ -254,6 +254,8 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
     facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json")}
 
     def train(folder: Path) -> None:
+        if remark := change.remark(spec):
+            job.screen.say("challenge", f"{name}: {remark}")
         to = change.sends_to(spec)
         if to is not None:
             job.screen.say("challenge", f"{name}: texts of training rows are sent to {to}")

@@ -16,6 +16,7 @@ from ratchet.metrics.metrics import Score, score
 from ratchet.monitoring.track import clean, track_run
 from ratchet.report import content, save
 from ratchet.report.ended import Ended, Opened, Tried
+from ratchet.report.robustness import robustness_of
 from ratchet.report.run_report import report_of
 from ratchet.report.slices import all_scores, line_of, slices_of
 from ratchet.report.summary import Json, summary
@@ -54,6 +55,8 @@ def finish(
         job.screen.say("best bet", ended.tried.best_bet.line)
     if ended.tried is not None and ended.tried.slices is not None and (worst := line_of(ended.tried.slices)):
         job.screen.say("slices", worst)
+    if ended.tried is not None and ended.tried.robustness is not None:
+        job.screen.say("robustness", ended.tried.robustness.line)
     job.screen.say("report", str(job.folder / "report.html"))
     if bundle is not None:
         job.screen.say("serve", f"ratchet serve {bundle.path}{bundle.consent}")
@@ -135,6 +138,9 @@ def _tried(job: Job, rows: PartedRows, judged: Sequence[Challenge], bundle: Bund
             best_bet=best_bet(job, rows, contenders),
             scores=all_scores(rows, best),
             slices=slices_of(rows, best, columns=job.recipe.report.slices, metric=metric),
+            robustness=robustness_of(rows, best, metric=metric, threads=job.recipe.threads)
+            if job.recipe.report.robustness
+            else None,
             forms=forms,
             offers=offers,
         )

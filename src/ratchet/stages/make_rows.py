@@ -120,6 +120,8 @@ def make_rows(recipe: Recipe, *, spec: AugmentKeys, screen: Screen, kept: bool, 
             if rows.task.name not in change.tasks:
                 raise RecipeError(f"{name} must be for {rows.task.name} but is for {' and '.join(change.tasks)}.")
             change.require(spec, rows)
+            if remark := change.remark(spec):
+                screen.say("augment", remark)
             if (to := change.sends_to(spec)) is not None:
                 screen.say("augment", f"the texts of training rows are sent to {to}")
             with screen.bar(name) as advance:
