@@ -43,11 +43,19 @@ def accuracy(texts: list[str], labels: list[str], train: np.ndarray, test: np.nd
     """Of the baseline on the test rows."""
     targets, rows = Targets.of_labels(labels), np.sort(np.concatenate([train, test]))
     spec = resolve(
-        LinearSpec(), language=language, n_rows=len(train), n_labels=len(targets.names), kind=targets.kind  # type: ignore[arg-type]
+        LinearSpec(),
+        language=language,
+        n_rows=len(train),
+        n_labels=len(targets.names),
+        kind=targets.kind,  # type: ignore[arg-type]
     )
     place = np.searchsorted(rows, np.sort(train))
     model = fit_rows(
-        Corpus(Inputs([texts[row] for row in rows])), targets.take(rows), rows=place, spec=spec, seed=0  # type: ignore[arg-type]
+        Corpus(Inputs([texts[row] for row in rows])),
+        targets.take(rows),
+        rows=place,
+        spec=spec,
+        seed=0,  # type: ignore[arg-type]
     )
     answers = model.predict([texts[row] for row in test])
     return float((answers.argmax(axis=1) == targets.values[test]).mean())
@@ -57,14 +65,17 @@ def resample(table: Table, *, size: int, seed: int) -> dict[str, float]:
     """One resample: what was forecast, and what the hidden rows brought."""
     pairs = sorted(set(zip(*table, strict=True)))
     order = np.random.default_rng(seed).permutation(len(pairs))
-    drawn, test = order[:size], order[size : size + min(TEST, len(pairs) - size)]
+    tests = min(TEST, len(pairs) - size)
     texts, labels = [pairs[row][0] for row in order], [pairs[row][1] for row in order]
     shown = round(SHOWN * size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "shown.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("text", "label"), *zip(texts[:shown], labels[:shown], strict=True)])
-        written = f"task: classification\ndata: {{files: [{path}]}}\nworkspace: {folder}/work\nsplit: {{test: 0.05}}\nseed: {seed}"
+        written = (
+            f"task: classification\ndata: {{files: [{path}]}}\nworkspace: {folder}/work\n"
+            f"split: {{test: 0.05}}\nseed: {seed}"
+        )
         recipe = parse_recipe(written, folder=Path(folder))
         begun = time.perf_counter()
         found = learning_curve(recipe, more=(size - shown,))
@@ -72,7 +83,7 @@ def resample(table: Table, *, size: int, seed: int) -> dict[str, float]:
         _, rows = prepared(job_of(recipe))
         language, seen = rows.language, {rows.dataset.texts[row] for row in rows.parts.dev.tolist()}
     known = np.array([row for row in range(shown) if texts[row] in seen])
-    more, test = np.concatenate([known, np.arange(shown, size)]), np.arange(size, size + len(test))
+    more, test = np.concatenate([known, np.arange(shown, size)]), np.arange(size, size + tests)
     before, after = (accuracy(texts, labels, train, test, language=language) for train in (known, more))
     gain = found.measured[0].gains[0]
     return {
@@ -120,8 +131,8 @@ def main() -> None:
     head = (
         f"# curve\n\n{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/curve.py --corpora FOLDER --resamples "
         f"{given.resamples} --seed {given.seed} --size {given.size}`, {machine()}.\n\n"
-        f"{round(SHOWN * given.size)} rows are shown and the gain of {round((1 - SHOWN) * given.size)} hidden ones is asked; the truth "
-        f"is measured on up to {TEST:,} other rows. Points of accuracy.\n\n"
+        f"{round(SHOWN * given.size)} rows are shown and the gain of {round((1 - SHOWN) * given.size)} hidden ones is "
+        f"asked; the truth is measured on up to {TEST:,} other rows. Points of accuracy.\n\n"
         "| table | resamples | interval holds the truth | true gain | forecast | mean error | median width | told | seconds |\n"
         "|---|---|---|---|---|---|---|---|---|\n"
     )

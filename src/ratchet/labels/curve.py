@@ -111,7 +111,8 @@ def answers_at(rows: PartedRows, one: Draw, fraction: float, procedure: Procedur
     apart = rows.apart(np.sort(one.order), one.out)
     inner = change_to(apart, procedure, training)
 
-    def change(_: Ints, *, held_out: Ints) -> Material:
+    def change(rows: Ints, *, held_out: Ints) -> Material:
+        del rows
         return inner(sample, held_out=held_out)
 
     return procedure.kind.tried(procedure.spec, replace(training, rows=apart, change=change, seed=one.seed))
@@ -126,7 +127,7 @@ def block_scores(rows: PartedRows, places: Ints, answers: Answers, block: Ints) 
     many, whole = int(block.max()) + 1, scored(rows, places, answers)
     without = [scored(rows, places[block != one], answers[block != one]) for one in range(many)]
     values = np.array([many * whole - (many - 1) * part for part in without])
-    return (values + whole - values.mean()).tolist()
+    return [float(value) for value in values + whole - values.mean()]
 
 
 def change_to(rows: PartedRows, procedure: Procedure, training: Training) -> RowChange:
@@ -157,5 +158,3 @@ def scored(rows: PartedRows, places: Ints, answers: Answers) -> float:
         features=rows.beside(places),
     )
     return float(find_metric(rows.judged_by[0], evidence).value(evidence))
-
-

@@ -126,8 +126,9 @@ def extrapolate(
     """Fit all forms to resampled draws, each fit weighted by how well it explains them.
 
     The mean curve is resampled over draws and over blocks of judged rows (deviations widened by the t-quantile, since there
-    are few), each form is fitted to it by least squares with weights (Figueroa et al. 2012: small samples scatter more), and one of them is drawn by
-    its likelihood; the three families have the same weight beforehand (model averaging after Hoeting et al. 1999).
+    are few), each form is fitted to it by least squares with weights (Figueroa et al. 2012: small samples scatter more), and
+    one of them is drawn by its likelihood; the three families have the same weight beforehand (model averaging after Hoeting
+    et al. 1999).
 
     Args:
         curve: three draws, blocks and sizes at least.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +26,8 @@ from ratchet.labels.curve import (
     draw,
     usable,
 )
-from ratchet.labels.extrapolate import Curve, Extrapolation, Gain, extrapolate
+from ratchet.labels.extrapolate import Curve, extrapolate
+from ratchet.labels.forecast import Forecast, Measured
 from ratchet.metrics.metrics import MEASURED, named
 from ratchet.plugins import chosen
 from ratchet.recipe.sections import Recipe, Section
@@ -46,83 +47,16 @@ LOT = 2.0
 """Margins of the gate that are a lot: two points of a share."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Measured:
-    """The curve of one procedure, and what follows from it."""
-
-    name: str
-    curve: Curve
-    extrapolation: Extrapolation
-    gains: tuple[Gain, ...]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """What `learning_curve` found."""
-
-    name: str
-    """Of the recipe."""
-    metric: str
-    now: int
-    draws: int
-    fractions: tuple[float, ...]
-    measured: tuple[Measured, ...]
-    notes: tuple[str, ...]
-    folder: Path
-    """Where its finished points are."""
-
-    def told(self, gain: Gain) -> str:
-        """A gain for people: "500 more rows: +2.1 [1.0, 3.3] points"."""
-        head = f"{gain.rows:,} more rows: "
-        said = f"{self.amount(gain.estimate)} [{self.amount(gain.low)}, {self.amount(gain.high)}]{self.unit}"
-        return f"{head}cannot be told: {gain.reason} ({said})" if gain.reason else head + said
-
-    def amount(self, value: float) -> str:
-        """A gain with its sign; where less is better, a gain is so much less."""
-        metric = named(self.metric)[0]
-        return f"{value * metric.scale:+.1f}" if metric.unit else f"{metric.sign * value:+.3g}"
-
-    @property
-    def unit(self) -> str:
-        """The unit of gains, with the space before it."""
-        unit = named(self.metric)[0].unit
-        return f" {unit}" if unit else ""
-
-    def shown(self, value: float) -> str:
-        """A score as people read it."""
-        return named(self.metric)[0].shown(value)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; scores are higher when better, an error is negated."""
-        return {
-            "name": self.name,
-            "metric": self.metric,
-            "rows": self.now,
-            "draws": self.draws,
-            "fractions": list(self.fractions),
-            "notes": list(self.notes),
-            "curves": [
-                {
-                    "name": one.name,
-                    "sizes": one.curve.sizes.tolist(),
-                    "scores": one.curve.scores.tolist(),
-                    "mean": one.curve.mean.tolist(),
-                    "gains": [gain.to_dict() | {"text": self.told(gain)} for gain in one.gains],
-                }
-                for one in self.measured
-            ],
-        }
-
-
 def learning_curve(
     recipe: Recipe,
     *,
     more: Sequence[int] = (),
     draws: int = DRAWS,
     augment: str = "",
+    source: str = "",
     screen: Screen | None = None,
     wait: bool = False,
-) -> Found:
+) -> Forecast:
     """Score the champion's procedure on shares of the rows, and extrapolate; the sealed test part is never scored.
 
     Every point is a finished folder of the workspace, so a curve that was interrupted goes on, and the ledger is not touched.
@@ -132,6 +66,7 @@ def learning_curve(
         more: numbers of further rows to ask about.
         draws: how often samples are drawn, 3 at least.
         augment: the kind of a row change whose curve is drawn beside the plain one; a champion made by one has it anyway.
+        source: what people call the rows.
         screen: where to print progress.
         wait: wait for another run in the workspace, instead of refusing.
 
@@ -140,7 +75,7 @@ def learning_curve(
     """
     if draws < 3:
         raise RecipeError(f"The draws must be 3 at least, to tell chance from gain, but got {draws}.")
-    job = job_of(recipe, screen=screen)
+    begun, job = time.perf_counter(), job_of(recipe, screen=screen)
     with job.workspace.lock(wait=wait):
         job, rows = prepared(job)
         rows = _judged(rows)
@@ -156,9 +91,10 @@ def learning_curve(
         measured = [_measure(job, rows, one, drawn, fractions) for one in plans]
     now = len(rows.parts.dev)
     asked = tuple(more) or tuple(rounded(share * now) for share in SHARES)
-    left_out = [f"{fraction:.0%} of the rows are too few to train on" for fraction in FRACTIONS if fraction not in fractions]
-    folder = job.workspace.root / "curves"
-    return Found(
+    left_out = [
+        f"{fraction:.0%} of the rows are too few to train on" for fraction in FRACTIONS if fraction not in fractions
+    ]
+    return Forecast(
         name=job.recipe.name or "run",
         metric=rows.judged_by[0],
         now=now,
@@ -166,7 +102,8 @@ def learning_curve(
         fractions=fractions,
         measured=tuple(_told(rows, job, plan.name, curve, asked) for plan, curve in zip(plans, measured, strict=True)),
         notes=(*notes, *left_out),
-        folder=folder,
+        source=source or job.recipe.name or "the table",
+        seconds=time.perf_counter() - begun,
     )
 
 
@@ -289,4 +226,4 @@ def rounded(value: float) -> int:
     """A number with one digit that is not 0, rounded down, since a question must not go beyond what was meant; 1 at least."""
     whole = max(1, int(value))
     unit = 10 ** (len(str(whole)) - 1)
-    return whole // unit * unit
+    return int(whole // unit * unit)

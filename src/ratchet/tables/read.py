@@ -32,6 +32,7 @@ from ratchet.tables.parse import (
     from_jsonl,
     from_parquet,
 )
+from ratchet.tables.queues import unqueued
 from ratchet.tables.sources import Source, locate, members, sniffed, stdin_bytes
 from ratchet.tables.workers import THREADS
 from ratchet.text.columns import holds_nul, may_be
@@ -206,7 +207,8 @@ def read_dataset(
 ) -> Dataset:
     """Read the files, in this order, as one dataset with the roles of the recipe.
 
-    A cell of white space or one of ``config.missing`` becomes null. Rows without text or label are kept here: prepare
+    A cell of white space or one of ``config.missing`` becomes null; of a queue of rows to label the queue's own columns are
+    left out. Rows without text or label are kept here: prepare
     moves them to the quarantine.
 
     Args:
@@ -226,6 +228,7 @@ def read_dataset(
     _require_different_files(files, base=base)
     _require_different_roles(config)
     raws = [read_table(base / file, encoding=config.encoding, name=str(file), columns=config.header) for file in files]
+    raws = [replace(raw, table=unqueued(raw.table)) for raw in raws]
     for raw in raws:
         _require_columns(raw, config=config)
         if each is not None:
