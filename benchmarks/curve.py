@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import tempfile
 import time
 import warnings
@@ -91,6 +92,7 @@ def resample(table: Table, *, size: int, seed: int) -> dict[str, float]:
         "low": gain.low,
         "high": gain.high,
         "told": float(not gain.reason),
+        "begun": float(found.measured[0].extrapolation.begun),
         "truth": after - before,
         "seconds": seconds,
     }
@@ -100,12 +102,15 @@ def line(name: str, found: list[dict[str, float]]) -> str:
     """A row of the table of results."""
     values = {key: np.array([one[key] for one in found]) for key in found[0]}
     inside = (values["low"] <= values["truth"]) & (values["truth"] <= values["high"])
-    low, high = wilson(float(inside.sum()), len(inside), alpha=0.05)
+    begun, told = values["begun"] > 0, values["told"] > 0
+    low, high = wilson(float(inside[begun].sum()), max(int(begun.sum()), 1), alpha=0.05)
+    width = 100 * np.median((values["high"] - values["low"])[begun]) if begun.any() else math.nan
     error = np.abs(values["estimate"] - values["truth"]).mean()
     return (
-        f"| {name} | {len(found)} | {inside.mean():.0%} [{low:.0%}, {high:.0%}] | {100 * values['truth'].mean():+.1f} | "
-        f"{100 * values['estimate'].mean():+.1f} | {100 * error:.1f} | {100 * np.median(values['high'] - values['low']):.1f} | "
-        f"{values['told'].mean():.0%} | {values['seconds'].mean():.1f} |"
+        f"| {name} | {len(found)} | {(~begun).sum()} | {inside[begun].sum()} of {begun.sum()} [{low:.0%}, {high:.0%}] | "
+        f"{inside[told].sum()} of {told.sum()} | {100 * values['truth'].mean():+.1f} | "
+        f"{100 * values['estimate'].mean():+.1f} | {100 * error:.1f} | {width:.1f} | "
+        f"{values['seconds'].mean():.1f} |"
     )
 
 
@@ -132,9 +137,11 @@ def main() -> None:
         f"# curve\n\n{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/curve.py --corpora FOLDER --resamples "
         f"{given.resamples} --seed {given.seed} --size {given.size}`, {machine()}.\n\n"
         f"{round(SHOWN * given.size)} rows are shown and the gain of {round((1 - SHOWN) * given.size)} hidden ones is "
-        f"asked; the truth is measured on up to {TEST:,} other rows. Points of accuracy.\n\n"
-        "| table | resamples | interval holds the truth | true gain | forecast | mean error | median width | told | seconds |\n"
-        "|---|---|---|---|---|---|---|---|---|\n"
+        f"asked; the truth is measured on up to {TEST:,} other rows. Points of accuracy. Not begun: "
+        "curves that have hardly left the score of the most frequent label, which are answered with `cannot be told` and no "
+        "interval to hold anything. Where it is told: those without `cannot be told`.\n\n"
+        "| table | resamples | not begun | interval holds the truth | where it is told | true gain | forecast | mean error | "
+        "median width | seconds |\n|---|---|---|---|---|---|---|---|---|---|\n"
     )
     page = head + "\n".join([*(line(name, of) for name, of in found.items()), line("all", every)]) + "\n"
     (RESULTS / "curve.md").write_text(page, encoding="utf-8")

@@ -103,3 +103,29 @@ def test_refuses_what_is_too_little() -> None:
         extrapolate(Curve(sizes=SIZES, scores=curve.scores[:2], fold=curve.fold), now=1000)
     with pytest.raises(DataError, match="3 sizes"):
         extrapolate(Curve(sizes=SIZES[:2], scores=curve.scores[:, :, :2], fold=curve.fold), now=1000)
+
+
+def plateau(begin: int, *, seed: int) -> Curve:
+    """A curve that lies at 0.8 until a size, and rises by 0.04 at each size from then on."""
+    rise = 0.04 * np.maximum(np.arange(len(SIZES)) - begin + 1, 0)
+    curve = simulated(lambda n: 0.8 + rise, seed=seed, rows=0.002, model=0.002)
+    return Curve(sizes=SIZES, scores=curve.scores, fold=curve.fold)
+
+
+def test_a_curve_that_has_not_begun_tells_nothing() -> None:
+    curve = plateau(len(SIZES), seed=1)
+    floor = np.full(10, 0.8) + (curve.scores.mean(axis=(0, 2)) - curve.scores.mean())
+    lost = extrapolate(curve, now=1000, floor=floor, ceiling=1.0).gain(500)
+    assert "hardly beats the answer that is always the same" in lost.reason
+    assert lost.high == pytest.approx(0.2, abs=0.01)
+    blind = extrapolate(curve, now=1000, ceiling=1.0).gain(500)
+    assert blind.high < 0.05
+
+
+def test_sizes_at_the_floor_are_left_out() -> None:
+    curve = plateau(2, seed=1)
+    floor = np.full(10, 0.8) + (curve.scores.mean(axis=(0, 2)) - curve.scores.mean())
+    found = extrapolate(curve, now=800, floor=floor, ceiling=1.0)
+    assert found.begun
+    alone = Curve(sizes=SIZES[1:], scores=curve.scores[:, :, 1:], fold=curve.fold)
+    assert found.gain(400) == extrapolate(alone, now=800, ceiling=1.0).gain(400)

@@ -72,10 +72,10 @@ def test_nothing_left_to_ask() -> None:
 
 def test_order_of_rows_does_not_matter() -> None:
     dice = np.random.default_rng(0)
-    texts = [" ".join(dice.choice(["card", "rate", "fee", "退款", "post", "late", "slow"], 5)) for _ in range(40)]
+    texts = ["".join(dice.choice([*"abcdefghijklmnopqrstuvwxyz退款卡费率 "], 30)) for _ in range(40)]
     shares = dice.random(40)
     probability = np.stack([shares, 1 - shares], axis=1)
     order = dice.permutation(40)
     one = queue(texts, probability, labelled=[], held=[], count=5)
     two = queue([texts[i] for i in order], probability[order], labelled=[], held=[], count=5)
-    assert len(one.rows) == len(two.rows) == 5
+    assert [texts[i] for i in one.rows] == [texts[order[i]] for i in two.rows]

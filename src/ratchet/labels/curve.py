@@ -118,6 +118,13 @@ def answers_at(rows: PartedRows, one: Draw, fraction: float, procedure: Procedur
     return procedure.kind.tried(procedure.spec, replace(training, rows=apart, change=change, seed=one.seed))
 
 
+def floor(rows: PartedRows, draws: Sequence[Draw], block: Ints) -> list[float]:
+    """By blocks, the scores of the model that learns nothing from texts."""
+    models = [rows.task.first_champion(rows.targets.take(np.sort(one.order))) for one in draws]
+    answers = [model.predict(rows.inputs(one.out)) for model, one in zip(models, draws, strict=True)]
+    return block_scores(rows, np.concatenate([one.out for one in draws]), np.concatenate(answers), block)
+
+
 def block_scores(rows: PartedRows, places: Ints, answers: Answers, block: Ints) -> list[float]:
     """The first metric of the gate, higher is better, by blocks of rows: their mean is the score on all rows.
 

@@ -17,6 +17,8 @@ REACH = 4.0
 """Beyond so many times the rows that there are, the form that was chosen decides, and not what was measured."""
 MIDDLE = (0.2, 0.8)
 """Shares of the rows at which the luck of a sample is measured: below, models are others; above, samples are the same."""
+FEWEST = 3
+"""Sizes that a form is fitted to at least."""
 _POWERS = np.geomspace(0.1, 2.0, 12)
 _LENGTHS = np.geomspace(0.1, 2.0, 10)
 _TINY = 1e-12
@@ -80,6 +82,8 @@ class Extrapolation:
     """(samples,) how the gain of one model may scatter about the expected one."""
     a_lot: float
     """From this gain on more rows are worth their labels."""
+    begun: bool = True
+    """Whether enough sizes lie above the score of the model that learns nothing."""
 
     def level_at(self, rows: int) -> tuple[float, float, float]:
         """The expected score with so many rows, and its 95 % interval."""
@@ -93,7 +97,13 @@ class Extrapolation:
         low, high = np.quantile(true + self.noise, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         times = (self.now + more) / self.now
         reason = ""
-        if times > REACH:
+        if not self.begun:
+            reason = (
+                "with these rows the model hardly beats the answer that is always the same, so its rise is not seen yet"
+            )
+            if math.isfinite(self.ceiling):
+                high = max(high, self.ceiling - float(np.median(self._scores(self.now))))
+        elif times > REACH:
             reason = (
                 f"that would be {times:.1f} times the rows that there are, and beyond {REACH:g} times the form of the curve "
                 "decides, not what was measured"
@@ -121,7 +131,14 @@ def forms(x: Floats) -> Floats:
 
 
 def extrapolate(
-    curve: Curve, *, now: int, ceiling: float = math.inf, a_lot: float = 0.02, seed: int = 0, samples: int = SAMPLES
+    curve: Curve,
+    *,
+    now: int,
+    floor: Floats | None = None,
+    ceiling: float = math.inf,
+    a_lot: float = 0.02,
+    seed: int = 0,
+    samples: int = SAMPLES,
 ) -> Extrapolation:
     """Fit all forms to resampled draws, each fit weighted by how well it explains them.
 
@@ -133,6 +150,8 @@ def extrapolate(
     Args:
         curve: three draws, blocks and sizes at least.
         now: labelled rows that there are: gains are counted from here.
+        floor: (blocks,) scores of the model that learns nothing. A curve may lie there until there are rows enough, and no
+            form that only ever slows down tells when it will rise: such sizes are left out, all but the last of them.
         ceiling: the best score that there can be.
         a_lot: a gain that would be worth the labels.
         seed: of the resampling.
@@ -149,6 +168,13 @@ def extrapolate(
             "A learning curve must have 3 sizes, 3 draws and 3 blocks of judged rows at least but has "
             f"{count}, {draws} and {blocks}.",
             next_step="Label more rows, or take more draws.",
+        )
+    skipped = 0 if floor is None else max(_at_floor(curve, floor) - 1, 0)
+    begun = count - skipped >= FEWEST
+    if begun and skipped:
+        curve, count = (
+            Curve(sizes=curve.sizes[skipped:], scores=curve.scores[:, :, skipped:], fold=curve.fold),
+            count - skipped,
         )
     generator = np.random.default_rng(seed)
     means, variance = np.repeat(curve.mean[None, :], samples, axis=0), np.zeros(count)
@@ -171,7 +197,19 @@ def extrapolate(
         slope=slope,
         noise=math.sqrt(2 * luck(curve)) * generator.standard_t(draws - 1, samples),
         a_lot=a_lot,
+        begun=begun,
     )
+
+
+def _at_floor(curve: Curve, floor: Floats) -> int:
+    """How many sizes, from the smallest up to the largest of them, do not beat the floor at 1 %, one-sided (paired t)."""
+    from scipy.stats import t
+
+    ahead = curve.scores.mean(axis=0) - floor[:, None]
+    many = len(ahead)
+    error = np.maximum(ahead.std(axis=0, ddof=1) / math.sqrt(many), _TINY)
+    beaten = ahead.mean(axis=0) > t.ppf(0.99, many - 1) * error
+    return 0 if beaten.all() else int(np.flatnonzero(~beaten)[-1]) + 1
 
 
 def _residuals(scores: Floats) -> Floats:

@@ -24,9 +24,10 @@ from ratchet.labels.curve import (
     block_scores,
     blocks,
     draw,
+    floor,
     usable,
 )
-from ratchet.labels.extrapolate import Curve, extrapolate
+from ratchet.labels.extrapolate import Curve, Floats, extrapolate
 from ratchet.labels.forecast import Forecast, Measured
 from ratchet.metrics.metrics import MEASURED, named
 from ratchet.plugins import chosen
@@ -89,6 +90,7 @@ def learning_curve(
                 next_step="Label more rows first.",
             )
         measured = [_measure(job, rows, one, drawn, fractions) for one in plans]
+        least = np.array(floor(rows, drawn[0], blocks(rows, seed=job.recipe.seed)[0]))
     now = len(rows.parts.dev)
     asked = tuple(more) or tuple(rounded(share * now) for share in SHARES)
     left_out = [
@@ -100,7 +102,9 @@ def learning_curve(
         now=now,
         draws=draws,
         fractions=fractions,
-        measured=tuple(_told(rows, job, plan.name, curve, asked) for plan, curve in zip(plans, measured, strict=True)),
+        measured=tuple(
+            _told(rows, job, plan.name, curve, asked, least) for plan, curve in zip(plans, measured, strict=True)
+        ),
         notes=(*notes, *left_out),
         source=source or job.recipe.name or "the table",
         seconds=time.perf_counter() - begun,
@@ -214,11 +218,16 @@ def _point(
     save_json(folder / POINT, {"score": float(np.mean(scores)), "blocks": scores, "held_out": len(places)})
 
 
-def _told(rows: PartedRows, job: Job, name: str, curve: Curve, asked: Sequence[int]) -> Measured:
-    metric = named(rows.judged_by[0])[0]
-    ceiling = 1.0 if metric.bounded and metric.sign > 0 else 0.0 if metric.sign < 0 else math.inf
-    lot = LOT * job.recipe.gate.margin * rows.margin_of(metric.name)
-    found = extrapolate(curve, now=len(rows.parts.dev), ceiling=ceiling, a_lot=lot, seed=job.recipe.seed)
+def _told(rows: PartedRows, job: Job, name: str, curve: Curve, asked: Sequence[int], least: Floats) -> Measured:
+    metric, gate = named(rows.judged_by[0])[0], job.recipe.gate
+    found = extrapolate(
+        curve,
+        now=len(rows.parts.dev),
+        floor=least,
+        ceiling=1.0 if metric.bounded and metric.sign > 0 else 0.0 if metric.sign < 0 else math.inf,
+        a_lot=LOT * gate.margin * rows.margin_of(metric.name),
+        seed=job.recipe.seed,
+    )
     return Measured(name=name, curve=curve, extrapolation=found, gains=tuple(found.gain(rows) for rows in asked))
 
 
