@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -57,6 +58,23 @@ def test_a_labelled_queue_joins_the_table(tmp_path: Path, recipe_in: Recipes, wr
     assert len(after) == len(before) + len(asked.texts)
     assert after.table.column_names == before.table.column_names
     assert dict(zip(after.texts, after.labels, strict=True))[FORMULA] == "card"
+
+
+def test_queued_rows_are_never_in_the_test_part(tmp_path: Path, recipe_in: Recipes, write: Writes) -> None:
+    recipe = recipe_in(tmp_path)
+    asked = rows_to_label(pool(tmp_path, write), recipe, count=61)
+    (tmp_path / "queue.csv").write_bytes(filled(as_csv(asked)))
+    rows = prepared(job_of(joined(recipe, tmp_path, tmp_path / "queue.csv")))[1]
+    queued = {row for row, text in enumerate(rows.dataset.texts) if text in set(asked.texts)}
+    assert len(queued) == len(asked.texts)
+    assert not queued & set(rows.parts.test.tolist())
+    folds = np.bincount(rows.parts.fold[sorted(queued)], minlength=rows.parts.folds)
+    assert folds.min() > 0
+    plain = tmp_path / "plain.csv"  # the same rows as a table that is no queue are drawn like all others
+    with plain.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *((text, "card") for text in asked.texts)])
+    rows = prepared(job_of(joined(recipe, tmp_path, plain)))[1]
+    assert {rows.dataset.texts[row] for row in rows.parts.test.tolist()} & set(asked.texts)
 
 
 def test_rows_that_nobody_labelled_stay_out(tmp_path: Path, recipe_in: Recipes, write: Writes) -> None:
