@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -8,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError, RecipeError
 from ratchet.labels.curve import blocks, draw, nested, usable
 from ratchet.labels.curve_page import lines, render_curve
+from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
-from ratchet.stages.curve import learning_curve, rounded
+from ratchet.stages.curve import SHARES, learning_curve, procedures, rounded
+from ratchet.stages.queue import rows_to_label
 from ratchet.stages.rows import job_of, prepared
 
 Recipes = Callable[..., Recipe]
@@ -120,3 +124,61 @@ def test_numbers_have_a_curve_of_their_error(tmp_path: Path) -> None:
     assert found.measured[0].curve.mean.max() < 0
     assert found.told(found.measured[0].gains[0]).startswith("100 more rows: ")
     assert not found.shown(float(found.measured[0].curve.mean[0])).startswith("-")
+
+
+def test_the_champion_has_the_curve_once_there_is_one(tmp_path: Path, recipe_in: Recipes) -> None:
+    recipe = recipe_in(tmp_path)
+    summary = run(recipe, until="train")
+    before = (tmp_path / "work" / "ledger.jsonl").read_bytes()
+    found = learning_curve(recipe, draws=3)
+    origin = str(summary["champion"]).removesuffix("-int8").removesuffix("-prune")
+    assert found.measured[0].name == origin
+    assert found.notes[0] == f"This is the curve of {origin!r}, with the settings that it has on all rows."
+    assert [gain.rows for gain in found.measured[0].gains] == [rounded(share * found.now) for share in SHARES]
+    assert (tmp_path / "work" / "ledger.jsonl").read_bytes() == before
+
+
+def test_a_slow_champion_leaves_the_curve_to_the_baseline(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, rows = prepared(job_of(recipe_in(tmp_path)))
+    card = {"name": "encoder", "spec": {"kind": "encoder"}, "seconds": 900.0, "facts": {}}
+    monkeypatch.setattr("ratchet.stages.curve.standing", lambda *_: Contender(folder=tmp_path, card=card))
+    plans, notes = procedures(job, rows, augment="")
+    assert [plan.name for plan in plans] == ["tfidf-lr"]
+    reason = "the champion 'encoder' takes minutes for each point"
+    assert notes == [f"This is the curve of the baseline 'tfidf-lr', not of the champion: {reason}."]
+
+
+def test_a_champion_made_by_an_augmenter_has_both_curves(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, rows = prepared(job_of(recipe_in(tmp_path)))
+    facts = {"made_by": {"kind": "eda", "copies": 2}, "from": "tfidf-lr"}
+    card = {"name": "eda", "spec": {"kind": "linear"}, "seconds": 1.0, "facts": facts}
+    monkeypatch.setattr("ratchet.stages.curve.standing", lambda *_: Contender(folder=tmp_path, card=card))
+    plans, _ = procedures(job, rows, augment="")
+    assert [plan.name for plan in plans] == ["tfidf-lr", "tfidf-lr + eda"]
+    assert plans[1].made_by is not None
+    assert plans[1].made_by.model_dump()["copies"] == 2
+
+
+def test_in_time_order_the_valid_part_judges_and_several_labels_have_a_curve(tmp_path: Path) -> None:
+    dice = random.Random(0)
+    with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", "day"])
+        for row in range(300):
+            names = [name for name in ("card", "rate") if dice.random() < 0.5]
+            words = names * 2 + dice.choices("abcdefghijklmnop", k=8)
+            dice.shuffle(words)
+            writer.writerow([" ".join(words), json.dumps(names), f"2024-{1 + row // 28:02d}-{1 + row % 28:02d}"])
+    written = f"task: multilabel\ndata: {{files: [{tmp_path / 'rows.csv'}], time: day}}\nsplit: {{order: time}}\n"
+    recipe = parse_recipe(f"{written}workspace: {tmp_path / 'work'}\n", folder=tmp_path)
+    found = learning_curve(recipe, more=(100,), draws=3)
+    assert found.measured[0].curve.scores.shape[:2] == (3, 10)
+    assert found.measured[0].curve.fold.tolist() == [0] * 10
+    (tmp_path / "open.csv").write_text("text\ncard a b c\nrate rate e f g\nx y z\n", encoding="utf-8")
+    asked = rows_to_label(tmp_path / "open.csv", recipe, count=2)
+    assert len(asked.texts) == 2
+    assert all(answer.startswith("[") for answer in asked.answers)
