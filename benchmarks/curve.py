@@ -124,8 +124,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     known = tables(given.corpora)
-    read = {name: known[name]() for name in NAMES if name in known}
-    read = {name: read[name] for name in list(read)[:3]} if given.corpora else read
+    read = {name: known[name]() for name in [name for name in NAMES if name in known][:3]}
     found, begun = defaultdict(list), time.perf_counter()
     for number in range(given.resamples):
         for name, table in read.items():

@@ -110,9 +110,9 @@ def _picture(one: Measured, found: Forecast, index: int) -> Picture:
     after: tuple[float | None, ...] = (None,) * len(ahead)
     series = (
         Line(label="measured", values=(*(sign * float(value) for value in one.curve.mean), *after)),
-        Line(label="forecast", values=forecast(0), tone="open", dashed=True),
-        Line(label="97.5 %", values=forecast(2), tone="quiet", dashed=True),
-        Line(label="2.5 %", values=forecast(1), tone="quiet", dashed=True),
+        Line(label="forecast", values=forecast(0), tone="equal", dashed=True),
+        Line(label="97.5 %", values=forecast(2), tone="open", dashed=True),
+        Line(label="2.5 %", values=forecast(1), tone="open", dashed=True),
     )
     percent = named(found.metric)[0].unit == "points"
     draw = partial(_drawn, series, (*sizes, *ahead), found.metric, percent)

@@ -36,15 +36,17 @@ class Forecast:
     seconds: float
 
     def told(self, gain: Gain) -> str:
-        """A gain for people: "500 more rows: +2.1 [1.0, 3.3] points"."""
+        """A gain for people: "500 more rows: +2.1 [+1.0, +3.3] points"; an error that falls is a change below zero."""
+        low, high = sorted((gain.low, gain.high), key=lambda value: named(self.metric)[0].sign * value)
         head = f"{gain.rows:,} more rows: "
-        said = f"{self.amount(gain.estimate)} [{self.amount(gain.low)}, {self.amount(gain.high)}]{self.unit}"
+        said = f"{self.amount(gain.estimate)} [{self.amount(low)}, {self.amount(high)}]{self.unit}"
         return f"{head}cannot be told: {gain.reason} ({said})" if gain.reason else head + said
 
     def amount(self, value: float) -> str:
-        """A gain with its sign; where less is better, a gain is so much less."""
+        """A change with its sign, as people read the metric."""
         metric = named(self.metric)[0]
-        return f"{value * metric.scale:+.1f}" if metric.unit else f"{metric.sign * value:+.3g}"
+        own = metric.sign * value
+        return f"{own * metric.scale:+.1f}" if metric.unit else f"{own:+.3g}"
 
     @property
     def unit(self) -> str:
