@@ -114,6 +114,8 @@ def test_refusals(tmp_path: Path, recipe_in: Recipes, write: Writes) -> None:
     (tmp_path / "other.csv").write_text("words\nhello there\n", encoding="utf-8")
     with pytest.raises(DataError, match="text"):
         rows_to_label(tmp_path / "other.csv", recipe_in(tmp_path))
+    with pytest.raises(DataError, match="rows without a label"):
+        rows_to_label(tmp_path / "rows.csv", recipe_in(tmp_path))
     with pytest.raises(RatchetError, match="1 at least"):
         rows_to_label(pool(tmp_path, write), recipe_in(tmp_path), count=0)
 
@@ -135,3 +137,14 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Writes
     )
     assert "50 more rows: " in found.output
     assert (tmp_path / "curve.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_nothing_new_is_an_empty_queue(tmp_path: Path, recipe_in: Recipes) -> None:
+    recipe = recipe_in(tmp_path)
+    lines = (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "open.csv").write_text("\n".join(["text", *(line.rsplit(",", 1)[0] for line in lines[1:40])]))
+    asked = rows_to_label(tmp_path / "open.csv", recipe)
+    assert asked.texts == ()
+    assert sum(asked.queue.left_out.values()) == 39
+    assert len(as_csv(asked).splitlines()) == 1
+    assert "0 of 39 rows" in render_queue(asked)

@@ -160,8 +160,6 @@ def extrapolate(
     Raises:
         DataError: too few of them.
     """
-    from scipy.stats import t
-
     draws, blocks, count = curve.scores.shape
     if draws < 3 or blocks < 3 or count < 3:
         raise DataError(
@@ -172,19 +170,9 @@ def extrapolate(
     skipped = 0 if floor is None else max(_at_floor(curve, floor) - 1, 0)
     begun = count - skipped >= FEWEST
     if begun and skipped:
-        curve, count = (
-            Curve(sizes=curve.sizes[skipped:], scores=curve.scores[:, :, skipped:], fold=curve.fold),
-            count - skipped,
-        )
+        curve = Curve(sizes=curve.sizes[skipped:], scores=curve.scores[:, :, skipped:], fold=curve.fold)
     generator = np.random.default_rng(seed)
-    means, variance = np.repeat(curve.mean[None, :], samples, axis=0), np.zeros(count)
-    for axis in (0, 1):  # over draws and over blocks: either is a sample
-        residuals = _residuals(curve.scores.mean(axis=1 - axis))
-        many = len(residuals)
-        quantiles = t.ppf((1 + LEVEL) / 2, [many - 1, 10**6])
-        widened = math.sqrt(many / (many - 1)) * float(quantiles[0] / quantiles[1])
-        means += widened * residuals[generator.integers(0, many, (samples, many))].mean(axis=1)
-        variance += widened**2 * (residuals**2).sum(axis=0) / (many - 1) / many * count / (count - 1)
+    means, variance = _resampled(curve, samples, generator=generator)
     form, level, slope = _drawn(
         means, curve.sizes / curve.sizes[-1], _smooth(variance, curve.sizes), generator=generator
     )
@@ -199,6 +187,22 @@ def extrapolate(
         a_lot=a_lot,
         begun=begun,
     )
+
+
+def _resampled(curve: Curve, samples: int, *, generator: np.random.Generator) -> tuple[Floats, Floats]:
+    """(samples, m) mean curves as they might have been, and (m,) their variance."""
+    from scipy.stats import t
+
+    count = len(curve.sizes)
+    means, variance = np.repeat(curve.mean[None, :], samples, axis=0), np.zeros(count)
+    for axis in (0, 1):  # over draws and over blocks: either is a sample
+        residuals = _residuals(curve.scores.mean(axis=1 - axis))
+        many = len(residuals)
+        quantiles = t.ppf((1 + LEVEL) / 2, [many - 1, 10**6])
+        widened = math.sqrt(many / (many - 1)) * float(quantiles[0] / quantiles[1])
+        means += widened * residuals[generator.integers(0, many, (samples, many))].mean(axis=1)
+        variance += widened**2 * (residuals**2).sum(axis=0) / (many - 1) / many * count / (count - 1)
+    return means, variance
 
 
 def _at_floor(curve: Curve, floor: Floats) -> int:

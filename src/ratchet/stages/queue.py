@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.registry import kinds, runs_here
 from ratchet.contenders.rows import PartedRows
-from ratchet.errors import RecipeError
+from ratchet.errors import DataError, RecipeError
 from ratchet.labels.asked import Asked
 from ratchet.labels.queue import queue
 from ratchet.models.inputs import Inputs
@@ -28,6 +28,7 @@ from ratchet.stages.job import Job
 from ratchet.stages.rows import job_of, prepared, standing
 from ratchet.tables.dataset import Dataset, Roles
 from ratchet.tables.read import dataset_of, read_table, require_named, with_inputs, with_nulls
+from ratchet.text.columns import Rows
 from ratchet.workspace.finished import finished, key_of
 
 COUNT = 100
@@ -53,6 +54,11 @@ def rows_to_label(
         raise RecipeError(f"The count must be 1 at least but got {count}.")
     job = job_of(recipe, screen=screen)
     read = unlabelled(table, job)
+    free = np.flatnonzero([not label for label in _labels(read, job)])
+    if not len(free):
+        raise DataError(
+            f"{table.name} must have rows without a label but each has one.", next_step="Name another table."
+        )
     with job.workspace.lock(wait=wait):
         job, rows = prepared(job)
         if not rows.task.shares:
@@ -62,7 +68,6 @@ def rows_to_label(
             )
         model, facts, name, notes = _answering(job, rows)
         fixed = fix(read, config=job.recipe.prepare).dataset
-        free = np.flatnonzero([not label for label in _labels(read, job)])
         inputs = Inputs(fixed.texts, {kind: fixed.column(kind) for kind in rows.kinds}).take(free)
         answers = model.predict(inputs)
     found = queue(
@@ -74,23 +79,28 @@ def rows_to_label(
         several=rows.targets.kind != "classes",
     )
     given = rows.task.cells(answers[found.rows], names=rows.labels, facts=facts, each_label=False)
-    places = free[found.rows]
-    found = replace(found, rows=places, left_out=_counted(found.left_out, len(read) - len(free)))
-    label = job.recipe.data.label
-    columns = {name: read.column(name) for name in read.table.column_names if name != label}
-    kept = _columns(rows.dataset)
+    labelled = len(read) - len(free)
+    left_out = {**found.left_out, **({LABELLED: labelled} if labelled else {})}
     return Asked(
-        queue=found,
-        columns=kept,
-        label=label,
-        cells=tuple({name: columns[name][row] for name in kept if name in columns} for row in places.tolist()),
-        texts=tuple(read.texts[row] for row in places.tolist()),
+        queue=replace(found, rows=free[found.rows], left_out=left_out),
+        columns=(kept := _columns(rows.dataset)),
+        label=job.recipe.data.label,
+        cells=_cells(read, free[found.rows], kept, label=job.recipe.data.label),
+        texts=tuple(read.texts[row] for row in free[found.rows].tolist()),
         answers=tuple(str(one["prediction"]) for one in given),
         rows=len(read),
         model=name,
         source=table.name,
         notes=notes,
     )
+
+
+def _cells(read: Dataset, rows: Rows, kept: Sequence[str], *, label: str) -> tuple[dict[str, str | None], ...]:
+    """The cells of some rows in those of the columns that the table has; the label is left to people."""
+    there = [name for name in kept if name in read.table.column_names and name != label]
+    some = read.take(rows)
+    columns = [some.column(name) for name in there]
+    return tuple(dict(zip(there, cells, strict=True)) for cells in zip(*columns, strict=True))
 
 
 def unlabelled(path: Path, job: Job) -> Dataset:
@@ -112,10 +122,6 @@ def _labels(read: Dataset, job: Job) -> list[str]:
     """The label of each row that has one already; else the empty string."""
     label = job.recipe.data.label
     return [cell or "" for cell in read.column(label)] if label in read.table.column_names else [""] * len(read)
-
-
-def _counted(left_out: Mapping[str, int], labelled: int) -> dict[str, int]:
-    return {**left_out, **({LABELLED: labelled} if labelled else {})}
 
 
 def _columns(dataset: Dataset) -> tuple[str, ...]:
