@@ -36,8 +36,10 @@ from ratchet.stages.rows import job_of, prepared
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = ("sms", "reviews", "intents-10", "docstrings")
-TEST = 2_000
+TEST, SIZE = 2_000, 1_000
 SHOWN = 0.3
+FEWEST = 500
+"""Test rows, at least."""
 
 
 def accuracy(texts: list[str], labels: list[str], train: np.ndarray, test: np.ndarray, *, language: str) -> float:
@@ -119,12 +121,13 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path)
     parser.add_argument("--resamples", type=int, default=34)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--size", type=int, default=1_000)
+    parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--minutes", type=float, default=8)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     known = tables(given.corpora)
     read = {name: known[name]() for name in [name for name in NAMES if name in known][:3]}
+    read = {name: table for name, table in read.items() if len(set(zip(*table, strict=True))) >= given.size + FEWEST}
     found, begun = defaultdict(list), time.perf_counter()
     for number in range(given.resamples):
         for name, table in read.items():
@@ -143,7 +146,8 @@ def main() -> None:
         "median width | seconds |\n|---|---|---|---|---|---|---|---|---|---|\n"
     )
     page = head + "\n".join([*(line(name, of) for name, of in found.items()), line("all", every)]) + "\n"
-    (RESULTS / "curve.md").write_text(page, encoding="utf-8")
+    name = "curve.md" if given.size == SIZE else f"curve_{given.size}.md"
+    (RESULTS / name).write_text(page, encoding="utf-8")
     print(page)
 
 

@@ -79,7 +79,7 @@ class Extrapolation:
     level: Floats
     slope: Floats
     noise: Floats
-    """(samples,) how the gain of one model may scatter about the expected one."""
+    """(samples,) how the score of one model that is trained on the rows that there are may differ from the expected one."""
     a_lot: float
     """From this gain on more rows are worth their labels."""
     begun: bool = True
@@ -94,8 +94,9 @@ class Extrapolation:
     def gain(self, more: int) -> Gain:
         """What ``more`` rows would bring to the model that is trained on them, its luck with the rows included."""
         true = self._scores(self.now + more) - self._scores(self.now)
-        low, high = np.quantile(true + self.noise, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         times = (self.now + more) / self.now
+        # The rows that there are stay among them: as for means of nested samples, the variance is that of one less the other.
+        low, high = np.quantile(true + math.sqrt(1 - 1 / times) * self.noise, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         reason = ""
         if not self.begun:
             reason = (
@@ -183,7 +184,7 @@ def extrapolate(
         form=form,
         level=level,
         slope=slope,
-        noise=math.sqrt(2 * luck(curve)) * generator.standard_t(draws - 1, samples),
+        noise=math.sqrt(luck(curve)) * generator.standard_t((draws - 1) * len(np.unique(curve.fold)), samples),
         a_lot=a_lot,
         begun=begun,
     )
