@@ -12,9 +12,9 @@ import pytest
 
 from ratchet.checks import Context, Suspect, doubts, run_checks, write_queue
 from ratchet.checks.label_noise import better_than_guessing, check, suspects_of
-from ratchet.prepare.review import guarded, unguarded
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset
+from ratchet.tables.queues import guarded, unguarded
 
 
 def test_confident_learning_by_hand() -> None:

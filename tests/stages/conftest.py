@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import csv
 import random
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
+from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
 from ratchet.stages.job import Job
 from ratchet.workspace.workspace import Workspace
@@ -41,3 +44,44 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
         screen=Screen(),
         code="",
     )
+
+
+WORDS = {
+    "card": ["card", "post", "late", "pin"],
+    "rate": ["rate", "fee", "price", "currency"],
+    "退款": ["退款", "取消", "到账", "慢"],
+}
+
+
+def small_table(path: Path, count: int, *, seed: int = 1, label: bool = True) -> None:
+    """Texts whose label is told by their words, some of them in Chinese."""
+    dice = random.Random(seed)
+    filler = ["please", "help", "with", "my", "the", "问题", "怎么", "请", "now", "today", "again", "why"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"] if label else ["text"])
+        for _ in range(count):
+            name = dice.choice(sorted(WORDS))
+            words = dice.choices(WORDS[name], k=2) + dice.choices(filler, k=dice.randint(3, 12))
+            dice.shuffle(words)
+            writer.writerow([" ".join(words), name] if label else [" ".join(words)])
+
+
+def small_recipe(folder: Path, *, count: int = 320, more: str = "") -> Recipe:
+    small_table(folder / "rows.csv", count)
+    return parse_recipe(
+        f"data: {{files: [{folder / 'rows.csv'}]}}\nworkspace: {folder / 'work'}\nchallengers: []\n{more}",
+        folder=folder,
+    )
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., None]:
+    """Write a small table whose labels are told by its words."""
+    return small_table
+
+
+@pytest.fixture(scope="session")
+def recipe_in() -> Callable[..., Recipe]:
+    """A recipe of such a table, in a folder."""
+    return small_recipe

@@ -16,7 +16,7 @@ from ratchet.checks.baseline_scores import baseline_scores
 from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.metrics.paired_tests import normal_quantile
-from ratchet.prepare.review import guarded
+from ratchet.tables.queues import guarded
 from ratchet.text.columns import Rows, picked
 from ratchet.workspace.workspace import write_named
 

@@ -12,22 +12,12 @@ import numpy as np
 from ratchet.errors import DataError
 from ratchet.near.copies import exact_groups, normalise
 from ratchet.tables.dataset import Dataset
+from ratchet.tables.queues import unguarded
 from ratchet.tables.read import read_table
 from ratchet.text.columns import Rows
 
 _KEEP, _DROP = "keep", "drop"
 _COLUMNS = ("file", "row", "text", "label", "decision")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def guarded(cell: str) -> str:
-    """The cell with an apostrophe before what a spreadsheet would run as a formula; `unguarded` takes it off."""
-    return "'" + cell if cell.startswith(_FORMULA) else cell
-
-
-def unguarded(cell: str) -> str:
-    """The cell without the apostrophe of `guarded`."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

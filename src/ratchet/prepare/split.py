@@ -38,7 +38,7 @@ def split(
     Args:
         dataset: rows with text and label, as :func:`ratchet.prepare.clean.prepare` leaves them.
         config: shares and similarity; :func:`ratchet.prepare.split_by_time.split_by_time` divides where ``order`` is ``time``.
-        seed: another seed, other parts.
+        seed: another seed, other parts; rows of queues never are in a test part that is drawn.
         test: rows that are the test part as they are; the parts are then those of ``concat(dataset, test)``.
         strata: (n,) the group of each row, of which every part gets its share; ``None``: the labels, each of which must
             then be in train and in another part.
@@ -61,6 +61,8 @@ def split(
     offset = VALID if test is not None else TEST
     order = _order(dataset, tied.unit, seed=seed)
     fold = assign(tied.unit, label=label, order=order, shares=shares, first_fold=VALID - offset) + offset
+    if test is None:
+        fold = _without_queued(dataset, tied.unit, fold, order=order, folds=config.folds)
     if test is None and not (fold == TEST).any():
         raise DataError(
             f"The test part must have rows but {config.test:g} of {len(dataset):,} rows is less than one.",
@@ -75,6 +77,21 @@ def split(
         _require_known_labels(dataset, test)
     unit, fold = with_units_of_their_own(tied.unit, len(test)), np.append(fold, np.full(len(test), TEST))
     return parts_of(concat(dataset, test), fold, notes=notes, unit=unit, labelled=labelled)
+
+
+def _without_queued(dataset: Dataset, unit: Rows, fold: Rows, *, order: npt.NDArray[np.uint64], folds: int) -> Rows:
+    """The fold of each row once the rows of queues, and what belongs together with them, left the test part.
+
+    They were chosen because a model was unsure of them, so a test part that has them would not be like what comes. They go
+    to the folds in turn, in the order of their random keys.
+    """
+    chosen = np.unique(unit[dataset.queued])
+    leaving = chosen[np.isin(chosen, unit[fold == TEST])]
+    if not len(leaving):
+        return fold
+    turn = np.zeros(len(order), np.int64)
+    turn[leaving[np.argsort(order[leaving])]] = np.arange(len(leaving))
+    return np.where(np.isin(unit, leaving), VALID + turn[unit] % folds, fold)
 
 
 def _require_units(dataset: Dataset, *, tied: Units, parts: int) -> None:

@@ -13,8 +13,8 @@ from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RecipeError
 from ratchet.gate.selective import Point, told
 from ratchet.models.model import Answers
-from ratchet.prepare.review import guarded
 from ratchet.stages.job import Job
+from ratchet.tables.queues import guarded
 from ratchet.tasks.certainty import ABSTAIN, BELOW
 from ratchet.tasks.task import Task
 from ratchet.workspace.workspace import write_atomic

@@ -56,6 +56,8 @@ class Dataset:
     files: tuple[str, ...]
     file_index: Rows
     origin: Rows
+    queues: tuple[int, ...] = ()
+    """Which of the files are queues: their rows were chosen to be labelled, not drawn."""
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -76,6 +78,11 @@ class Dataset:
         if self.roles.label is None:
             return [""] * len(self)
         return [label or "" for label in self.column(self.roles.label)]
+
+    @property
+    def queued(self) -> Rows:
+        """Positions of the rows of queues."""
+        return np.flatnonzero(np.isin(self.file_index, self.queues))
 
     def place(self, row: int) -> str:
         """Where a row of this dataset came from, as messages say it: ``row 7 of train.csv``."""

@@ -32,6 +32,7 @@ from ratchet.tables.parse import (
     from_jsonl,
     from_parquet,
 )
+from ratchet.tables.queues import RANK, unqueued
 from ratchet.tables.sources import Source, locate, members, sniffed, stdin_bytes
 from ratchet.tables.workers import THREADS
 from ratchet.text.columns import holds_nul, may_be
@@ -206,7 +207,8 @@ def read_dataset(
 ) -> Dataset:
     """Read the files, in this order, as one dataset with the roles of the recipe.
 
-    A cell of white space or one of ``config.missing`` becomes null. Rows without text or label are kept here: prepare
+    A cell of white space or one of ``config.missing`` becomes null; of a queue of rows to label the queue's own columns are
+    left out. Rows without text or label are kept here: prepare
     moves them to the quarantine.
 
     Args:
@@ -226,12 +228,14 @@ def read_dataset(
     _require_different_files(files, base=base)
     _require_different_roles(config)
     raws = [read_table(base / file, encoding=config.encoding, name=str(file), columns=config.header) for file in files]
+    queues = tuple(number for number, raw in enumerate(raws) if RANK in raw.table.column_names)
+    raws = [replace(raw, table=unqueued(raw.table)) for raw in raws]
     for raw in raws:
         _require_columns(raw, config=config)
         if each is not None:
             each(raw)
     roles = Roles(text=config.text_name, label=config.label or None, group=config.group, time=config.time, id=config.id)
-    dataset = dataset_of(raws, roles=roles)
+    dataset = replace(dataset_of(raws, roles=roles), queues=queues if all(not raw.parts for raw in raws) else ())
     del raws
     table = with_nulls(dataset.table, missing=config.missing, label=roles.label, no_label=config.no_label)
     return with_inputs(replace(dataset, table=table), config=config)

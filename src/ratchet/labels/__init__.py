@@ -1,0 +1,1 @@
+"""What more labels would bring, and which rows to label next."""

@@ -1,0 +1,67 @@
+"""The prepared rows of a recipe or of a table outside of a run, and who stands on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ratchet.checkup.target import RECIPES, open_target
+from ratchet.contenders.base import Contender
+from ratchet.contenders.rows import PartedRows
+from ratchet.gate.ledger import Ledger
+from ratchet.models.quiet import switch_off_telemetry
+from ratchet.recipe.recipe import load_recipe
+from ratchet.recipe.sections import Recipe
+from ratchet.screen import Screen
+from ratchet.stages.entrants import family_of
+from ratchet.stages.job import Job
+from ratchet.stages.prepare import prepare
+from ratchet.stages.read import read, settled
+from ratchet.workspace.environment import code_version
+from ratchet.workspace.workspace import Workspace
+
+
+def recipe_of(target: Path, *, overrides: tuple[str, ...] = ()) -> Recipe:
+    """The recipe in a file, or for a table the default one with this table in it, its columns guessed.
+
+    Raises:
+        RatchetError: a file cannot be read, or a column is not there.
+    """
+    if target.suffix.lower() in RECIPES:
+        return load_recipe(target, overrides=overrides)
+    return open_target(target, overrides=overrides).recipe
+
+
+def job_of(recipe: Recipe, *, screen: Screen | None = None) -> Job:
+    """A job that is no run: it records nothing in the ledger, and has no folder."""
+    switch_off_telemetry()
+    workspace = Workspace(recipe.workspace)
+    return Job(
+        recipe=recipe,
+        workspace=workspace,
+        ledger=Ledger(workspace.ledger),
+        run="",
+        screen=screen or Screen(),
+        code=code_version(),
+    )
+
+
+def prepared(job: Job) -> tuple[Job, PartedRows]:
+    """The rows, prepared as a run would; those of an earlier run are used. The workspace must be held.
+
+    Raises:
+        RatchetError: as a run.
+    """
+    source = read(job)
+    job = settled(job, source)
+    return job, prepare(job, source)
+
+
+def standing(job: Job, rows: PartedRows) -> Contender | None:
+    """The model that the champion is or was made from, if a run was here and it learns; a smaller form has its settings."""
+    found = job.ledger.champion(family_of(rows)) if job.ledger.path.is_file() else None
+    if found is None:
+        return None
+    of = Contender.load(job.workspace.models / found.contender.key)
+    while "of_key" in of.facts:
+        of = Contender.load(job.workspace.models / str(of.facts["of_key"]))
+    return of if of.learns else None

@@ -1,0 +1,35 @@
+"""Queues: tables that Ratchet writes for people to fill in, and how their cells come back as they were."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+OWN = "ratchet."
+"""What begins the names of the columns that a queue has beside those of the table."""
+RANK = f"{OWN}rank"
+"""The column by which a queue of rows to label is known."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def guarded(cell: str) -> str:
+    """The cell with an apostrophe before what a spreadsheet would run as a formula; `unguarded` takes it off."""
+    return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def unguarded(cell: str) -> str:
+    """The cell without the apostrophe of `guarded`."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+
+
+def unqueued(table: pa.Table) -> pa.Table:
+    """A queue of rows to label as the rows of a table: without the queue's own columns, each cell as it was.
+
+    Any other table comes back as it is.
+    """
+    if RANK not in table.column_names:
+        return table
+    kept = [name for name in table.column_names if not name.startswith(OWN)]
+    cells = {
+        name: [None if cell is None else unguarded(cell) for cell in table.column(name).to_pylist()] for name in kept
+    }
+    return pa.table({name: pa.chunked_array([pa.array(values, pa.string())]) for name, values in cells.items()})

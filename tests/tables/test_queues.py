@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pyarrow as pa
+
+from ratchet.tables.queues import RANK, unqueued
+
+
+def test_a_queue_reads_as_rows_of_the_table() -> None:
+    queue = pa.table({"text": ["'=1+1", "'twas", None], RANK: ["1", "2", "3"], "ratchet.answer": ["a", "b", "c"]})
+    found = unqueued(queue)
+    assert found.column_names == ["text"]
+    assert found.column("text").to_pylist() == ["=1+1", "'twas", None]
+
+
+def test_any_other_table_is_left_alone() -> None:
+    table = pa.table({"text": ["'=1+1"], "ratchet.answer": ["a"]})
+    assert unqueued(table) is table
