@@ -118,8 +118,8 @@ def test_of_a_hub_id_config_json_is_enough_to_know_what_it_is(
 
     folder, patterns = checkpoint(), list[list[str]]()
 
-    def fetch(name: str, *, allow_patterns: list[str]) -> str:
-        assert name == "owner/name"
+    def fetch(name: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        assert (name, revision) == ("owner/name", "refs/pr/1")
         patterns.append(allow_patterns)
         return str(folder)
 
@@ -127,5 +127,5 @@ def test_of_a_hub_id_config_json_is_enough_to_know_what_it_is(
         (folder / "model.safetensors").unlink()
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     monkeypatch.setattr(checkpoints, "allow_hub", lambda: None)
-    assert locate("owner/name", language="en", weights=weights).layers == 2
+    assert locate("owner/name@refs/pr/1", language="en", weights=weights).layers == 2
     assert [pattern for pattern in patterns[0] if pattern != "config.json"][:1] == ([asked] if asked else [])
