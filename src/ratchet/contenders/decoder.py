@@ -22,8 +22,8 @@ from ratchet.contenders.folded import (
     own_source,
 )
 from ratchet.contenders.kind import Training
-from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.sources import source_files
 from ratchet.errors import DataError, no_such_column
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.tables.conversations import answer_in
@@ -113,8 +113,12 @@ class Decoder(Folded[DecoderSpec]):
     def named_by(self, spec: DecoderSpec) -> object:
         """Other files in the same directory, another corpus of the same name, and another metric that chooses the epoch are
         another contender."""
+        return spec, self.sources(spec), *own_source(spec.keep)
+
+    def sources(self, spec: DecoderSpec) -> list[str]:
+        """As `Kind.sources`."""
         corpus = [text for file in (spec.pretrain.corpus if spec.pretrain else ()) for text in source_files(file)]
-        return spec, [*source_files(spec.source), *corpus], *own_source(spec.keep)
+        return [*source_files(spec.source), *corpus]
 
 
 def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from ratchet.contenders.folded import Folded, One, chosen, curve, follow, learnt_and_apart, looked_by, own_source
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.metrics.own_function import is_own
+from ratchet.contenders.sources import source_files
 from ratchet.recipe.sections import EncoderSpec
 
 
@@ -70,8 +70,12 @@ class Encoder(Folded[EncoderSpec]):
         return One(predict=fitted.predict, save=save, facts=facts, counts=material.counts)
 
     def named_by(self, spec: EncoderSpec) -> object:
-        """Another metric that chooses the epoch is another contender."""
-        return (spec, *own_source(spec.keep)) if is_own(spec.keep) else spec
+        """Other files in the same directory, and another metric that chooses the epoch, are another contender."""
+        return spec, self.sources(spec), *own_source(spec.keep)
+
+    def sources(self, spec: EncoderSpec) -> list[str]:
+        """As `Kind.sources`."""
+        return source_files(spec.source)
 
 
 def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:

@@ -57,6 +57,10 @@ class Tune(Kind[TuneSpec]):
         own = own_source(*(str(name) for name in (spec.metric, getattr(spec.of, "keep", None)) if name is not None))
         return (settings, *own) if own else settings
 
+    def sources(self, spec: TuneSpec) -> list[str]:
+        """As `Kind.sources`, of what is tuned."""
+        return self.learner(spec).sources(spec.of)
+
     def require(self, spec: TuneSpec, rows: PartedRows) -> None:
         """As `Kind.require`, of what is tuned, as it is and at each end of the space."""
         learner = self.learner(spec)
