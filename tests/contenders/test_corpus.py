@@ -92,9 +92,11 @@ def test_only_judged_rows_count_in_time_order(parted: Callable[..., PartedRows],
 
 
 def test_what_is_no_text_file_is_refused(tmp_path: Path, file: Callable[[str], str]) -> None:
-    with pytest.raises(DataError, match="must be text files that can be read but got"):
+    with pytest.raises(DataError, match="must be text files that can be read but got") as caught:
         read_corpus([str(tmp_path)])
-    with pytest.raises(DataError, match="No such file"):
+    assert caught.value.next_step == "Name files, not folders, in pretrain.corpus of this challenger."
+    with pytest.raises(DataError, match="No such file") as caught:
         read_corpus([str(tmp_path / "none.txt")])
+    assert caught.value.next_step == "Correct the path in pretrain.corpus of this challenger."
     with pytest.raises(DataError, match="must hold text but is empty"):
         read_corpus([file(" \n")])

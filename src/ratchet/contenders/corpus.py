@@ -47,9 +47,16 @@ def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
+        step = (
+            "Name files, not folders, in"
+            if path.is_dir()
+            else "Correct the path in"
+            if not path.exists()
+            else "Look at"
+        )
         raise DataError(
             f"The corpus must be text files that can be read but got {path}: {error.strerror}.",
-            next_step="Name files, not folders, in pretrain.corpus of this challenger.",
+            next_step=f"{step} pretrain.corpus of this challenger.",
         ) from error
     text = to_utf8(data, encoding="auto", name=str(path))[0].decode("utf-8")
     if not text.strip():

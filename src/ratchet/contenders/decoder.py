@@ -11,6 +11,7 @@ import numpy as np
 
 from ratchet.contenders.corpus import read_corpus, require_unseen
 from ratchet.contenders.folded import (
+    NOTES,
     Folded,
     One,
     chosen,
@@ -25,6 +26,7 @@ from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.sources import source_files
 from ratchet.errors import DataError, no_such_column
+from ratchet.generators.chat import CUT_ANSWERS, CUT_PROMPTS
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.tables.conversations import answer_in
 from ratchet.train.finetune import MODEL, Asked, fit_decoder, require_tunable
@@ -34,7 +36,6 @@ TOLD = (
     "trained_weights",
     "precision",
     "kept_epoch",
-    "notes",
     "cut_or_empty",
     "base",
     "lr",
@@ -98,13 +99,16 @@ class Decoder(Folded[DecoderSpec]):
             watching=training.watching.named(about),
         )
         known = model.decoder.facts
+        notes = [*known["notes"], *_cut(known["cut_or_empty"], asked=len(asked.texts) * (2 if spec.rejected else 1))]
         facts = {
             "source": model.decoder.source,
             "parameters": model.decoder.parameters,
             **curve(folder),
             **{name: known[name] for name in TOLD if known.get(name) is not None},
+            NOTES: notes,
             "said": [
                 *_said(model.decoder.source, known, spec=spec),
+                *notes,
                 *chosen(folder, keep=keep, rows=len(chooser), epoch=known["kept_epoch"]),
             ],
         }
@@ -122,7 +126,7 @@ class Decoder(Folded[DecoderSpec]):
 
 
 def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> list[str]:
-    """What a person reads of it: what was trained, and what was cut or left out of the training."""
+    """What a person reads of it: what was trained, and on what before."""
     lines = [f"{source}, {facts['trained_weights']:,} weights trained ({facts['tuning']})"]
     entries, read = facts["vocabulary"], facts["pretraining"]
     if source == "scratch" and entries != spec.vocabulary:
@@ -131,11 +135,18 @@ def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> lis
         last = read["curve"][read["kept_epoch"] - 1]
         held = f"; perplexity of held-out ones {last['valid_perplexity']:,.1f}" if "valid_perplexity" in last else ""
         lines.append(f"pretrained on {read['documents']:,} texts, {read['tokens']:,} tokens each epoch{held}")
-    cut = facts["cut_or_empty"]
-    assert isinstance(cut, Mapping)
-    if cut:
-        lines.append("in training: " + ", ".join(f"{count:,} {name}" for name, count in sorted(cut.items())))
     return lines
+
+
+def _cut(counts: Mapping[str, int], *, asked: int) -> list[str]:
+    """What was cut or left out of a training, and of how many prompts; an empty answer is not read."""
+    read = asked - counts.get("empty answers", 0)
+
+    def told(name: str, count: int) -> str:
+        of = (" (all of them)" if count == read else f" of {read:,}") if name in (CUT_PROMPTS, CUT_ANSWERS) else ""
+        return f"{count:,} {name}{of}"
+
+    return ["in training: " + ", ".join(told(*one) for one in sorted(counts.items()))] if counts else []
 
 
 def _asked(

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ratchet.contenders.folded import Folded, One, chosen, curve, follow, learnt_and_apart, looked_by, own_source
+from ratchet.contenders.folded import NOTES, Folded, One, chosen, curve, follow, learnt_and_apart, looked_by, own_source
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.sources import source_files
@@ -57,12 +57,14 @@ class Encoder(Folded[EncoderSpec]):
             watching=training.watching.named(about),
             progress=partial(follow, training=training, about=about),
         )
+        notes = _notes(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows)
         facts = {
             "source": fitted.source,
             **curve(folder),
             **{name: fitted.facts[name] for name in TOLD if name in fitted.facts},
+            NOTES: notes,
             "said": [
-                *_said(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows),
+                *notes,
                 *chosen(folder, keep=keep, rows=len(chooser), epoch=fitted.facts["kept_epoch"]),
             ],
         }
@@ -78,7 +80,7 @@ class Encoder(Folded[EncoderSpec]):
         return source_files(spec.source)
 
 
-def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:
+def _notes(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:
     """What a person should know of a training."""
     cut = facts.get("cut_texts", 0)
     texts = (
@@ -87,5 +89,5 @@ def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:
     return [*facts.get("notes", ()), *texts]
 
 
-TOLD = ("precision", "kept_epoch", "notes", "cut_texts")
+TOLD = ("precision", "kept_epoch", "cut_texts")
 """What the card says of a training."""

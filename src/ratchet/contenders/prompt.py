@@ -98,7 +98,8 @@ def _said(model: DecoderModel, answers: Answers, *, seconds: float, cut: int) ->
         f"{model.decoder.source}, {model.decoder.parameters:,} parameters, as it is; {len(answers):,} rows in {seconds:,.1f} s"
     ]
     if cut:
-        lines.append(f"{cut:,} prompts were longer than max_tokens leaves room for and lost their oldest text")
+        share = f"all {cut:,}" if cut == len(answers) else f"{cut:,} of {len(answers):,}"
+        lines.append(f"{share} prompts were longer than max_tokens leaves room for and lost their oldest text")
     silent = 0 if model.choices else answers[:, 0].tolist().count(None)
     if silent:
         lines.append(f"{silent:,} of the rows got an empty answer, which counts as wrong")
