@@ -243,6 +243,26 @@ def test_what_was_judged_is_served_where_the_weights_were_replaced_since(
     assert "emb, as it was judged. The files that 'emb' begins with are not those" in " ".join(said.getvalue().split())
 
 
+def test_after_that_nothing_is_made_from_the_champion_and_the_new_weights_are_judged(
+    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path]
+) -> None:
+    source, said = checkpoint(), io.StringIO()
+    blind = ("baseline.C=0.0001", "baseline.features=[{unit: char, low: 8, high: 8}]", "compress.methods=[]")
+    entry = f"{{kind: embedding, name: emb, source: {source}, max_tokens: 16, C: 100}}"
+    before = run(recipe(entry, *blind))
+    assert before["champion"] == "emb"
+    other_weights(source)
+    alone = run(recipe("{kind: eda, name: eda}", *blind), screen=Screen(said))
+    assert "eda: skipped. The files that 'emb' begins with are not those" in " ".join(said.getvalue().split())
+    assert alone["bundle"]["path"] == before["bundle"]["path"], "it was trained from the files that were judged"
+    made = recipe(entry, *blind)
+    again = run(made)
+    cards = [json.loads(path.read_bytes()) for path in Workspace(made.workspace).models.glob("*/contender.json")]
+    judged = [one for one in cards if one["name"] == "emb" and "refit" not in one["facts"]]
+    assert len({tuple(one["facts"]["sources"]) for one in judged}) == len(judged) == 2
+    assert [one["name"] for one in again["verdicts"]].count("emb") == 2, "each has a verdict of its own"
+
+
 def test_rows_that_are_judged_never_choose_the_epoch(
     recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
