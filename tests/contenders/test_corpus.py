@@ -119,9 +119,29 @@ def test_many_rows_that_begin_alike_and_many_finds_take_little_work(
 
 
 def test_what_is_no_text_file_is_refused(tmp_path: Path, file: Callable[[str], str]) -> None:
-    with pytest.raises(DataError, match="must be text files that can be read but got"):
+    with pytest.raises(DataError, match="must be text files that can be read but got") as caught:
         read_corpus([str(tmp_path)])
-    with pytest.raises(DataError, match="No such file"):
+    assert caught.value.next_step == "Name files, not folders, in pretrain.corpus of this challenger."
+    with pytest.raises(DataError, match="No such file") as caught:
         read_corpus([str(tmp_path / "none.txt")])
+    assert caught.value.next_step == "Correct the path in pretrain.corpus of this challenger."
     with pytest.raises(DataError, match="must hold text but is empty"):
         read_corpus([file(" \n")])
+
+
+def test_many_short_texts_of_judged_rows_inside_a_paragraph_are_refused(
+    rows: PartedRows, file: Callable[[str], str]
+) -> None:
+    held = [*rows.parts.compared.tolist(), *rows.parts.test.tolist()]
+    short = [f"Where is order no {row}?" for row in range(len(rows.dataset))]
+    rows.dataset.__dict__["texts"] = short
+
+    def corpus(count: int) -> str:
+        said = ". Then somebody wrote to us, as they do each week: ".join(short[row] for row in held[:count])
+        return file(f"{HARMLESS}\nAt first they asked this: {said} And so it went on for a long while.\n")
+
+    require_unseen([corpus(len(held) // 5 - 1)], rows)
+    with pytest.raises(
+        DataError, match=rf"but {len(held) // 2} of the {len(held)} short ones stand in it word for word"
+    ):
+        require_unseen([corpus(len(held) // 2)], rows)

@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 from tests.conftest import generate
 
+from ratchet import pipeline
 from ratchet.bundle.bundle import Bundle
 from ratchet.contenders import encoder as module
 from ratchet.contenders import folded
+from ratchet.contenders.registry import kinds
 from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
+from ratchet.workspace.finished import key_of
 from ratchet.workspace.workspace import Workspace
 
 ENCODER = "{kind: encoder, name: enc, source: scratch, layers: 1, width: 16, heads: 2, vocabulary: 150, max_tokens: 16,"
@@ -199,6 +202,65 @@ def test_an_embedding_is_judged_out_of_fold_refitted_and_served(
     assert bundle.manifest.model["refit_rows"] == verdict["n"]
     assert bundle.manifest.model["judged"] != bundle.manifest.model["served"]
     assert summary["scores"]["champion"]["n"] == verdict["n"]
+
+
+def other_weights(folder: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    path = folder / "model.safetensors"
+    save_file({name: -values for name, values in load_file(path).items()}, path, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize("kind", ["embedding", "encoder"])
+def test_other_weights_in_the_same_directory_are_another_contender(checkpoint: Callable[..., Path], kind: str) -> None:
+    folder, known = checkpoint(), kinds()[kind]
+    spec = known.spec.model_validate({"kind": kind, "source": str(folder)})
+    before = key_of(known.named_by(spec))
+    assert key_of(known.named_by(spec)) == before
+    other_weights(folder)
+    assert key_of(known.named_by(spec)) != before
+
+
+def test_what_was_judged_is_served_where_the_weights_were_replaced_since(
+    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = checkpoint()
+    blind = ("baseline.C=0.0001", "baseline.features=[{unit: char, low: 8, high: 8}]", "compress.methods=[]")
+    said = io.StringIO()
+    made = recipe(f"{{kind: embedding, name: emb, source: {source}, max_tokens: 16, C: 100}}", *blind)
+    export = pipeline.export
+
+    def later(job: Any, rows: Any) -> Any:
+        other_weights(source)
+        return export(job, rows)
+
+    monkeypatch.setattr(pipeline, "export", later)
+    summary = run(made, screen=Screen(said))
+    assert summary["champion"] == "emb"
+    facts = Bundle.open(summary["bundle"]["path"]).manifest.model
+    assert facts["served"] == facts["judged"]
+    assert facts["refit_rows"] is None
+    assert "emb, as it was judged. The files that 'emb' begins with are not those" in " ".join(said.getvalue().split())
+
+
+def test_after_that_nothing_is_made_from_the_champion_and_the_new_weights_are_judged(
+    recipe: Callable[..., Recipe], checkpoint: Callable[..., Path]
+) -> None:
+    source, said = checkpoint(), io.StringIO()
+    blind = ("baseline.C=0.0001", "baseline.features=[{unit: char, low: 8, high: 8}]", "compress.methods=[]")
+    entry = f"{{kind: embedding, name: emb, source: {source}, max_tokens: 16, C: 100}}"
+    before = run(recipe(entry, *blind))
+    assert before["champion"] == "emb"
+    other_weights(source)
+    alone = run(recipe("{kind: eda, name: eda}", *blind), screen=Screen(said))
+    assert "eda: skipped. The files that 'emb' begins with are not those" in " ".join(said.getvalue().split())
+    assert alone["bundle"]["path"] == before["bundle"]["path"], "it was trained from the files that were judged"
+    made = recipe(entry, *blind)
+    again = run(made)
+    cards = [json.loads(path.read_bytes()) for path in Workspace(made.workspace).models.glob("*/contender.json")]
+    judged = [one for one in cards if one["name"] == "emb" and "refit" not in one["facts"]]
+    assert len({tuple(one["facts"]["sources"]) for one in judged}) == len(judged) == 2
+    assert [one["name"] for one in again["verdicts"]].count("emb") == 2, "each has a verdict of its own"
 
 
 def test_rows_that_are_judged_never_choose_the_epoch(

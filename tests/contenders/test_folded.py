@@ -7,14 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ratchet.augment import near_to
 from ratchet.contenders import decoder as decoder_module
 from ratchet.contenders.balance import Balance
+from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Change, Changing
-from ratchet.contenders.decoder import Decoder
+from ratchet.contenders.decoder import Decoder, _cut
 from ratchet.contenders.encoder import Encoder
+from ratchet.contenders.folded import One
 from ratchet.contenders.kind import Training
 from ratchet.contenders.material import held
 from ratchet.contenders.registry import changes
@@ -75,3 +78,46 @@ def test_no_row_is_made_of_or_near_a_row_that_chooses_the_epoch(
     assert set(chosen) <= own
     assert not set(chosen) & set(trained)
     assert not near_to(chosen)(made).any()
+
+
+class Noted(Encoder):
+    """It trains nothing and has something to tell of it."""
+
+    def one(self, spec: EncoderSpec, training: Training, **how: Any) -> One:
+        def save(folder: Path) -> None:
+            folder.mkdir(parents=True)
+            (folder / "weights").write_bytes(b"0")
+
+        fold, rows = int(how["about"].removeprefix("fold ")), training.rows
+        first = how["seed"] < 1000
+        notes = [f"{10 + fold} training texts were cut", "it went on from step 4"]
+        notes += ["the last checkpoint is damaged and was passed over"] if fold == 2 and first else []
+        notes += [] if first else ["half the rate"]
+        said = ["its weights", *notes]
+        return One(
+            predict=lambda texts: np.full((len(texts), len(rows.labels)), 1 / len(rows.labels), np.float32),
+            save=save,
+            facts={"notes": notes, "said": said},
+        )
+
+
+def test_what_is_to_be_known_of_any_fold_and_seed_is_told(
+    parted: Callable[..., PartedRows], training: Callable[..., Training]
+) -> None:
+    made = training(parted(), kind="encoder", folds=(0, 2), seeds=2)
+    Noted().train(made.store / "mine", EncoderSpec(source="scratch"), made)
+    facts = Contender.load(made.store / "mine").facts
+    assert facts["said"] == ["its weights", *facts["notes"]]
+    assert facts["notes"] == [
+        "10 training texts were cut (in each training, with other numbers)",
+        "it went on from step 4",
+        "the last checkpoint is damaged and was passed over (fold 2)",
+        "half the rate (fold 0 (seed 2), fold 2 (seed 2))",
+    ]
+
+
+def test_how_many_of_the_prompts_were_cut_is_said() -> None:
+    counts = {"cut prompts": 51, "empty answers": 2}
+    assert _cut(counts, asked=53) == ["in training: 51 cut prompts (all of them), 2 empty answers"]
+    assert _cut(counts, asked=82) == ["in training: 51 cut prompts of 80, 2 empty answers"]
+    assert _cut({}, asked=82) == []

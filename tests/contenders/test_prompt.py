@@ -77,7 +77,7 @@ def test_prompts_that_were_cut_are_counted_and_said(
     facts = Contender.load(made.store / "mine").facts
     judged = len(Contender.load(made.store / "mine").rows)
     assert facts["cut_prompts"] == judged
-    assert f"{judged:,} prompts were longer" in facts["said"][1]
+    assert f"all {judged:,} prompts were longer" in facts["said"][1]
 
 
 def test_other_weights_in_the_same_directory_are_another_contender(source: str) -> None:

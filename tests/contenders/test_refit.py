@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.contenders.conftest import TEXTS
 
 from ratchet.compress.compressor import compressors
 from ratchet.contenders.base import Contender
+from ratchet.contenders.encoder import Encoder
 from ratchet.contenders.kind import Training
 from ratchet.contenders.linear import Linear, Majority
 from ratchet.contenders.refit import changed, refit
 from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.tune import Tune
 from ratchet.models.linear_fit import fit_linear
-from ratchet.recipe.sections import LinearFeatures, LinearSpec, Section
+from ratchet.recipe.sections import EncoderSpec, LinearFeatures, LinearSpec, Section
+from ratchet.recipe.tune import TuneSpec
 
 Parted, Trained = Callable[..., PartedRows], Callable[..., Training]
 SPEC = LinearSpec(features=(LinearFeatures(unit="word", high=1),), C=5)
@@ -67,6 +72,36 @@ def test_what_cannot_be_trained_again_says_why(parted: Parted, training: Trained
     found, reason = refit(Contender.load(made.store / "old"), old)
     assert found is None
     assert "earlier rows" in reason
+
+
+def test_nothing_is_trained_again_from_files_that_were_not_judged(
+    parted: Parted, training: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Linear, "sources", lambda self, spec: ["now"])
+    rows = parted()
+    made = training(rows, name="best", facts={"sources": ["before"]})
+    small_training = training(rows, name="best-int8", kind="int8", facts={"of": "best", "of_key": "best-key"})
+    best = judged(made)
+    Linear().compress(made.store / "small-key", compressors()["int8"], best, small_training)
+    for one in (best, Contender.load(made.store / "small-key")):
+        found, reason = refit(one, made)
+        assert found is None
+        assert reason.startswith("The files that 'best' begins with are not those that it was judged with")
+    assert not [*made.store.glob("*.refit")]
+    monkeypatch.setattr(Linear, "sources", lambda self, spec: ["before"])
+    assert refit(best, made)[0] is not None
+    monkeypatch.setattr(Linear, "sources", lambda self, spec: ["now"])
+    assert refit(best, made)[0] is not None, "what was trained from the files that were judged is there"
+
+
+def test_the_files_of_what_is_tuned_are_those_of_the_tuned_one(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"1")
+    of = EncoderSpec(source=str(tmp_path))
+    spec = TuneSpec(of=of)
+    before = Tune().sources(spec)
+    assert before == Encoder().sources(of)
+    (tmp_path / "model.safetensors").write_bytes(b"2")
+    assert Tune().sources(spec) != before
 
 
 def test_the_row_change_of_the_winner_is_made_again(parted: Parted, training: Trained) -> None:

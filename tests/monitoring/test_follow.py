@@ -78,6 +78,25 @@ def test_a_pretraining_is_seen_from_its_workspace(tmp_path: Path) -> None:
     assert title(place) == "fold-0.7 pretraining"
 
 
+@pytest.mark.parametrize("once", [True, False])
+@pytest.mark.parametrize("text", ["text,label\na,b\n", '{"text": "a"}\n{"text": "b"}\n', "a\n", "a", "{" * 70_000])
+def test_a_file_that_no_training_wrote_is_refused(tmp_path: Path, text: str, once: bool) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    out = io.StringIO()
+    with pytest.raises(DataError, match=r"t.csv must be the steps.jsonl of a training but"):
+        watch(path, stream=out, once=once, sleep=lambda seconds: pytest.fail("it waits"))
+    assert not out.getvalue()
+
+
+@pytest.mark.parametrize("text", ["", '{"step": 1, "train/lo', "\x00\n" + line(1, train__loss=1)])
+def test_a_training_that_has_only_begun_is_waited_for(tmp_path: Path, text: str) -> None:
+    (tmp_path / "steps.jsonl").write_text(text)
+    followed = Followed(tmp_path / "steps.jsonl")
+    followed.look()
+    assert not followed.strange
+
+
 def test_no_training_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="must hold a training"):
         watch(tmp_path, stream=io.StringIO())

@@ -553,3 +553,19 @@ def test_mistakes_of_texts_and_features(text: str, problem: str) -> None:
     error = refused(text)
     assert problem in error.problem
     assert "Also wrong" not in (error.next_step or "")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        ("challengers: [{kind: encoder, keep: latency}]", r"challengers\.0\.keep \(.*must be last, loss or a metric"),
+        (
+            "challengers: [{kind: encoder, keep: {metric: loss, goal: max}}]",
+            r"challengers\.0\.keep\.goal \(.*must be min for loss",
+        ),
+        ("gate: {metrics: [{metric: auc, goal: min}]}", r"gate\.metrics\.0\.goal \(.*must be max for auc"),
+    ],
+)
+def test_a_key_is_named_once(recipe: str, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        parse_recipe(f"data: {{files: [t.csv]}}\n{recipe}", folder=tmp_path)

@@ -126,10 +126,10 @@ def test_the_goal_of_a_metric_is_said_in_the_recipe(tmp_path: Path) -> None:
     )
     assert metrics("{metric: rmse, goal: min}") == ("rmse",)
     for entry, said in {
-        "{metric: accuracy, goal: min}": "must have accuracy with the goal max, which is its own, but got 'min'",
-        "{metric: 'm:f', goal: less}": r"the goal max \(more is better\) or min \(less is better\) but got 'less'",
-        "{metric: 'm:f', aim: min}": "must have entries with metric and goal but one has aim",
-        "{goal: min}": "but one has no metric",
+        "{metric: accuracy, goal: min}": "must be max for accuracy, which is its own, but got 'min'",
+        "{metric: 'm:f', goal: less}": r"must be max \(more is better\) or min \(less is better\) but got 'less'",
+        "{metric: 'm:f', aim: min}": "must be the name of one, with goal alone beside it, but got aim",
+        "{goal: min}": r"metrics.0.metric .* but is missing",
         "acuracy": "accuracy",
     }.items():
         with pytest.raises(RecipeError, match=said):

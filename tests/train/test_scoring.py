@@ -17,8 +17,11 @@ from ratchet.models.targets import Targets
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.sections import EncoderSpec
 from ratchet.scores.business import score_of
-from ratchet.train.encoder import fit_encoder
-from ratchet.train.finetune import ASKED, Asked, _asked_of, fit_decoder
+from ratchet.train.encoder import GOALS as ENCODER
+from ratchet.train.encoder import fit_encoder, require_trainable
+from ratchet.train.finetune import ASKED, Asked, _asked_of, fit_decoder, require_tunable
+from ratchet.train.language import GOALS as LANGUAGE
+from ratchet.train.preference import GOALS as PREFERENCE
 from ratchet.train.records import read_history
 from ratchet.train.scoring import Scoring, without_value
 
@@ -240,9 +243,29 @@ def test_an_edited_metric_is_another_training(
     assert first.facts["key"]["own_metrics"] != second.facts["key"]["own_metrics"]
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("nomod:fn", "No module named"), (f"{OWN}:nofunc", "must be a function of")]
+)
+def test_one_that_cannot_be_imported_is_refused_before_any_row_is_read(name: str, error: str) -> None:
+    for wanted in (name, f"{name}:min"):
+        with pytest.raises(RecipeError, match=error):
+            require_trainable(EncoderSpec(source="scratch", keep=wanted), kind="classes", language="en")
+    with pytest.raises(RecipeError, match=error):
+        require_tunable(DecoderSpec(source="scratch", keep=name), language="en", choices=())
+
+
 def test_a_recipe_takes_a_goal_and_refuses_what_no_answer_tells() -> None:
     spec = EncoderSpec.model_validate({"keep": {"metric": f"{OWN}:wrong", "goal": "min"}})
     assert spec.keep == f"{OWN}:wrong:min"
+    for name, goal in {
+        **LANGUAGE,
+        **PREFERENCE,
+        **{key: one for each in ENCODER.values() for key, one in each.items()},
+    }.items():
+        right, wrong = ("max", "min") if goal > 0 else ("min", "max")
+        assert EncoderSpec.model_validate({"keep": {"metric": name, "goal": right}}).keep == name
+        with pytest.raises(ValueError, match=f"goal must be {right} for {name}, which is its own, but got '{wrong}'"):
+            EncoderSpec.model_validate({"keep": {"metric": name, "goal": wrong}})
     with pytest.raises(ValueError, match="of the answers alone but got 'latency'"):
         EncoderSpec(keep="latency")
     with pytest.raises(ValueError, match="should be a metric"):

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from tests.tuning.study_worker import plan
 
-from ratchet.errors import RatchetError, WorkspaceError
+from ratchet.errors import MetricFailed, RatchetError, WorkspaceError
+from ratchet.monitoring.alerts import Stopped
 from ratchet.tuning.study import Reached, Studied, _Worker, study
 from ratchet.tuning.study_storage import Place, kept
 
@@ -107,6 +108,36 @@ def test_a_study_without_any_score_says_why(tmp_path: Path) -> None:
         RatchetError, match="one of the 2 trials must end with a score but all failed, the first by: no"
     ):
         study(plan(place, trials=2), values([ValueError("no"), ValueError("other")]), told=nothing)
+
+
+@pytest.mark.parametrize("error", [MetricFailed("bad"), Stopped("bad"), MemoryError("bad"), RuntimeError("bad")])
+def test_what_failed_is_tried_again_by_the_next_run(tmp_path: Path, error: Exception) -> None:
+    place = Place(journal=tmp_path / "j.log")
+    with pytest.raises(RatchetError, match="all failed, the first by: bad"):
+        study(plan(place, trials=3), values([error] * 3), told=nothing)
+    mended: list[float | Exception] = [0.1, error, 0.3]
+    one = study(plan(place, trials=3), values(mended), told=nothing)
+    assert [trial.state for trial in one.trials] == ["complete", "failed", "complete"]
+    counts: list[tuple[int, float | None]] = []
+    two = study(plan(place, trials=3), values([9.0, 0.2, 9.0]), told=lambda done, best: counts.append((done, best)))
+    assert [trial.score for trial in two.trials] == pytest.approx([0.1, 0.2, 0.3]), "what has a score is not run again"
+    assert [trial.values for trial in two.trials[::2]] == [trial.values for trial in one.trials[::2]]
+    assert two.trials[1].values == one.trials[1].values
+    assert two.trials[1].reason == ""
+    assert counts == [(3, pytest.approx(0.3))]
+
+
+def test_the_minutes_of_what_failed_before_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, now = Place(journal=tmp_path / "j.log"), [0.0]
+    monkeypatch.setattr("ratchet.tuning.study.time.perf_counter", lambda: now[0])
+
+    def fails(*_: object) -> float:
+        now[0] += 45
+        raise MemoryError
+
+    with pytest.raises(RatchetError, match="all failed"):
+        study(plan(place, trials=2, minutes=1), fails, told=nothing)
+    assert study(plan(place, trials=2, minutes=1), values([0.1, 0.2]), told=nothing).counts == {"complete": 2}
 
 
 def test_an_error_of_ours_gives_the_trial_back(tmp_path: Path) -> None:
@@ -300,7 +331,7 @@ def test_a_trial_that_another_worker_ended_is_survived_and_counted(
         worker = workers[0]
         worker.store.storage.set_trial_state_values(worker._place(number), state=TrialState.FAIL)
 
-    def score(values: Any, number: int, step: int) -> float:
+    def score(values: Any, number: int, step: int, reached: Reached) -> float:
         if number == 1 and when == "given back":
             end(number)
             raise WorkspaceError("the disk is full")

@@ -18,7 +18,7 @@ from tests.tuning.study_worker import plan
 from tests.tuning.test_study import found, nothing, scored, until, values, worker
 
 from ratchet.errors import RatchetError, RecipeError
-from ratchet.tuning.study import study
+from ratchet.tuning.study import Reached, study
 from ratchet.tuning.study_storage import Place, kept
 
 SECRET = "SDx-" + secrets.token_hex(8)
@@ -126,3 +126,21 @@ def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     place = Place(journal=tmp_path / "j", address=f"postgresql://me@/db?host={tmp_path}")
     with pytest.raises(RatchetError, match=r"The storage postgresql://me@/db.* must be reachable but got: "):
         study(plan(place, trials=2), values([0.1, 0.2]), told=nothing)
+
+
+def test_a_shared_study_in_which_all_failed_begins_anew(postgres: str, tmp_path: Path) -> None:
+    wanted = plan(Place(journal=tmp_path, address=postgres, password="STUDY_PASSWORD"), trials=2, key="dead")
+    asked: list[int] = []
+
+    def fails(values: object, number: int, step: int, reached: Reached) -> float:
+        asked.append(number)
+        raise MemoryError("out of memory")
+
+    for _ in range(2):
+        with pytest.raises(RatchetError, match="all failed, the first by: out of memory"):
+            study(wanted, fails, told=lambda done, best: None)
+    assert asked == [0, 1, 0, 1]
+    found = study(wanted, lambda values, number, step, reached: float(number), told=lambda done, best: None)
+    assert [trial.score for trial in found.trials] == [0, 1]
+    again = study(wanted, fails, told=lambda done, best: None)
+    assert again.trials == found.trials, "what has scores stays"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.short_texts import short_texts
 from ratchet.errors import DataError
 from ratchet.generators.chat import turns_of
 from ratchet.near.copies import NGRAM, THRESHOLD, same_words, unique_texts
@@ -58,9 +59,16 @@ def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
+        step = (
+            "Name files, not folders, in"
+            if path.is_dir()
+            else "Correct the path in"
+            if not path.exists()
+            else "Look at"
+        )
         raise DataError(
             f"The corpus must be text files that can be read but got {path}: {error.strerror}.",
-            next_step="Name files, not folders, in pretrain.corpus of this challenger.",
+            next_step=f"{step} pretrain.corpus of this challenger.",
         ) from error
     text = to_utf8(data, encoding="auto", name=str(path))[0].decode("utf-8")
     if not text.strip():
@@ -72,7 +80,8 @@ def require_unseen(files: Sequence[str], rows: PartedRows, *, choosing: bool = F
     """Refuse a corpus with the text of a row that is judged or of the test part, or with one that is nearly the same.
 
     A line or a paragraph is compared with the whole text of a row, copies and near-duplicates, as training rows are with test
-    rows; a text, a column or an answer of at least `LONG_BYTES` is also found inside a longer passage, word for word.
+    rows; a text, a column or an answer of at least `LONG_BYTES` is also found inside a longer passage, word for word. Shorter
+    whole texts are counted there, and many of them are refused.
 
     Args:
         files: of the corpus.
@@ -93,6 +102,24 @@ def require_unseen(files: Sequence[str], rows: PartedRows, *, choosing: bool = F
             f"The corpus must hold no text of a row that {which} but {found.file}, line {found.line}, has that of "
             f"{rows.dataset.place(found.row)}, or nearly so{also}.",
             next_step="Take these passages out of the corpus, or leave pretrain.corpus of this challenger out.",
+        )
+    _require_few_short(texts, rows, held)
+
+
+def _require_few_short(texts: Sequence[str], rows: PartedRows, held: Ints) -> None:
+    """Refuse a corpus in which many whole texts of these rows stand that are too short for one of them to say anything.
+
+    Raises:
+        DataError: it is such a corpus.
+    """
+    whole = ["\n\n".join(turn.text for turn in turns_of(text)) for text in rows.texts(held)]
+    short = short_texts(texts, dict(zip(whole, held.tolist(), strict=True)), below=LONG_BYTES)
+    if short.many:
+        first = min(short.found.values())
+        raise DataError(
+            f"The corpus must hold no text of a row that is judged but {len(short.found):,} of the {short.of:,} short ones "
+            f"stand in it word for word, that of {rows.dataset.place(first)} among them.",
+            next_step="Take the rows out of the corpus, or leave pretrain.corpus of this challenger out.",
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ratchet.contenders.corpus import read_corpus
 from ratchet.contenders.folded import (
+    NOTES,
     Folded,
     One,
     chosen,
@@ -23,9 +24,10 @@ from ratchet.contenders.folded import (
     require_choosing,
 )
 from ratchet.contenders.kind import Training
-from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.sources import source_files
 from ratchet.errors import DataError, no_such_column
+from ratchet.generators.chat import CUT_ANSWERS, CUT_PROMPTS
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.tables.conversations import answer_in
 from ratchet.train.finetune import MODEL, Asked, fit_decoder, require_tunable
@@ -35,7 +37,6 @@ TOLD = (
     "trained_weights",
     "precision",
     "kept_epoch",
-    "notes",
     "cut_or_empty",
     "base",
     "lr",
@@ -102,13 +103,16 @@ class Decoder(Folded[DecoderSpec]):
             watching=training.watching.named(about),
         )
         known = model.decoder.facts
+        notes = [*known["notes"], *_cut(known["cut_or_empty"], asked=len(asked.texts) * (2 if spec.rejected else 1))]
         facts = {
             "source": model.decoder.source,
             "parameters": model.decoder.parameters,
             **curve(folder),
             **{name: known[name] for name in TOLD if known.get(name) is not None},
+            NOTES: notes,
             "said": [
                 *_said(model.decoder.source, known, spec=spec),
+                *notes,
                 *chosen(folder, keep=keep, rows=len(chooser), epoch=known["kept_epoch"]),
             ],
         }
@@ -117,12 +121,16 @@ class Decoder(Folded[DecoderSpec]):
     def named_by(self, spec: DecoderSpec) -> object:
         """Other files in the same directory, another corpus of the same name, and another metric that chooses the epoch are
         another contender."""
+        return spec, self.sources(spec), *own_source(spec.keep)
+
+    def sources(self, spec: DecoderSpec) -> list[str]:
+        """As `Kind.sources`."""
         corpus = [text for file in self.corpus(spec) for text in source_files(file)]
-        return spec, [*source_files(spec.source), *corpus], *own_source(spec.keep)
+        return [*source_files(spec.source), *corpus]
 
 
 def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> list[str]:
-    """What a person reads of it: what was trained, and what was cut or left out of the training."""
+    """What a person reads of it: what was trained, and on what before."""
     lines = [f"{source}, {facts['trained_weights']:,} weights trained ({facts['tuning']})"]
     entries, read = facts["vocabulary"], facts["pretraining"]
     if source == "scratch" and entries != spec.vocabulary:
@@ -135,11 +143,18 @@ def _said(source: str, facts: Mapping[str, object], *, spec: DecoderSpec) -> lis
             lines.append(
                 f"the pretraining has no answers: its last epoch was kept, and {spec.keep} chose among later ones"
             )
-    cut = facts["cut_or_empty"]
-    assert isinstance(cut, Mapping)
-    if cut:
-        lines.append("in training: " + ", ".join(f"{count:,} {name}" for name, count in sorted(cut.items())))
     return lines
+
+
+def _cut(counts: Mapping[str, int], *, asked: int) -> list[str]:
+    """What was cut or left out of a training, and of how many prompts; an empty answer is not read."""
+    read = asked - counts.get("empty answers", 0)
+
+    def told(name: str, count: int) -> str:
+        of = (" (all of them)" if count == read else f" of {read:,}") if name in (CUT_PROMPTS, CUT_ANSWERS) else ""
+        return f"{count:,} {name}{of}"
+
+    return ["in training: " + ", ".join(told(*one) for one in sorted(counts.items()))] if counts else []
 
 
 def _asked(

@@ -15,6 +15,7 @@ from ratchet.contenders.base import HEADS, MODEL, Contender, Trained, write_cont
 from ratchet.contenders.kind import NONE, Kind, Training, compressed
 from ratchet.contenders.material import Material, held, judged_folds, made_inputs, summed
 from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.sources import source_files
 from ratchet.models.checkpoints import locate
 from ratchet.models.encoder import require_pretrained
 from ratchet.models.model import Answers
@@ -123,6 +124,14 @@ class Embedding(Kind[EmbeddingSpec]):
             facts={"embedder": small.name, "folds": list(of.folds), **training.facts},
         )
         write_contender(folder, rows, compressed(of, training), trained)
+
+    def named_by(self, spec: EmbeddingSpec) -> object:
+        """Other files in the same directory are another contender."""
+        return spec, self.sources(spec)
+
+    def sources(self, spec: EmbeddingSpec) -> list[str]:
+        """As `Kind.sources`."""
+        return source_files(spec.source)
 
     def _encoder(self, spec: EmbeddingSpec, training: Training) -> Embedder:
         rows = training.rows

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.contenders.folded import (
+    NOTES,
     Folded,
     One,
     chosen,
@@ -20,7 +21,7 @@ from ratchet.contenders.folded import (
 )
 from ratchet.contenders.kind import Training
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.metrics.own_function import is_own
+from ratchet.contenders.sources import source_files
 from ratchet.recipe.sections import EncoderSpec
 
 
@@ -68,12 +69,14 @@ class Encoder(Folded[EncoderSpec]):
             watching=training.watching.named(about),
             progress=partial(follow, training=training, about=about),
         )
+        notes = _notes(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows)
         facts = {
             "source": fitted.source,
             **curve(folder),
             **{name: fitted.facts[name] for name in TOLD if name in fitted.facts},
+            NOTES: notes,
             "said": [
-                *_said(fitted.facts, max_tokens=fitted.tokens.max_tokens * fitted.tokens.windows),
+                *notes,
                 *chosen(folder, keep=keep, rows=len(chooser), epoch=fitted.facts["kept_epoch"]),
             ],
         }
@@ -81,11 +84,15 @@ class Encoder(Folded[EncoderSpec]):
         return One(predict=fitted.predict, save=save, facts=facts, counts=material.counts)
 
     def named_by(self, spec: EncoderSpec) -> object:
-        """Another metric that chooses the epoch is another contender."""
-        return (spec, *own_source(spec.keep)) if is_own(spec.keep) else spec
+        """Other files in the same directory, and another metric that chooses the epoch, are another contender."""
+        return spec, self.sources(spec), *own_source(spec.keep)
+
+    def sources(self, spec: EncoderSpec) -> list[str]:
+        """As `Kind.sources`."""
+        return source_files(spec.source)
 
 
-def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:
+def _notes(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:
     """What a person should know of a training."""
     cut = facts.get("cut_texts", 0)
     texts = (
@@ -94,5 +101,5 @@ def _said(facts: Mapping[str, Any], *, max_tokens: int) -> list[str]:
     return [*facts.get("notes", ()), *texts]
 
 
-TOLD = ("precision", "kept_epoch", "notes", "cut_texts")
+TOLD = ("precision", "kept_epoch", "cut_texts")
 """What the card says of a training."""

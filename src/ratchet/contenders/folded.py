@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from abc import abstractmethod
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +36,8 @@ SMALL = 2_000
 """Up to so many dev rows all folds are trained at once: a fifth of the rows would decide nothing, and a fold is cheap."""
 SEED_STEP = 1_000
 """Between the seeds of two turns through the folds."""
+NOTES = "notes"
+"""The fact of a training that holds what a person should know of it beside its settings: what was cut, what went wrong."""
 SET_APART = 0.1
 """Share of a fold's training rows that chooses the epoch, where ``keep`` is not ``last``: never the rows that are judged."""
 
@@ -194,12 +198,37 @@ def _assembled(
             shutil.copy(first[0] / STEPS, folder / STEPS)
     save_seeds(folder, [np.concatenate([load_answers(place) for place in turn]) for turn in others])
     counts = summed(record.get("counts", {}) for record in records[: len(first)])
+    noted = _noted([record["facts"] for record in records], folds)
     return Trained(
         predicted=np.concatenate([load_array(place / "rows.npy") for place in first]),
         answers=np.concatenate([load_answers(place) for place in first]),
         seconds=sum(record["seconds"] for record in records),
-        facts={**records[0]["facts"], "folds": list(folds), **facts, **counts},
+        facts={**records[0]["facts"], **noted, "folds": list(folds), **facts, **counts},
     )
+
+
+def _noted(facts: Sequence[Mapping[str, Any]], folds: Sequence[int]) -> dict[str, list[str]]:
+    """The notes of all trainings, and what is said of the first with these in the place of its own.
+
+    Notes that differ in their numbers alone are told once; one that is not of every training has the folds before it.
+    """
+    if not any(NOTES in one for one in facts):
+        return {}
+    alike: dict[str, dict[str, str]] = {}
+    for place, one in enumerate(facts):
+        turn, number = divmod(place, len(folds))
+        where = f"fold {folds[number]}" + (f" (seed {turn + 1})" if turn else "")
+        for line in one.get(NOTES, ()):
+            alike.setdefault(re.sub(r"\d[\d,.]*", "0", line), {}).setdefault(where, line)
+    notes = []
+    for found in alike.values():
+        line = next(iter(found.values()))
+        same, every = len({*found.values()}) == 1, len(found) == len(facts)
+        about = "in each training" if every else ", ".join(found)
+        notes.append(line if same and every else f"{line} ({about}{'' if same else ', with other numbers'})")
+    own = facts[0].get(NOTES, ())
+    said = [line for line in facts[0].get("said", ()) if line not in own]
+    return {NOTES: notes, "said": [*said, *notes]}
 
 
 def learnt_and_apart(training: Training, seen: Ints, *, out: Ints, keep: str, seed: int) -> tuple[Material, Ints]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ratchet.contenders.base import MODEL, Contender, Identity, Trained, write_contender
 from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.sources import SOURCES
 from ratchet.errors import DataError
 from ratchet.prepare.leaks import leaks
 from ratchet.prepare.split_by_time import times
@@ -46,11 +47,12 @@ def defend(folder: Path, rows: PartedRows, *, name: str, of: Contender, trained_
         )
     with writing(folder):
         shutil.copytree(of.folder / MODEL, folder / MODEL)
+    files = {SOURCES: of.facts[SOURCES]} if SOURCES in of.facts else {}
     trained = Trained(
         predicted=unknown,
         answers=of.model().predict(rows.inputs(unknown)),
         seconds=time.perf_counter() - begun,
-        facts={"of": of.name, "left_out": len(asked) - len(unknown), "trained": trained_in(of)},
+        facts={"of": of.name, "left_out": len(asked) - len(unknown), "trained": trained_in(of), **files},
     )
     identity = Identity(name=name, kind=of.ref.kind, runtime=of.runtime, spec=of.card["spec"])
     write_contender(folder, rows, identity, trained)

@@ -156,6 +156,11 @@ class Kind(ABC, Generic[S]):
         """What makes it another contender: its settings but those that change no answer, and what they name."""
         return spec
 
+    def sources(self, spec: S) -> list[str]:
+        """The sha256 of each file that a training with these settings reads beside the rows, as they are now."""
+        del spec
+        return []
+
     def sends_to(self, spec: S) -> Destination | None:
         """Where the texts of the rows are sent while it is made; ``None``: nowhere."""
         del spec

@@ -14,18 +14,17 @@ from ratchet.contenders.kind import Kind, Training, save_model
 from ratchet.contenders.latency import Timed, latency
 from ratchet.contenders.rows import PartedRows
 from ratchet.contenders.shots import divided
+from ratchet.contenders.sources import source_files
 from ratchet.endpoint.prompt import Example
 from ratchet.generators.chat import CUT_PROMPTS
 from ratchet.generators.decoder import build_decoder, require_pretrained
 from ratchet.generators.generated import DecoderModel
-from ratchet.models.checkpoints import GENERATOR, GGUF, locate
+from ratchet.models.checkpoints import GENERATOR, locate
 from ratchet.models.model import Answers
 from ratchet.recipe.decoder import PromptSpec
-from ratchet.workspace.finished import file_sha256
 
 TIMED = 8
 """Texts that are asked one by one, for the latency."""
-_FILES = ("*.json", "*.safetensors", f"*{GGUF}", "*.jinja", "*.txt", "*.model")
 
 
 class Prompt(Kind[PromptSpec]):
@@ -75,13 +74,6 @@ class Prompt(Kind[PromptSpec]):
         return spec, source_files(spec.source)
 
 
-def source_files(source: str) -> list[str]:
-    """The sha256 of each file of a generator's directory, or of its GGUF file; none of another kind of source."""
-    path = Path(source)
-    files = [path] if path.is_file() else sorted({one for pattern in _FILES for one in path.glob(pattern)})
-    return [file_sha256(one) for one in files] if path.exists() else []
-
-
 def _model(spec: PromptSpec, training: Training, examples: Sequence[Example]) -> DecoderModel:
     rows = training.rows
     decoder = build_decoder(
@@ -106,7 +98,8 @@ def _said(model: DecoderModel, answers: Answers, *, seconds: float, cut: int) ->
         f"{model.decoder.source}, {model.decoder.parameters:,} parameters, as it is; {len(answers):,} rows in {seconds:,.1f} s"
     ]
     if cut:
-        lines.append(f"{cut:,} prompts were longer than max_tokens leaves room for and lost their oldest text")
+        share = f"all {cut:,}" if cut == len(answers) else f"{cut:,} of {len(answers):,}"
+        lines.append(f"{share} prompts were longer than max_tokens leaves room for and lost their oldest text")
     silent = 0 if model.choices else answers[:, 0].tolist().count(None)
     if silent:
         lines.append(f"{silent:,} of the rows got an empty answer, which counts as wrong")

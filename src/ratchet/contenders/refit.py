@@ -12,6 +12,7 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Changing
 from ratchet.contenders.kind import Training
 from ratchet.contenders.registry import change_of, kind_of
+from ratchet.contenders.sources import SOURCES
 from ratchet.plugins import chosen
 from ratchet.workspace.finished import finished
 
@@ -35,9 +36,11 @@ def refit(best: Contender, training: Training) -> tuple[Contender | None, str]:
     kind, spec = kind_of(best)
     if not kind.trained:
         return None, "It is not trained here."
+    target = training.store / f"{best.folder.name}.refit"
+    if not target.is_dir() and "of_key" not in best.facts and (reason := replaced(best)):
+        return None, reason
     facts = {"refit": len(training.rows.parts.dev), "judged": best.folder.name}
     training = replace(training, name=best.name, kind=best.ref.kind, key=best.folder.name, facts=facts)
-    target = training.store / f"{best.folder.name}.refit"
     if "of_key" in best.facts:
         origin = Contender.load(training.store / str(best.facts["of_key"]))
         whole, reason = refit(origin, training)
@@ -48,6 +51,19 @@ def refit(best: Contender, training: Training) -> tuple[Contender | None, str]:
     else:
         finished(target, partial(kind.refit, spec=spec, training=changed(best.facts, training)))
     return Contender.load(target), ""
+
+
+def replaced(judged: Contender) -> str:
+    """Why a training with the settings of a contender would now be that of another model; empty: it would not.
+
+    What was trained by an earlier version did not note its files, so that nobody knows whether they are still the same.
+    """
+    if "of_key" in judged.facts:
+        judged = Contender.load(judged.folder.parent / str(judged.facts["of_key"]))
+    kind, spec = kind_of(judged)
+    if list(judged.facts.get(SOURCES, ())) == kind.sources(spec):
+        return ""
+    return f"The files that {judged.name!r} begins with are not those that it was judged with, or these are not known."
 
 
 def changed(facts: Mapping[str, Any], training: Training) -> Training:

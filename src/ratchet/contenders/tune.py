@@ -59,6 +59,10 @@ class Tune(Kind[TuneSpec]):
         own = own_source(spec.metric) if spec.metric else []
         return settings, own, tuned_by_name(self.learner(spec), spec.of, spec.space)
 
+    def sources(self, spec: TuneSpec) -> list[str]:
+        """As `Kind.sources`, of what is tuned."""
+        return self.learner(spec).sources(spec.of)
+
     def require(self, spec: TuneSpec, rows: PartedRows) -> None:
         """As `Kind.require`, of what is tuned, as it is and at each end of the space."""
         learner = self.learner(spec)

@@ -12,8 +12,8 @@ from ratchet.contenders.folded import own_source
 from ratchet.contenders.kind import Kind, Look, Training
 from ratchet.contenders.material import plain
 from ratchet.contenders.nested import inner_parts
-from ratchet.contenders.prompt import source_files
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.sources import source_files
 from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import RecipeError
 from ratchet.metrics.evidence import Evidence

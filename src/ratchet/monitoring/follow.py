@@ -24,6 +24,8 @@ QUIET = 15.0
 PATIENCE = 30.0
 """Seconds in which the next fold of a run may begin after one has ended."""
 HINT = "Ctrl-C ends this view; the training goes on"
+LONGEST = 1 << 16
+"""Bytes that a line of steps does not have."""
 WIDTH = 80
 PRETRAINING = "pretraining"
 """The folder of this part of a training, inside of the whole one's."""
@@ -40,6 +42,7 @@ class Followed:
     def _begin(self) -> None:
         self.standing = Standing(name=title(self.path.parent))
         self._read, self._rest, self._file = 0, b"", -1
+        self._lines, self._known = 0, False
 
     def look(self) -> bool:
         """Take what is new; whether there was anything."""
@@ -57,9 +60,17 @@ class Followed:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for text in lines:
             line = line_of(text.decode("utf-8", "replace"))
+            self._lines += 1
+            self._known = self._known or line is not None
             if line is not None:
                 self.standing.take(*line)
         return bool(data)
+
+    @property
+    def strange(self) -> bool:
+        """Whether it holds only what no training writes; one that is empty, or whose first line is half written, may be one."""
+        half = not self._rest or (self._rest.startswith(b"{") and len(self._rest) <= LONGEST)
+        return not self._known and (self._lines > 0 or not half)
 
     @property
     def age(self) -> float:
@@ -119,6 +130,11 @@ def watch(folder: Path, *, stream: TextIO, once: bool = False, sleep: Callable[[
         )
     followed = Followed(path)
     followed.look()
+    if followed.strange:
+        raise DataError(
+            f"{path} must be the {STEPS} of a training but has no line of one.",
+            next_step="Name a workspace, the folder of a training or its steps.jsonl.",
+        )
     if once or followed.standing.ended:
         _print(followed.standing, stream)
         return

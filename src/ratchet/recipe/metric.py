@@ -13,6 +13,7 @@ GOALS = ("max", "min")
 """More is better, or less."""
 KEPT = ("last", "loss", "margin")
 """What ``keep`` takes beside metrics: the last epoch, the loss, and the mean difference of the rewards of two answers."""
+_KEPT_GOALS = {"last": "left out", "loss": "min", "margin": "max"}
 NOT_OF_ANSWERS = ("cost", "latency", "judge", "nll_per_token")
 """Metrics that are not computed from answers."""
 
@@ -23,23 +24,22 @@ def _with_goal(value: object) -> object:
         return value
     wrong = sorted({*map(str, value)} - {"metric", "goal"})
     if wrong or not isinstance(value.get("metric"), str):
-        raise ValueError(
-            f"metrics must have entries with metric and goal but one has {', '.join(wrong) or 'no metric'}."
-        )
+        found = f"got {', '.join(wrong)}" if wrong else "is missing"
+        raise ValueError(f"metric must be the name of one, with goal alone beside it, but {found}.")
     name, goal = value["metric"], value.get("goal", "max")
     if goal not in GOALS:
-        raise ValueError(f"metrics must have the goal max (more is better) or min (less is better) but got {goal!r}.")
+        raise ValueError(f"goal must be max (more is better) or min (less is better) but got {goal!r}.")
     if ":" in name:
         return f"{name}:min" if goal == "min" else name
-    if "goal" in value and goal != _goal_of(name):
-        raise ValueError(
-            f"metrics must have {name} with the goal {_goal_of(name)}, which is its own, but got {goal!r}."
-        )
+    if "goal" in value and goal != (own := _goal_of(name)):
+        raise ValueError(f"goal must be {own} for {name}, which is its own, but got {goal!r}.")
     return name
 
 
 def _goal_of(name: str) -> str:
-    """The goal of a metric that is built in; the gate lies above the recipe."""
+    """The goal of what is built in; the metrics lie above the recipe."""
+    if name in _KEPT_GOALS:
+        return _KEPT_GOALS[name]
     sign: int = import_module("ratchet.metrics.metrics").named(name)[0].sign
     return "max" if sign > 0 else "min"
 

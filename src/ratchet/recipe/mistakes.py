@@ -120,7 +120,8 @@ class Mistake:
             return f"not be empty but got {shown(given)}"
         if kind == "value_error":
             key, _, rest = str(self._context["error"]).partition(" must ")
-            self.path = (*self.path, key)
+            if key not in self.path[-2:]:  # a check of one value, or of one in a list, names its own key
+                self.path = (*self.path, key)
             return rest.removesuffix(".")
         if kind.partition("_")[0] not in _TYPES:
             return f"be right but got {shown(given)}: {self._message}"

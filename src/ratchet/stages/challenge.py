@@ -18,9 +18,10 @@ from ratchet.contenders.corpus import require_unseen
 from ratchet.contenders.incumbent import defend, trained_in
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Majority
-from ratchet.contenders.refit import changed
+from ratchet.contenders.refit import changed, replaced
 from ratchet.contenders.registry import changes, kind_of, kinds, tasks_of
 from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.sources import SOURCES
 from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError
 from ratchet.models.checkpoints import ENGLISH_PACKAGE
 from ratchet.models.linear_defaults import default_specs
@@ -248,10 +249,14 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
     if change.weights(spec) and not kind.learner(settings).weighted:
         skip(job, name, f"It weights rows, which the kind {kind.name} of the champion {of.name!r} does not take.")
         return None
+    if reason := replaced(of):
+        skip(job, name, reason)
+        return None
     depends = change.depends_on(spec, rows)
     named = change.named_by(spec)
     key = key_of("challenger", content(job, rows), named, job.recipe.seed, of.folder.name, *filter(None, [depends]))
     facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json")}
+    facts |= {SOURCES: of.facts[SOURCES]} if SOURCES in of.facts else {}
 
     def train(folder: Path) -> None:
         if remark := change.remark(spec):
@@ -269,6 +274,8 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
 
 def _trained(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section, *, name: str, key: str) -> Callable[..., None]:
     """Fills the folder of a contender."""
+    files = kind.sources(spec)
+    facts = {SOURCES: files} if files else {}
 
     def train(folder: Path, folds: Sequence[int] = (), seeds: int = 1) -> None:
         to = kind.sends_to(spec)
@@ -276,7 +283,7 @@ def _trained(job: Job, rows: PartedRows, kind: Kind[Any], spec: Section, *, name
             job.screen.say("answers", f"{name}: the text of every row is sent to {to}")
         with job.screen.bar(name) as advance:
             training = training_of(job, rows, name=name, kind=kind.name, key=key, advance=advance)
-            kind.train(folder, spec, replace(training, folds=tuple(folds), seeds=seeds))
+            kind.train(folder, spec, replace(training, folds=tuple(folds), seeds=seeds, facts=facts))
 
     return train
 

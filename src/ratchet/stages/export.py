@@ -13,7 +13,7 @@ from ratchet.contenders.base import MODEL, Contender
 from ratchet.contenders.refit import refit
 from ratchet.contenders.registry import kind_of
 from ratchet.contenders.rows import PartedRows
-from ratchet.errors import WorkspaceError
+from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.metrics.metrics import score
 from ratchet.models.model import features_of
 from ratchet.recipe.recipe import dump_recipe
@@ -83,12 +83,21 @@ def _can_be_exported(contender: Contender) -> bool:
 
 
 def _served(job: Job, rows: PartedRows, best: Contender) -> tuple[Contender, str]:
-    """What is exported: the champion trained on all dev rows, or as it was judged, and why."""
+    """What is exported: the champion trained on all dev rows, or as it was judged, and why.
+
+    A training that fails here, or that an alert ends, costs the rows that the judged model left out, and not the bundle.
+    """
     if not job.recipe.export.refit:
         return best, "as it was judged (export.refit is false)"
     with job.screen.bar("refit") as advance:
         training = training_of(job, rows, name=best.name, kind=best.ref.kind, key=best.folder.name, advance=advance)
-        whole, reason = refit(best, training)
+        try:
+            whole, reason = refit(best, training)
+        except (WorkspaceError, ExtraMissing):
+            raise
+        except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            whole, reason = None, f"It could not be trained again on all rows: {first}"
     return (best, f"as it was judged. {reason}") if whole is None else (whole, "")
 
 

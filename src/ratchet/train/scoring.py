@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ratchet.errors import MetricFailed, RatchetError, RecipeError
 from ratchet.metrics.metric import fits
 from ratchet.metrics.metrics import METRICS, named
-from ratchet.metrics.own_function import divided, is_own, known_as
+from ratchet.metrics.own_function import divided, is_own, known_as, own_function
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
 from ratchet.scores.business import score_of
@@ -123,11 +123,13 @@ def require_measured(wanted: Sequence[str], *, given: Collection[str], kind: str
         kind: of the right answers.
 
     Raises:
-        RecipeError: there is no such metric of these answers.
+        RecipeError: there is no such metric of these answers, or one of the user's own that cannot be imported.
     """
     able = [*given, *(name for name in _able(kind) if name not in given)]
     for name in wanted:
-        if name != LAST and name not in able and not is_own(name):
+        if is_own(name):
+            own_function(divided(name)[0])
+        elif name != LAST and name not in able:
             raise RecipeError(
                 f"keep must be last or one of {', '.join(able)} but got {name!r}.",
                 next_step="Set keep of this challenger.",

@@ -124,7 +124,8 @@ def study(plan: Plan, score: Score, *, told: Callable[[int, float | None], None]
 
     The draws of a trial depend on the seed, its number, and the trials that ended before (tree-structured Parzen estimator,
     Bergstra et al. 2011). A study that was killed goes on where it was: the trial that ran then runs again under its number,
-    with the values it had, so that the study ends as if it had never been killed.
+    with the values it had, so that the study ends as if it had never been killed. A trial that failed is run again by the next
+    run, under its number too, since its cause may be mended; where several workers are at a study, only once all have failed.
 
     Args:
         plan: the study.
@@ -153,7 +154,10 @@ class _Worker:
 
         self.plan, self.store = plan, store
         self.taken = 0
+        self._failed: set[int] = set()
+        """Trials of this run that failed: they wait in the journal for the next one."""
         with store.alone():
+            self._forget_dead()
             made = optuna.create_study(
                 study_name=plan.key, storage=store.storage, direction="maximize", load_if_exists=True
             )
@@ -162,6 +166,27 @@ class _Worker:
                 made.enqueue_trial({} if number else _within(plan))
         if not store.shared:
             store.revive(self.id)
+            self._forget_failures()
+
+    def _forget_dead(self) -> None:
+        """Remove a shared study of which every trial has ended and none has a score: it begins anew."""
+        import optuna
+
+        if not self.store.shared or self.plan.key not in optuna.get_all_study_names(self.store.storage):
+            return
+        trials = optuna.load_study(study_name=self.plan.key, storage=self.store.storage).trials
+        if trials and all(one.state == optuna.trial.TrialState.FAIL for one in trials):
+            optuna.delete_study(study_name=self.plan.key, storage=self.store.storage)
+
+    def _forget_failures(self) -> None:
+        """Let the trials that failed in an earlier run begin as if they had not been tried; their values stay."""
+        from optuna.trial import TrialState
+
+        for trial in self._trials():
+            if trial.state == TrialState.WAITING and trial.user_attrs.get("reason"):
+                place = self._place(trial.number)
+                self.store.storage.set_trial_user_attr(place, "reason", "")
+                self.store.storage.set_trial_user_attr(place, "seconds", 0.0)
 
     def run(self, score: Score, told: Callable[[int, float | None], None]) -> None:
         """Take one trial after the other until all have ended, those of other workers too."""
@@ -180,7 +205,7 @@ class _Worker:
                 self._end(number, reason=NO_TIME)
                 continue
             self._one(number, score)
-            ended = [one for one in self._trials() if one.state.is_finished()]
+            ended = [one for one in self._trials() if one.state.is_finished() or one.number in self._failed]
             scores = [one.value for one in ended if one.state == TrialState.COMPLETE and one.value is not None]
             told(len(ended), max(scores, default=None))
 
@@ -195,7 +220,7 @@ class _Worker:
         from optuna.trial import TrialState
 
         for trial in self._trials():
-            if trial.state == TrialState.WAITING:
+            if trial.state == TrialState.WAITING and trial.number not in self._failed:
                 place = self._place(trial.number)
                 self.store.beat(place)
                 try:
@@ -227,11 +252,14 @@ class _Worker:
             self.taken += 1
 
     def _one(self, number: int, score: Score) -> None:
-        """Run a trial: what it raises is its end, and not the study's; a user who stops the run gives it back."""
+        """Run a trial: what it raises is its end, and not the study's; a user who stops the run gives it back.
+
+        One that raised waits for the next run, unless other workers would take it; one whose score is no number has ended.
+        """
         from optuna.exceptions import UpdateFinishedTrialError
 
         place, begun = self._place(number), time.perf_counter()
-        done = False
+        done, waits = False, False
         try:
             with self.store.beating(place):
                 try:
@@ -241,9 +269,14 @@ class _Worker:
                     raise
                 except (RatchetError, *FAILURES) as error:
                     found, pruned, reason = math.nan, False, _said(error)
+                    waits = not self.store.shared
             self.store.storage.set_trial_user_attr(place, "seconds", time.perf_counter() - begun)
-            self._end(number, score=None if reason else found, pruned=pruned, reason=reason)
-            done = True
+            if waits:
+                self.store.storage.set_trial_user_attr(place, "reason", reason)
+                self._failed.add(number)
+            else:
+                self._end(number, score=None if reason else found, pruned=pruned, reason=reason)
+                done = True
         except UpdateFinishedTrialError:  # it was silent for long, and another worker took it over and ended it
             self.taken += 1
             done = True
