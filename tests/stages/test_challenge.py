@@ -12,12 +12,13 @@ import pytest
 from tests.conftest import generate
 
 from ratchet.cli.main import main
+from ratchet.contenders.embedding import Embedding
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError, RecipeError
 from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
-from ratchet.recipe.sections import Recipe
+from ratchet.recipe.sections import Recipe, Section
 from ratchet.screen import Screen
 from ratchet.stages import challenge
 from ratchet.workspace.workspace import Workspace
@@ -169,12 +170,21 @@ def test_a_corpus_is_read_once_for_all_ends_of_a_space(
 def test_what_was_trained_before_is_not_refused_for_what_has_gone_since(
     recipe: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def refuse(self: Embedding, spec: Section, rows: PartedRows) -> None:
+        raise RecipeError("It is gone.")
+
     made = recipe("{kind: embedding, name: mine, source: ./whole}")
     run(made, until="train")
-    (tmp_path / "whole").rename(tmp_path / "elsewhere")
+    monkeypatch.setattr(Embedding, "require", refuse)
     assert run(made, until="train")["champion"]
-    with pytest.raises(RecipeError, match="The challenger 'mine': The encoder source"):
+    with pytest.raises(RecipeError, match="The challenger 'mine': It is gone"):
         run(made.model_copy(update={"seed": 8}), until="train")
+    monkeypatch.undo()
+    (tmp_path / "whole").rename(
+        tmp_path / "elsewhere"
+    )  # nobody knows whether it is the same, so it is another challenger
+    with pytest.raises(RecipeError, match="The challenger 'mine': The encoder source"):
+        run(made, until="train")
 
 
 @pytest.mark.usefixtures("checkpoints")
