@@ -4,6 +4,7 @@ import errno
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,18 @@ from ratchet.workspace.refused import refused
 from ratchet.workspace.workspace import atomic_folder
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may be longer than 4096 bytes, as on a disk that is full there."""
+    """No file may be longer than 4096 bytes, as on a disk that is full there; not even one that this test is told in."""
     before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
-@pytest.mark.usefixtures("small_files")
 @pytest.mark.parametrize("library", ["safetensors", "tokenizers"])
 def test_what_a_library_in_rust_cannot_write_is_told_as_what_we_cannot(tmp_path: Path, library: str) -> None:
     words = Tokenizer(WordLevel({f"word {number}": number for number in range(2000)}, unk_token="word 0"))
@@ -37,7 +39,7 @@ def test_what_a_library_in_rust_cannot_write_is_told_as_what_we_cannot(tmp_path:
     }[library]
 
     def save() -> None:
-        with atomic_folder(tmp_path / "model") as target:
+        with atomic_folder(tmp_path / "model") as target, small_files():
             write(target / "file")
 
     with pytest.raises(WorkspaceError, match="model must fit into the limit"):
