@@ -234,9 +234,9 @@ def test_an_edited_metric_is_another_training(
     tmp_path: Path, fit_tiny: Fit, tiny_spec: EncoderSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    module = tmp_path / "edited_metric.py"
+    module = tmp_path / "edited_keep.py"
     module.write_text("def one(right, given):\n    return float((right == given).mean())\n")
-    spec = tiny_spec.model_copy(update={"keep": "edited_metric:one", "epochs": 1})
+    spec = tiny_spec.model_copy(update={"keep": "edited_keep:one", "epochs": 1})
     first = fit_tiny(tmp_path / "t", spec=spec)
     module.write_text("def one(right, given):\n    return float((right == given).sum())\n")
     second = fit_tiny(tmp_path / "t", spec=spec)
