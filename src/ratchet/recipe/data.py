@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ratchet.recipe.place import Files
 from ratchet.recipe.section import Section
 
 FeatureKind = Literal["number", "category"]
@@ -14,11 +15,11 @@ FeatureKind = Literal["number", "category"]
 class DataConfig(Section):
     """Where the rows are and what their columns mean."""
 
-    files: tuple[str, ...] = ()
+    files: Files = ()
     """Files, folders, hf://owner/name#train or -, read in this order as one table; paths are relative to the recipe."""
-    test_files: tuple[str, ...] = ()
+    test_files: Files = ()
     """Files whose rows are the sealed test part; empty: the test part is cut from ``files``."""
-    unlabelled: tuple[str, ...] = ()
+    unlabelled: Files = ()
     """Files of rows without an answer, with the same columns of texts; challengers of the kind ``pseudo`` label them."""
     origin: str = ""
     """Where the files come from, for people; said when one of them is missing."""

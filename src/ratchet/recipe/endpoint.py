@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ratchet.recipe.place import File
 from ratchet.recipe.section import Name, Section
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,59}")
@@ -170,7 +171,7 @@ class JudgeSpec(Section):
     """What makes an answer good, in a few sentences; grades go from 1 to 5."""
     pairs: bool = False
     """Ask which is better, the answer or the right answer of the row, in both orders, instead of a grade."""
-    human: str = ""
+    human: File = ""
     """A table of people's verdicts of answers: id of the row, answer, and verdict (1 to 5; for pairs A: the answer, B: the
     right one, or tie). The judge must agree with it before its word counts; empty: it is said to be unproven."""
 

