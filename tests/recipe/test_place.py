@@ -54,7 +54,10 @@ def test_words_are_no_places_whatever_lies_beside_the_recipe(tmp_path: Path) -> 
 def test_sections_in_sections_have_places_too(tmp_path: Path) -> None:
     text = """
     challengers:
-    - {kind: augment, policies: [{kind: eda, synonyms: words.txt, filters: {meaning: .5, vectors: ./near}}, {kind: noise, sounds: s.txt}]}
+    - kind: augment
+      policies:
+      - {kind: eda, synonyms: words.txt, filters: {meaning: .5, vectors: ./near}}
+      - {kind: noise, sounds: s.txt}
     - {kind: tune, of: {kind: encoder, source: ./m}}
     """
     policies, tune = parse_recipe(text, folder=tmp_path).challengers or ()
