@@ -8,16 +8,15 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 from tests.augment.conftest import train_marian
+from tests.endpoint.conftest import Server, Stage
 
 from ratchet.augment.augmenter import Making
 from ratchet.augment.kept import FILE
@@ -27,6 +26,7 @@ from ratchet.augment.translator_command import CommandTranslator
 from ratchet.augment.translator_model import ModelTranslator, drawn
 from ratchet.endpoint.cache import Cache
 from ratchet.endpoint.key import EndpointError
+from ratchet.endpoint.purse import Purse
 from ratchet.errors import RatchetError
 from ratchet.models.checkpoints import TRANSLATOR, locate
 from ratchet.recipe.augment import TranslateSpec
@@ -386,43 +386,20 @@ def test_other_families_are_read(translators: tuple[Path, Path], tmp_path: Path,
     assert all(reply.text is not None or reply.reason == "endless" for reply in found.values())
 
 
-@pytest.fixture
-def chat() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The address of an endpoint that swaps two words, fails at first, and the requests it got."""
-    asked: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append(body)
-            said = str(body["messages"][-1]["content"])
-            text = said.split("---\n")[1].removesuffix("\n")
-            chinese = "into Chinese" in said
-            written = "这个房间" + "真" * (len(text) % 3) + "好" if chinese else "this room is good"
-            answer = {"choices": [{"message": {"content": written}, "finish_reason": "stop"}]}
-            data = json.dumps(answer).encode()
-            self.send_response(429 if len(asked) == 1 else 200)
-            self.send_header("Retry-After", "0")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def translates(stage: Stage) -> None:
+    """Swaps two words, and fails at first."""
+    text = stage.asked.split("---\n")[1].removesuffix("\n")
+    chinese = "into Chinese" in stage.asked
+    written = "这个房间" + "真" * (len(text) % 3) + "好" if chinese else "this room is good"
+    if stage.number == 1:
+        stage.json(429, {}, Retry_After="0")
+    else:
+        stage.answer(written)
 
 
-def test_an_endpoint_translates_and_says_where_texts_go(
-    chat: tuple[str, list[dict[str, Any]]], source: Rows, tmp_path: Path
-) -> None:
-    url, asked = chat
+def test_an_endpoint_translates_and_says_where_texts_go(server: Server, source: Rows, tmp_path: Path) -> None:
+    server.play = translates
+    url, asked = server.url, server.requests
     spec = TranslateSpec.model_validate({"endpoint": {"url": url, "model": "m"}})
     assert str(Translate().sends_to(spec)) == url
     assert Translate().sends_to(TranslateSpec()) is None
@@ -435,6 +412,28 @@ def test_an_endpoint_translates_and_says_where_texts_go(
     limited = TranslateSpec.model_validate({"endpoint": {"url": url, "model": "m", "limit": {"requests": 0}}})
     with pytest.raises(EndpointError, match="limit is reached"):
         Translate().drafts(limited, source(["the food was cold"]), Making(seed=1, cache=tmp_path))
+
+
+def test_a_limit_holds_for_all_folds_together_and_a_higher_one_goes_on(
+    server: Server, source: Rows, tmp_path: Path
+) -> None:
+    server.play = lambda stage: stage.answer("这个房间真好" if "into Chinese" in stage.asked else "this room is good")
+
+    def spec(**limit: int) -> TranslateSpec:
+        asked = {"url": server.url, "model": "m", "retries": 0, "timeout": 5, "concurrency": 1, "limit": limit}
+        return TranslateSpec.model_validate({"endpoint": asked})
+
+    purses: dict[str, Purse] = {}
+    for fold in range(4):
+        seen = [text for row, text in enumerate(ENGLISH) if row % 4 != fold]
+        with pytest.raises(EndpointError, match="limit is reached"):
+            Translate().drafts(spec(requests=3), source(seen), Making(seed=1, cache=tmp_path, purses=purses))
+    assert len(server.requests) == 3
+    Translate().drafts(spec(requests=100), source(ENGLISH), Making(seed=1, cache=tmp_path))
+    assert len(server.requests) == len(set(server.asked)) == len(ENGLISH) + 1
+    assert Translate().named_by(spec(requests=100)) == Translate().named_by(spec(requests=3))
+    other = spec().model_copy(update={"languages": ("English", "French")})
+    assert Translate().named_by(other) != Translate().named_by(spec())
 
 
 @pytest.mark.parametrize(

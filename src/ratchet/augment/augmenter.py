@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -13,10 +12,10 @@ from ratchet.augment.source import Source
 from ratchet.endpoint.purse import Purse
 from ratchet.models.model import Destination
 from ratchet.recipe.augment import AugmentKeys
+from ratchet.recipe.endpoint import EndpointSpec
+from ratchet.screen import Advance
 
 S = TypeVar("S", bound=AugmentKeys)
-Advance = Callable[[int, int, str], None]
-"""Told how many of how many are done, and what is being done."""
 
 
 def silent(done: int, total: int, about: str) -> None:
@@ -36,6 +35,10 @@ class Making:
     purses: dict[str, Purse] = field(default_factory=dict)
     """What may still be spent, by the address of an endpoint; given again for each fold of one contender."""
     advance: Advance = silent
+
+    def purse(self, asked: EndpointSpec) -> Purse:
+        """What may still be spent at an endpoint."""
+        return self.purses.setdefault(asked.url, Purse(asked.limit))
 
 
 class Augmenter(ABC, Generic[S]):
@@ -57,13 +60,17 @@ class Augmenter(ABC, Generic[S]):
     """The extra that installs them."""
 
     def sends_to(self, spec: S) -> Destination | None:
-        """Where texts of rows are sent while others are made of them; ``None``: nowhere."""
-        del spec
-        return None
+        """Where texts of rows are sent while others are made of them: the endpoint of the settings; ``None``: nowhere."""
+        asked = _endpoint(spec)
+        return None if asked is None else Destination(address=asked.url, key=asked.key)
 
     def named_by(self, spec: S) -> object:
-        """What makes it another challenger: its settings but those that change no text."""
-        return spec
+        """What makes it another challenger beside the files that it names: its settings but those that change no text.
+
+        How fast, and for how much at most, an endpoint is asked changes none.
+        """
+        asked = _endpoint(spec)
+        return spec if asked is None else spec.model_copy(update={"endpoint": asked.asked()})
 
     def remark(self, spec: S) -> str:
         """What people are told before texts are made; empty: nothing."""
@@ -77,3 +84,8 @@ class Augmenter(ABC, Generic[S]):
         Raises:
             RatchetError: nothing can be made at all: a model, a command or an address that does not answer.
         """
+
+
+def _endpoint(spec: AugmentKeys) -> EndpointSpec | None:
+    asked = getattr(spec, "endpoint", None)
+    return asked if isinstance(asked, EndpointSpec) else None

@@ -19,7 +19,6 @@ from ratchet.augment.writers import Writer, writer_of
 from ratchet.augment.written import CHATTER, MISSING, SURPLUS, Line, Question, read
 from ratchet.endpoint.cache import Cache
 from ratchet.errors import DataError, RatchetError
-from ratchet.models.model import Destination
 from ratchet.recipe.augment import GenerateSpec
 from ratchet.text.personal import brief
 
@@ -36,14 +35,6 @@ class Generate(Augmenter[GenerateSpec]):
 
     name, spec = "generate", GenerateSpec
     packages = ()
-
-    def sends_to(self, spec: GenerateSpec) -> Destination | None:
-        """The endpoint, where there is one."""
-        return None if spec.endpoint is None else Destination(address=spec.endpoint.url, key=spec.endpoint.key)
-
-    def named_by(self, spec: GenerateSpec) -> object:
-        """How fast, and for how much at most, an endpoint is asked makes no other challenger."""
-        return spec if spec.endpoint is None else spec.model_copy(update={"endpoint": spec.endpoint.asked()})
 
     def drafts(self, spec: GenerateSpec, source: Source, making: Making) -> Drafts:
         """As `Augmenter.drafts`.

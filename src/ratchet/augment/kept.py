@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ratchet.augment.augmenter import Advance
 from ratchet.endpoint.cache import Cache
 from ratchet.endpoint.reply import Reply
 from ratchet.forms import json_bytes
+from ratchet.screen import Advance
 
 FILE = "made.sqlite"
 Work = Callable[[list[str]], Iterator[Mapping[str, Reply]]]

@@ -24,7 +24,6 @@ from ratchet.endpoint.purse import Purse
 from ratchet.errors import RatchetError
 from ratchet.models.checkpoints import TRANSLATOR, locate
 from ratchet.models.encoder import require_torch
-from ratchet.models.model import Destination
 from ratchet.recipe.augment import TranslateSpec
 from ratchet.text.joined import SEPARATOR
 from ratchet.text.language import language_of
@@ -49,10 +48,6 @@ class Translate(Augmenter[TranslateSpec]):
 
     name, spec = "translate", TranslateSpec
 
-    def sends_to(self, spec: TranslateSpec) -> Destination | None:
-        """The endpoint, where one translates; models and programs run here."""
-        return None if spec.endpoint is None else Destination(address=spec.endpoint.url, key=spec.endpoint.key)
-
     def drafts(self, spec: TranslateSpec, source: Source, making: Making) -> Drafts:
         """As `Augmenter.drafts`.
 
@@ -65,7 +60,7 @@ class Translate(Augmenter[TranslateSpec]):
         made: list[str | None] = []
         failed: dict[int, str] = {}
         with opened(making.cache) as cache:
-            purse = None if spec.endpoint is None else Purse(spec.endpoint.limit)
+            purse = None if spec.endpoint is None else making.purse(spec.endpoint)
             roads = _roads(spec, source, making, cache, purse)
             which = [_road_of(text, roads) for text in texts]
             for copy in range(spec.copies):

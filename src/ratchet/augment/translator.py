@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ratchet.augment.augmenter import Advance
 from ratchet.endpoint.reply import Reply
+from ratchet.screen import Advance
 
 TOO_LONG, ENDLESS = "too_long", "endless"
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
-from ratchet.augment.augmenter import Advance
 from ratchet.augment.kept import made_once
 from ratchet.endpoint.cache import Cache
 from ratchet.endpoint.reply import Reply
 from ratchet.errors import RatchetError
 from ratchet.models.checkpoints import first_line
+from ratchet.screen import Advance
 
 LINES = 256
 """Texts that a program is given at a time."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ratchet.augment.augmenter import Advance
 from ratchet.endpoint.cache import Cache
 from ratchet.endpoint.client import ask, require_all
 from ratchet.endpoint.prompt import prompt_of
 from ratchet.endpoint.purse import Purse
 from ratchet.endpoint.reply import Reply
 from ratchet.recipe.endpoint import EndpointSpec
+from ratchet.screen import Advance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ratchet.augment.augmenter import Advance
 from ratchet.augment.kept import made_once, number_of
 from ratchet.augment.translator import ENDLESS, TOO_LONG
 from ratchet.endpoint.cache import Cache
@@ -24,6 +23,7 @@ from ratchet.models.checkpoints import Source, first_line
 from ratchet.models.encoder import device_of
 from ratchet.models.quiet import quiet_transformers
 from ratchet.recipe.augment import TranslateSpec
+from ratchet.screen import Advance
 from ratchet.train.identity import source_hash
 
 if TYPE_CHECKING:

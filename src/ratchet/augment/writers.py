@@ -14,7 +14,6 @@ from ratchet.endpoint.cache import Cache, key
 from ratchet.endpoint.client import ask, require_all
 from ratchet.endpoint.completion import CUT
 from ratchet.endpoint.prompt import TOO_LONG, prompt_of
-from ratchet.endpoint.purse import Purse
 from ratchet.endpoint.reply import Reply
 from ratchet.generators.chat import CUT_PROMPTS
 from ratchet.generators.decoder import FittedDecoder, build_decoder
@@ -73,7 +72,7 @@ class EndpointWriter:
             EndpointError: a limit is reached, or the endpoint is out of order; what was paid for is kept.
         """
         spec = self._spec
-        purse = making.purses.setdefault(spec.url, Purse(spec.limit))
+        purse = making.purse(spec)
         asked = ask(
             [prompt_of(text, spec=spec) for text in prompts],
             spec=spec,

@@ -28,11 +28,11 @@ class Augmented(Change[AugmentKeys]):
 
     def __init__(self, augmenter: Augmenter[Any]) -> None:
         self.augmenter = augmenter
-        self.name = augmenter.name  # type: ignore[misc]
-        self.spec = augmenter.spec  # type: ignore[misc]
-        self.tasks = augmenter.tasks  # type: ignore[misc]
-        self.packages = augmenter.packages  # type: ignore[misc]
-        self.extra = augmenter.extra  # type: ignore[misc]
+        self.name = augmenter.name
+        self.spec = augmenter.spec
+        self.tasks = augmenter.tasks
+        self.packages = augmenter.packages
+        self.extra = augmenter.extra
 
     def sends_to(self, spec: AugmentKeys) -> Destination | None:
         """As `Change.sends_to`."""

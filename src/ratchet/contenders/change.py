@@ -6,15 +6,16 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from ratchet.augment.augmenter import Advance, silent
+from ratchet.augment.augmenter import silent
 from ratchet.contenders.base import Contender
 from ratchet.contenders.material import Material
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.endpoint.purse import Purse
 from ratchet.models.model import Destination
 from ratchet.recipe.sections import Section
+from ratchet.screen import Advance
 
 S = TypeVar("S", bound=Section)
 
@@ -45,16 +46,16 @@ class Change(ABC, Generic[S]):
     Register an instance in `contenders.registry.CHANGES`, or in the entry point group ``ratchet.changes``.
     """
 
-    name: ClassVar[str]
+    name: str
     """The ``kind`` of a challenger in the recipe."""
-    spec: ClassVar[type[Section]]
+    spec: type[Section]
     """Its section in the recipe."""
 
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    tasks: tuple[str, ...] = ("classification",)
     """The tasks whose rows it can change."""
-    packages: ClassVar[tuple[str, ...]] = ()
+    packages: tuple[str, ...] = ()
     """What must be installed to make them."""
-    extra: ClassVar[str] = "train"
+    extra: str = "train"
     """The extra that installs them."""
 
     def weights(self, spec: S) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ratchet.augment.augmenter import Advance
 from ratchet.augment.filters import Made
 from ratchet.augment.registry import augmenters
 from ratchet.contenders.augmented import Augmented, require_some
@@ -28,7 +27,7 @@ from ratchet.recipe.augment import AugmentKeys
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.recipe.yaml import write_yaml
-from ratchet.screen import Screen
+from ratchet.screen import Advance, Screen
 from ratchet.stages.entrants import family_of
 from ratchet.stages.job import Job
 from ratchet.stages.prepare import prepare
