@@ -12,6 +12,7 @@ from ratchet.augment.confusions import KEYBOARD, SCAN, SHAPES, SOUNDS, read_soun
 from ratchet.augment.filters import keep
 from ratchet.augment.noise import ABOUT, OPERATIONS, Noise, noisy
 from ratchet.augment.source import Source
+from ratchet.contenders.augmented import Augmented
 from ratchet.errors import DataError, RatchetError
 from ratchet.recipe.augment import NoiseSpec
 
@@ -110,9 +111,9 @@ def test_sounds_of_the_users_own(tmp_path: Path, encoding: str, source: Callable
     assert read_sounds(path) == {"服": "福", "福": "服", "务": "物", "物": "务"}
     spec = NoiseSpec.model_validate({"operations": ["sound"], "sounds": str(path), "alpha": 0.5})
     assert [*Noise().drafts(spec, source(["这里服务好"]), Making(seed=1)).texts] == ["这里福物好"]
-    named = Noise().named_by(spec)
+    named = Augmented(Noise()).named_by(spec)
     path.write_bytes("服 复\n".encode(encoding))
-    assert Noise().named_by(spec) != named
+    assert Augmented(Noise()).named_by(spec) != named
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from ratchet.augment.augmenter import Making
 from ratchet.augment.eda import Eda
 from ratchet.augment.source import Source
 from ratchet.augment.synonyms import read_synonyms, worded
+from ratchet.contenders.augmented import Augmented
 from ratchet.errors import DataError
 from ratchet.recipe.augment import EdaSpec
 
@@ -66,9 +67,9 @@ def test_none_gives_way(table: Path) -> None:
 
 def test_a_changed_table_is_another_challenger(table: Path) -> None:
     spec = EdaSpec(synonyms=str(table))
-    first = Eda().named_by(spec)
+    first = Augmented(Eda()).named_by(spec)
     table.write_text("big large\n", "utf-8")
-    assert Eda().named_by(spec) != first
+    assert Augmented(Eda()).named_by(spec) != first
     assert Eda().named_by(EdaSpec()) == EdaSpec()
 
 

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ratchet.augment.augmenter import Augmenter
 from ratchet.augment.eda import Eda
+from ratchet.augment.generate import Generate
+from ratchet.augment.masked import Masked
+from ratchet.augment.noise import Noise
+from ratchet.augment.translate import Translate
 from ratchet.contenders import pseudo
 from ratchet.contenders.augmented import Augmented
 from ratchet.contenders.base import Contender
@@ -20,10 +25,13 @@ from ratchet.contenders.kind import Training
 from ratchet.contenders.labeller import Learner
 from ratchet.contenders.linear import Linear
 from ratchet.contenders.material import NothingMade, held
+from ratchet.contenders.policies import Policies
 from ratchet.contenders.rows import PartedRows
 from ratchet.models.inputs import Inputs
-from ratchet.recipe.augment import AugmentFilters, EdaSpec
+from ratchet.recipe.augment import AugmentFilters, AugmentKeys, EdaSpec, PolicySpec
+from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import LinearSpec
+from ratchet.workspace.finished import key_of
 
 EDA = Augmented(Eda())
 
@@ -94,3 +102,41 @@ def test_a_champion_that_takes_long_labels_by_its_kept_model_of_the_fold(
     assert pseudo._kept(changing, texts, seen, held_out=out) is None
     earlier = Contender(folder=folder, card={**champion.card, "facts": {**champion.facts, "left_out": 0}})
     assert pseudo._kept(replace(changing, champion=earlier), texts, seen, held_out=out) is None
+
+
+@pytest.mark.parametrize(
+    ("augmenter", "keys"),
+    [
+        (Masked(), {"source": "first"}),
+        (Generate(), {"source": "first"}),
+        (Generate(), {"source": "first/m.gguf"}),
+        (Translate(), {"forward": "first", "backward": "second"}),
+        (Translate(), {"forward": "second", "backward": "first"}),
+        (Noise(), {"sounds": "first/vocab.txt"}),
+        (Eda(), {"synonyms": "first/vocab.txt"}),
+        (Eda(), {"filters": {"meaning": 0.5, "vectors": "first"}}),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_replaced_files_are_another_challenger(augmenter: Augmenter[Any], keys: dict[str, Any], tmp_path: Path) -> None:
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        for name in ("model.safetensors", "m.gguf", "vocab.txt"):
+            (tmp_path / folder / name).write_text(f"{folder}: {name}")
+    text = json.dumps({"augment": [{"kind": augmenter.name, **keys}]})
+    (spec,) = parse_recipe(text, folder=tmp_path).augment
+    assert isinstance(spec, AugmentKeys)
+    many = PolicySpec(policies=(EdaSpec(copies=2), spec))
+
+    def keys_of() -> tuple[str, str, str]:
+        drawn = Policies().named_by(PolicySpec(filters=spec.filters))
+        return key_of(Augmented(augmenter).named_by(spec)), key_of(Policies().named_by(many)), key_of(drawn)
+
+    first = keys_of()
+    assert keys_of() == first
+    for name in ("model.safetensors", "m.gguf", "vocab.txt"):
+        (tmp_path / "first" / name).write_text("replaced")
+    again = keys_of()
+    assert again[0] != first[0]
+    assert again[1] != first[1]
+    assert (again[2] != first[2]) == bool(spec.filters.vectors)

@@ -16,8 +16,10 @@ from ratchet.contenders.material import held, summed
 from ratchet.contenders.policies import Policies, policies_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError, RecipeError
-from ratchet.recipe.augment import AugmentFilters, EdaSpec, PolicySpec
+from ratchet.recipe.augment import AugmentFilters, EdaSpec, GenerateSpec, PolicySpec
+from ratchet.recipe.endpoint import EndpointLimit, EndpointSpec
 from ratchet.recipe.recipe import dump_recipe, parse_recipe
+from ratchet.workspace.finished import key_of
 
 SPEC = PolicySpec(trials=3, folds=2)
 
@@ -123,3 +125,22 @@ def test_a_policy_that_makes_nothing_does_not_win(parted: Callable[..., PartedRo
     assert record["best"] == 1
     assert record["scores"][0] == []
     assert np.isfinite(record["best_score"])
+
+
+def test_a_limit_of_a_policys_endpoint_names_no_other_search_and_another_table_does(
+    parted: Callable[..., PartedRows], tmp_path: Path
+) -> None:
+    rows, table = parted(), tmp_path / "words.txt"
+    seen, out = held(rows, 0)
+
+    def named(limit: int) -> tuple[str, str]:
+        asked = EndpointSpec(url="http://127.0.0.1:1/v1", model="m", limit=EndpointLimit(requests=limit))
+        spec = PolicySpec(policies=(GenerateSpec(endpoint=asked), EdaSpec(synonyms=str(table))), folds=2)
+        search = policies._Search.of(spec, Changing(rows=rows, seed=1), seen, out)
+        return search.key, key_of(Policies().named_by(spec))
+
+    table.write_text("big large\n", encoding="utf-8")
+    first = named(3)
+    assert named(5) == first
+    table.write_text("big huge\n", encoding="utf-8")
+    assert all(new != old for new, old in zip(named(3), first, strict=True))

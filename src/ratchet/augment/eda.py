@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from ratchet.augment.synonyms import worded
 from ratchet.augment.wordnet import HOW, WordNet, find_wordnet
 from ratchet.recipe.augment import EdaSpec
 from ratchet.text.joined import SEPARATOR, parted
-from ratchet.workspace.finished import file_sha256
 
 _BLOCK = 4096  # texts worked on at a time; bounds the memory, not the result
 _MOST_COPIES = 16
@@ -38,12 +36,9 @@ class Eda(Augmenter[EdaSpec]):
     packages = ()
 
     def named_by(self, spec: EdaSpec) -> object:
-        """As `Augmenter.named_by`: another table of synonyms makes other texts."""
-        if spec.synonyms in ("none", "context"):
-            return spec
+        """As `Augmenter.named_by`: another WordNet makes other texts."""
         if spec.synonyms != "auto":
-            path = Path(spec.synonyms)
-            return [spec, file_sha256(path) if path.is_file() else ""]
+            return spec
         folder = find_wordnet()
         return [spec, "" if folder is None else WordNet(folder).hash]
 

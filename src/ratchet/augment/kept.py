@@ -15,7 +15,7 @@ from ratchet.screen import Advance
 
 FILE = "made.sqlite"
 Work = Callable[[list[str]], Iterator[Mapping[str, Reply]]]
-"""Makes replies of texts, some texts at a time."""
+"""Makes replies of one text or more, some texts at a time."""
 
 
 @contextmanager
@@ -31,7 +31,8 @@ def made_once(
     """The reply to each text: from the cache, and what is not there from ``work``.
 
     Each batch is on the disk before the next one is begun, so a kill at any moment loses one batch. Several processes may
-    share the cache. ``work`` gets the texts sorted, each once: their order in the table has no say.
+    share the cache. ``work`` gets the texts sorted, each once (their order in the table has no say), and is called for
+    one at least.
 
     Args:
         texts: any number of times, in any order.
@@ -46,7 +47,8 @@ def made_once(
     for text, name in names.items():
         if (stored := cache.get(name)) is not None:
             found[text] = stored
-    for batch in work(sorted(names.keys() - found.keys())):
+    todo = sorted(names.keys() - found.keys())
+    for batch in work(todo) if todo else ():
         cache.put_all({names[text]: reply for text, reply in batch.items()})
         found.update(batch)
         advance(len(found), len(names), f"{len(found):,} of {len(names):,} texts {about}")

@@ -54,7 +54,7 @@ class Masked(Augmenter[MaskedSpec]):
 
                 def work(todo: list[str], copy: int = copy) -> Iterator[Mapping[str, Reply]]:
                     seeds = [number_of(making.seed, copy, text) for text in todo]
-                    for places, new in filler().fill(todo, seeds, spec=spec, threads=making.threads) if todo else ():
+                    for places, new in filler().fill(todo, seeds, spec=spec, threads=making.threads):
                         yield {
                             todo[place]: Reply(text=text, reason="" if text else "nothing_to_change")
                             for place, text in zip(places.tolist(), new, strict=True)

@@ -25,7 +25,6 @@ from ratchet.augment.pieces import Ints, Mask
 from ratchet.augment.source import Source
 from ratchet.errors import RatchetError
 from ratchet.recipe.augment import NoiseSpec
-from ratchet.workspace.finished import file_sha256
 
 Change = Callable[[str, str, float], tuple[str, bool]]
 """What becomes of a character, given the next one and a number in [0, 1), and whether the next one is gone with it."""
@@ -57,11 +56,6 @@ class Noise(Augmenter[NoiseSpec]):
     """
 
     name, spec = "noise", NoiseSpec
-
-    def named_by(self, spec: NoiseSpec) -> object:
-        """As `Augmenter.named_by`: another table of sounds makes other texts."""
-        path = Path(spec.sounds)
-        return [spec, file_sha256(path) if path.is_file() else ""] if spec.sounds else spec
 
     def drafts(self, spec: NoiseSpec, source: Source, making: Making) -> Drafts:
         """As `Augmenter.drafts`."""

@@ -71,7 +71,7 @@ class ModelTranslator:
         by = dict(self._by) | ({"seed": self.seed, "copy": copy} if self.spec.temperature else {})
 
         def work(todo: list[str]) -> Iterator[Mapping[str, Reply]]:
-            return self._work(todo, copy=copy) if todo else iter(())
+            return self._work(todo, copy=copy)
 
         return made_once(
             texts, work, by=by, cache=self.cache, advance=advance, about=f"translated by {self.source.name}"

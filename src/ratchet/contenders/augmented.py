@@ -18,6 +18,7 @@ from ratchet.contenders.labeller import FOLDS, Labeller
 from ratchet.contenders.material import Counts, Material, NothingMade
 from ratchet.contenders.nested import inner_parts
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.sources import section_files
 from ratchet.models.model import Destination
 from ratchet.recipe.augment import AugmentFilters, AugmentKeys
 from ratchet.workspace.workspace import write_atomic, writing
@@ -40,7 +41,7 @@ class Augmented(Change[AugmentKeys]):
 
     def named_by(self, spec: AugmentKeys) -> object:
         """As `Change.named_by`."""
-        return self.augmenter.named_by(spec)
+        return self.augmenter.named_by(spec), section_files(spec)
 
     def remark(self, spec: AugmentKeys) -> str:
         """As `Change.remark`."""

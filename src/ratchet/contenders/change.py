@@ -12,6 +12,7 @@ from ratchet.augment.augmenter import silent
 from ratchet.contenders.base import Contender
 from ratchet.contenders.material import Material
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.sources import section_files
 from ratchet.endpoint.purse import Purse
 from ratchet.models.model import Destination
 from ratchet.recipe.sections import Section
@@ -73,8 +74,8 @@ class Change(ABC, Generic[S]):
         return None
 
     def named_by(self, spec: S) -> object:
-        """What makes it another challenger: its settings but those that change no row."""
-        return spec
+        """What makes it another challenger: its settings but those that change no row, and the files that they name."""
+        return spec, section_files(spec)
 
     def remark(self, spec: S) -> str:
         """What people are told before rows are made; empty: nothing."""

@@ -20,6 +20,7 @@ from ratchet.contenders.labeller import Labeller, Learner, training_in
 from ratchet.contenders.material import Counts, Material, NothingMade, plain
 from ratchet.contenders.nested import inner_parts
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.sources import section_files
 from ratchet.contenders.tuner import tuned_by
 from ratchet.errors import ExtraMissing, RecipeError
 from ratchet.metrics.evidence import Evidence
@@ -53,6 +54,11 @@ class Policies(Change[PolicySpec]):
         known = augmenters()
         sent = (known[str(getattr(one, "kind", ""))].sends_to(one) for one in policies_of(spec, seed=0))
         return next((to for to in sent if to is not None), None)
+
+    def named_by(self, spec: PolicySpec) -> object:
+        """As `Change.named_by`: each policy as its augmenter names it."""
+        own = spec.model_copy(update={"policies": ()})
+        return own, _named(policies_of(spec, seed=0)), section_files(spec.filters)
 
     def require(self, spec: PolicySpec, rows: PartedRows) -> None:
         """As `Change.require`: the augmenters are there, are for this task, and their filters can be asked."""
@@ -116,6 +122,11 @@ def _augmenter(policy: AugmentKeys) -> Augmenter[Any]:
     return chosen(str(getattr(policy, "kind", "")), augmenters(), noun="An augmenter of a policy")
 
 
+def _named(policies: Sequence[AugmentKeys]) -> object:
+    """What makes them other policies."""
+    return [_augmenter(policy).named_by(policy) for policy in policies], section_files(*policies)
+
+
 def _require_installed(policies: Sequence[AugmentKeys]) -> None:
     """Refuse a policy whose packages are not there.
 
@@ -154,7 +165,7 @@ class _Search:
         policies = policies_of(spec, seed=changing.seed)
         _require_installed(policies)
         metric = tuned_by(spec.metric, rows)
-        named_by = [rows.key, seen.tolist(), [*policies], spec.folds, metric, changing.seed]
+        named_by = [rows.key, seen.tolist(), _named(policies), spec.folds, metric, changing.seed]
         return cls(
             policies=policies,
             parts=inner_parts(rows, seen, count=spec.folds, seed=changing.seed),

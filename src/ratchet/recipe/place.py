@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -23,9 +24,13 @@ class Place:
     model: bool = False
     """Other texts may be hub ids: only what begins with a dot or is there is a place."""
 
+    def holds(self, text: str) -> bool:
+        """Whether the text may name a place."""
+        return text not in ("", "-", *self.words) and not _SCHEME.match(text)
+
     def at(self, text: str, folder: Path) -> str:
         """The text, absolute where it is a place."""
-        if text in ("", "-", *self.words) or _SCHEME.match(text):
+        if not self.holds(text):
             return text
         found = os.path.normpath(folder.absolute() / Path(text).expanduser())
         return found if not self.model or text.startswith((".", "~")) or Path(found).exists() else text
@@ -41,13 +46,27 @@ ModelSource = Annotated[str, Place(words=frozenset({"auto", "scratch"}), model=T
 def located(section: S, folder: Path) -> S:
     """The section, and all sections in it, with their places absolute, as seen from the folder."""
     new: dict[str, Any] = {}
-    for name, info in type(section).model_fields.items():
-        old = getattr(section, name)
-        marks = [mark for mark in info.metadata if isinstance(mark, Place)]
-        value = _located(old, marks[0] if marks else None, folder)
+    for name, old, mark in _marked(section):
+        value = _located(old, mark, folder)
         if value is not old and value != old:
             new[name] = value
     return section.model_copy(update=new) if new else section
+
+
+def places(section: Section) -> Iterator[str]:
+    """The places that the section, and all sections in it, name; some may be hub ids."""
+    for _, value, mark in _marked(section):
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Section):
+                yield from places(item)
+            elif mark is not None and isinstance(item, str) and mark.holds(item):
+                yield item
+
+
+def _marked(section: Section) -> Iterator[tuple[str, Any, Place | None]]:
+    """Each key, its value and its mark."""
+    for name, info in type(section).model_fields.items():
+        yield name, getattr(section, name), next((mark for mark in info.metadata if isinstance(mark, Place)), None)
 
 
 def _located(value: Any, mark: Place | None, folder: Path) -> Any:

@@ -48,10 +48,10 @@ def targets_hash(*parts: Targets) -> str:
 
 
 def source_hash(source: Source) -> str:
-    """The name of a source, and 16 hex digits over the files of its folder: weights, settings and tokenizer."""
+    """The name of a source, and 16 hex digits over its files: weights, settings and tokenizer, or one GGUF file."""
     digest = hashlib.sha256()
     for path in sorted(source.folder.glob("*")) if source.folder else ():
-        if path.suffix in FILES:
+        if path.name == source.gguf if source.gguf else path.suffix in FILES:
             with path.open("rb") as file:
                 digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return f"{source.name} {digest.hexdigest()[:16]}"
