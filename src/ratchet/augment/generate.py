@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import replace
 
 import numpy as np
 
 from ratchet.augment.augmenter import Augmenter, Making
 from ratchet.augment.drafts import Drafts
+from ratchet.augment.kept import opened
 from ratchet.augment.requests import Request, requests
 from ratchet.augment.source import Source
 from ratchet.augment.wording import asking, label_shown
 from ratchet.augment.writers import Writer, writer_of
 from ratchet.augment.written import CHATTER, MISSING, SURPLUS, Line, Question, read
-from ratchet.endpoint.cache import Cache
 from ratchet.errors import DataError, RatchetError
 from ratchet.recipe.augment import GenerateSpec
 from ratchet.text.personal import brief
-
-CACHE = "generated-replies.sqlite"
 
 
 class Generate(Augmenter[GenerateSpec]):
@@ -49,9 +45,7 @@ class Generate(Augmenter[GenerateSpec]):
         asked = [_asked(request, source, spec, writer=writer) for request in wanted]
         if not asked:
             return _assembled([], [], source, spec)
-        with ExitStack() as stack:
-            folder = making.cache or Path(stack.enter_context(TemporaryDirectory()))
-            cache = stack.enter_context(Cache(folder / CACHE))
+        with opened(making.cache) as cache:
             answered = writer.answers([prompt for _, prompt, _ in asked], making, cache)
         lines = [
             [Line(raw="", reason=reply.reason)] * request.needed
@@ -97,8 +91,7 @@ def _asked(request: Request, source: Source, spec: GenerateSpec, *, writer: Writ
         rows = rows[:-1]
     # Of a share of a fold more may be asked for than are needed, so that the prompt is the same whatever the share is.
     question = Question(around=around, shown=shown, label=label, count=request.needed, columns=source.texts_a_row)
-    kept = Request(rows=rows, label=label, count=request.count, needed=request.needed, again=request.again)
-    return kept, prompt, question
+    return replace(request, rows=rows, label=label), prompt, question
 
 
 def _require_useful(lines: Sequence[Line], spec: GenerateSpec, *, asked_for: int, model: str) -> None:

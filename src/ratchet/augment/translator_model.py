@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -69,13 +69,8 @@ class ModelTranslator:
             ExtraMissing: torch, or what its tokenizer needs, is not installed.
         """
         by = dict(self._by) | ({"seed": self.seed, "copy": copy} if self.spec.temperature else {})
-
-        def work(todo: list[str]) -> Iterator[Mapping[str, Reply]]:
-            return self._work(todo, copy=copy)
-
-        return made_once(
-            texts, work, by=by, cache=self.cache, advance=advance, about=f"translated by {self.source.name}"
-        )
+        work, about = partial(self._work, copy=copy), f"translated by {self.source.name}"
+        return made_once(texts, work, by=by, cache=self.cache, advance=advance, about=about)
 
     @cached_property
     def _by(self) -> Mapping[str, object]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ratchet.augment.augmenter import Making
+from ratchet.augment.kept import made_once
 from ratchet.augment.written import complete
 from ratchet.checks.chat import tokens
-from ratchet.endpoint.cache import Cache, key
+from ratchet.endpoint.cache import Cache
 from ratchet.endpoint.client import ask, require_all
 from ratchet.endpoint.completion import CUT
 from ratchet.endpoint.prompt import TOO_LONG, prompt_of
@@ -23,11 +24,10 @@ from ratchet.recipe.augment import GenerateSpec
 from ratchet.recipe.endpoint import EndpointSpec
 from ratchet.tables.conversations import Turn
 from ratchet.text.language import Language
-from ratchet.workspace.finished import file_sha256, key_of
+from ratchet.train.identity import source_hash
 
 _CHUNK = 16
 """Prompts that are answered before their answers are stored: what a kill costs at most."""
-_WEIGHTS = ("*.json", "*.safetensors", "*.jinja")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,20 +112,18 @@ class LocalWriter:
             RatchetError: the source is not usable.
             ExtraMissing: torch, transformers, or what reads a GGUF file, is not installed.
         """
-        names = self._names(prompts, seed=making.seed)
-        found = {name: stored for name in dict.fromkeys(names) if (stored := cache.get(name)) is not None}
-        todo = [(name, text) for name, text in dict(zip(names, prompts, strict=True)).items() if name not in found]
-        decoder = self._decoder(making) if todo else None
-        begun = time.perf_counter()
-        for start in range(0, len(todo), _CHUNK):
-            chunk = todo[start : start + _CHUNK]
-            assert decoder is not None
-            for (name, _), reply in zip(chunk, self._said(decoder, [text for _, text in chunk], making), strict=True):
-                cache.put(name, reply)
-                found[name] = reply
-            speed = (start + len(chunk)) / max(time.perf_counter() - begun, 1e-9)
-            making.advance(len(found), len(set(names)), f"{speed:,.2f} requests/s")
-        replies = [found[name] for name in names]
+        sent: list[str] = []
+
+        def work(todo: list[str]) -> Iterator[Mapping[str, Reply]]:
+            decoder = self._decoder(making)
+            for start in range(0, len(todo), _CHUNK):
+                chunk = todo[start : start + _CHUNK]
+                yield dict(zip(chunk, self._said(decoder, chunk, making), strict=True))
+                sent.extend(chunk)
+
+        by = self._by(seed=making.seed)
+        found = made_once(prompts, work, by=by, cache=cache, advance=making.advance, about="answered")
+        replies = [found[text] for text in prompts]
         facts = {
             "model": next((one.model for one in replies if one.model), self._spec.source),
             "requests": len(prompts),
@@ -134,24 +132,15 @@ class LocalWriter:
                 "output": sum(one.completion_tokens for one in replies),
             },
             "cost": 0.0,
-            "sent": len(todo),
+            "sent": len(sent),
         }
         return Answered(replies=replies, facts=facts)
 
-    def _names(self, prompts: Sequence[str], *, seed: int) -> list[str]:
-        """What each answer is stored under: the files of the model, how it is asked, and the prompt."""
-        spec = self._spec
-        source = locate(spec.source, language=self._language, wanted=GENERATOR)
-        files = [] if source.folder is None else [source.folder / source.gguf] if source.gguf else []
-        if source.folder is not None and not files:
-            files = sorted({one for pattern in _WEIGHTS for one in source.folder.glob(pattern)})
-        model = key_of([file_sha256(one) for one in files] or [source.name])
-        parameters: dict[str, object] = {"seed": seed, "temperature": spec.temperature, "top_p": spec.top_p}
-        parameters |= {"max_tokens": spec.max_tokens, "max_new_tokens": spec.max_new_tokens, "lines": spec.at_once}
-        return [
-            key(url="", model=model, messages=[{"role": "user", "content": text}], parameters=parameters)
-            for text in prompts
-        ]
+    def _by(self, *, seed: int) -> dict[str, object]:
+        """What decides an answer beside its prompt: the files of the model, and how it is asked."""
+        keys = ("temperature", "top_p", "max_tokens", "max_new_tokens", "at_once")
+        source = locate(self._spec.source, language=self._language, wanted=GENERATOR)
+        return {"writer": source_hash(source), "seed": seed, **{key: getattr(self._spec, key) for key in keys}}
 
     def _decoder(self, making: Making) -> FittedDecoder:
         return build_decoder(
