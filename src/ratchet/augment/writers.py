@@ -118,8 +118,8 @@ class LocalWriter:
             decoder = self._decoder(making)
             for start in range(0, len(todo), _CHUNK):
                 chunk = todo[start : start + _CHUNK]
-                yield dict(zip(chunk, self._said(decoder, chunk, making), strict=True))
                 sent.extend(chunk)
+                yield dict(zip(chunk, self._said(decoder, chunk, making), strict=True))
 
         by = self._by(seed=making.seed)
         found = made_once(prompts, work, by=by, cache=cache, advance=making.advance, about="answered")
