@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,26 +15,20 @@ from typing import Any
 from ratchet.augment.filters import Made
 from ratchet.augment.registry import augmenters
 from ratchet.contenders.augmented import Augmented, require_some
-from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Changing
 from ratchet.contenders.refit import MADE
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError, ExtraMissing, RecipeError
-from ratchet.gate.ledger import Ledger
-from ratchet.models.quiet import switch_off_telemetry
 from ratchet.plugins import chosen
 from ratchet.recipe.augment import AugmentKeys
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.recipe.yaml import write_yaml
 from ratchet.screen import Advance, Screen
-from ratchet.stages.entrants import family_of
 from ratchet.stages.job import Job
-from ratchet.stages.prepare import prepare
-from ratchet.stages.read import read, settled
+from ratchet.stages.rows import job_of, prepared, standing
 from ratchet.text.joined import parted
-from ratchet.workspace.environment import code_version
-from ratchet.workspace.workspace import Workspace, write_atomic
+from ratchet.workspace.workspace import write_atomic
 
 FORMS = (".jsonl", ".ndjson", ".csv", ".tsv")
 """What a table of new rows may end in."""
@@ -92,27 +86,15 @@ def make_rows(recipe: Recipe, *, spec: AugmentKeys, screen: Screen, kept: bool, 
     Raises:
         RatchetError: a user's mistake; or nothing may be kept, with the counts by reason.
     """
-    switch_off_telemetry()
     name = str(getattr(spec, "kind", ""))
     change = Augmented(chosen(name, augmenters(), noun="An augmenter"))
     if (missing := change.missing()) is not None:
         raise ExtraMissing(missing, extra=change.extra, why=f"The augmenter {name!r}")
     folder: AbstractContextManager[str] = nullcontext(recipe.workspace) if kept else TemporaryDirectory()
     with folder as root:
-        workspace = Workspace(root)
-        job = Job(
-            recipe=recipe,
-            workspace=workspace,
-            ledger=Ledger(workspace.ledger),
-            run="augment",
-            screen=screen,
-            code=code_version(),
-        )
-        source = read(job)
-        with workspace.lock(wait=wait, on_wait=lambda who: screen.say("wait", f"another run is at work ({who})")):
-            job = settled(job, source)
-            # what stays of a folder that is removed is in one line
-            rows = prepare(job if kept else replace(job, screen=Screen()), source)
+        job = job_of(recipe.model_copy(update={"workspace": root}), screen=screen)
+        with job.workspace.lock(wait=wait, on_wait=lambda who: screen.say("wait", f"another run is at work ({who})")):
+            job, rows = prepared(job, quiet=not kept)
             if not kept:
                 counts = ", ".join(f"{part} {count:,}" for part, count in rows.parts.counts.items())
                 screen.say("prepare", f"{counts}; {sum(rows.removed.values()):,} taken out")
@@ -128,12 +110,12 @@ def make_rows(recipe: Recipe, *, spec: AugmentKeys, screen: Screen, kept: bool, 
 
 
 def _made(job: Job, rows: PartedRows, change: Augmented, spec: AugmentKeys, *, advance: Advance) -> NewRows:
-    champion, store, seen = job.ledger.champion(family_of(rows)), job.workspace.models, rows.parts.train
+    store, seen = job.workspace.models, rows.parts.train
     changing = Changing(
         rows=rows,
         seed=job.recipe.seed,
         threads=job.recipe.threads,
-        champion=None if champion is None else Contender.load(store / champion.contender.key),
+        champion=standing(job, rows),
         cache=store / MADE / "cache",
         store=store,
         advance=advance,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ratchet.checkup.target import RECIPES, open_target
@@ -45,15 +46,19 @@ def job_of(recipe: Recipe, *, screen: Screen | None = None) -> Job:
     )
 
 
-def prepared(job: Job) -> tuple[Job, PartedRows]:
+def prepared(job: Job, *, quiet: bool = False) -> tuple[Job, PartedRows]:
     """The rows, prepared as a run would; those of an earlier run are used. The workspace must be held.
+
+    Args:
+        job: of `job_of`.
+        quiet: say what was read, but not what was prepared and where that is.
 
     Raises:
         RatchetError: as a run.
     """
     source = read(job)
     job = settled(job, source)
-    return job, prepare(job, source)
+    return job, prepare(replace(job, screen=Screen()) if quiet else job, source)
 
 
 def standing(job: Job, rows: PartedRows) -> Contender | None:
