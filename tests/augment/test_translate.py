@@ -256,6 +256,14 @@ def test_useless_translations_are_dropped_with_their_reason(
         Translate().drafts(there, source([*ENGLISH[:5]]), Making(seed=1))
 
 
+def test_what_a_refusal_shows_is_masked(program: Program, source: Rows) -> None:
+    texts = [f"room {number} of jane.roe@example.com \x1b[31mwas bad" for number in range(5)]
+    with pytest.raises(RatchetError, match="the first: 'room 0 of ") as refused:
+        Translate().drafts(by_programs(program("empty"), program("back")), source(texts), Making(seed=1))
+    assert "jane.roe" not in refused.value.problem
+    assert "\x1b" not in refused.value.problem
+
+
 def test_a_kill_loses_a_batch_at_most(tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(

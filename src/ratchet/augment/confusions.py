@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ratchet.augment.lines import read_lines
 from ratchet.errors import DataError
-from ratchet.text.encodings import to_utf8
 
 Confusions = Mapping[str, str]
 """For each character those that it is taken for."""
@@ -70,11 +70,7 @@ def read_sounds(path: Path) -> Confusions:
     Raises:
         DataError: it cannot be read, or no line has two characters.
     """
-    try:
-        text = to_utf8(path.read_bytes(), encoding="auto", name=str(path))[0].decode("utf-8")
-    except OSError as error:
-        raise DataError(f"sounds must name a file that can be read but got {path}: {error.strerror}.") from None
-    found = groups("".join(line.partition("#")[0].split()) for line in text.splitlines())
+    found = groups("".join(line.split()) for line in read_lines(path, key="sounds"))
     if not found:
         raise DataError(f"sounds must name a file with two characters or more in a line but {path} has no such line.")
     return found

@@ -16,6 +16,7 @@ from ratchet.near.pairs import similar_pairs
 from ratchet.recipe.augment import AugmentFilters
 from ratchet.text.joined import parted
 from ratchet.text.language import language_of
+from ratchet.text.personal import brief
 
 Mask = npt.NDArray[np.bool_]
 Agrees = Callable[[Sequence[str], Sequence[str], Ints], Mask]
@@ -277,7 +278,7 @@ def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protect
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else f"{text[:79]}…")
+    return repr(brief(text, most=80))
 
 
 def _jaccard(left: str, right: str) -> float:

@@ -31,8 +31,6 @@ Change = Callable[[str, str, float], tuple[str, bool]]
 
 _BLOCK = 4096  # texts worked on at a time; bounds the memory, not the result
 _WIDE = 0xFEE0  # from an ASCII character to the same in full width
-OPERATIONS = ("keyboard", "scan", "sound", "shape", "width", "case", "punctuation", "drop", "double", "space")
-"""All operations, in the order in which a report has them."""
 ABOUT = {
     "keyboard": "a neighbouring key",
     "scan": "misread letters (0 and O, rn and m)",
@@ -46,6 +44,8 @@ ABOUT = {
     "space": "spaces left out or put in",
 }
 """Each operation in words."""
+OPERATIONS = tuple(ABOUT)
+"""All operations, in the order in which a report has them."""
 
 
 class Noise(Augmenter[NoiseSpec]):
@@ -60,15 +60,14 @@ class Noise(Augmenter[NoiseSpec]):
     def drafts(self, spec: NoiseSpec, source: Source, making: Making) -> Drafts:
         """As `Augmenter.drafts`."""
         sounds = read_sounds(Path(spec.sounds)) if spec.sounds else None
-        texts, made, names = [*source.texts], list[str | None](), list[str]()
+        made, names = list[str | None](), list[str]()
         for copy in range(spec.copies):
-            for first in range(0, len(texts), _BLOCK):
-                block = texts[first : first + _BLOCK]
-                keys = keys_of(block, seed=making.seed, copy=copy)
-                new, done = _variants(block, keys, operations=spec.operations, alpha=spec.alpha, sounds=sounds)
-                made += new
-                names += done
-        parent = np.tile(np.arange(len(texts), dtype=np.int64), spec.copies)
+            new, done = _noised(
+                source.texts, spec.operations, alpha=spec.alpha, seed=making.seed, copy=copy, sounds=sounds
+            )
+            made += new
+            names += done
+        parent = np.tile(np.arange(len(source.texts), dtype=np.int64), spec.copies)
         return Drafts(texts=made, parent=parent, operation=names)
 
 
@@ -86,12 +85,27 @@ def noisy(texts: Sequence[str], operation: str, *, alpha: float, seed: int) -> l
     """
     if operation not in OPERATIONS:
         raise RatchetError(f"operation must be one of {', '.join(OPERATIONS)} but got {operation!r}.")
-    made: list[str | None] = []
+    return _noised(texts, (operation,), alpha=alpha, seed=seed)[0]
+
+
+def _noised(
+    texts: Sequence[str],
+    operations: Sequence[str],
+    *,
+    alpha: float,
+    seed: int,
+    copy: int = 0,
+    sounds: Confusions | None = None,
+) -> tuple[list[str | None], list[str]]:
+    """A variant of each text and the operation, as `_variants`, some texts at a time."""
+    made, names = list[str | None](), list[str]()
     for first in range(0, len(texts), _BLOCK):
         block = [*texts[first : first + _BLOCK]]
-        keys = keys_of(block, seed=seed, copy=0)
-        made += _variants(block, keys, operations=(operation,), alpha=alpha, sounds=None)[0]
-    return made
+        keys = keys_of(block, seed=seed, copy=copy)
+        new, done = _variants(block, keys, operations=operations, alpha=alpha, sounds=sounds)
+        made += new
+        names += done
+    return made, names
 
 
 def _variants(

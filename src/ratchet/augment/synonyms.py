@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ratchet.augment.lines import read_lines
 from ratchet.augment.pieces import Ints, Pieces, split_words
 from ratchet.augment.substitutes import Substitutes, find_substitutes
 from ratchet.augment.wordnet import LICENCE, WordNet, find_wordnet
 from ratchet.errors import DataError
-from ratchet.text.encodings import to_utf8
 from ratchet.text.language import Language
 
 Table = Mapping[str, tuple[str, ...]]
@@ -80,13 +80,9 @@ def read_synonyms(path: Path) -> Table:
     Raises:
         DataError: it cannot be read, or no line has two words.
     """
-    try:
-        text = to_utf8(path.read_bytes(), encoding="auto", name=str(path))[0].decode("utf-8")
-    except OSError as error:
-        raise DataError(f"synonyms must name a file that can be read but got {path}: {error.strerror}.") from None
     found: dict[str, dict[str, None]] = {}
-    for line in text.splitlines():
-        words = line.partition("#")[0].lower().split()
+    for line in read_lines(path, key="synonyms"):
+        words = line.lower().split()
         words = words[1:] if words and words[0].endswith("=") else words
         if len(words) > 1:
             first = dict.fromkeys(words[: _MOST + 1])

@@ -27,6 +27,7 @@ from ratchet.models.encoder import require_torch
 from ratchet.recipe.augment import TranslateSpec
 from ratchet.text.joined import SEPARATOR
 from ratchet.text.language import language_of
+from ratchet.text.personal import brief
 
 OPUS = {"en": "Helsinki-NLP/opus-mt-en-zh", "zh": "Helsinki-NLP/opus-mt-zh-en"}
 """The translator of ``auto``, by the language that it reads."""
@@ -251,4 +252,4 @@ def _assembled(pieces: Sequence[str], ways: Mapping[str, _Way]) -> tuple[str | N
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+    return repr(brief(text, most=60))

@@ -15,6 +15,7 @@ from ratchet.contenders.registry import kind_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import ExtraMissing, RatchetError, WorkspaceError
 from ratchet.metrics.metrics import score
+from ratchet.models.checkpoints import first_line
 from ratchet.models.model import features_of
 from ratchet.recipe.recipe import dump_recipe
 from ratchet.stages.answer import sure
@@ -96,8 +97,7 @@ def _served(job: Job, rows: PartedRows, best: Contender) -> tuple[Contender, str
         except (WorkspaceError, ExtraMissing):
             raise
         except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            whole, reason = None, f"It could not be trained again on all rows: {first}"
+            whole, reason = None, f"It could not be trained again on all rows: {first_line(error)}"
     return (best, f"as it was judged. {reason}") if whole is None else (whole, "")
 
 
