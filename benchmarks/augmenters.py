@@ -22,13 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from regret import Table, parted, tables
+from regret import Table, on_all_rows, parted, tables
 from run_all import machine
 from sklearn.metrics import f1_score
 
 from ratchet.contenders.base import Contender
-from ratchet.contenders.kind import Training
-from ratchet.contenders.refit import refit
 from ratchet.contenders.rows import PartedRows
 from ratchet.gate.ledger import Ledger
 from ratchet.pipeline import run
@@ -80,19 +78,7 @@ def _found(recipe: Any, metric: str) -> dict[str, Any]:
     def score(key: str) -> float:
         if key not in tested:
             contender = Contender.load(workspace.models / key)
-            training = Training(
-                rows=rows,
-                name=contender.name,
-                kind=contender.ref.kind,
-                key=contender.folder.name,
-                seed=recipe.seed,
-                threads=recipe.threads,
-                store=workspace.models,
-                advance=lambda *_: None,
-            )
-            whole, why = refit(contender, training)
-            if whole is None:
-                raise SystemExit(f"{contender.name}: {why}")
+            whole = on_all_rows(contender, rows, recipe)
             given = whole.model(threads=recipe.threads).predict(rows.texts(rows.parts.test)).argmax(axis=1)
             tested[key] = float(
                 f1_score(truth, given, average="macro") if metric == "macro_f1" else (given == truth).mean()

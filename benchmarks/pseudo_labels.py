@@ -1,6 +1,6 @@
 """Whether rows that the champion labels surely itself make it better: the baseline, at several confidences.
 
-    python benchmarks/pseudo_labels.py ../shared/corpora/banking77 ../shared/corpora/sms_spam [--seeds 4]
+    python benchmarks/pseudo_labels.py ../shared/corpora [--seeds 4]
 
 The baseline (TF-IDF with logistic regression) is trained on some rows, with and without unlabelled rows that the labeller is
 sure of, and scored on rows that no training saw. Writes benchmarks/results/pseudo_labels.md.
@@ -15,42 +15,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from label_filter import RESULTS, Table, banking, rows_of, spam
+from label_filter import RESULTS, Make, points, rows_of, scored, unchanged
+from regret import Table, banking, sms
 from run_all import machine
-from sklearn.metrics import f1_score
 
 from ratchet.contenders.change import Changing
-from ratchet.contenders.labeller import Learner, training_in
 from ratchet.contenders.material import Material, NothingMade
 from ratchet.contenders.pseudo import Pseudo
-from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.contenders.rows import Ints
 from ratchet.recipe.augment import PseudoSpec
 
 LEVELS = (0.5, 0.7, 0.9)
 UNLABELLED, TEST = 2_000, 2_500
 
 
-def scored(rows: PartedRows, level: float | None, seed: int, truth: dict[str, str]) -> tuple[float, float, int, float]:
-    """Accuracy and macro F1 on rows that nobody saw, how many rows were labelled, and the share labelled right."""
-    changing = Changing(rows=rows, seed=seed, threads=1)
-    learner, seen, out = Learner.of(changing), rows.parts.train, rows.parts.valid
-    material = Material(rows=seen)
-    if level is not None:
+def labelled(level: float) -> Make:
+    """Unlabelled rows beside the others, whose label is so sure."""
+    spec = PseudoSpec(confidence=level, cap=None)
+
+    def make(changing: Changing, seen: Ints, held_out: Ints) -> Material:
         try:
-            material = Pseudo().material(PseudoSpec(confidence=level, cap=None), changing, seen, held_out=out)
+            return Pseudo().material(spec, changing, seen, held_out=held_out)
         except NothingMade:
             print("nothing is so sure")
+            return Material(rows=seen)
 
-    def change(rows: Ints, *, held_out: Ints) -> Material:
-        del rows, held_out
-        return material
-
-    training = replace(training_in(changing, rows, kind="linear"), change=change)
-    given = learner.kind.tried(learner.spec, training).argmax(axis=1)
-    right = rows.truth[out]
-    hits = [truth[text] == label for text, label in zip(material.texts, material.labels, strict=True)]
-    share = float(np.mean(hits)) if hits else math.nan
-    return float((given == right).mean()), float(f1_score(right, given, average="macro")), len(hits), share
+    return make
 
 
 def measured(name: str, table: Table, train: int, seeds: int) -> list[str]:
@@ -64,31 +54,29 @@ def measured(name: str, table: Table, train: int, seeds: int) -> list[str]:
         given = rows_of([texts[row] for row in more], [labels[row] for row in more], len(more)).dataset
         rows, truth = replace(rows, unlabelled=given), {texts[row]: labels[row] for row in more}
         for level in (None, *LEVELS):
-            found.setdefault(level, []).append(scored(rows, level, seed, truth))
+            accuracy, f1, material = scored(rows, seed, unchanged if level is None else labelled(level))
+            hits = [truth[text] == label for text, label in zip(material.texts, material.labels, strict=True)]
+            share = float(np.mean(hits)) if hits else math.nan
+            found.setdefault(level, []).append((accuracy, f1, len(hits), share))
             print(name, train, seed, level, found[level][-1], flush=True)
-    plain, lines = np.array(found[None]), []
+    lines = []
     for level, runs in found.items():
-        values = np.array(runs)
-        gain = values[:, :2] - plain[:, :2]
-        error = gain.std(axis=0, ddof=1) / math.sqrt(len(gain))
-        told = [
-            f"{values[:, at].mean():.1%} ({100 * gain[:, at].mean():+.2f} ± {100 * error[at]:.2f})" for at in (0, 1)
-        ]
-        right = "" if level is None or not values[:, 2].any() else f"{np.nanmean(values[:, 3]):.1%}"
+        _, _, counts, shares = np.array(runs).T
+        right = f"{np.nanmean(shares):.1%}" if counts.any() else ""
         said = "none" if level is None else f"from {level}"
-        lines.append(f"| {name} | {train:,} | {said} | {values[:, 2].mean():,.0f} | {right} | {told[0]} | {told[1]} |")
+        cells = [name, f"{train:,}", said, f"{counts.mean():,.0f}", right, points(runs, found[None])]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("banking77", type=Path)
-    parser.add_argument("sms_spam", type=Path)
+    parser.add_argument("corpora", type=Path)
     parser.add_argument("--seeds", type=int, default=4)
     args = parser.parse_args()
     lines = [
-        *measured("sms_spam", spam(args.sms_spam), 300, args.seeds),
-        *measured("banking77", banking(args.banking77), 800, args.seeds),
+        *measured("sms_spam", sms(args.corpora), 300, args.seeds),
+        *measured("banking77", banking(args.corpora), 800, args.seeds),
     ]
     head = [
         "# Pseudo-labels",

@@ -47,7 +47,7 @@ from ratchet.models.checkpoints import ENGLISH_PACKAGE, locate
 from ratchet.models.linear_defaults import default_specs
 from ratchet.pipeline import run
 from ratchet.recipe.recipe import parse_recipe
-from ratchet.recipe.sections import EdaSpec, EmbeddingSpec
+from ratchet.recipe.sections import EdaSpec, EmbeddingSpec, Recipe
 from ratchet.workspace.workspace import Workspace
 
 RESULTS = Path(__file__).parent / "results"
@@ -100,7 +100,7 @@ def docstrings() -> Table:
 def sms(corpora: Path) -> Table:
     """SMS Spam Collection."""
     lines = (corpora / "sms_spam" / "SMSSpamCollection").read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t", 1) for line in lines if "\t" in line]
+    rows = [line.split("\t")[:2] for line in lines if "\t" in line]  # empty columns follow
     return [text for _, text in rows], [label for label, _ in rows]
 
 
@@ -170,6 +170,24 @@ def cell(dev: Table, test: Table, *, seed: int, deep: bool, threads: int) -> dic
         return {"seconds": round(seconds), "deep": deep} | _scored(recipe, summary)
 
 
+def on_all_rows(contender: Contender, rows: PartedRows, recipe: Recipe) -> Contender:
+    """The contender, trained again on all dev rows."""
+    training = Training(
+        rows=rows,
+        name=contender.name,
+        kind=contender.ref.kind,
+        key=contender.folder.name,
+        seed=recipe.seed,
+        threads=recipe.threads,
+        store=Workspace(recipe.workspace).models,
+        advance=lambda *_: None,
+    )
+    whole, why = refit(contender, training)
+    if whole is None:
+        raise SystemExit(f"{contender.name}: {why}")
+    return whole
+
+
 def _scored(recipe: Any, summary: Mapping[str, Any]) -> dict[str, Any]:
     workspace = Workspace(recipe.workspace)
     ledger = Ledger(workspace.ledger)
@@ -184,24 +202,12 @@ def _scored(recipe: Any, summary: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Contender] = {}
     for challenge in judged:
         contender = Contender.load(workspace.models / challenge.challenger.key)
-        training = Training(
-            rows=rows,
-            name=contender.name,
-            kind=contender.ref.kind,
-            key=contender.folder.name,
-            seed=recipe.seed,
-            threads=recipe.threads,
-            store=workspace.models,
-            advance=lambda *_: None,
-        )
-        whole, why = refit(contender, training)
-        if whole is None:
-            raise SystemExit(f"{contender.name}: {why}")
+        whole = on_all_rows(contender, rows, recipe)
         scores = []
         for form in (whole, contender) if contender.runtime == "linear" or contender.name == champion else (whole,):
             model = form.model(threads=recipe.threads)
             scores.append(float((model.predict(rows.texts(rows.parts.test)).argmax(axis=1) == truth).mean()))
-        right = contender.probability.argmax(axis=1) == rows.truth[contender.rows]
+        right = contender.answers.argmax(axis=1) == rows.truth[contender.rows]
         contenders[contender.name] = {
             "folds": float(right.mean()),
             "test": scores[0],
