@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.endpoint.conftest import server
+from tests.endpoint.conftest import Server, server
 
+from ratchet.augment import Augmenter, augmenters
 from ratchet.augment.source import Source
+from ratchet.recipe.augment import AugmentKeys
 from ratchet.text.language import guess_language
 
 __all__ = ["server"]
@@ -209,3 +211,37 @@ def writes(stage: Any) -> None:
     again = "b" if "request 2" in stage.asked or "第2次" in stage.asked else ""
     more = "另外" if chinese else " once more "
     stage.answer("\n".join(f"{n}. {rest}{more}{n}{again}" for n in range(1, wanted(stage.asked) + 1)))
+
+
+KEYS: dict[str, dict[str, Any]] = {
+    "eda": {},
+    "noise": {},
+    "translate": {"forward": "THERE", "backward": "BACK", "languages": ("English", "Chinese"), "temperature": 1.5},
+    "masked": {"source": "MASKS"},
+    "generate": {"endpoint": {"url": "URL", "model": "m", "timeout": 5}, "at_once": 2, "shots": 2},
+}
+"""What each augmenter needs to work in the contract tests; in capitals what is made here: small models and a server."""
+Asked = Callable[..., tuple[Augmenter[Any], AugmentKeys]]
+
+
+@pytest.fixture
+def asked(translators: tuple[Path, Path], mask_model: Path, server: Server) -> Asked:
+    """An augmenter by its name, with its settings, for texts in English or Chinese."""
+    server.play = writes
+    here = {"THERE": str(translators[0]), "BACK": str(translators[1]), "MASKS": str(mask_model), "URL": server.url}
+
+    def put(value: Any) -> Any:
+        return (
+            {key: put(inner) for key, inner in value.items()}
+            if isinstance(value, dict)
+            else here.get(str(value), value)
+        )
+
+    def asked(name: str, *, chinese: bool = False, **more: object) -> tuple[Augmenter[Any], AugmentKeys]:
+        keys = put(KEYS[name])
+        if chinese and name == "translate":
+            keys |= {"forward": keys["backward"], "backward": keys["forward"], "languages": ("Chinese", "English")}
+        augmenter = augmenters()[name]
+        return augmenter, augmenter.spec.model_validate({**keys, "copies": 2, **more})
+
+    return asked

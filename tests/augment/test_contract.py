@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from tests.augment.conftest import KEYS, Asked
 
-from ratchet.augment.augmenter import Augmenter, Making
+from ratchet.augment.augmenter import Making
 from ratchet.augment.drafts import Drafts
-from ratchet.augment.registry import AUGMENTERS
 from ratchet.augment.source import Source
-from ratchet.recipe.augment import AugmentKeys
 
 Rows = Callable[..., Source]
 ODD = ["hello hello hello", "room", "☺☺☺", "", "   ", "12", "a\ud83d", "\0", "the room\nwas bad"]
 ENGLISH = [f"the {noun} was {mood}" for noun in ("room", "hotel", "food", "bed") for mood in ("clean", "dirty", "bad")]
 CHINESE = [f"这个{noun}真{mood}" for noun in ("房间", "酒店", "食物", "床") for mood in ("干净", "很脏", "不错")]
-KEYS: dict[str, dict[str, object]] = {
-    "eda": {},
-    "noise": {},
-    "translate": {"forward": "there", "backward": "back", "languages": ("English", "Chinese"), "temperature": 1.5},
-    "masked": {"source": "masks"},
-}
-"""What each needs to work in this test; ``there``, ``back`` and ``masks`` stand for small models that are made here."""
 
 
 @pytest.fixture
-def made(translators: tuple[Path, Path], mask_model: Path, source: Rows) -> Callable[..., Drafts]:
+def made(asked: Asked, source: Rows) -> Callable[..., Drafts]:
     """New texts of an augmenter, by its name."""
-    here = {"there": str(translators[0]), "back": str(translators[1]), "masks": str(mask_model)}
 
     def make(name: str, texts: list[str], *, seed: int = 1, chinese: bool = False, **more: object) -> Drafts:
-        keys = {key: here.get(str(value), value) for key, value in KEYS[name].items()}
-        if chinese and "forward" in keys:
-            keys |= {"forward": keys["backward"], "backward": keys["forward"], "languages": ("Chinese", "English")}
-        augmenter: Augmenter[AugmentKeys] = next(one for one in AUGMENTERS if one.name == name)
-        spec = augmenter.spec.model_validate({**keys, "copies": 2, **more})
+        augmenter, spec = asked(name, chinese=chinese, **more)
         return augmenter.drafts(
             spec, source(texts, [str(len(text) % 2) for text in texts]), Making(seed=seed, threads=1)
         )
@@ -45,7 +31,8 @@ def made(translators: tuple[Path, Path], mask_model: Path, source: Rows) -> Call
 
 
 Make = Callable[..., Drafts]
-every = pytest.mark.parametrize("name", [*KEYS])
+every = pytest.mark.parametrize("name", [name for name in KEYS if name != "generate"])
+"""All but the one whose rows are made from several, and none from an empty one: see `test_contract_of_many`."""
 
 
 @every

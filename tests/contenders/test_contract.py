@@ -27,7 +27,7 @@ from ratchet.compress.compressor import COMPRESSORS, Compressor
 from ratchet.contenders.change import Change, Changing
 from ratchet.contenders.kind import FoldKind, Training
 from ratchet.contenders.material import Material
-from ratchet.contenders.registry import CHANGES, KINDS, changes, kinds
+from ratchet.contenders.registry import KINDS, changes, kinds
 from ratchet.contenders.rows import Ints
 from ratchet.errors import RatchetError, RecipeError
 from ratchet.pipeline import run
@@ -356,7 +356,7 @@ def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPa
         kinds()
 
 
-@pytest.mark.parametrize("entry", [*KINDS, *CHANGES, *COMPRESSORS], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [*KINDS, *changes().values(), *COMPRESSORS], ids=lambda entry: entry.name)
 def test_names_are_the_recipes(entry: Any) -> None:
     if isinstance(entry, Compressor):
         assert entry.name in Recipe().compress.methods
