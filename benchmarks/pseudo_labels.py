@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from label_filter import RESULTS, Table, banking, rows_of, spam
-from run_all import machine
+from run_all import command, machine
 from sklearn.metrics import f1_score
 
 from ratchet.contenders.change import Changing
@@ -93,7 +93,7 @@ def main() -> None:
     head = [
         "# Pseudo-labels",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/pseudo_labels.py`, {machine()}.",
+        f"{datetime.now(UTC):%Y-%m-%d}, `{command()}`, {machine()}.",
         "",
         f"{UNLABELLED:,} unlabelled rows, no cap; {args.seeds} draws of the rows; in brackets points over none ± their "
         "standard error.",
