@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ratchet.checkup.target import RECIPES, open_target
+from ratchet.checkup.target import open_target
 from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.registry import kinds
@@ -14,7 +14,7 @@ from ratchet.errors import RecipeError
 from ratchet.gate.ledger import Ledger
 from ratchet.models.quiet import switch_off_telemetry
 from ratchet.plugins import chosen
-from ratchet.recipe.recipe import load_recipe
+from ratchet.recipe.recipe import RECIPES, load_recipe
 from ratchet.recipe.sections import Recipe, Section
 from ratchet.screen import Screen
 from ratchet.stages.challenge import baseline_name
