@@ -8,7 +8,7 @@
 
 Each figure is a process of its own, on one thread; CPU seconds count from before the tables are built. FOLDER is where
 `pip install --no-deps --target FOLDER` put the other libraries (nlpaug, textaugment, nltk, gensim, smart_open, textblob,
-googletrans; nlpcda, jieba, requests); one that is not there is left out. WordNet is read from Debian's `wordnet-base`.
+googletrans; nlpcda, jieba, requests); one that is not there is left out. WordNet is looked for as `synonyms: auto` does.
 """
 
 from __future__ import annotations
@@ -89,9 +89,14 @@ def nltk_data(folder: Path) -> None:
     """Debian's WordNet as nltk reads it; the two files that Debian leaves out hold nothing that is asked here."""
     import nltk
 
+    from ratchet.augment.wordnet import HOW, find_wordnet
+
+    wordnet = find_wordnet()
+    if wordnet is None:
+        raise SystemExit(f"WordNet is not here. {HOW}")
     place = folder / "corpora" / "wordnet"
     place.mkdir(parents=True)
-    for path in Path("/usr/share/wordnet").iterdir():
+    for path in wordnet.iterdir():
         if path.is_file():
             shutil.copy(path, place)
     kinds = {"adj.all": 3, "adj.pert": 3, "adv.all": 4, "noun.Tops": 1}

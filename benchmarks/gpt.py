@@ -40,9 +40,9 @@ from ratchet.generators.generators import Shape
 from ratchet.near.copies import clusters
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.pretrain import PretrainSpec
-from ratchet.train.language import Examples, LanguageObjective, documents
+from ratchet.train.language import Examples, LanguageObjective
 from ratchet.train.packing import packed
-from ratchet.train.pretraining import OVERLAP, pretrain
+from ratchet.train.pretraining import pretrain, read_documents
 from ratchet.train.reading import chances, reader
 from ratchet.train.records import Progress
 
@@ -186,7 +186,7 @@ def with_ratchet(train: Sequence[str], *, seed: int, epochs: int, threads: int, 
         precision="fp32",
         pretrain=PretrainSpec(epochs=epochs, batch_tokens=BATCH),
     )
-    learnt = read(decoder, train)
+    learnt = read_documents(decoder, train)
     objective = LanguageObjective(decoder.network, train=learnt, valid=None, pad_id=0)
     plans = [objective.plan(seed=seed, epoch=epoch, budget=BATCH) for epoch in range(epochs)]
     after = np.cumsum([objective.units(rows) for plan in plans for rows in plan.batches]).astype(int)
@@ -282,14 +282,6 @@ def fresh(train: Sequence[str], *, seed: int) -> FittedDecoder:
     return build_decoder("scratch", texts=train, max_tokens=CONTEXT, max_new_tokens=16, shape=SHAPE, seed=seed)
 
 
-def read(decoder: FittedDecoder, texts: Sequence[str]) -> Examples:
-    """Documents as the pretraining lays them into windows."""
-    tokens = decoder.tokens
-    return documents(
-        map(tokens.document, texts), end=tokens.end_of_text, context=CONTEXT, stride=CONTEXT - CONTEXT // OVERLAP
-    )
-
-
 def joined(decoder: FittedDecoder, texts: Sequence[str]) -> Tensor:
     """(tokens,) all documents, one after the other, each with its end."""
     tokens = decoder.tokens
@@ -322,10 +314,11 @@ def main() -> None:
     first = fresh(train, seed=0)
     held = joined(first, valid)
     judge = Judge(
-        examples=read(first, valid), joined=held[: len(held) // (CONTEXT + 1) * (CONTEXT + 1)].view(-1, CONTEXT + 1)
+        examples=read_documents(first, valid),
+        joined=held[: len(held) // (CONTEXT + 1) * (CONTEXT + 1)].view(-1, CONTEXT + 1),
     )
     assert agree(first, judge.examples) < 1e-4
-    stream, learnt = joined(first, train), read(first, train)
+    stream, learnt = joined(first, train), read_documents(first, train)
     total = int(learnt.told.sum()) * asked.epochs
     entries = len(first.tokens.tokenizer)
     print(
@@ -385,7 +378,7 @@ def write(runs: Sequence[Run], *, asked: argparse.Namespace, sizes: tuple[int, .
     command = f"python benchmarks/gpt.py --characters {asked.characters} --epochs {asked.epochs} --seeds {asked.seeds}"
     paragraphs = (
         "# gpt",
-        f"{datetime.now(UTC):%Y-%m-%d}, `{command} --threads {asked.threads}`, {machine()} that other work shared (load "
+        f"{datetime.now(UTC):%Y-%m-%d}, `{command} --threads {asked.threads}`, {machine()} (load "
         f"{os.getloadavg()[0]:.0f}), torch {torch.__version__}, float32.",
         f"{train:,} documents of {tokens:,} tokens to learn from, {valid:,} of {held:,} held out; {total:,} tokens learnt "
         f"({asked.epochs} passes), {BATCH:,} a step; {SHAPE.layers} layers, {SHAPE.width} wide, {SHAPE.heads} heads, context "

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from regret import Table, banking, sms
-from run_all import machine
+from run_all import command, machine
 from sklearn.metrics import f1_score
 
 from ratchet.augment.eda import Eda
@@ -128,7 +128,7 @@ def main() -> None:
     head = [
         "# A label filter for easy data augmentation",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/label_filter.py`, {machine()}.",
+        f"{datetime.now(UTC):%Y-%m-%d}, `{command()}`, {machine()}.",
         "",
         f"EDA with {COPIES} copies; {args.seeds} draws of the training rows; in brackets points over no new rows ± their "
         "standard error.",

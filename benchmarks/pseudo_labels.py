@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from label_filter import RESULTS, Make, points, rows_of, scored, unchanged
 from regret import Table, banking, sms
-from run_all import machine
+from run_all import command, machine
 
 from ratchet.contenders.change import Changing
 from ratchet.contenders.material import Material, NothingMade
@@ -81,7 +81,7 @@ def main() -> None:
     head = [
         "# Pseudo-labels",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/pseudo_labels.py`, {machine()}.",
+        f"{datetime.now(UTC):%Y-%m-%d}, `{command()}`, {machine()}.",
         "",
         f"{UNLABELLED:,} unlabelled rows, no cap; {args.seeds} draws of the rows; in brackets points over none ± their "
         "standard error.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -16,8 +17,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PRINTING = ("check_speed", "drift", "near_duplicates", "startup")
 """Scripts that print Markdown; the others write their own results."""
-
-
+MODULES = ("own_metrics", "resume_run", "resume_trainings", "run_all")
+"""What other scripts import or start."""
 USAGE = 2
 """Exit code of a script that was called without what it needs."""
 
@@ -27,8 +28,13 @@ def machine() -> str:
     return f"{found[1] if found else platform.processor()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
+def command() -> str:
+    """How this script was called."""
+    return f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}".rstrip()
+
+
 def main() -> None:
-    wanted = sys.argv[1:] or sorted(path.stem for path in HERE.glob("*.py") if path.stem != "run_all")
+    wanted = sys.argv[1:] or sorted(path.stem for path in HERE.glob("*.py") if path.stem not in MODULES)
     for name in wanted:
         print(f"== {name}", flush=True)
         command = [sys.executable, str(HERE / f"{name}.py")]

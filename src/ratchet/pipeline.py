@@ -65,7 +65,7 @@ def run(recipe: Recipe, *, screen: Screen | None = None, wait: bool = False, unt
         code=code_version(),
     )
     source = read(job)
-    with workspace.lock(wait=wait, on_wait=lambda holder: screen.say("wait", f"another run is at work ({holder})")):
+    with job.held(wait=wait):
         job = settled(job, source)
         start(job, source)
         try:

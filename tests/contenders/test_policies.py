@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ from ratchet.recipe.recipe import dump_recipe, parse_recipe
 from ratchet.workspace.finished import key_of
 
 SPEC = PolicySpec(trials=3, folds=2)
+NAMED: list[set[str]] = []
+
+
+def share_of_named(right: Any, given: Any) -> float:
+    NAMED.append({*map(str, right.tolist())})
+    return float((right == given).mean())
 
 
 def test_policies_are_drawn_by_seed_with_the_defaults_first() -> None:
@@ -87,6 +94,15 @@ def test_nothing_that_is_judged_is_seen_by_the_search(
         assert trained <= {*seen.tolist()}
         assert {*out.tolist()} <= unseen
         assert not trained & unseen
+
+
+def test_a_metric_of_the_users_own_is_asked_with_the_names_of_the_labels(parted: Callable[..., PartedRows]) -> None:
+    metric = f"{__name__}:share_of_named"
+    rows = replace(parted(), metrics=(metric,))
+    seen, out = held(rows, 0)
+    NAMED.clear()
+    Policies().material(SPEC, Changing(rows=rows, seed=1), seen, held_out=out)
+    assert {name for names in NAMED for name in names} == {*rows.labels}
 
 
 def test_a_killed_search_goes_on(

@@ -124,6 +124,13 @@ def test_the_best_value_goes_by_the_goal_or_else_by_the_name() -> None:
     }
 
 
+def test_an_own_metric_says_in_its_name_that_less_is_better() -> None:
+    of = Standing()
+    for step, value in enumerate((3.0, 1.0, 2.0)):
+        of.take(step, {"valid/mine:cost:min": value, "valid/mine:gain": value})
+    assert {name: best.step for name, best in of.best.items()} == {"valid/mine:cost:min": 1, "valid/mine:gain": 0}
+
+
 def test_a_long_curve_keeps_its_shape() -> None:
     curve = Curve()
     for step in range(100_000):

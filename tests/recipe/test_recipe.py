@@ -350,6 +350,14 @@ SPECS = st.one_of(
 )
 
 
+def test_a_table_in_the_place_of_a_recipe_is_told_how_to_write_one(tmp_path: Path) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_text("text,label\nfine,good\n")
+    with pytest.raises(RecipeError, match=r"must be a YAML file but .*reviews\.csv is read as none") as caught:
+        load_recipe(table)
+    assert f"ratchet init --file {table}" in str(caught.value)
+
+
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(
     text=LABELS,

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from ratchet.cli.main import cli
 from ratchet.errors import DataError, RatchetError
-from ratchet.labels.asked import as_csv, render_queue, told
+from ratchet.labels.asked import queue_csv, render_queue, told
 from ratchet.pipeline import run
 from ratchet.recipe.sections import Recipe
 from ratchet.stages.queue import rows_to_label
@@ -51,8 +51,8 @@ def test_a_labelled_queue_joins_the_table(tmp_path: Path, recipe_in: Recipes, wr
     asked = rows_to_label(pool(tmp_path, write), recipe, count=61)
     assert FORMULA in asked.texts
     assert asked.rows == 61
-    assert "'=HYPERLINK" in as_csv(asked).decode("utf-8-sig")
-    (tmp_path / "queue.csv").write_bytes(filled(as_csv(asked)))
+    assert "'=HYPERLINK" in queue_csv(asked).decode("utf-8-sig")
+    (tmp_path / "queue.csv").write_bytes(filled(queue_csv(asked)))
     before = prepared(job_of(recipe))[1].dataset
     after = prepared(job_of(joined(recipe, tmp_path, tmp_path / "queue.csv")))[1].dataset
     assert len(after) == len(before) + len(asked.texts)
@@ -63,7 +63,7 @@ def test_a_labelled_queue_joins_the_table(tmp_path: Path, recipe_in: Recipes, wr
 def test_queued_rows_are_never_in_the_test_part(tmp_path: Path, recipe_in: Recipes, write: Writes) -> None:
     recipe = recipe_in(tmp_path)
     asked = rows_to_label(pool(tmp_path, write), recipe, count=61)
-    (tmp_path / "queue.csv").write_bytes(filled(as_csv(asked)))
+    (tmp_path / "queue.csv").write_bytes(filled(queue_csv(asked)))
     rows = prepared(job_of(joined(recipe, tmp_path, tmp_path / "queue.csv")))[1]
     queued = {row for row, text in enumerate(rows.dataset.texts) if text in set(asked.texts)}
     assert len(queued) == len(asked.texts)
@@ -81,7 +81,7 @@ def test_rows_that_nobody_labelled_stay_out(tmp_path: Path, recipe_in: Recipes, 
     recipe = recipe_in(tmp_path)
     asked = rows_to_label(pool(tmp_path, write), recipe, count=5)
     assert len(asked.texts) == 5
-    (tmp_path / "queue.csv").write_bytes(as_csv(asked))
+    (tmp_path / "queue.csv").write_bytes(queue_csv(asked))
     rows = prepared(job_of(joined(recipe, tmp_path, tmp_path / "queue.csv")))[1]
     assert rows.removed["no_label"] if "no_label" in rows.removed else sum(rows.removed.values()) >= 5
     assert not set(asked.texts) & set(rows.dataset.texts)
@@ -146,5 +146,5 @@ def test_nothing_new_is_an_empty_queue(tmp_path: Path, recipe_in: Recipes) -> No
     asked = rows_to_label(tmp_path / "open.csv", recipe)
     assert asked.texts == ()
     assert sum(asked.queue.left_out.values()) == 39
-    assert len(as_csv(asked).splitlines()) == 1
+    assert len(queue_csv(asked).splitlines()) == 1
     assert "0 of 39 rows" in render_queue(asked)

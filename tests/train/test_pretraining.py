@@ -10,11 +10,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ratchet.errors import RatchetError
 from ratchet.generators.generated import DecoderModel
+from ratchet.monitoring.follow import PRETRAINING
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.pretrain import PretrainSpec
 from ratchet.train.finetune import Asked, fit_decoder
 from ratchet.train.language import LanguageObjective
-from ratchet.train.pretraining import PART, _keys
+from ratchet.train.pretraining import _keys
 from ratchet.train.records import Progress
 
 PLACES = ["库房", "车间", "南门", "北站", "医院", "书店"]
@@ -71,7 +72,7 @@ def test_the_folder_is_one_of_hugging_face_and_its_vocabulary_is_of_these_texts(
     assert model.decoder.facts["vocabulary"] == len(tokenizer) <= 330
 
 
-@pytest.mark.parametrize(("part", "step"), [(PART, 1), (PART, 17), ("", 1)])
+@pytest.mark.parametrize(("part", "step"), [(PRETRAINING, 1), (PRETRAINING, 17), ("", 1)])
 def test_a_killed_training_ends_with_the_same_bytes(
     trained: Callable[..., DecoderModel], tmp_path: Path, part: str, step: int
 ) -> None:
@@ -121,7 +122,7 @@ def test_memory_is_saved_in_both_parts_and_changes_no_weight(
     saving.clear()
     told = list[Progress]()
     sparing = trained("sparing", spec=quick.model_copy(update={"gradient_checkpointing": True}), progress=told.append)
-    assert {one.part for one in told} == {PART, ""}
+    assert {one.part for one in told} == {PRETRAINING, ""}
     assert all(saving)
     assert not saves(sparing.decoder.network)
     same = zip(usual.network.parameters(), sparing.decoder.network.parameters(), strict=True)

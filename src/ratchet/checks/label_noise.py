@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from ratchet.checks.baseline_scores import baseline_scores
 from ratchet.checks.context import Context, Samples, counted, percent
 from ratchet.checks.finding import Finding
 from ratchet.metrics.paired_tests import normal_quantile
-from ratchet.tables.queues import guarded
+from ratchet.tables.queues import as_csv
 from ratchet.text.columns import Rows, picked
 from ratchet.workspace.workspace import write_named
 
@@ -166,19 +164,10 @@ def _suspects(context: Context) -> tuple[Suspect, ...]:
 
 
 def write_queue(suspects: Sequence[Suspect], path: Path) -> None:
-    """Write the review queue as CSV, UTF-8 with a byte-order mark so that spreadsheets show Chinese.
-
-    The column ``decision`` is left empty for whoever looks through it. A cell that a spreadsheet would run as a formula
-    gets an apostrophe in front.
-    """
+    """Write the review queue; its column ``decision`` is left empty for whoever looks through it."""
     names = ("file", "row", "text", "label", "suggested", "probability", "suggested_probability", "copies")
-    sink = io.StringIO(newline="")
-    writer = csv.writer(sink)
-    writer.writerow([*names, "decision"])
-    for suspect in suspects:
-        cells = (getattr(suspect, name) for name in names)
-        writer.writerow([*(guarded(cell) if isinstance(cell, str) else cell for cell in cells), ""])
-    write_named(path, sink.getvalue().encode("utf-8-sig", "surrogatepass"))
+    rows = ([*(getattr(suspect, name) for name in names), ""] for suspect in suspects)
+    write_named(path, as_csv([*names, "decision"], rows))
 
 
 def _places(context: Context, positions: Rows) -> Iterator[tuple[str, int, int]]:

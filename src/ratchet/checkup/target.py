@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ratchet.errors import DataError, RatchetError
-from ratchet.recipe.recipe import load_recipe, parse_recipe
+from ratchet.recipe.recipe import RECIPES, load_recipe, parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.tables.dataset import Dataset, Roles, concat
 from ratchet.tables.features import kinds_of, with_kinds
@@ -31,8 +31,6 @@ from ratchet.tables.sources import STDIN
 from ratchet.tasks.registry import AUTO, guess_task
 from ratchet.text.columns import Rows
 from ratchet.workspace.lazy import once
-
-RECIPES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

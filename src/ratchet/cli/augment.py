@@ -56,8 +56,8 @@ def augment(
     The rows are prepared and divided as `ratchet run` does it: rows are made of the train part alone, and none is a copy or
     a near-copy of a valid or a test row. Nothing is trained on them; a challenger of the same kind does that, and must win.
     """
-    from ratchet.checkup.target import RECIPES, open_target
-    from ratchet.recipe.recipe import load_recipe
+    from ratchet.checkup.target import open_target
+    from ratchet.recipe.recipe import RECIPES, load_recipe
     from ratchet.report.new_rows import Beside, sample, show
     from ratchet.stages.make_rows import augmenting, make_rows, require_form, write_rows
 

@@ -97,7 +97,7 @@ def queue(
     Those of which the champion is unsure, that stand for many others and differ from each other; copies and near-copies of
     labelled, valid and test rows are left out. Fill in the labels, and name the CSV file in data.files of the recipe.
     """
-    from ratchet.labels.asked import as_csv, render_queue, told
+    from ratchet.labels.asked import queue_csv, render_queue, told
     from ratchet.stages.queue import rows_to_label
     from ratchet.stages.rows import recipe_of
     from ratchet.workspace.workspace import write_named
@@ -115,7 +115,7 @@ def queue(
         table, recipe_of(recipe, overrides=overrides), count=count, screen=Screen(sys.stderr), wait=wait
     )
     page = out.suffix.lower() == ".html"
-    write_named(out, render_queue(asked).encode("utf-8", "surrogatepass") if page else as_csv(asked))
+    write_named(out, render_queue(asked).encode("utf-8", "surrogatepass") if page else queue_csv(asked))
     if as_json:
         click.echo(json_bytes({**asked.to_dict(), "out": str(out)}, indent=2).decode())
         return

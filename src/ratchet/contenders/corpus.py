@@ -94,7 +94,8 @@ def require_unseen(files: Sequence[str], rows: PartedRows, *, choosing: bool = F
     texts = read_corpus(files)
     judged = rows.parts.dev if choosing else rows.parts.compared
     held = np.union1d(judged, rows.parts.test).astype(np.int64)
-    found = _near(texts, files, rows, held) or _inside(texts, files, rows, held)
+    whole = ["\n\n".join(turn.text for turn in turns_of(text)) for text in rows.texts(held)]
+    found = _near(texts, files, whole, held) or _inside(texts, files, rows, held)
     if found is not None:
         also = f", and {found.more:,} more of its passages are such" if found.more else ""
         which = "is judged or chooses" if choosing else "is judged"
@@ -103,16 +104,15 @@ def require_unseen(files: Sequence[str], rows: PartedRows, *, choosing: bool = F
             f"{rows.dataset.place(found.row)}, or nearly so{also}.",
             next_step="Take these passages out of the corpus, or leave pretrain.corpus of this challenger out.",
         )
-    _require_few_short(texts, rows, held)
+    _require_few_short(texts, whole, rows, held)
 
 
-def _require_few_short(texts: Sequence[str], rows: PartedRows, held: Ints) -> None:
+def _require_few_short(texts: Sequence[str], whole: Sequence[str], rows: PartedRows, held: Ints) -> None:
     """Refuse a corpus in which many whole texts of these rows stand that are too short for one of them to say anything.
 
     Raises:
         DataError: it is such a corpus.
     """
-    whole = ["\n\n".join(turn.text for turn in turns_of(text)) for text in rows.texts(held)]
     short = short_texts(texts, dict(zip(whole, held.tolist(), strict=True)), below=LONG_BYTES)
     if short.many:
         first = min(short.found.values())
@@ -123,15 +123,14 @@ def _require_few_short(texts: Sequence[str], rows: PartedRows, held: Ints) -> No
         )
 
 
-def _near(texts: Sequence[str], files: Sequence[str], rows: PartedRows, held: Ints) -> _Found | None:
+def _near(texts: Sequence[str], files: Sequence[str], whole: Sequence[str], held: Ints) -> _Found | None:
     """Passages that are copies or near-copies of the texts of these rows, with the first such row."""
     passages = [one for text, file in zip(texts, files, strict=True) for one in _passages(text, file)]
-    known = ["\n\n".join(turn.text for turn in turns_of(text)) for text in rows.texts(held)]
     owner: dict[str, int] = {}
-    for text, row in zip(known, held.tolist(), strict=True):
+    for text, row in zip(whole, held.tolist(), strict=True):
         owner.setdefault(same_words(text), row)
     equal = [(one, owner[words]) for one in passages if (words := same_words(one.text)) and words in owner]
-    unique, origin, place = unique_texts([*(one.text for one in passages), *known])
+    unique, origin, place = unique_texts([*(one.text for one in passages), *whole])
     sides = np.zeros(len(unique), np.int8)
     sides[place[: len(passages)]] |= 1
     sides[place[len(passages) :]] |= 2

@@ -158,14 +158,19 @@ class Folded(Kind[S]):
         save_answers(target, one.predict(rows.texts(out)))
         if model:
             one.save(target / MODEL)
-        with writing(target):
-            if (work / BOARD).is_dir():
-                shutil.copytree(work / BOARD, target / BOARD)
-            if (work / STEPS).is_file():  # for those who look at a training that has ended
-                shutil.copy(work / STEPS, target / STEPS)
+        _copy_course(work, target)
         seconds = round(time.perf_counter() - begun, 2)
         record = {"seconds": seconds, "facts": {**one.facts, "seed": seed}, "counts": dict(one.counts)}
         save_json(target / "fold.json", record)
+
+
+def _copy_course(source: Path, target: Path) -> None:
+    """What a training wrote of its steps, for those who look at it after its end."""
+    with writing(target):
+        if (source / BOARD).is_dir():
+            shutil.copytree(source / BOARD, target / BOARD)
+        if (source / STEPS).is_file():
+            shutil.copy(source / STEPS, target / STEPS)
 
 
 def linked(source: Path, target: Path) -> None:
@@ -191,11 +196,7 @@ def _assembled(
     records = [load_json(place / "fold.json", keys={"facts": dict}) for turn in places for place in turn]
     for number, (fold, place) in enumerate(zip(folds, first, strict=True)):
         linked(place / MODEL, folder / MODEL if number == 0 else folder / FOLDS / str(fold))
-    with writing(folder):
-        if (first[0] / BOARD).is_dir():
-            shutil.copytree(first[0] / BOARD, folder / BOARD)
-        if (first[0] / STEPS).is_file():
-            shutil.copy(first[0] / STEPS, folder / STEPS)
+    _copy_course(first[0], folder)
     save_seeds(folder, [np.concatenate([load_answers(place) for place in turn]) for turn in others])
     counts = summed(record.get("counts", {}) for record in records[: len(first)])
     noted = _noted([record["facts"] for record in records], folds)

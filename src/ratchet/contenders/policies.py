@@ -23,7 +23,6 @@ from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.sources import section_files
 from ratchet.contenders.tuner import tuned_by
 from ratchet.errors import ExtraMissing, RecipeError
-from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import find_metric, named
 from ratchet.models.model import Destination
 from ratchet.plugins import chosen
@@ -247,10 +246,9 @@ class _Search:
             training = replace(training, change=plain)
         places = rows.parts.valid
         try:
-            columns = rows.columns(places, self.learner.kind.tried(self.learner.spec, training))
+            evidence = rows.evidence(places, self.learner.kind.tried(self.learner.spec, training), metric=self.metric)
         except NothingMade:
             return NOTHING
-        evidence = Evidence(name=self.key, rows=places, targets=columns.targets, outcomes=columns.outcomes)
         return float(find_metric(self.metric, evidence).value(evidence))
 
     def _labeller(self, policy: AugmentKeys, step: int) -> Labeller | None:

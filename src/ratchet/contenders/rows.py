@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import named
 from ratchet.metrics.own_function import is_own
 from ratchet.models.inputs import Inputs
@@ -165,6 +166,18 @@ class PartedRows:
     def columns(self, rows: Ints, answers: Answers) -> Columns:
         """What the gate reads of the answers to some rows."""
         return self.task.columns(self.targets.take(rows), answers, metrics=self.judged_by)
+
+    def evidence(self, rows: Ints, answers: Answers, *, metric: str, name: str = "") -> Evidence:
+        """What a metric is computed of, from the answers to some rows."""
+        columns = self.columns(rows, answers)
+        return Evidence(
+            name=name,
+            rows=rows,
+            targets=columns.targets,
+            outcomes=columns.outcomes,
+            labels=self.labels,
+            features=self.beside(rows, metrics=(metric,)),
+        )
 
     def beside(self, rows: Ints, *, metrics: Sequence[str] = ()) -> dict[str, npt.NDArray[Any]]:
         """The features of some rows, where a metric of the user's may read them: one of the gate, or of these."""

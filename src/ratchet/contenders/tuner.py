@@ -16,7 +16,6 @@ from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.sources import source_files
 from ratchet.contenders.tune_spaces import usual_space
 from ratchet.errors import RecipeError
-from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import MEASURED, find_metric, named
 from ratchet.metrics.own_function import known_as
 from ratchet.recipe.sections import Section
@@ -131,15 +130,7 @@ class Tuner:
                 look=Look(metric=self.metric, reached=reached) if self._looks and step == 0 else None,
             )
             places = rows.parts.valid
-            columns = rows.columns(places, self.learner.tried(spec, inner))
-            evidence = Evidence(
-                name=key,
-                rows=places,
-                targets=columns.targets,
-                outcomes=columns.outcomes,
-                labels=rows.labels,
-                features=rows.beside(places),
-            )
+            evidence = rows.evidence(places, self.learner.tried(spec, inner), metric=self.metric, name=key)
             return find_metric(self.metric, evidence).value(evidence)
 
         return score

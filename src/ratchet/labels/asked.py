@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +10,7 @@ from typing import Any
 import ratchet
 from ratchet.labels.queue import Queue
 from ratchet.report.frame import render_page
-from ratchet.tables.queues import OWN, RANK, guarded
+from ratchet.tables.queues import OWN, RANK, as_csv
 
 HEADER = (RANK, f"{OWN}answer", f"{OWN}uncertainty", f"{OWN}density", f"{OWN}row")
 
@@ -49,21 +47,18 @@ class Asked:
         }
 
 
-def as_csv(asked: Asked) -> bytes:
-    """The queue as CSV, UTF-8 with a byte-order mark so that spreadsheets show Chinese.
+def queue_csv(asked: Asked) -> bytes:
+    """The queue as `tables.queues.as_csv` writes it.
 
     It has the columns of the labelled table, the label's empty, and some of its own, which reading leaves out: once labels
-    are filled in, the file is one more of ``data.files``. A cell that a spreadsheet would run as a formula gets an apostrophe
-    in front, which reading takes off.
+    are filled in, the file is one more of ``data.files``.
     """
-    sink = io.StringIO(newline="")
-    writer = csv.writer(sink)
-    writer.writerow([*asked.columns, *HEADER])
-    for place, row in enumerate(asked.queue.rows.tolist()):
-        cells = [guarded(asked.cells[place].get(name) or "") for name in asked.columns]
-        unsure, dense = asked.queue.uncertainty[place], asked.queue.density[place]
-        writer.writerow([*cells, place + 1, guarded(asked.answers[place]), f"{unsure:.4f}", f"{dense:.4f}", row + 1])
-    return sink.getvalue().encode("utf-8-sig", "surrogatepass")
+    own = zip(asked.answers, asked.queue.uncertainty, asked.queue.density, asked.queue.rows.tolist(), strict=True)
+    rows = (
+        [*(cells.get(name) or "" for name in asked.columns), rank, answer, f"{unsure:.4f}", f"{dense:.4f}", row + 1]
+        for rank, (cells, (answer, unsure, dense, row)) in enumerate(zip(asked.cells, own, strict=True), 1)
+    )
+    return as_csv([*asked.columns, *HEADER], rows)
 
 
 def render_queue(asked: Asked) -> str:

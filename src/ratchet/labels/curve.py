@@ -14,7 +14,6 @@ from ratchet.contenders.material import Material, RowChange, held, judged_folds,
 from ratchet.contenders.refit import MADE
 from ratchet.contenders.registry import change_of
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import find_metric
 from ratchet.models.model import Answers
 from ratchet.recipe.sections import Section
@@ -155,13 +154,6 @@ def change_to(rows: PartedRows, procedure: Procedure, training: Training) -> Row
 
 def scored(rows: PartedRows, places: Ints, answers: Answers) -> float:
     """The first metric of the gate of the answers to some rows."""
-    columns = rows.columns(places, answers)
-    evidence = Evidence(
-        name="",
-        rows=places,
-        targets=columns.targets,
-        outcomes=columns.outcomes,
-        labels=rows.labels,
-        features=rows.beside(places),
-    )
-    return float(find_metric(rows.judged_by[0], evidence).value(evidence))
+    metric = rows.judged_by[0]
+    evidence = rows.evidence(places, answers, metric=metric)
+    return float(find_metric(metric, evidence).value(evidence))

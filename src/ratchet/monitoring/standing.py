@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ratchet.metrics.own_function import LEAST
+
 POINTS = 480
 """Points of a curve that are kept; beyond, two and two become their mean."""
-LESS = ("loss", "perplexity", "error", "mae", "rmse")
+LESS = ("loss", "perplexity", "error", "mae", "rmse", LEAST)
 """Endings of the names of metrics of which less is better, where nobody says it."""
 ALERT = "alert/"
 """Before the name of a metric that left its bounds."""

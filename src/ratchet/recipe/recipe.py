@@ -20,6 +20,10 @@ from ratchet.recipe.sections import Recipe, Section
 from ratchet.recipe.yaml import read_yaml, write_yaml
 
 
+RECIPES = (".yaml", ".yml")
+"""What the name of a recipe ends in, so that it is told from a table."""
+
+
 def load_recipe(path: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
     """Read and check a recipe file.
 
@@ -50,7 +54,15 @@ def load_recipe(path: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
             f"{path.name} must be UTF-8 but got the byte {data[error.start]:#x} (line {line}).",
             next_step="Save it as UTF-8.",
         ) from None
-    return parse_recipe(text, folder=path.parent, name=path.name, overrides=overrides)
+    try:
+        return parse_recipe(text, folder=path.parent, name=path.name, overrides=overrides)
+    except RecipeError as error:
+        if path.suffix.lower() in RECIPES:
+            raise
+        raise RecipeError(
+            f"The recipe must be a YAML file but {path} is read as none: {error.problem}",
+            next_step=f"Of a table, write a recipe first: ratchet init --file {path}",
+        ) from None
 
 
 def parse_recipe(text: str, *, folder: str | Path, name: str = "the recipe", overrides: Sequence[str] = ()) -> Recipe:

@@ -22,7 +22,6 @@ from ratchet.contenders.kind import EARLIER
 from ratchet.contenders.material import held
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import RatchetError
-from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metrics import Score, score
 from ratchet.metrics.proportions import wilson
 from ratchet.models.model import Answers
@@ -154,15 +153,7 @@ class _Asked:
     def score(self, answers: Answers, able: Bools, metric: str) -> Score | None:
         """The metric of some rows; ``None`` where they cannot tell it."""
         places = self.places[able]
-        columns = self.rows.columns(places, answers[able])
-        evidence = Evidence(
-            name=self.name,
-            rows=places,
-            targets=columns.targets,
-            outcomes=columns.outcomes,
-            labels=self.rows.labels,
-            features=self.rows.beside(places),
-        )
+        evidence = self.rows.evidence(places, answers[able], metric=metric, name=self.name)
         try:
             return score(evidence, metric)
         except RatchetError:  # a judge's grade, or an AUC where all rows are of one class

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 
 from ratchet.bundle.bundle import Bundle
@@ -14,7 +12,7 @@ from ratchet.errors import RecipeError
 from ratchet.gate.selective import Point, told
 from ratchet.models.model import Answers
 from ratchet.stages.job import Job
-from ratchet.tables.queues import guarded
+from ratchet.tables.queues import as_csv
 from ratchet.tasks.certainty import ABSTAIN, BELOW
 from ratchet.tasks.task import Task
 from ratchet.workspace.workspace import write_atomic
@@ -64,24 +62,17 @@ def tell(job: Job, rows: PartedRows, found: Certainty) -> None:
 
 
 def list_for_people(job: Job, rows: PartedRows, found: Certainty) -> int:
-    """Write the rows whose answers are left to people into the run's folder, the least sure first; returns how many.
-
-    The file is CSV in UTF-8 with a byte-order mark. A cell that a spreadsheet would run as a formula gets an apostrophe.
-    """
+    """Write the rows whose answers are left to people into the run's folder, the least sure first; returns how many."""
     left = found.abstained
     names = ("file", "row", "text", "label", "prediction", "confidence", "right")
-    sink = io.StringIO(newline="")
-    writer = csv.writer(sink)
-    writer.writerow(names)
     given = rows.task.cells(found.answers[left], names=_columns(found, rows), facts={}, each_label=False)
-    data = rows.dataset
+    data, lines = rows.dataset, []
     for place, cells in zip(left.tolist(), given, strict=True):
         row = int(found.places[place])
         file, prediction = data.files[data.file_index[row]], str(cells["prediction"])
-        texts = (guarded(file), data.origin[row], guarded(data.texts[row]), guarded(data.labels[row]))
-        sureness = round(float(found.confidence[place]), DECIMALS)
-        writer.writerow([*texts, guarded(prediction), sureness, "yes" if found.right[place] else "no"])
-    write_atomic(job.folder / LIST, sink.getvalue().encode("utf-8-sig", "surrogatepass"))
+        sureness, right = round(float(found.confidence[place]), DECIMALS), "yes" if found.right[place] else "no"
+        lines.append([file, data.origin[row], data.texts[row], data.labels[row], prediction, sureness, right])
+    write_atomic(job.folder / LIST, as_csv(names, lines))
     return len(left)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ratchet.contenders.kind import Training
-from ratchet.contenders.registry import change_of, changes, kind_of, kinds, tasks_of
+from ratchet.contenders.registry import change_of, changes, kind_of, tasks_of
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import DataError, RecipeError
 from ratchet.labels.curve import (
@@ -35,7 +35,7 @@ from ratchet.recipe.sections import Recipe, Section
 from ratchet.screen import Advance, Screen
 from ratchet.stages.entrants import content, training_of
 from ratchet.stages.job import Job
-from ratchet.stages.rows import job_of, prepared, standing
+from ratchet.stages.rows import baseline_of, job_of, prepared, standing
 from ratchet.workspace.finished import finished, key_of, load_json, save_json
 
 TASKS = ("classification", "multilabel", "regression")
@@ -77,7 +77,7 @@ def learning_curve(
     if draws < 3:
         raise RecipeError(f"The draws must be 3 at least, to tell chance from gain, but got {draws}.")
     begun, job = time.perf_counter(), job_of(recipe, screen=screen)
-    with job.workspace.lock(wait=wait):
+    with job.held(wait=wait):
         job, rows = prepared(job)
         rows = _judged(rows)
         plans, notes = procedures(job, rows, augment=augment)
@@ -135,18 +135,12 @@ def procedures(job: Job, rows: PartedRows, *, augment: str) -> tuple[list[Proced
         if not reason and (not kind.cheap or float(of.card["seconds"]) > SLOW):
             reason = f"the champion {of.name!r} takes minutes for each point"
     if of is None or reason:
-        of, baseline = None, job.recipe.baseline
-        kind = chosen(baseline.kind, kinds(), noun="The kind of a contender")
-        spec, name = baseline, baseline.name or "tfidf-lr"
+        of = None
+        kind, spec, name = baseline_of(job, rows)
         notes.append(f"This is the curve of the baseline {name!r}, not of the champion: {reason}.")
     else:
         name = str(of.facts.get("from", of.name))
         notes.append(f"This is the curve of {name!r}, with the settings that it has on all rows.")
-    if rows.task.name not in kind.tasks:
-        raise RecipeError(
-            f"The baseline must be able to answer {rows.task.name} but its kind is {kind.name}.",
-            next_step="Set baseline in the recipe.",
-        )
     plans = [Procedure(name=name, kind=kind, spec=spec, champion=of)]
     made = change_of(of.facts["made_by"])[1] if of is not None and "made_by" in of.facts else None
     if augment:

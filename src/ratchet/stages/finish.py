@@ -21,6 +21,7 @@ from ratchet.report.run_report import report_of
 from ratchet.report.slices import all_scores, line_of, slices_of
 from ratchet.report.summary import Json, summary
 from ratchet.stages.answer import sure, tell
+from ratchet.stages.challenge import baseline_name
 from ratchet.stages.entrants import champion, family_of, tracker_of
 from ratchet.stages.job import Job
 from ratchet.stages.names import SECTIONS, Stage
@@ -156,7 +157,7 @@ def _contenders(job: Job, rows: PartedRows, judged: Sequence[Challenge]) -> tupl
 
 def _honest(job: Job, rows: PartedRows, contenders: Sequence[Contender]) -> Score | None:
     """The score of the recipe's baseline on the rows of the verdicts."""
-    name = job.recipe.baseline.name or "tfidf-lr"
+    name = baseline_name(job.recipe)
     found = [contender for contender in contenders if contender.name == name]
     return score(found[-1].evidence(rows), job.recipe.gate.metrics[0]) if found else None
 

@@ -14,7 +14,7 @@ from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
 from ratchet.stages.names import Stage
 from ratchet.workspace.finished import finished
-from ratchet.workspace.workspace import Workspace
+from ratchet.workspace.workspace import Holder, Workspace
 
 Json = dict[str, Any]
 
@@ -36,6 +36,16 @@ class Job:
     def folder(self) -> Path:
         """Folder of this run."""
         return self.workspace.runs / self.run
+
+    @contextmanager
+    def held(self, *, wait: bool) -> Iterator[None]:
+        """Hold the workspace; with ``wait``, which is said, once another run has ended, instead of refusing."""
+
+        def waiting(holder: Holder | None) -> None:
+            self.screen.say("wait", f"another run is at work ({holder})")
+
+        with self.workspace.lock(wait=wait, on_wait=waiting):
+            yield
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[list[bool]]:

@@ -12,20 +12,19 @@ import numpy as np
 
 from ratchet.contenders.base import Contender
 from ratchet.contenders.kind import Kind
-from ratchet.contenders.registry import kinds, runs_here
+from ratchet.contenders.registry import runs_here
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError, RecipeError
 from ratchet.labels.asked import Asked
 from ratchet.labels.queue import queue
 from ratchet.models.inputs import Inputs
 from ratchet.models.model import Predictor
-from ratchet.plugins import chosen
 from ratchet.prepare.fixes import fix
 from ratchet.recipe.sections import Recipe, Section
 from ratchet.screen import Screen
 from ratchet.stages.entrants import content, training_of
 from ratchet.stages.job import Job
-from ratchet.stages.rows import job_of, prepared, standing
+from ratchet.stages.rows import baseline_of, job_of, prepared, standing
 from ratchet.tables.dataset import Dataset, Roles
 from ratchet.tables.read import dataset_of, read_table, require_named, with_inputs, with_nulls
 from ratchet.text.columns import Rows
@@ -59,7 +58,7 @@ def rows_to_label(
         raise DataError(
             f"{table.name} must have rows without a label but each has one.", next_step="Name another table."
         )
-    with job.workspace.lock(wait=wait):
+    with job.held(wait=wait):
         job, rows = prepared(job)
         if not rows.task.shares:
             raise RecipeError(
@@ -137,14 +136,7 @@ def _answering(job: Job, rows: PartedRows) -> tuple[Predictor, Mapping[str, Any]
         facts = rows.task.facts(rows.targets.take(of.placed(rows)), of.answers)
         refitted = job.workspace.models / f"{of.folder.name}.refit"
         return (Contender.load(refitted) if refitted.is_dir() else of).model(), facts, of.name, ()
-    spec = job.recipe.baseline
-    kind = chosen(spec.kind, kinds(), noun="The kind of a contender")
-    if rows.task.name not in kind.tasks:
-        raise RecipeError(
-            f"The baseline must be able to answer {rows.task.name} but its kind is {kind.name}.",
-            next_step="Set baseline in the recipe.",
-        )
-    name = spec.name or "tfidf-lr"
+    kind, spec, name = baseline_of(job, rows)
     of = _baseline(job, rows, kind, spec, name=name)
     facts = rows.task.facts(rows.targets.take(of.rows), of.answers)
     why = "no run has a champion that learns and runs here yet"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from ratchet.checkup.target import RECIPES, open_target
+from ratchet.checkup.target import open_target
 from ratchet.contenders.base import Contender
+from ratchet.contenders.kind import Kind
+from ratchet.contenders.registry import kinds
 from ratchet.contenders.rows import PartedRows
+from ratchet.errors import RecipeError
 from ratchet.gate.ledger import Ledger
 from ratchet.models.quiet import switch_off_telemetry
-from ratchet.recipe.recipe import load_recipe
-from ratchet.recipe.sections import Recipe
+from ratchet.plugins import chosen
+from ratchet.recipe.recipe import RECIPES, load_recipe
+from ratchet.recipe.sections import Recipe, Section
 from ratchet.screen import Screen
+from ratchet.stages.challenge import baseline_name
 from ratchet.stages.entrants import family_of
 from ratchet.stages.job import Job
 from ratchet.stages.prepare import prepare
@@ -59,6 +65,22 @@ def prepared(job: Job, *, quiet: bool = False) -> tuple[Job, PartedRows]:
     source = read(job)
     job = settled(job, source)
     return job, prepare(replace(job, screen=Screen()) if quiet else job, source)
+
+
+def baseline_of(job: Job, rows: PartedRows) -> tuple[Kind[Any], Section, str]:
+    """The kind of the recipe's baseline, its settings and its name.
+
+    Raises:
+        RecipeError: it cannot answer the task.
+    """
+    spec = job.recipe.baseline
+    kind = chosen(spec.kind, kinds(), noun="The kind of a contender")
+    if rows.task.name not in kind.tasks:
+        raise RecipeError(
+            f"The baseline must be able to answer {rows.task.name} but its kind is {kind.name}.",
+            next_step="Set baseline in the recipe.",
+        )
+    return kind, spec, baseline_name(job.recipe)
 
 
 def standing(job: Job, rows: PartedRows) -> Contender | None:

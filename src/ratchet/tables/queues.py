@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
 import pyarrow as pa
 
 OWN = "ratchet."
@@ -14,6 +18,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def guarded(cell: str) -> str:
     """The cell with an apostrophe before what a spreadsheet would run as a formula; `unguarded` takes it off."""
     return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def as_csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
+    """A queue as CSV, UTF-8 with a byte-order mark so that spreadsheets show Chinese; its texts are `guarded`."""
+    sink = io.StringIO(newline="")
+    table = csv.writer(sink)
+    table.writerow(header)
+    table.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    return sink.getvalue().encode("utf-8-sig", "surrogatepass")
 
 
 def unguarded(cell: str) -> str:

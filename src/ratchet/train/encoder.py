@@ -20,7 +20,6 @@ from ratchet.models.encoder import (
     FittedEncoder,
     build_encoder,
     load_encoder,
-    read_json,
     require_device,
     require_encoder,
     require_torch,
@@ -34,7 +33,7 @@ from ratchet.train.identity import source_hash, targets_hash, texts_hash, versio
 from ratchet.train.loop import fit
 from ratchet.train.losses import row_losses, row_weights
 from ratchet.train.objective import Objective
-from ratchet.train.records import Fit, Progress
+from ratchet.train.records import Fit, Progress, is_done
 from ratchet.train.scoring import Scoring, require_measured
 
 if TYPE_CHECKING:
@@ -333,6 +332,4 @@ def _rows(encoder: FittedEncoder, texts: Sequence[str], targets: Targets, *, spe
 
 
 def _finished(folder: Path, *, facts: Mapping[str, Any], threads: int) -> FittedEncoder | None:
-    if not (folder / CARD).is_file() or read_json(folder / CARD).get("facts", {}).get("key") != facts:
-        return None
-    return load_encoder(folder, threads=threads)
+    return load_encoder(folder, threads=threads) if is_done(folder / CARD, facts) else None

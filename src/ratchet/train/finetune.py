@@ -16,7 +16,7 @@ from ratchet.generators.decoder import CARD, FittedDecoder, build_decoder
 from ratchet.generators.generated import ANSWER, DecoderModel
 from ratchet.generators.generators import Shape
 from ratchet.models.checkpoints import GENERATOR, locate
-from ratchet.models.encoder import device_of, read_json, require_device, require_torch
+from ratchet.models.encoder import device_of, require_device, require_torch
 from ratchet.models.targets import Targets
 from ratchet.monitoring.watching import Watching
 from ratchet.recipe.finetune import DecoderSpec
@@ -38,7 +38,7 @@ from ratchet.train.loop import fit
 from ratchet.train.preference import GOALS as PREFERENCE_GOALS
 from ratchet.train.preference import PreferenceObjective, Preferences, preferences
 from ratchet.train.pretraining import pretrain
-from ratchet.train.records import Fit, Progress
+from ratchet.train.records import Fit, Progress, is_done
 from ratchet.train.scoring import Scoring, require_measured
 from ratchet.workspace.workspace import atomic_folder, writing
 
@@ -124,7 +124,7 @@ def fit_decoder(
     facts = _facts(fresh, train, valid, spec=spec, base=base, seed=seed, threads=threads)
     facts.update(asked.scoring.named_by)
     done = folder / MODEL
-    if (done / CARD).is_file() and read_json(done / CARD).get("facts", {}).get("key") == facts:
+    if is_done(done / CARD, facts):
         return DecoderModel.load(done, threads)
     pretraining = None
     if spec.pretrain is not None:

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.generators.decoder import CARD, FittedDecoder, load_decoder
-from ratchet.models.encoder import device_of, read_json
+from ratchet.models.encoder import device_of
+from ratchet.monitoring.follow import PRETRAINING
 from ratchet.monitoring.watching import Watching
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.train.defaults import SCRATCH_RATE, Usual, settled
 from ratchet.train.language import Examples, LanguageObjective, documents
 from ratchet.train.loop import fit
-from ratchet.train.records import Fit, Progress
+from ratchet.train.records import Fit, Progress, is_done
 
-FOLDER, MODEL = "pretraining", "model"
-PART = "pretraining"
-"""What `Progress.part` says."""
+MODEL = "model"
 USUAL = Usual(rows=16, tokens=(512, 4096), steps=500, epochs=(2, 10))
 OVERLAP = 4
 """Windows of a long document share one in so many of their tokens, which are read twice and learnt once."""
@@ -61,14 +60,14 @@ def pretrain(
     """
     from ratchet.models.network import keep_activations, save_memory, using_threads
 
-    own, key = folder / FOLDER, {**facts, "part": PART}
+    own, key = folder / PRETRAINING, {**facts, "part": PRETRAINING}
     done = own / MODEL
-    if (done / CARD).is_file() and read_json(done / CARD).get("facts", {}).get("key") == key:
+    if is_done(done / CARD, key):
         found = load_decoder(done)
         decoder.network.load_state_dict(found.network.state_dict())
         return {name: value for name, value in found.facts.items() if name != "key"}
-    learnt = _read(decoder, train)
-    watched = _read(decoder, valid) if any(text.strip() for text in valid) else None
+    learnt = read_documents(decoder, train)
+    watched = read_documents(decoder, valid) if any(text.strip() for text in valid) else None
     if spec.gradient_checkpointing:
         save_memory(decoder.network)
     decoder.network.to(device_of(spec.device))
@@ -105,12 +104,13 @@ def pretrain(
         seed=seed,
         threads=threads,
         save=save,
-        progress=None if progress is None else lambda now: progress(replace(now, part=PART)),
-        watching=None if watching is None else watching.named(PART),
+        progress=None if progress is None else lambda now: progress(replace(now, part=PRETRAINING)),
+        watching=None if watching is None else watching.named(PRETRAINING),
     )
 
 
-def _read(decoder: FittedDecoder, texts: Sequence[str]) -> Examples:
+def read_documents(decoder: FittedDecoder, texts: Sequence[str]) -> Examples:
+    """Documents in windows of the context, as a pretraining learns them."""
     tokens = decoder.tokens
     context = tokens.max_tokens
     return documents(

@@ -79,6 +79,11 @@ class Fit:
         return {"kept_epoch": self.kept_epoch, "precision": self.precision, "notes": list(self.notes)}
 
 
+def is_done(card: Path, key: Mapping[str, Any]) -> bool:
+    """Whether the training of which all that its weights depend on is this ``key`` has ended, by the card of its model."""
+    return card.is_file() and read_json(card).get("facts", {}).get("key") == key
+
+
 def read_history(folder: Path) -> list[EpochRecord]:
     """The epochs of a training in its folder, those of a killed one too; empty when there are none."""
     if not (folder / HISTORY).exists():

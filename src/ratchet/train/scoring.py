@@ -78,7 +78,7 @@ class Scoring:
     @property
     def goals(self) -> Mapping[str, int]:
         """Of each metric: 1 where more is better, -1 where less is."""
-        return {name: _sign(name) for name in self.metrics}
+        return {name: named(name)[0].sign for name in self.metrics}
 
     @property
     def named_by(self) -> dict[str, Any]:
@@ -141,12 +141,6 @@ def _able(kind: str) -> list[str]:
     if kind == "texts":
         return [*SCORES]
     return [metric.name for metric in METRICS if fits(metric, _COLUMNS[kind])]
-
-
-def _sign(name: str) -> int:
-    if is_own(name):
-        return -1 if divided(name)[1] == "min" else 1
-    return named(name)[0].sign
 
 
 def _answered(right: Targets) -> Answers:
