@@ -19,7 +19,6 @@ from ratchet.recipe.registered import full_recipe
 from ratchet.recipe.sections import Recipe, Section
 from ratchet.recipe.yaml import read_yaml, write_yaml
 
-
 RECIPES = (".yaml", ".yml")
 """What the name of a recipe ends in, so that it is told from a table."""
 
