@@ -66,7 +66,7 @@ JSONL = '\n{"text": "好", "label": "pos"}\n{"text": "bad", "label": "neg"}\n'
         (CSV.encode("utf-16"), "csv"),
         (CSV.replace(",", "\t").encode("utf-8-sig"), "tsv"),
         (JSONL.encode(), "jsonl"),
-        (gzip.compress(CSV.encode()), "csv"),
+        (gzip.compress(CSV.encode(), mtime=0), "csv"),
         (parquet(), "parquet"),
     ],
 )
