@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from ratchet.serve.engine import Engine
+    from ratchet.serve.served_bundle import ServedBundle
 
 logger = logging.getLogger("ratchet.serve")
 
@@ -67,7 +68,7 @@ def serve(
 
     key = _key(config.host)
     app = build_app(bundle_path, config=config, api_key=key, send_to=send_to)
-    engine: Engine = app.state.engine
+    engine: Engine[ServedBundle] = app.state.engine
     if app.state.destination is not None:
         say(f"Every text is sent to {app.state.destination}.")
     with _listening(config) as listener, _quiet_signals():
@@ -92,7 +93,7 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
 
     from ratchet.serve.connections import SEND_SECONDS, Connection, Room, Seldom, most_connections, protocol, told_once
 
-    engine: Engine = app.state.engine
+    engine: Engine[ServedBundle] = app.state.engine
 
     class Server(uvicorn.Server):  # type: ignore[misc]
         """Greets when the model is ready, ends when it cannot be, and resets no request that was sent in time."""
