@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from ratchet.bounds import json_value
 from ratchet.bundle.bundle import GOLDEN, Bundle
-from ratchet.errors import BundleError
+from ratchet.errors import BundleError, DataError
 from ratchet.models.inputs import Inputs
 from ratchet.models.model import Answers, Predictor
 from ratchet.recipe.sections import Section
@@ -66,7 +65,7 @@ class Golden:
             if answers.shape != (len(kept.texts), len(bundle.labels)):
                 raise ValueError(f"its answers have the shape {answers.shape}")
             return cls(rows=Inputs(kept.texts, kept.features), answers=answers)
-        except (ValueError, TypeError, ValidationError) as error:
+        except (ValueError, TypeError, DataError) as error:
             raise BundleError(
                 f"{path} must hold golden rows of the model but does not: {str(error).splitlines()[0]}.",
                 next_step="Export the bundle again.",

@@ -52,8 +52,8 @@ class Crew(Protocol):
     def alive(self) -> int:
         """Workers that compute or could."""
 
-    def close(self) -> None:
-        """Start nothing more, and end what is idle."""
+    async def close(self) -> None:
+        """Start nothing more, and end."""
 
 
 class Threads:
@@ -90,7 +90,7 @@ class Threads:
         """As `Crew.alive`."""
         return self._count if self.labels else 0
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """As `Crew.close`."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 

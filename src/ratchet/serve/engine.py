@@ -135,7 +135,7 @@ class Engine(Generic[What]):
             together = await loading.prove(worker)
             crew.give(worker)
         except BaseException:
-            crew.close()
+            await crew.close()
             raise
         scheduler = Scheduler(crew, queue=self._config.queue, together=together)
         return Served(what=loading.what, crew=crew, scheduler=scheduler)
@@ -197,17 +197,22 @@ class Engine(Generic[What]):
             message = "The model failed on this request; the server's log has the reason."
             raise Refused(500, "model_failed", message) from error
 
-    def close(self) -> None:
-        """Start nothing more."""
+    async def close(self) -> None:
+        """Start nothing more, and end all workers."""
+        for leaving in self._leaving:
+            leaving.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         if self.served is not None:
-            self.served.crew.close()
+            await self.served.crew.close()
 
 
 async def _left(before: Served[What]) -> None:
     """Wait until the last request of a bundle that is served no more has its answer, and end its workers."""
-    while before.users or before.scheduler.busy:
-        await asyncio.sleep(0.05)
-    before.crew.close()
+    try:
+        while before.users or before.scheduler.busy:
+            await asyncio.sleep(0.05)
+    finally:
+        await before.crew.close()
 
 
 def _busy(served: Served[What]) -> Refused:

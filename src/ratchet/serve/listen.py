@@ -47,6 +47,8 @@ def serve(
 ) -> None:
     """Serve a bundle until SIGTERM or Ctrl-C; requests in flight are answered first.
 
+    SIGHUP has the folder opened again, and the bundle that stands there now served, once it is verified and proven.
+
     The environment variable ``RATCHET_API_KEY`` holds the key that clients must send. It may be absent only while
     the server listens on this machine alone.
 
@@ -78,7 +80,7 @@ def serve(
             say(f"Serving {app.state.bundle.name} on {url} (page at {url}/docs). Stop with Ctrl-C.")
             say(_curl(url, keyed=key is not None, fields=Fields.of(app.state.bundle.manifest)))
 
-        _run(app, listener, config=config, greet=greet)
+        _run(app, listener, config=config, greet=greet, say=say)
     if engine.failure is not None:
         if isinstance(engine.failure, RatchetError):
             raise engine.failure
@@ -88,7 +90,25 @@ def serve(
         ) from engine.failure
 
 
-def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet: Callable[[], None]) -> None:
+async def _reload(app: Starlette, say: Callable[[str], None]) -> None:
+    """Serve the bundle that stands in the folder now, if it is sound."""
+    try:
+        served = await app.state.swap()
+        say(f"Serving {served.what.name} ({served.what.short}) from now on.")
+    except RatchetError as error:
+        logger.error("the bundle was not taken, and the one before it is served: %s", error)
+    except Exception as error:  # noqa: BLE001 - whatever a bundle does, the one before it is served
+        logger.error("the bundle was not taken, and the one before it is served: %s", type(error).__name__)
+
+
+def _run(
+    app: Starlette,
+    listener: socket.socket,
+    *,
+    config: ServeConfig,
+    greet: Callable[[], None],
+    say: Callable[[str], None],
+) -> None:
     import uvicorn
 
     from ratchet.serve.connections import SEND_SECONDS, Connection, Room, Seldom, most_connections, protocol, told_once
@@ -103,6 +123,8 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
             self.loop.set_exception_handler(told_once(logger.error))
             await super().startup(sockets)
             self.watch = asyncio.create_task(self.greet_or_end())
+            if sys.platform != "win32":
+                self.loop.add_signal_handler(signal.SIGHUP, self.reload)
 
         async def greet_or_end(self) -> None:
             await engine.settled.wait()
@@ -110,6 +132,9 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
                 greet()
             else:
                 self.should_exit = True
+
+        def reload(self) -> None:
+            self.reloading = asyncio.create_task(_reload(app, say))
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if engine.draining:

@@ -9,8 +9,9 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,7 @@ COMMAND = (sys.executable, "-m", "ratchet.serve.worker")
 KEY = "RATCHET_API_KEY"
 """Is not handed on to workers, which need no key."""
 LOADING = 300.0  # seconds until a worker that does not get ready is given up
+ENDING = 3.0  # seconds until a worker that should end is killed
 QUICK = 10.0  # a worker that lives shorter than this died of its start
 PAUSES = (0.0, 0.2, 1.0, 5.0, 30.0)  # seconds before the next start after so many quick deaths
 
@@ -45,7 +47,8 @@ class Processes:
         self._idle: deque[Worker] = deque()
         self._running: set[_Process] = set()
         self._watches: set[asyncio.Task[None]] = set()
-        self._closed = asyncio.Event()
+        self._starts: set[asyncio.Task[None]] = set()
+        self._closed = False
         self.labels: tuple[str, ...] = ()
         self.freed: Callable[[], None] = lambda: None
 
@@ -58,7 +61,10 @@ class Processes:
         started = await asyncio.gather(*(self._started() for _ in range(self._count)), return_exceptions=True)
         failure = next((one for one in started if isinstance(one, BaseException)), None)
         if failure is not None:
-            self.close()
+            for process in started:
+                if isinstance(process, _Process):
+                    self._see(process)
+            await self.close()
             raise failure
         for process in started:
             assert isinstance(process, _Process)
@@ -73,7 +79,7 @@ class Processes:
         assert isinstance(worker, _Process)
         if worker.ended:
             return
-        if self._closed.is_set():
+        if self._closed:
             worker.end()
         else:
             self._idle.append(worker)
@@ -88,16 +94,20 @@ class Processes:
         """Those of the processes that run."""
         return sorted(process.pid for process in self._running)
 
-    def close(self) -> None:
-        """As `Crew.close`; what computes ends when it is given back."""
-        self._closed.set()
-        while self._idle:
-            idle = self._idle.popleft()
-            assert isinstance(idle, _Process)
-            idle.end()
-        for watch in self._watches:
-            if watch.get_name() == "waiting":
-                watch.cancel()
+    async def close(self) -> None:
+        """As `Crew.close`; one that does not end by itself in time is killed."""
+        self._closed = True
+        self._idle.clear()
+        for start in self._starts:
+            start.cancel()
+        await asyncio.gather(*self._starts, return_exceptions=True)
+        for process in self._running:
+            process.end()
+        if self._watches:
+            await asyncio.wait({*self._watches}, timeout=ENDING)
+        for process in self._running:
+            process.kill()
+        await asyncio.gather(*self._watches)
 
     async def _started(self) -> _Process:
         environment = {name: value for name, value in os.environ.items() if name != KEY}
@@ -108,43 +118,48 @@ class Processes:
                 self.labels = await worker.load(self._load)
         except BaseException:
             worker.kill()
+            await worker.waited()
             raise
         return worker
 
     def _welcome(self, worker: _Process) -> None:
-        self._running.add(worker)
-        watch = asyncio.create_task(self._watch(worker))
-        self._watches.add(watch)
-        watch.add_done_callback(self._watches.discard)
+        self._see(worker)
         self.give(worker)
         self.freed()
 
+    def _see(self, worker: _Process) -> None:
+        self._running.add(worker)
+        _kept(self._watches, self._watch(worker))
+
     async def _watch(self, worker: _Process) -> None:
-        """Wait for its end, and start another in its place."""
+        """Wait for its end, and have another started in its place."""
         since = time.monotonic()
         status = await worker.waited()
         self._running.discard(worker)
         if worker in self._idle:
             self._idle.remove(worker)
-        quick = 0 if time.monotonic() - since > QUICK else 1
-        if not self._closed.is_set():
+        if not self._closed:
             logger.warning("worker %d ended with status %d: another is started", worker.pid, status)
-        task = asyncio.current_task()
-        assert task is not None
-        task.set_name("waiting")
-        while not self._closed.is_set():
+            _kept(self._starts, self._replace(quick=int(time.monotonic() - since < QUICK)))
+
+    async def _replace(self, *, quick: int) -> None:
+        """Start another worker, at longer and longer intervals while that does not work."""
+        while True:
             await asyncio.sleep(PAUSES[min(quick, len(PAUSES) - 1)])
             try:
-                another = await self._started()
+                self._welcome(await self._started())
             except Exception as error:  # noqa: BLE001 - it is told, and tried again
                 quick += 1
                 logger.error("no worker can be started: %s", error if isinstance(error, BundleError) else type(error))
-                continue
-            if self._closed.is_set():
-                another.end()
+            else:
                 return
-            self._welcome(another)
-            break
+
+
+def _kept(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    """Begin a task, and keep it until it has ended."""
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 class _Process:

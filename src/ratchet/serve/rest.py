@@ -77,7 +77,7 @@ def build_app(
         begun = asyncio.create_task(engine.start())
         yield
         await begun
-        engine.close()
+        await engine.close()
 
     routes = [
         Route("/", _to_docs),
