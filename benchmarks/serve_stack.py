@@ -25,7 +25,8 @@ CONNECTIONS = 32
 ROUNDS = 3
 BODY = json.dumps({"text": "a very good place, we shall come again"}).encode()
 REQUEST = (
-    b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    % len(BODY)
     + BODY
 )
 

@@ -120,7 +120,7 @@ def test_a_worker_that_is_killed_is_replaced(plain: Bundle, busy: bool) -> None:
             worker = crew.take()
             assert worker is not None
             os.kill(before, signal.SIGSTOP)
-            asked = asyncio.create_task(worker.predict(["good"]))
+            asked = worker.predict(["good"])
             await asyncio.sleep(0.05)
         since = time.monotonic()
         os.kill(before, signal.SIGKILL)
@@ -162,7 +162,7 @@ def test_a_wait_that_is_given_up_ends_the_worker_whose_answer_would_be_taken_for
         worker = crew.take()
         assert worker is not None
         os.kill(before, signal.SIGSTOP)
-        asked = asyncio.create_task(worker.predict(["good"]))
+        asked = worker.predict(["good"])
         await asyncio.sleep(0.05)
         asked.cancel()
         await until(lambda: crew.alive == 1 and crew.pids != [before])

@@ -23,13 +23,8 @@ class Failed(Exception):
 class Worker(Protocol):
     """One that computes one thing at a time."""
 
-    async def predict(self, rows: Sequence[str]) -> Answers:
-        """(n, k) answers to the rows.
-
-        Raises:
-            Died: it ended meanwhile.
-            Exception: the model failed.
-        """
+    def predict(self, rows: Sequence[str]) -> asyncio.Future[Answers]:
+        """(n, k) answers to the rows, in a while; or ``Died``, or what the model failed with."""
 
 
 class Crew(Protocol):
@@ -101,6 +96,6 @@ class _Thread:
     def __init__(self, model: Predictor, pool: ThreadPoolExecutor) -> None:
         self._model, self._pool = model, pool
 
-    async def predict(self, rows: Sequence[str]) -> Answers:
+    def predict(self, rows: Sequence[str]) -> asyncio.Future[Answers]:
         """As `Worker.predict`."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, checked, self._model, rows)
+        return asyncio.get_running_loop().run_in_executor(self._pool, checked, self._model, rows)

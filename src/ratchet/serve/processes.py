@@ -190,8 +190,11 @@ class _Process:
         assert isinstance(found, Ready)
         return found.labels
 
-    async def predict(self, rows: Sequence[str]) -> Answers:
+    def predict(self, rows: Sequence[str]) -> asyncio.Future[Answers]:
         """As `Worker.predict`; a worker that does not answer in time is killed."""
+        return asyncio.get_running_loop().create_task(self._predicted(rows))
+
+    async def _predicted(self, rows: Sequence[str]) -> Answers:
         try:
             async with asyncio.timeout(self._patience):
                 found = await self._exchange(asked(rows))

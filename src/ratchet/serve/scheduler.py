@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -50,6 +50,9 @@ class _Request:
     again: list[int] = field(default_factory=list)
     """Pieces whose worker has died."""
     deaths: int = 0
+    """Workers that have died of it, or beside it."""
+    alone: bool = False
+    """Whether it is computed in no call with others, as one of them failed."""
 
     @property
     def waits(self) -> bool:
@@ -83,6 +86,9 @@ class _Request:
             self.done.set_exception(error)
 
 
+_Piece = tuple[_Request, int]
+
+
 class Scheduler:
     """Hands rows to workers.
 
@@ -96,18 +102,14 @@ class Scheduler:
     def __init__(self, crew: Crew, *, queue: int, together: bool = False) -> None:
         self._crew, self._queue, self.together = crew, queue, together
         self._waiting: deque[_Request] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.busy = 0
+        """Workers that compute."""
         crew.freed = self._hand_out
 
     @property
     def waiting(self) -> int:
         """Requests with rows that no worker has yet."""
         return sum(request.waits for request in self._waiting)
-
-    @property
-    def busy(self) -> int:
-        """Workers that compute."""
-        return len(self._tasks)
 
     @property
     def full(self) -> bool:
@@ -135,32 +137,16 @@ class Scheduler:
         """
         if self.full:
             raise QueueFull
-        pieces = -(-len(rows) // PIECE)
-        request = _Request(rows, asyncio.get_running_loop().create_future(), [None] * pieces, missing=pieces)
+        pieces, loop = -(-len(rows) // PIECE), asyncio.get_running_loop()
+        request = _Request(rows, loop.create_future(), [None] * pieces, missing=pieces)
         self._waiting.append(request)
         self._hand_out()
+        waits = _Wait(request, until=loop.time() + seconds, gone=gone)
         try:
-            return await self._waited(request, seconds=seconds, gone=gone)
+            return await request.done
         finally:
+            waits.end()
             request.done.cancel()
-
-    async def _waited(
-        self, request: _Request, *, seconds: float, gone: Callable[[], Awaitable[object]] | None
-    ) -> Answers:
-        first = seconds if gone is None else min(seconds, LOOK)
-        await asyncio.wait({request.done}, timeout=max(0.0, first))
-        if not request.done.done() and gone is not None and seconds > first:
-            left: asyncio.Future[Any] = asyncio.ensure_future(gone())
-            both: set[asyncio.Future[Any]] = {request.done, left}
-            try:
-                await asyncio.wait(both, timeout=seconds - first, return_when=asyncio.FIRST_COMPLETED)
-                if left.done() and not request.done.done():
-                    raise Gone
-            finally:
-                left.cancel()
-        if not request.done.done():
-            raise Expired
-        return request.done.result()
 
     def _hand_out(self) -> None:
         """Give waiting pieces to workers that are free."""
@@ -171,13 +157,11 @@ class Scheduler:
             worker = self._crew.take()
             if worker is None:
                 return
-            task = asyncio.get_running_loop().create_task(self._compute(worker, self._next()))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._compute(worker, self._next())
 
-    def _next(self) -> list[tuple[_Request, int]]:
+    def _next(self) -> list[_Piece]:
         """What the next worker gets: the first waiting piece, and with ``together`` those behind it while there is room."""
-        found: list[tuple[_Request, int]] = []
+        found: list[_Piece] = []
         room = PIECE
         while self._waiting:
             request = self._waiting.popleft()
@@ -188,53 +172,87 @@ class Scheduler:
             room -= len(request.piece(number))
             if request.waits:
                 self._waiting.append(request)
-            if request.deaths or not self._fits(room):
+            if request.alone or not self._fits(room):
                 break
         return found
 
     def _fits(self, room: int) -> bool:
-        """Whether the first waiting piece may be computed in the call of those before it; what killed a worker is alone."""
-        if not self.together or not self._waiting or self._waiting[0].deaths:
+        """Whether the first waiting piece may be computed in the call of those before it; what failed is alone."""
+        if not self.together or not self._waiting or self._waiting[0].alone:
             return False
         request = self._waiting[0]
         return len(request.piece(request.given)) <= room
 
-    async def _compute(self, worker: Worker, pieces: list[tuple[_Request, int]]) -> None:
-        try:
-            await self._answer(worker, pieces)
-        finally:
-            self._crew.give(worker)
-            asyncio.get_running_loop().call_soon(self._hand_out)
-
-    async def _answer(self, worker: Worker, pieces: list[tuple[_Request, int]]) -> None:
+    def _compute(self, worker: Worker, pieces: list[_Piece]) -> None:
         rows = [request.piece(number) for request, number in pieces]
-        try:
-            found = await worker.predict(rows[0] if len(rows) == 1 else _joined(rows))
-        except Died:
-            self._once_more(pieces)
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it
-            if len(pieces) == 1:
-                pieces[0][0].fail(error)
-                return
-            for piece in pieces:  # one of them fails: the others are no worse for it
-                await self._answer(worker, [piece])
-        else:
-            place = 0
-            for (request, number), own in zip(pieces, rows, strict=True):
-                request.put(number, found[place : place + len(own)])
-                place += len(own)
+        self.busy += 1
+        work = worker.predict(rows[0] if len(rows) == 1 else _joined(rows))
+        work.add_done_callback(partial(self._computed, worker, pieces))
 
-    def _once_more(self, pieces: list[tuple[_Request, int]]) -> None:
-        """Their worker has died: another gets them, before all that wait, if these are not the rows that kill."""
+    def _computed(self, worker: Worker, pieces: list[_Piece], work: asyncio.Future[Answers]) -> None:
+        self.busy -= 1
+        error = Died() if work.cancelled() else work.exception()
+        if error is None:
+            found, place = work.result(), 0
+            for request, number in pieces:
+                size = len(request.piece(number))
+                request.put(number, found[place : place + size])
+                place += size
+        elif isinstance(error, Died):
+            self._once_more(pieces)
+        elif len(pieces) == 1:
+            pieces[0][0].fail(error)
+        else:  # one of them fails: the others are no worse for it
+            self._alone(pieces)
+        self._crew.give(worker)
+        self._hand_out()
+
+    def _alone(self, pieces: list[_Piece]) -> None:
+        """Compute each by itself, before all that wait."""
         for request, number in reversed(pieces):
-            request.deaths += 1
-            if request.deaths >= LIVES or not self._crew.alive:
-                request.fail(NoWorker())
-                continue
             waits = request.waits
+            request.alone = True
             request.again.append(number)
             if not waits:
                 self._waiting.appendleft(request)
+
+    def _once_more(self, pieces: list[_Piece]) -> None:
+        """Their worker has died: another gets them, if these are not the rows that kill."""
+        for request, _ in pieces:
+            request.deaths += 1
+            if request.deaths >= LIVES or not self._crew.alive:
+                request.fail(NoWorker())
+        self._alone([piece for piece in pieces if not piece[0].done.done()])
+
+
+class _Wait:
+    """Somebody's wait for a request: it ends at the deadline, or when that somebody has gone."""
+
+    def __init__(self, request: _Request, *, until: float, gone: Callable[[], Awaitable[object]] | None) -> None:
+        self._request, self._until, self._gone = request, until, gone
+        self._left: asyncio.Future[object] | None = None
+        self._loop = asyncio.get_running_loop()
+        first = until if gone is None else min(until, self._loop.time() + LOOK)
+        self._timer = self._loop.call_at(first, self._look)
+
+    def _look(self) -> None:
+        if self._loop.time() >= self._until:
+            self._request.fail(Expired())
+            return
+        self._timer = self._loop.call_at(self._until, self._look)
+        assert self._gone is not None
+        self._left = asyncio.ensure_future(self._gone())
+        self._left.add_done_callback(self._went)
+
+    def _went(self, left: asyncio.Future[object]) -> None:
+        if not left.cancelled():
+            self._request.fail(left.exception() or Gone())
+
+    def end(self) -> None:
+        """Nobody waits any more, for whatever reason."""
+        self._timer.cancel()
+        if self._left is not None:
+            self._left.cancel()
 
 
 def _joined(rows: list[Sequence[str]]) -> Sequence[str]:

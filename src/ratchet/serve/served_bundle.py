@@ -111,5 +111,5 @@ def loading(
         crew = Threads(lambda: own or load_model(bundle, threads=threads_each(workers), send_to=send_to), count=workers)
     rows: Sequence[str] = () if paid else what.fields.inputs([what.alone(text) for text in SELF_TEST])
     golden = None if paid or model is not None else Golden.of(bundle)
-    proof = Proof(name=bundle.name, rows=rows, written=what.written, golden=golden, task=what.task, several=processes)
+    proof = Proof(name=bundle.name, rows=rows, written=what.written, golden=golden, task=what.task, several=not paid)
     return Loading(what=what, crew=crew, prove=proof)
