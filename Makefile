@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-en test test-all check bench docs install clean
+.PHONY: demo demo-en test test-all check bench docs install clean protos
 
 install: $(STAMP)
 
@@ -43,6 +43,10 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/make.py
+
+# Messages of the gRPC interface; wants grpcio-tools, which is in no extra. The files that it writes are committed.
+protos:
+	cd src && ../$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. ratchet/serve/protos/*.proto
 
 clean:
 	rm -rf build $(VENV)

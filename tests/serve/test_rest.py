@@ -138,7 +138,7 @@ def test_a_failing_server_leaks_nothing(bundle: Bundle, model: Model, monkeypatc
     def broken(*_: Any, **__: Any) -> None:
         raise KeyError("secret")
 
-    monkeypatch.setattr("ratchet.serve.rest.require_json", broken)
+    monkeypatch.setattr("ratchet.serve.answering.require_json", broken)
     answer = post(build_app(bundle.path, config=ServeConfig(), model=model), b'{"text": "a"}')
     assert error(answer)[:2] == (500, "internal")
     assert "secret" not in answer.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ BODY_CAP = 8 * 1024 * 1024
 ESCAPE = 6  # a one-byte character may be written as \u0041
 SHOWN = 200  # characters of a message that quotes the body
 
+Asked = TypeVar("Asked")
 Text: TypeAlias = Annotated[str, msgspec.Meta(description="One text.", examples=["物流很快，下次还会再来"])]
 
 
@@ -69,6 +70,18 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
+CRASHED = Refused(500, "internal", "The server failed on this request; its log has the reason.")
+INFERENCE = "/v2"
+"""Where the paths of the Open Inference Protocol begin."""
+
+
+def error_body(error: Refused, *, path: str) -> bytes:
+    """The body of a refusal: on the paths of the Open Inference Protocol in its form, which is the sentence alone."""
+    if path == INFERENCE or path.startswith(f"{INFERENCE}/"):
+        return msgspec.json.encode({"error": error.message})
+    return msgspec.json.encode(ErrorResponse(error=ErrorDetail(type=error.kind, message=error.message)))
+
+
 def body_limit(config: ServeConfig) -> int:
     """Bytes that a request body may have: what the texts may need, at most 8 MiB unless one text needs more."""
     one_text = ESCAPE * config.max_text_bytes + 1024
@@ -96,7 +109,7 @@ def read_texts(body: bytes | bytearray, *, config: ServeConfig, fields: Fields =
         Refused: 400 when the body is not a JSON object or has half of a character, 422 when it has another shape, lacks a
             column or a text is empty, 413 when it holds too much.
     """
-    request = _decode(body)
+    request = decoded(body, _decoder)
     given = [name for name in FIELDS if getattr(request, name) is not msgspec.UNSET]
     if len(given) != 1:
         message = "The object must have exactly one of the fields 'text', 'texts', 'row' and 'rows'."
@@ -119,13 +132,28 @@ def read_texts(body: bytes | bytearray, *, config: ServeConfig, fields: Fields =
 
 
 def _row(value: str | msgspec.Raw, *, fields: Fields, where: str, most: int) -> Cells:
-    """The cells of a row, which has something to predict and is not too large."""
+    """The cells of a row of the body."""
     try:
         row = (value,) if isinstance(value, str) else cells_of(bytes(value), fields=fields, where=where)
     except Wrong as error:
         raise Refused(422, "wrong_shape", _short(str(error), most=2 * SHOWN)) from error
     except UnicodeDecodeError as error:
         raise Refused(400, "bad_json", f"The body must be UTF-8, but byte {error.start} of {where} is not.") from error
+    return checked_row(row, fields=fields, where=where, most=most)
+
+
+def checked_row(row: Cells, *, fields: Fields, where: str, most: int) -> Cells:
+    """A row that has something to predict and is not too large.
+
+    Args:
+        row: its cells.
+        fields: the columns of the model.
+        where: what messages call it.
+        most: bytes that it may have.
+
+    Raises:
+        Refused: 400 when a cell has half of a character, 422 when every text is blank, 413 when it is too large.
+    """
     broken = fields.broken(row)
     if broken is not None:
         message = f"{where} must hold whole characters but {broken!r} has half of one, of a surrogate pair."
@@ -139,10 +167,14 @@ def _row(value: str | msgspec.Raw, *, fields: Fields, where: str, most: int) -> 
     return row
 
 
-def _decode(body: bytes | bytearray) -> PredictRequest:
-    """The request in a body."""
+def decoded(body: bytes | bytearray, decoder: msgspec.json.Decoder[Asked]) -> Asked:
+    """The request in a body.
+
+    Raises:
+        Refused: 400 when it is not a JSON object or has half of a character, 422 when it has another shape.
+    """
     try:
-        return _decoder.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         if "$" not in str(error) and str(error).startswith("Expected `object`"):
             message = f"The body must be a JSON object but got {_found(error)}."

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
 import re
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -27,20 +24,15 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import require_consent
 from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.engine import Engine, Served
-from ratchet.serve.limits import Intake, require_host, require_json
-from ratchet.serve.messages import (
-    ErrorDetail,
-    ErrorResponse,
-    Refused,
-    Status,
-    read_texts,
-)
+from ratchet.serve.admission import Admission
+from ratchet.serve.answering import Answering, Question
+from ratchet.serve.engine import Engine
+from ratchet.serve.kserve import KServe
+from ratchet.serve.messages import CRASHED, Refused, Status, error_body, read_texts
+from ratchet.serve.repository import Repository
 from ratchet.serve.scheduler import Gone
 from ratchet.serve.served_bundle import ServedBundle, loading
 
-SMALL = 16 * 1024  # bytes of a body that is read while all others wait
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -70,7 +62,10 @@ def build_app(
     far = require_consent(bundle, send_to=send_to)
     load = partial(loading, config=config, model=model, send_to=send_to)
     engine: Engine[ServedBundle] = Engine(partial(load, bundle), config=config)
-    service = _Service(first=ServedBundle.of(bundle), engine=engine, config=config, api_key=api_key)
+    admission = Admission(api_key or "")
+    answering = Answering(engine, admission=admission, config=config)
+    repository = Repository(engine, first=ServedBundle.of(bundle), load=lambda name: load(_named(folder, name)))
+    service = _Service(repository, answering=answering, config=config, keyed=admission.asks)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -86,26 +81,23 @@ def build_app(
         Route("/readyz", service.readyz),
         Route("/openapi.json", service.document),
         Route("/docs", service.docs),
+        *KServe(repository, answering=answering, config=config).routes,
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=service.handlers)
     app.router.redirect_slashes = False
     app.state.engine = engine
     app.state.bundle, app.state.destination = bundle, far
-    app.state.swap = partial(engine.swap, partial(load, folder))
+    app.state.swap, app.state.repository = repository.swap, repository
+    app.state.admission, app.state.intake = admission, answering.intake
     return app
 
 
 class _Service:
     """The endpoints; each refuses by raising Refused."""
 
-    def __init__(
-        self, *, first: ServedBundle, engine: Engine[ServedBundle], config: ServeConfig, api_key: str | None
-    ) -> None:
-        self._first, self._engine = first, engine
-        self._config = config
-        self._intake = Intake(config)
-        self._key = api_key.encode() if api_key else None
-        self._names = frozenset({*LOOPBACK, *(name.lower() for name in (config.host, *config.names))})
+    def __init__(self, repository: Repository, *, answering: Answering, config: ServeConfig, keyed: bool) -> None:
+        self._repository, self._answering = repository, answering
+        self._config, self._keyed = config, keyed
         self._documents: dict[str, bytes] = {}
         self._page, self._page_headers = _page()
         self.handlers: dict[Any, Any] = {
@@ -117,84 +109,33 @@ class _Service:
         }
 
     async def predict(self, request: Request) -> Response:
-        since = time.monotonic()
-        self._authorize(request)
-        if self._key is None:
-            require_host(request, names=self._names)
-        require_json(request)
-        body = bytearray()
-        try:
-            await self._intake.read(request, body, admit=self._engine.require_room)
-            served = self._engine.require_room()
-            with served.used():
-                answer = await self._predicted(request, body, served=served, since=since)
-        finally:
-            self._intake.release(body)
-        return self._json(answer)
+        return await self._answering.answer(request, self._read)
 
-    async def _predicted(
-        self, request: Request, body: bytearray, *, served: Served[ServedBundle], since: float
-    ) -> bytes:
-        """From the bytes of the body to those of the answer; large ones are read and written in a thread, beside the others."""
-        read = partial(read_texts, body, config=self._config, fields=served.what.fields)
-        rows = read() if len(body) <= SMALL else await asyncio.to_thread(read)
-        if not len(rows):
-            return served.what.written(np.zeros((0, len(served.what.labels)), dtype=np.float32))
-        left = since + self._config.deadline - time.monotonic()
-        answers = await self._engine.ask(served, rows, seconds=left, gone=partial(_gone, request))
-        if answers.size <= SMALL // 64:
-            return served.what.written(answers)
-        return await asyncio.to_thread(served.what.written, answers)
+    def _read(self, body: bytearray, what: ServedBundle) -> Question:
+        return Question(rows=read_texts(body, config=self._config, fields=what.fields), written=what.written)
 
     async def healthz(self, _: Request) -> Response:
         return self._answer(Status(status="alive"))
 
     async def readyz(self, _: Request) -> Response:
-        if self._engine.failure is not None:
-            raise Refused(503, "failed", "The model could not be loaded; the server's log has the reason.")
-        if not self._engine.ready:
-            self._engine.require_room()
-            raise Refused(503, "not_ready", "The server is about to stop.", headers={"Retry-After": "1"})
-        return self._answer(Status(status="ready", model=self._now.name, bundle=self._now.short))
+        now = self._repository.require_ready()
+        return self._answer(Status(status="ready", model=now.name, bundle=now.short))
 
     async def document(self, _: Request) -> Response:
-        now = self._now
+        now = self._repository.now
         if now.short not in self._documents:
-            self._documents = {now.short: now.document(keyed=self._key is not None)}
+            self._documents = {now.short: now.document(keyed=self._keyed)}
         return Response(self._documents[now.short], media_type="application/json")
 
     async def docs(self, _: Request) -> Response:
         return Response(self._page, media_type="text/html; charset=utf-8", headers=self._page_headers)
 
-    @property
-    def _now(self) -> ServedBundle:
-        """What is served, or about to be."""
-        return self._first if self._engine.served is None else self._engine.served.what
+    def _answer(self, message: msgspec.Struct) -> Response:
+        return self._answering.json(msgspec.json.encode(message))
 
-    def _authorize(self, request: Request) -> None:
-        if self._key is None:
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
-        if not hmac.compare_digest(given.encode(), self._key):
-            message = "The API key is missing or wrong; send it as 'Authorization: Bearer KEY'."
-            raise Refused(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
-
-    def _answer(self, message: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-        return self._json(msgspec.json.encode(message), status=status, headers=headers)
-
-    def _json(self, body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-        headers = dict(headers or {})
-        if self._engine.draining:
-            headers["Connection"] = "close"
-        return Response(body, status, headers, media_type="application/json")
-
-    def _error(self, status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Response:
-        error = ErrorResponse(error=ErrorDetail(type=kind, message=message))
-        return self._answer(error, status=status, headers=headers)
-
-    async def _refused(self, _: Request, error: Refused) -> Response:
-        return self._error(error.status, error.kind, error.message, error.headers)
+    async def _refused(self, request: Request, error: Refused) -> Response:
+        body = error_body(error, path=request.url.path)
+        return self._answering.json(body, status=error.status, headers=error.headers)
 
     async def _http_error(self, request: Request, error: HTTPException) -> Response:
         kinds = {404: "not_found", 405: "method_not_allowed"}
@@ -204,19 +145,22 @@ class _Service:
         }
         status = error.status_code
         headers = dict(error.headers or {})
-        return self._error(status, kinds.get(status, "refused"), messages.get(status, str(error.detail)), headers)
+        message = messages.get(status, str(error.detail))
+        return await self._refused(request, Refused(status, kinds.get(status, "refused"), message, headers=headers))
 
-    async def _left(self, _: Request, __: ClientDisconnect | Gone) -> Response:
-        return self._error(400, "disconnected", "The client went away.")
+    async def _left(self, request: Request, _: ClientDisconnect | Gone) -> Response:
+        return await self._refused(request, Refused(400, "disconnected", "The client went away."))
 
-    async def _crashed(self, _: Request, __: Exception) -> Response:
-        return self._error(500, "internal", "The server failed on this request; its log has the reason.")
+    async def _crashed(self, request: Request, _: Exception) -> Response:
+        return await self._refused(request, CRASHED)
 
 
-async def _gone(request: Request) -> None:
-    """Ends when the client of a request whose body was read has gone."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+def _named(folder: Path, name: str) -> Bundle:
+    """The bundle that stands there now, if it has this name; empty: any."""
+    bundle = Bundle.open(folder)
+    if name not in ("", bundle.name):
+        raise Refused(404, "no_such_model", f"The bundle in the folder must be {name[:100]!r} but is {bundle.name!r}.")
+    return bundle
 
 
 async def _to_docs(_: Request) -> Response:

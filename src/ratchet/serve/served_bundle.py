@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.golden import Golden
@@ -19,10 +20,11 @@ from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import openapi
 from ratchet.serve.crew import Crew, Threads
 from ratchet.serve.engine import SELF_TEST, Loading, threads_each, worker_count
-from ratchet.serve.messages import PredictResponse
+from ratchet.serve.messages import SHOWN, PredictResponse, Refused
 from ratchet.serve.processes import Processes
 from ratchet.serve.proof import Proof
 from ratchet.serve.rows import Cells, Fields
+from ratchet.serve.tensors import Outputs
 from ratchet.tasks.registry import task_of
 from ratchet.tasks.task import Task
 
@@ -66,10 +68,37 @@ class ServedBundle:
         """What clients are told of each row."""
         return self.task.predictions(answers, names=self.labels, facts=self.facts)
 
+    @property
+    def no_answers(self) -> Answers:
+        """(0, k) answers: those to no rows."""
+        return np.zeros((0, len(self.labels)), dtype=np.float32)
+
     def written(self, answers: Answers) -> bytes:
         """The body of an answer."""
         response = PredictResponse(model=self.name, bundle=self.short, predictions=self.predictions(answers))
         return msgspec.json.encode(response)
+
+    @property
+    def platform(self) -> str:
+        """What it is, for clients of many servers."""
+        return f"ratchet_{self.task.name}"
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """The tensors of its predictions."""
+        return Outputs.of(self.schema, labels=self.labels)
+
+    def require(self, name: str, version: str = "") -> None:
+        """Refuse a request for another model or version.
+
+        Raises:
+            Refused: 404.
+        """
+        if name != self.name:
+            raise Refused(404, "no_such_model", f"The model must be {self.name!r} but got {name[:SHOWN]!r}.")
+        if version not in ("", self.short):
+            message = f"The version of {self.name!r} must be {self.short!r} but got {version[:SHOWN]!r}."
+            raise Refused(404, "no_such_version", message)
 
     @cached_property
     def schema(self) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""From the body of a REST request to the bytes of its answer: who may ask, how much, and whom it is asked of."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ratchet.models.model import Answers
+from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.admission import PREDICT, Admission, key_of
+from ratchet.serve.engine import Engine, Served
+from ratchet.serve.limits import Intake, require_host, require_json
+from ratchet.serve.served_bundle import ServedBundle
+
+SMALL = 16 * 1024  # bytes of a body that is read while all others wait
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a request asks."""
+
+    rows: Sequence[str]
+    written: Callable[[Answers], bytes]
+    """The body of the answer."""
+
+
+Read = Callable[[bytearray, ServedBundle], Question]
+
+
+class Answering:
+    """Answers the requests of every REST interface to a bundle.
+
+    Args:
+        engine: is asked.
+        admission: who may ask.
+        config: limits and deadline.
+    """
+
+    def __init__(self, engine: Engine[ServedBundle], *, admission: Admission, config: ServeConfig) -> None:
+        self._engine, self._admission, self._config = engine, admission, config
+        self.intake = Intake(config)
+        self._names = frozenset({*LOOPBACK, *(name.lower() for name in (config.host, *config.names))})
+
+    def admit(self, request: Request, *, scope: str = PREDICT) -> None:
+        """Let in who may do what belongs to the scope.
+
+        Raises:
+            Refused: 401 or 403, and 421 where no key is asked for and the server is called by another's name.
+        """
+        given = key_of(request.headers.get("authorization", ""), request.headers.get("x-api-key", ""))
+        self._admission.admit(given, scope=scope)
+        if not self._admission.asks:
+            require_host(request, names=self._names)
+
+    async def answer(self, request: Request, read: Read) -> Response:
+        """The answer to a request whose body ``read`` understands.
+
+        Raises:
+            Refused: it is refused by its headers, its size or its contents, or cannot be answered now.
+            Gone: nobody waits for the answer any more.
+        """
+        since = time.monotonic()
+        self.admit(request)
+        require_json(request)
+        body = bytearray()
+        try:
+            await self.intake.read(request, body, admit=self._engine.require_room)
+            served = self._engine.require_room()
+            with served.used():
+                left = since + self._config.deadline
+                answer = await self._answered(request, partial(read, body), served=served, until=left, size=len(body))
+        finally:
+            self.intake.release(body)
+        return self.json(answer)
+
+    async def _answered(
+        self,
+        request: Request,
+        read: Callable[[ServedBundle], Question],
+        *,
+        served: Served[ServedBundle],
+        until: float,
+        size: int,
+    ) -> bytes:
+        """From the bytes of the body to those of the answer; large ones are read and written in a thread, beside the others."""
+        what = served.what
+        asked = read(what) if size <= SMALL else await asyncio.to_thread(read, what)
+        if not len(asked.rows):
+            return asked.written(what.no_answers)
+        seconds = until - time.monotonic()
+        answers = await self._engine.ask(served, asked.rows, seconds=seconds, gone=partial(_gone, request))
+        if answers.size <= SMALL // 64:
+            return asked.written(answers)
+        return await asyncio.to_thread(asked.written, answers)
+
+    def json(self, body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        """An answer with this body; one of a server that is about to stop asks the client to connect anew."""
+        headers = dict(headers or {})
+        if self._engine.draining:
+            headers["Connection"] = "close"
+        return Response(body, status, headers, media_type="application/json")
+
+
+async def _gone(request: Request) -> None:
+    """Ends when the client of a request whose body was read has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
