@@ -262,18 +262,19 @@ def predict(
 @click.argument("bundle", type=arguments.PATH)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
+@click.option("--grpc-port", type=click.IntRange(0, 65535), help="Serve gRPC, too; 0 picks a free one.")
 @click.option("--workers", type=click.IntRange(0), default=0, help="Requests computed at once; 0: by cores.")
 @click.option("--name", "names", multiple=True, help="A further name by which clients may call it without a key.")
 @arguments.send_to
-def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ...], send_to: str) -> None:
-    """Serve BUNDLE over REST: /predict, /healthz, /readyz, /docs.
+def serve(bundle: Path, send_to: str, **chosen: Any) -> None:
+    """Serve BUNDLE over REST: /predict, /v2 (the Open Inference Protocol), /healthz, /readyz, /docs; and over gRPC.
 
     Beyond this machine (another --host than loopback) the environment variable RATCHET_API_KEY must hold a key.
     """
     from ratchet.recipe.sections import ServeConfig
     from ratchet.serve import serve as serve_bundle
 
-    serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers, names=names), send_to=send_to)
+    serve_bundle(bundle, config=ServeConfig(**chosen), send_to=send_to)
 
 
 @cli.command()

@@ -372,6 +372,8 @@ class ServeConfig(Section):
     """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen on; 0: any free one."""
+    grpc_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port for gRPC beside it; 0: any free one; absent: none."""
     names: tuple[str, ...] = ()
     """Names by which clients may call a server that wants no key, besides localhost and its address: a proxy's, say."""
     max_text_bytes: int = Field(default=64_000, ge=1)

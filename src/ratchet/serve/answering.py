@@ -1,10 +1,10 @@
-"""From the body of a REST request to the bytes of its answer: who may ask, how much, and whom it is asked of."""
+"""From the bytes of a request to those of its answer: who may ask, how much, and whom it is asked of."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,32 +73,11 @@ class Answering:
         try:
             await self.intake.read(request, body, admit=self._engine.require_room)
             served = self._engine.require_room()
-            with served.used():
-                left = since + self._config.deadline
-                answer = await self._answered(request, partial(read, body), served=served, until=left, size=len(body))
+            until, gone = since + self._config.deadline, partial(_gone, request)
+            answer = await answered(self._engine, served, partial(read, body), size=len(body), until=until, gone=gone)
         finally:
             self.intake.release(body)
         return self.json(answer)
-
-    async def _answered(
-        self,
-        request: Request,
-        read: Callable[[ServedBundle], Question],
-        *,
-        served: Served[ServedBundle],
-        until: float,
-        size: int,
-    ) -> bytes:
-        """From the bytes of the body to those of the answer; large ones are read and written in a thread, beside the others."""
-        what = served.what
-        asked = read(what) if size <= SMALL else await asyncio.to_thread(read, what)
-        if not len(asked.rows):
-            return asked.written(what.no_answers)
-        seconds = until - time.monotonic()
-        answers = await self._engine.ask(served, asked.rows, seconds=seconds, gone=partial(_gone, request))
-        if answers.size <= SMALL // 64:
-            return asked.written(answers)
-        return await asyncio.to_thread(asked.written, answers)
 
     def json(self, body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         """An answer with this body; one of a server that is about to stop asks the client to connect anew."""
@@ -106,6 +85,40 @@ class Answering:
         if self._engine.draining:
             headers["Connection"] = "close"
         return Response(body, status, headers, media_type="application/json")
+
+
+async def answered(
+    engine: Engine[ServedBundle],
+    served: Served[ServedBundle],
+    read: Callable[[ServedBundle], Question],
+    *,
+    size: int,
+    until: float,
+    gone: Callable[[], Awaitable[object]] | None = None,
+) -> bytes:
+    """From the bytes of a request to those of its answer; large ones are read and written in a thread, beside the others.
+
+    Args:
+        engine: is asked.
+        served: the bundle that ``require_room`` gave.
+        read: what is asked of it.
+        size: bytes of the request.
+        until: its deadline, of `time.monotonic`.
+        gone: ends when nobody waits for the answer any more.
+
+    Raises:
+        Refused: it is refused by its contents, or cannot be answered.
+        Gone: nobody waits.
+    """
+    with served.used():
+        what = served.what
+        asked = read(what) if size <= SMALL else await asyncio.to_thread(read, what)
+        if not len(asked.rows):
+            return asked.written(what.no_answers)
+        answers = await engine.ask(served, asked.rows, seconds=until - time.monotonic(), gone=gone)
+        if answers.size <= SMALL // 64:
+            return asked.written(answers)
+        return await asyncio.to_thread(asked.written, answers)
 
 
 async def _gone(request: Request) -> None:

@@ -14,6 +14,7 @@ from ratchet.serve.messages import Refused, body_limit
 TOGETHER = 8  # bodies of the largest size that may be in memory at the same time
 LINGER_BYTES = 32 * 1024 * 1024
 LINGER_SECONDS = 2.0
+_HELD = "The requests in flight hold too many bytes already; try again in a second."
 _CLOSE = {"Connection": "close"}
 
 
@@ -57,14 +58,26 @@ class Intake:
         async for chunk in request.stream():
             if len(body) + len(chunk) > self.limit:
                 return False
-            if self._held + len(chunk) > TOGETHER * self.limit:
-                message = "The requests in flight hold too many bytes already; try again in a second."
-                raise Refused(503, "busy", message, headers={"Retry-After": "1", **_CLOSE})
+            if not self._has_room(len(chunk)):
+                raise Refused(503, "busy", _HELD, headers={"Retry-After": "1", **_CLOSE})
             body += chunk
             self._held += len(chunk)
         return True
 
-    def release(self, body: bytearray) -> None:
+    def keep(self, body: bytes) -> None:
+        """Count a body that somebody else has read; give it to ``release`` afterwards.
+
+        Raises:
+            Refused: 503 when all bodies together are too big.
+        """
+        if not self._has_room(len(body)):
+            raise Refused(503, "busy", _HELD, headers={"Retry-After": "1"})
+        self._held += len(body)
+
+    def _has_room(self, size: int) -> bool:
+        return self._held + size <= TOGETHER * self.limit
+
+    def release(self, body: bytes | bytearray) -> None:
         """Forget a body that was answered."""
         self._held -= len(body)
 

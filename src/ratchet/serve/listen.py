@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from ratchet.serve.engine import Engine
+    from ratchet.serve.rpc import RpcServer
     from ratchet.serve.served_bundle import ServedBundle
 
 logger = logging.getLogger("ratchet.serve")
@@ -66,6 +67,10 @@ def serve(
     for package in ("starlette", "uvicorn", "msgspec"):
         if find_spec(package) is None:
             raise ExtraMissing(package, extra="serve", why="The server")
+    if config.grpc_port is not None:
+        for package in ("grpc", "google.protobuf", "grpc_health", "grpc_reflection"):
+            if not _is_installed(package):
+                raise ExtraMissing(package, extra="grpc", why="gRPC")
     from ratchet.serve.rest import build_app
 
     key = _key(config.host)
@@ -88,6 +93,17 @@ def serve(
             f"The model of {bundle_path} could not be loaded: {type(engine.failure).__name__}: {engine.failure}.",
             next_step="Export the bundle again, or install the versions named in its manifest.",
         ) from engine.failure
+
+
+async def _rpc(app: Starlette, config: ServeConfig) -> RpcServer | None:
+    """The gRPC server beside it, if there is to be one."""
+    if config.grpc_port is None:
+        return None
+    from ratchet.serve.rpc import RpcServer
+
+    server = RpcServer(app, config=config)
+    await server.start(config.host, config.grpc_port)
+    return server
 
 
 async def _reload(app: Starlette, say: Callable[[str], None]) -> None:
@@ -121,6 +137,7 @@ def _run(
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             self.loop = asyncio.get_running_loop()
             self.loop.set_exception_handler(told_once(logger.error))
+            self.rpc = await _rpc(app, config)
             await super().startup(sockets)
             self.watch = asyncio.create_task(self.greet_or_end())
             if sys.platform != "win32":
@@ -130,6 +147,8 @@ def _run(
             await engine.settled.wait()
             if engine.failure is None:
                 greet()
+                if self.rpc is not None:
+                    say(f"gRPC listens on {config.host}:{self.rpc.port}.")
             else:
                 self.should_exit = True
 
@@ -147,7 +166,8 @@ def _run(
             taken = self.take_queued()
             for server in self.servers:
                 server.close()
-            await asyncio.gather(asyncio.sleep(STRAGGLERS), *taken, return_exceptions=True)
+            ending = [] if self.rpc is None else [self.rpc.stop(config.deadline + DRAIN)]
+            await asyncio.gather(asyncio.sleep(STRAGGLERS), *taken, *ending, return_exceptions=True)
             await super().shutdown(sockets)
 
         def take_queued(self) -> Sequence[Coroutine[Any, Any, object]]:
@@ -179,6 +199,13 @@ def _run(
         timeout_graceful_shutdown=int(config.deadline) + DRAIN,
     )
     Server(options).run(sockets=[listener])
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # the package around it is missing
+        return False
 
 
 def _key(host: str) -> str | None:

@@ -35,14 +35,19 @@ def cells_of(raw: bytes, *, fields: Fields, where: str) -> Cells:
         raise Wrong(f"{where} must be an object of texts and finite numbers: {error}.") from error
     if not isinstance(row, dict):
         raise Wrong(f"{where} must be an object with {listed(fields.names)} but is {_kind(row)}.")
-    _require_names(row, fields=fields, where=where)
+    require_names(row, fields=fields, where=where)
     for name, value in row.items():
         if value is not None and not isinstance(value, str):
             raise Wrong(f"{where} must have a text, a number or null as {listed([name])} but has {_kind(value)}.")
     return tuple(row.get(name) for name in fields.names)
 
 
-def _require_names(row: Mapping[str, Any], *, fields: Fields, where: str) -> None:
+def require_names(row: Mapping[str, Any], *, fields: Fields, where: str) -> None:
+    """Refuse a row that has a column which the model does not have, or lacks a text.
+
+    Raises:
+        Wrong: one sentence says which.
+    """
     known = set(fields.names)
     unknown = [name for name in row if name not in known]
     missing = [name for name in fields.texts if name not in row]

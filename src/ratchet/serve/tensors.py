@@ -81,9 +81,10 @@ def rows_of(tensors: Sequence[Tensor], *, fields: Fields, config: ServeConfig) -
     if count > config.max_texts:
         message = f"The inputs must hold at most {config.max_texts} rows but got {count}."
         raise Refused(413, "too_many_texts", message)
-    for tensor in columns.values():
+    for name, tensor in columns.items():
+        _require_datatype(tensor, text=name in fields.texts)
         _require_shape(tensor, count)
-    cells = {name: _cells(columns[name], text=name in fields.texts) for name in fields.names if name in columns}
+    cells = {name: _cells(columns[name]) for name in fields.names if name in columns}
     missing: Sequence[str | None] = [None] * count
     whole = zip(*(cells.get(name, missing) for name in fields.names), strict=True)
     where = f"{first.name!r}" if fields.plain else "row"
@@ -185,15 +186,19 @@ def _require_shape(tensor: Tensor, count: int) -> None:
         raise Refused(422, "wrong_shape", message)
 
 
-def _cells(tensor: Tensor, *, text: bool) -> list[str]:
+def _require_datatype(tensor: Tensor, *, text: bool) -> None:
+    kinds = (BYTES,) if text else (BYTES, *INTEGERS, *FLOATS)
+    if tensor.datatype not in kinds:
+        message = f"{listed([tensor.name])} must be {' or '.join(kinds)} but is {tensor.datatype[:40]!r}."
+        raise Refused(422, "wrong_datatype", message)
+
+
+def _cells(tensor: Tensor) -> list[str]:
     """The elements of a column as cells of a table."""
     name, datatype = listed([tensor.name]), tensor.datatype
-    kinds = (BYTES,) if text else (BYTES, *INTEGERS, *FLOATS)
-    if datatype not in kinds:
-        raise Refused(422, "wrong_datatype", f"{name} must be {' or '.join(kinds)} but is {datatype[:40]!r}.")
     if datatype == BYTES:
         return [_text(value, name=name, place=place) for place, value in enumerate(tensor.data)]
-    return [_number(value, datatype, name=name, place=place) for place, value in enumerate(tensor.data)]
+    return [number_cell(value, datatype, name=name, place=place) for place, value in enumerate(tensor.data)]
 
 
 def _text(value: Element, *, name: str, place: int) -> str:
@@ -211,7 +216,7 @@ def _text(value: Element, *, name: str, place: int) -> str:
         raise Refused(400, "not_utf8", message) from error
 
 
-def _number(value: Element, datatype: str, *, name: str, place: int) -> str:
+def number_cell(value: Element, datatype: str, *, name: str, place: int) -> str:
     """A number as a table has it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Refused(422, "wrong_shape", f"{name} must hold numbers but has {_kind(value)} at {place}.")
