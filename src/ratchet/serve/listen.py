@@ -99,6 +99,7 @@ async def _rpc(app: Starlette, config: ServeConfig) -> RpcServer | None:
     """The gRPC server beside it, if there is to be one."""
     if config.grpc_port is None:
         return None
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is told by us, in one line
     from ratchet.serve.rpc import RpcServer
 
     server = RpcServer(app, config=config)

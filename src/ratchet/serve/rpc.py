@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 SPARE = 64  # calls on top of those that compute or wait: streams that are silent, probes, messages that are still on their way
 IDENTITY = 1  # no compression: what a compressed message becomes has no bound
 KEEPALIVE = 60_000  # milliseconds of silence after which a client is asked whether it is still there
-IDLE = 300_000  # milliseconds after which a connection without calls is closed
+AGE = 600_000  # milliseconds that a connection lives; clients make another by themselves, calls that hang end with it
+DRAIN = 5  # seconds on top of the deadline until calls of a connection that ends are given up
 
 
 class RpcServer:
@@ -64,7 +65,8 @@ class RpcServer:
                 ("grpc.so_reuseport", 0),
                 ("grpc.compression_enabled_algorithms_bitset", IDENTITY),
                 ("grpc.keepalive_time_ms", KEEPALIVE),
-                ("grpc.max_connection_idle_ms", IDLE),
+                ("grpc.max_connection_age_ms", AGE),
+                ("grpc.max_connection_age_grace_ms", round(1000 * (config.deadline + DRAIN))),
             ),
         )
         server.add_generic_rpc_handlers((self._doors,))
