@@ -1,6 +1,7 @@
 """gRPC beside REST: throughput, CPU of the server, and latency of one bundle that is served by both at once.
 
-Run: python benchmarks/serve_rpc.py [requests] [rounds]; prints tables, writes benchmarks/results/serve_rpc.json. Needs the extra grpc.
+Run: python benchmarks/serve_rpc.py [requests] [rounds]; prints tables and writes benchmarks/results/serve_rpc.json. Needs
+the extra grpc.
 
 A server in a process of its own (a null model, then a linear model) is asked by this process over one interface after
 the other, in turn, in several rounds; the figures are medians of the rounds. CPU is that of the server's process. The

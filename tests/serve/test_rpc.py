@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.errors import RatchetError
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.messages import Refused
 from ratchet.serve.rest import build_app
 
 grpc = pytest.importorskip("grpc", reason="the extra grpc is not installed")
 health_pb2 = pytest.importorskip("grpc_health.v1.health_pb2", reason="the extra grpc is not installed")
 reflection_pb2 = pytest.importorskip("grpc_reflection.v1alpha.reflection_pb2", reason="the extra grpc is not installed")
 
+from ratchet.serve import rpc_inference  # noqa: E402
 from ratchet.serve.protos import inference_pb2 as pb  # noqa: E402
 from ratchet.serve.protos import predictor_pb2  # noqa: E402
 from ratchet.serve.rpc import RpcServer  # noqa: E402
+from ratchet.serve.rpc_calls import Asking  # noqa: E402
+from ratchet.serve.rpc_predictor import Predictor  # noqa: E402
 
 Model = Any  # the Lengths of conftest.py
 CONFIG = ServeConfig(max_texts=3, max_text_bytes=9, workers=1, queue=2)
@@ -491,6 +504,104 @@ def test_a_failing_model_leaks_nothing(
     assert (code, trailing["ratchet-error"]) == (CODE.INTERNAL, "model_failed")
     assert "secret" not in said + caplog.text
     assert "my text" not in caplog.text
+
+
+WORDS = st.lists(st.one_of(st.binary(max_size=6), st.just(request([b"a"]).SerializeToString())), max_size=4)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(WORDS)
+def test_whatever_bytes_come_are_taken_or_refused(app: Any, words: list[bytes]) -> None:
+    what, asking = app.state.repository.now, Asking(app.state.engine, intake=app.state.intake, config=CONFIG)
+    for read in (partial(rpc_inference._read, asking), Predictor(asking)._read):
+        status = 0
+        try:
+            assert len(read(b"".join(words), what).rows) <= CONFIG.max_texts
+        except Refused as error:
+            status = error.status
+        assert status == 0 or 400 <= status < 500
+
+
+CHILD = """
+import os, sys, threading
+import numpy as np
+from ratchet.bundle.bundle import Bundle
+from ratchet.recipe.sections import ServeConfig
+from ratchet.serve import served_bundle
+from ratchet.serve.listen import serve
+
+bundle = Bundle.open(sys.argv[1])
+gate = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), gate.set()), daemon=True).start()
+
+class Model:
+    labels = bundle.labels
+    def predict(self, texts):
+        if texts[0] == "hold":
+            os.write(1, b"holding\\n")
+            assert gate.wait(30)
+        return np.full((len(texts), 3), 1 / 3, dtype=np.float32)
+
+served_bundle.load_model = lambda *_, **__: Model()
+serve(bundle.path, config=ServeConfig(port=0, grpc_port=0, workers=4))
+print("ended", flush=True)
+"""
+
+
+def test_calls_in_flight_are_answered_after_sigterm(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RATCHET_API_KEY", raising=False)
+    command = [sys.executable, "-c", CHILD, str(bundle.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8") as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            told = [child.stdout.readline() for _ in range(3)]
+            found = re.fullmatch(r"gRPC listens on (127\.0\.0\.1:\d+)\.\n", told[2])
+            assert found is not None
+            with grpc.insecure_channel(found[1]) as channel:
+                call = channel.unary_unary(
+                    f"/{PREDICTOR}/Predict",
+                    request_serializer=predictor_pb2.PredictRequest.SerializeToString,
+                    response_deserializer=predictor_pb2.PredictResponse.FromString,
+                )
+                asked = [call.future(predictor_pb2.PredictRequest(texts=["hold"]), timeout=60) for _ in range(4)]
+                assert [child.stdout.readline() for _ in asked] == ["holding\n"] * 4
+                child.send_signal(signal.SIGTERM)
+                child.stdin.write("go\n")
+                child.stdin.flush()
+                assert [len(each.result().predictions) for each in asked] == [1] * 4
+                assert child.stdout.readline() == "ended\n"
+                assert child.wait(30) == 0
+        finally:
+            child.kill()
+
+
+def test_tls(app: Any, tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    files = ["-keyout", str(key), "-out", str(chain)]
+    subprocess.run([openssl, "req", "-x509", *kind, *names, *files], check=True, capture_output=True)
+
+    async def run() -> None:
+        server = RpcServer(app, config=CONFIG, certificate=(chain, key))
+        async with app.router.lifespan_context(app):
+            await app.state.engine.settled.wait()
+            await server.start("127.0.0.1", 0)
+            try:
+                trusted = grpc.ssl_channel_credentials(chain.read_bytes())
+                async with grpc.aio.secure_channel(f"localhost:{server.port}", trusted) as channel:
+                    assert len((await Client(channel, app, server).predict(texts=["a"])).predictions) == 1
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+                    code, _, _ = await refused(Client(channel, app, server).predict(texts=["a"], timeout=5))
+                    assert code == CODE.UNAVAILABLE
+            finally:
+                await server.stop(0)
+
+    asyncio.run(run())
 
 
 def test_a_port_in_use_is_one_clear_line(app: Any) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ratchet.models.inputs import Inputs
 from ratchet.recipe.sections import ServeConfig
@@ -62,6 +64,9 @@ def test_numbers_are_cells_of_a_table(datatype: str, value: Any, cell: str) -> N
     [
         ("FP64", math.nan),
         ("FP32", math.inf),
+        ("FP32", 1e39),
+        ("FP64", 10**400),
+        pytest.param("INT64", 10**10_000, id="of ten thousand digits"),
         ("INT8", 128),
         ("UINT8", -1),
         ("INT32", 1.5),
@@ -96,6 +101,32 @@ def test_columns_must_fit() -> None:
         rows(column("title", ["a" * 12]), column("body", ["b" * 12]))
     with pytest.raises(Refused, match="but got 'text'"):
         rows(column("text", ["a"]), column("body", ["b"]))
+
+
+ELEMENTS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.binary(max_size=4), st.just(10**400)
+)
+TENSORS = st.builds(
+    Tensor,
+    name=st.sampled_from([*FIELDS.names, "text"]),
+    datatype=st.sampled_from(["BYTES", "FP32", "FP64", "INT8", "UINT64", "BOOL", ""]),
+    shape=st.lists(st.integers(-1, 2), max_size=2).map(tuple) | st.just((2**64,)),
+    data=st.lists(ELEMENTS, max_size=2),
+)
+
+
+@given(st.lists(TENSORS, max_size=4))
+def test_whatever_comes_is_taken_or_refused(tensors: list[Tensor]) -> None:
+    error: Refused | None = None
+    try:
+        found = rows_of(tensors, fields=FIELDS, config=CONFIG)
+    except Refused as raised:
+        error = raised
+    if error is None:
+        assert len(found) == tensors[0].shape[0]
+    else:
+        assert 400 <= error.status < 500
+        assert len(error.message) < 2_000
 
 
 TASKS: list[tuple[str, tuple[str, ...], Any, dict[str, Any], list[tuple[str, str, tuple[int, ...], list[Any]]]]] = [

@@ -6,7 +6,7 @@ The protocol: https://github.com/kserve/open-inference-protocol, version 2. A co
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,8 @@ from ratchet.serve.rows import Fields, listed, nearest
 
 BYTES = "BYTES"
 INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
-FLOATS = ("FP32", "FP64")
+LARGEST = {"FP32": float(np.finfo(np.float32).max), "FP64": sys.float_info.max}
+FLOATS = tuple(LARGEST)
 TEXT = "text"
 """What the only input of a plain bundle may be called, beside the name of its column."""
 SHARES = ("probability", "probabilities")
@@ -222,13 +223,20 @@ def number_cell(value: Element, datatype: str, *, name: str, place: int) -> str:
         raise Refused(422, "wrong_shape", f"{name} must hold numbers but has {_kind(value)} at {place}.")
     if datatype in INTEGERS:
         low, high = _bounds(datatype)
-        if value != value or (value not in (low, high) and not (low < value < high and value == int(value))):
-            raise Refused(422, "wrong_shape", f"{name} must hold {datatype} but has {str(value)[:40]} at {place}.")
+        if not (low <= value <= high and value == int(value)):
+            raise Refused(422, "wrong_shape", f"{name} must hold {datatype} but has {_shown(value)} at {place}.")
         return str(int(value))
-    if not math.isfinite(value):
-        raise Refused(422, "wrong_shape", f"{name} must hold finite numbers but has {value} at {place}.")
+    if not abs(value) <= LARGEST[datatype]:
+        raise Refused(
+            422, "wrong_shape", f"{name} must hold finite numbers ({datatype}) but has {_shown(value)} at {place}."
+        )
     written = str(np.float32(value)) if datatype == "FP32" else repr(float(value))
     return written.removesuffix(".0")
+
+
+def _shown(value: float) -> str:
+    """A number for people; one of thousands of digits is not written out."""
+    return f"{value}" if not isinstance(value, int) or abs(value) < 2**128 else "a larger one"
 
 
 def _bounds(datatype: str) -> tuple[int, int]:
