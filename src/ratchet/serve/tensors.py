@@ -80,7 +80,7 @@ def rows_of(tensors: Sequence[Tensor], *, fields: Fields, config: ServeConfig) -
     first = next(iter(columns.values()))
     count = first.shape[0] if first.shape else 0
     if count > config.max_texts:
-        message = f"The inputs must hold at most {config.max_texts} rows but got {count}."
+        message = f"The inputs must hold at most {config.max_texts} rows but got {_shown(count)}."
         raise Refused(413, "too_many_texts", message)
     for name, tensor in columns.items():
         _require_datatype(tensor, text=name in fields.texts)
