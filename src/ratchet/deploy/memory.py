@@ -21,6 +21,7 @@ STEP = 32 * MIB
 SECONDS = 600
 WORKERS = 2
 """Requests that a server computes at a time, unless it is told otherwise."""
+COPIES = 3
 _QUANTITY = re.compile(r"[1-9][0-9]*(?:Mi|Gi)")
 _CHILD = "from ratchet.deploy.memory import _print_measured; _print_measured()"
 
@@ -51,14 +52,15 @@ def measured(service: Service) -> Memory:
     """What the bundle takes on this machine.
 
     The request covers the loaded model and what answering adds for each of two workers; the limit has also room for the
-    largest bodies that a server takes at the same time, twice: as bytes and as texts. A model behind an endpoint is not asked.
+    largest bodies that a server takes at the same time, as bytes, as texts, and as what is made of them. A model behind an
+    endpoint is not asked.
 
     Raises:
         BundleError: the bundle cannot be served here, or not within ten minutes.
     """
     loaded, peak = _in_a_process(service)
     request = loaded + WORKERS * (peak - loaded)
-    bodies = 2 * TOGETHER * _body_limit()
+    bodies = COPIES * TOGETHER * _body_limit()
     return Memory(request=_rounded(request), limit=_rounded(request + bodies))
 
 

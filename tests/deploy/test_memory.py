@@ -1,0 +1,49 @@
+"""How much memory a pod asks for: measured, or named."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ratchet.bundle.bundle import Bundle
+from ratchet.deploy import memory
+from ratchet.deploy.memory import MIB, Memory, measured, quantity
+from ratchet.deploy.service import Service
+from ratchet.errors import BundleError, RatchetError
+
+
+def test_a_small_model_is_measured(service: Service) -> None:
+    found = measured(service)
+    assert 32 * MIB <= found.request <= 256 * MIB  # the interpreter, NumPy and the server
+    assert found.request % (32 * MIB) == found.limit % (32 * MIB) == 0
+    assert found.limit - found.request >= 3 * 64 * MIB
+
+
+def test_answering_counts_for_each_worker(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_in_a_process", lambda _: (100 * MIB, 150 * MIB))
+    assert measured(service).request == 224 * MIB  # 100 and twice 50, in steps of 32
+
+
+def test_an_endpoint_is_not_asked(asking: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ENDPOINT_KEY", raising=False)
+    assert measured(Service.of(asking.path, send_to="http://127.0.0.1:9/v1")).request >= 32 * MIB
+
+
+def test_what_cannot_be_served_is_said(service: Service, tmp_path: Path) -> None:
+    shutil.copytree(service.bundle.path, tmp_path / "b")
+    (tmp_path / "b" / "manifest.json").write_text("{}")
+    broken = replace(service, bundle=replace(service.bundle, path=tmp_path / "b"))
+    with pytest.raises(BundleError, match="cannot be served here: .*format"):
+        measured(broken)
+
+
+def test_quantities() -> None:
+    assert Memory.named("512Mi") == Memory(request=512 * MIB, limit=512 * MIB)
+    assert Memory.named("2Gi").limit == 2048 * MIB
+    assert [quantity(size) for size in (MIB, MIB + 1, 2048 * MIB)] == ["1Mi", "2Mi", "2048Mi"]
+    for wrong in ("", "2", "2GB", "0Mi", "1.5Gi", "-1Gi", "2Gi\n"):
+        with pytest.raises(RatchetError, match="--memory must be a number of Mi or Gi"):
+            Memory.named(wrong)
