@@ -36,7 +36,7 @@ def test_what_cannot_be_served_is_said(service: Service, tmp_path: Path) -> None
     shutil.copytree(service.bundle.path, tmp_path / "b")
     (tmp_path / "b" / "manifest.json").write_text("{}")
     broken = replace(service, bundle=replace(service.bundle, path=tmp_path / "b"))
-    with pytest.raises(BundleError, match="cannot be served here: .*format"):
+    with pytest.raises(BundleError, match=r"cannot be served here: .*format"):
         measured(broken)
 
 

@@ -33,7 +33,7 @@ def test_a_name_and_a_port_that_are_given(bundle: Bundle) -> None:
 def test_a_damaged_bundle_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     shutil.copytree(bundle.path, tmp_path / "b")
     (tmp_path / "b" / "README.md").write_text("other")
-    with pytest.raises(BundleError, match="README.md"):
+    with pytest.raises(BundleError, match=r"README.md"):
         Service.of(tmp_path / "b")
     with pytest.raises(BundleError, match="must be a folder but there is none"):
         Service.of(tmp_path / "none")
