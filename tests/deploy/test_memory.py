@@ -22,9 +22,9 @@ def test_a_small_model_is_measured(service: Service) -> None:
     assert found.limit - found.request >= 3 * 64 * MIB
 
 
-def test_answering_counts_for_each_worker(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_in_a_process", lambda _: (100 * MIB, 150 * MIB))
-    assert measured(service).request == 224 * MIB  # 100 and twice 50, in steps of 32
+def test_each_worker_has_room(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_in_a_process", lambda _: 150 * MIB + 1)
+    assert measured(service).request == 320 * MIB  # twice 150 and a little, in steps of 32
 
 
 def test_an_endpoint_is_not_asked(asking: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

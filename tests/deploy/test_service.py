@@ -16,7 +16,7 @@ def test_a_bundle_has_a_name_of_its_own(bundle: Bundle) -> None:
     service = Service.of(bundle.path)
     assert service.name == f"no-{bundle.sha256[:8]}"
     assert service.image == f"{service.name}:{bundle.sha256[:12]}"
-    assert service.arguments == ("--host", "0.0.0.0", "--port", "8000")
+    assert service.arguments == ("--host", "0.0.0.0", "--port", "8000", "--workers", "2")
     assert service.keys == ("RATCHET_API_KEY",)
     assert service.drain_seconds == 36  # 30 for a request, 5 on top, and half a second for those that come late
 

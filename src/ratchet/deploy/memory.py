@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -10,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ratchet.deploy.service import Service
+from ratchet.deploy.service import WORKERS, Service
 from ratchet.errors import BundleError, RatchetError
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.engine import CHUNK, SELF_TEST
@@ -19,8 +18,6 @@ from ratchet.serve.limits import TOGETHER
 MIB = 1 << 20
 STEP = 32 * MIB
 SECONDS = 600
-WORKERS = 2
-"""Requests that a server computes at a time, unless it is told otherwise."""
 COPIES = 3
 _QUANTITY = re.compile(r"[1-9][0-9]*(?:Mi|Gi)")
 _CHILD = "from ratchet.deploy.memory import _print_measured; _print_measured()"
@@ -51,15 +48,14 @@ class Memory:
 def measured(service: Service) -> Memory:
     """What the bundle takes on this machine.
 
-    The request covers the loaded model and what answering adds for each of two workers; the limit has also room for the
-    largest bodies that a server takes at the same time, as bytes, as texts, and as what is made of them. A model behind an
-    endpoint is not asked.
+    The request has room for each worker as if it were a process of its own with the model in it; the limit also for the largest
+    bodies that a server takes at the same time: as bytes, as texts, and as what is made of them. A model behind an endpoint
+    is not asked.
 
     Raises:
         BundleError: the bundle cannot be served here, or not within ten minutes.
     """
-    loaded, peak = _in_a_process(service)
-    request = loaded + WORKERS * (peak - loaded)
+    request = WORKERS * _in_a_process(service)
     bodies = COPIES * TOGETHER * _body_limit()
     return Memory(request=_rounded(request), limit=_rounded(request + bodies))
 
@@ -83,8 +79,8 @@ def _body_limit() -> int:
     return body_limit(ServeConfig())
 
 
-def _in_a_process(service: Service) -> tuple[int, int]:
-    """Peak resident bytes when the model is loaded, and when it has answered."""
+def _in_a_process(service: Service) -> int:
+    """The most bytes that are resident while the model is loaded and answers."""
     destination = service.destination.address if service.destination else ""
     command = [sys.executable, "-c", _CHILD, str(service.bundle.path), destination]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -101,8 +97,7 @@ def _in_a_process(service: Service) -> tuple[int, int]:
         raise BundleError(
             f"{service.bundle.path} cannot be served here: {said[-1]}.", next_step="Try: ratchet serve BUNDLE"
         )
-    loaded, peak = json.loads(done.stdout.splitlines()[-1])
-    return int(loaded), int(peak)
+    return int(done.stdout.splitlines()[-1])
 
 
 def _print_measured() -> None:
@@ -114,12 +109,11 @@ def _print_measured() -> None:
 
     bundle, send_to = Bundle.open(sys.argv[1]), sys.argv[2]
     model = load_model(bundle, threads=1, send_to=send_to)
-    loaded = _peak()
     if not send_to:
         fields = Fields.of(bundle.manifest)
         row = (max(SELF_TEST, key=len),) * len(fields.texts) + (None,) * len(fields.features)
         checked(model, fields.inputs([row] * CHUNK))
-    print(json.dumps([loaded, _peak()]))
+    print(_peak())
 
 
 def _peak() -> int:

@@ -15,6 +15,8 @@ from ratchet.serve.listen import DRAIN, GRACE, KEY, STRAGGLERS
 
 PORT = 8000
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside of a container; the server wants a key then
+WORKERS = 2
+"""Requests computed at a time, named so that memory does not grow with the cores of a node."""
 USER = 10_001
 """User and group of the process: no user of the machine has this number."""
 TAG = 12
@@ -61,7 +63,7 @@ class Service:
     def arguments(self) -> tuple[str, ...]:
         """The options of ``ratchet serve`` inside of a container."""
         consent = ("--send-to", self.destination.address) if self.destination else ()
-        return ("--host", EVERYWHERE, "--port", str(self.port), *consent)
+        return ("--host", EVERYWHERE, "--port", str(self.port), "--workers", str(WORKERS), *consent)
 
     @property
     def keys(self) -> tuple[str, ...]:
