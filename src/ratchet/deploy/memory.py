@@ -9,11 +9,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ratchet.bundle.bundle import Bundle
+from ratchet.bundle.predict import checked, load_model
 from ratchet.deploy.service import WORKERS, Service
 from ratchet.errors import BundleError, RatchetError
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.engine import CHUNK, SELF_TEST
 from ratchet.serve.limits import TOGETHER
+from ratchet.serve.rows import Fields
 
 MIB = 1 << 20
 STEP = 32 * MIB
@@ -82,7 +85,7 @@ def _body_limit() -> int:
 def _in_a_process(service: Service) -> int:
     """The most bytes that are resident while the model is loaded and answers."""
     destination = service.destination.address if service.destination else ""
-    command = [sys.executable, "-c", _CHILD, str(service.bundle.path), destination]
+    command = [sys.executable, "-P", "-c", _CHILD, str(service.bundle.path), destination]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
@@ -103,17 +106,21 @@ def _in_a_process(service: Service) -> int:
 def _print_measured() -> None:
     """What the process does: ``sys.argv`` has the bundle and the address that texts may be sent to."""
     import ratchet.serve.rest  # noqa: F401 - what a server has in memory, too
-    from ratchet.bundle.bundle import Bundle
-    from ratchet.bundle.predict import checked, load_model
-    from ratchet.serve.rows import Fields
 
-    bundle, send_to = Bundle.open(sys.argv[1]), sys.argv[2]
+    try:
+        _answer(Bundle.open(sys.argv[1]), send_to=sys.argv[2])
+    except RatchetError as error:
+        sys.exit(str(error))
+    print(_peak())
+
+
+def _answer(bundle: Bundle, *, send_to: str) -> None:
+    """Load the model, and ask it a block of long texts unless it is behind an endpoint."""
     model = load_model(bundle, threads=1, send_to=send_to)
     if not send_to:
         fields = Fields.of(bundle.manifest)
         row = (max(SELF_TEST, key=len),) * len(fields.texts) + (None,) * len(fields.features)
         checked(model, fields.inputs([row] * CHUNK))
-    print(_peak())
 
 
 def _peak() -> int:
