@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,21 @@ def test_what_cannot_be_served_is_said(service: Service, tmp_path: Path) -> None
     broken = replace(service, bundle=replace(service.bundle, path=tmp_path / "b"))
     with pytest.raises(BundleError, match=r"cannot be served here: .*format"):
         measured(broken)
+
+
+def test_where_the_server_is_not_installed(bundle: Bundle, tmp_path: Path) -> None:
+    """Memory that is named needs no server; measuring says what is missing."""
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(('starlette', 'uvicorn', 'msgspec', 'h11'))\n"
+        "from importlib import metadata; found = metadata.packages_distributions()\n"
+        "metadata.packages_distributions = lambda: {k: v for k, v in found.items() if sys.modules.get(k, 1) is not None}\n"
+        "from ratchet.__main__ import program; program()"
+    )
+    command = [sys.executable, "-c", code, "deploy", "kubernetes", str(bundle.path), "--image", "a:1"]
+    run = partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "pip install 'ratchetml[serve]'" in run(command).stderr
+    done = run([*command, "--memory", "1Gi"])
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_quantities() -> None:

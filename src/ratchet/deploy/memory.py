@@ -11,12 +11,10 @@ from pathlib import Path
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import checked, load_model
+from ratchet.deploy.packages import requirements
 from ratchet.deploy.service import WORKERS, Service
 from ratchet.errors import BundleError, RatchetError
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.engine import CHUNK, SELF_TEST
-from ratchet.serve.limits import TOGETHER
-from ratchet.serve.rows import Fields
 
 MIB = 1 << 20
 STEP = 32 * MIB
@@ -57,10 +55,11 @@ def measured(service: Service) -> Memory:
 
     Raises:
         BundleError: the bundle cannot be served here, or not within ten minutes.
+        ExtraMissing: a package that this needs is not installed.
     """
+    requirements(service.bundle)
     request = WORKERS * _in_a_process(service)
-    bodies = COPIES * TOGETHER * _body_limit()
-    return Memory(request=_rounded(request), limit=_rounded(request + bodies))
+    return Memory(request=_rounded(request), limit=_rounded(request + COPIES * _bodies()))
 
 
 def quantity(size: int) -> str:
@@ -76,10 +75,11 @@ def _rounded(size: int) -> int:
     return -(-size // STEP) * STEP
 
 
-def _body_limit() -> int:
+def _bodies() -> int:
+    from ratchet.serve.limits import TOGETHER
     from ratchet.serve.messages import body_limit
 
-    return body_limit(ServeConfig())
+    return TOGETHER * body_limit(ServeConfig())
 
 
 def _in_a_process(service: Service) -> int:
@@ -91,9 +91,8 @@ def _in_a_process(service: Service) -> int:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise BundleError(
-            f"{service.bundle.path} must answer {CHUNK} texts within {SECONDS} seconds, to see how much memory it takes, "
-            "but did not.",
-            next_step="Name it with --memory, such as 4Gi.",
+            f"{service.bundle.path} must answer a block of texts within {SECONDS} seconds but did not.",
+            next_step="Name the memory with --memory, such as 4Gi.",
         ) from error
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
@@ -116,6 +115,9 @@ def _print_measured() -> None:
 
 def _answer(bundle: Bundle, *, send_to: str) -> None:
     """Load the model, and ask it a block of long texts unless it is behind an endpoint."""
+    from ratchet.serve.engine import CHUNK, SELF_TEST
+    from ratchet.serve.rows import Fields
+
     model = load_model(bundle, threads=1, send_to=send_to)
     if not send_to:
         fields = Fields.of(bundle.manifest)
