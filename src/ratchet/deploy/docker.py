@@ -71,7 +71,7 @@ COPY ratchet {HOME}/ratchet
 RUN python -m compileall -q --invalidation-mode unchecked-hash {HOME}
 
 FROM ${{BASE}}
-ENV PYTHONPATH={HOME} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+ENV PYTHONPATH={HOME} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp LOGNAME=ratchet
 COPY --from=packages {HOME} {HOME}
 COPY bundle {BUNDLE}
 LABEL {" ".join(f"{name}={json.dumps(value)}" for name, value in labels.items())}
@@ -87,7 +87,7 @@ CMD {json.dumps(list(service.arguments))}
 def _steps(service: Service, target: Path) -> tuple[str, ...]:
     keys = " ".join(f"--env {name}" for name in service.keys)
     run = (
-        f"docker run --rm --init --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --pids-limit 256 "
+        f"docker run --rm --init --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges "
         f"--stop-timeout {service.drain_seconds + 5} --publish 127.0.0.1:{service.port}:{service.port} {keys} {service.image}"
     )
     further = [f'export {name}="..."' for name in service.keys[1:]]
