@@ -25,9 +25,11 @@ def test_a_small_model_is_measured(service: Service) -> None:
     assert found.limit - found.request >= 3 * 64 * MIB
 
 
-def test_each_worker_has_room(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_in_a_process", lambda _: 150 * MIB + 1)
-    assert measured(service).request == 320 * MIB  # twice 150 and a little, in steps of 32
+def test_threads_share_a_model_and_processes_do_not(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_in_a_process", lambda _: (64 * MIB, 100 * MIB, 150 * MIB))
+    assert measured(service).request == 224 * MIB  # 100 and twice 50, in steps of 32
+    monkeypatch.setattr(memory, "is_isolated", lambda kind: kind == "linear")
+    assert measured(service).request == 384 * MIB  # 64 and twice 150
 
 
 def test_an_endpoint_is_not_asked(asking: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

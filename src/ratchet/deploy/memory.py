@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import checked, load_model
+from ratchet.bundle.runtimes import is_isolated
 from ratchet.deploy.packages import requirements
 from ratchet.deploy.service import WORKERS, Service
 from ratchet.errors import BundleError, RatchetError
@@ -49,16 +51,18 @@ class Memory:
 def measured(service: Service) -> Memory:
     """What the bundle takes on this machine.
 
-    The request has room for each worker as if it were a process of its own with the model in it; the limit also for the largest
-    bodies that a server takes at the same time: as bytes, as texts, and as what is made of them. A model behind an endpoint
-    is not asked.
+    The request has room for both workers to answer: threads share the model, processes have one each. The limit has also room
+    for the largest bodies that a server takes at the same time: as bytes, as texts, and as what is made of them. A model behind
+    an endpoint is not asked.
 
     Raises:
         BundleError: the bundle cannot be served here, or not within ten minutes.
         ExtraMissing: a package that this needs is not installed.
     """
     requirements(service.bundle)
-    request = WORKERS * _in_a_process(service)
+    bare, loaded, peak = _in_a_process(service)
+    isolated = is_isolated(service.bundle.kind)
+    request = bare + WORKERS * peak if isolated else loaded + WORKERS * (peak - loaded)
     return Memory(request=_rounded(request), limit=_rounded(request + COPIES * _bodies()))
 
 
@@ -82,8 +86,8 @@ def _bodies() -> int:
     return TOGETHER * body_limit(ServeConfig())
 
 
-def _in_a_process(service: Service) -> int:
-    """The most bytes that are resident while the model is loaded and answers."""
+def _in_a_process(service: Service) -> tuple[int, int, int]:
+    """The most bytes that are resident in a server without a model, with it, and while it answers."""
     destination = service.destination.address if service.destination else ""
     command = [sys.executable, "-P", "-c", _CHILD, str(service.bundle.path), destination]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -99,7 +103,8 @@ def _in_a_process(service: Service) -> int:
         raise BundleError(
             f"{service.bundle.path} cannot be served here: {said[-1]}.", next_step="Try: ratchet serve BUNDLE"
         )
-    return int(done.stdout.splitlines()[-1])
+    bare, loaded, peak = json.loads(done.stdout.splitlines()[-1])
+    return int(bare), int(loaded), int(peak)
 
 
 def _print_measured() -> None:
@@ -107,22 +112,25 @@ def _print_measured() -> None:
     import ratchet.serve.rest  # noqa: F401 - what a server has in memory, too
 
     try:
-        _answer(Bundle.open(sys.argv[1]), send_to=sys.argv[2])
+        print(json.dumps(_peaks(Bundle.open(sys.argv[1]), send_to=sys.argv[2])))
     except RatchetError as error:
         sys.exit(str(error))
-    print(_peak())
 
 
-def _answer(bundle: Bundle, *, send_to: str) -> None:
+def _peaks(bundle: Bundle, *, send_to: str) -> tuple[int, int, int]:
     """Load the model, and ask it a block of long texts unless it is behind an endpoint."""
-    from ratchet.serve.engine import CHUNK, SELF_TEST
+    from ratchet.serve.engine import SELF_TEST
     from ratchet.serve.rows import Fields
+    from ratchet.serve.scheduler import PIECE
 
+    bare = _peak()
     model = load_model(bundle, threads=1, send_to=send_to)
+    loaded = _peak()
     if not send_to:
         fields = Fields.of(bundle.manifest)
         row = (max(SELF_TEST, key=len),) * len(fields.texts) + (None,) * len(fields.features)
-        checked(model, fields.inputs([row] * CHUNK))
+        checked(model, fields.inputs([row] * PIECE))
+    return bare, loaded, _peak()
 
 
 def _peak() -> int:
