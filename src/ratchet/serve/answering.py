@@ -116,6 +116,8 @@ async def answered(
         if not len(asked.rows):
             return asked.written(what.no_answers)
         answers = await engine.ask(served, asked.rows, seconds=until - time.monotonic(), gone=gone)
+        if what.live is not None:
+            what.live.see(asked.rows, answers)
         if answers.size <= SMALL // 64:
             return asked.written(answers)
         return await asyncio.to_thread(asked.written, answers)
