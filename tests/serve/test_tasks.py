@@ -141,7 +141,7 @@ def test_a_label_is_answered_byte_for_byte_as_before(write: Write) -> None:
     bundle = write("classification")
     app = build_app(bundle.path, config=ServeConfig(), model=Fixed())
     answering = next(route for route in app.routes if getattr(route, "path", "") == "/predict").endpoint.__self__  # type: ignore[attr-defined]
-    body = answering._first.written(Fixed().predict(["a", "b"]))
+    body = answering._repository.now.written(Fixed().predict(["a", "b"]))
     assert body.decode() == (
         f'{{"model":"classification","bundle":"{bundle.sha256[:12]}","predictions":['
         '{"label":"好","probability":0.9,"probabilities":{"坏":0.1,"好":0.9}},'
