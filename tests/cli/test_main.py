@@ -203,7 +203,7 @@ def test_commands_and_flags_are_known() -> None:
     before = {"--claim", "--json", "--label", "--labels", "--margin", "--metric", "--workspace"}
     files = {"--answer", "--id", "--most-missing", "--part", "--rows", "--seed", "--task", "--times"}
     assert flags["compare"] == sorted(before | files)
-    assert flags["serve"] == ["--host", "--name", "--port", "--send-to", "--workers"]
+    assert flags["serve"] == ["--grpc-port", "--host", "--name", "--port", "--send-to", "--workers"]
 
 
 def test_what_the_system_refuses_is_one_line(ratchet: Callable[..., Ended]) -> None:

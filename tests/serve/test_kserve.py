@@ -136,11 +136,6 @@ REFUSED: list[tuple[Any, int, str]] = [
     (b"[]", 400, "The body must be a JSON object but got array."),
     (b'{"inputs": [{"name": "a", "shape": [1], "datatype": "BYTES", "data": ["\\ud800"]}]}', 400, "half of one"),
     (b'{"inputs": [{"name": "a", "shape": [1], "datatype": "FP64", "data": [1e999]}]}', 422, "out of range"),
-    (
-        b'{"inputs": [{"name": "a", "shape": [1], "datatype": "FP64", "data": ' + b"[" * 100_000,
-        400,
-        "nested too deeply",
-    ),
     ({}, 422, "missing required field `inputs`"),
     ({"inputs": []}, 422, "The inputs must have '评论' but have nothing."),
     ({"inputs": [texts(["a"]), texts(["a"])]}, 422, "'评论' is there twice"),

@@ -31,12 +31,11 @@ grpc = pytest.importorskip("grpc", reason="the extra grpc is not installed")
 health_pb2 = pytest.importorskip("grpc_health.v1.health_pb2", reason="the extra grpc is not installed")
 reflection_pb2 = pytest.importorskip("grpc_reflection.v1alpha.reflection_pb2", reason="the extra grpc is not installed")
 
-from ratchet.serve import rpc_inference  # noqa: E402
+from ratchet.serve import rpc_inference, rpc_predictor  # noqa: E402
 from ratchet.serve.protos import inference_pb2 as pb  # noqa: E402
 from ratchet.serve.protos import predictor_pb2  # noqa: E402
 from ratchet.serve.rpc import RpcServer  # noqa: E402
 from ratchet.serve.rpc_calls import Asking  # noqa: E402
-from ratchet.serve.rpc_predictor import Predictor  # noqa: E402
 
 Model = Any  # the Lengths of conftest.py
 CONFIG = ServeConfig(max_texts=3, max_text_bytes=9, workers=1, queue=2)
@@ -513,7 +512,7 @@ WORDS = st.lists(st.one_of(st.binary(max_size=6), st.just(request([b"a"]).Serial
 @given(WORDS)
 def test_whatever_bytes_come_are_taken_or_refused(app: Any, words: list[bytes]) -> None:
     what, asking = app.state.repository.now, Asking(app.state.engine, intake=app.state.intake, config=CONFIG)
-    for read in (partial(rpc_inference._read, asking), Predictor(asking)._read):
+    for read in (partial(rpc_inference._read, asking), rpc_predictor.Predictor(asking)._read):
         status = 0
         try:
             assert len(read(b"".join(words), what).rows) <= CONFIG.max_texts
@@ -602,6 +601,14 @@ def test_tls(app: Any, tmp_path: Path) -> None:
                 await server.stop(0)
 
     asyncio.run(run())
+
+
+def test_what_a_plug_in_answers_besides_is_json() -> None:
+    response = predictor_pb2.PredictResponse()
+    rpc_predictor._add(response, {"label": "a", "probability": "sure", "spans": [[0, 2]], "text": None})
+    assert response.predictions[0] == predictor_pb2.Prediction(
+        label="a", other={"probability": '"sure"', "spans": "[[0, 2]]"}
+    )
 
 
 def test_a_port_in_use_is_one_clear_line(app: Any) -> None:

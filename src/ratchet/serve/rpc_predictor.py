@@ -20,7 +20,7 @@ from ratchet.serve.served_bundle import ServedBundle
 from ratchet.serve.tensors import number_cell
 
 SERVICE = "ratchet.v1.Predictor"
-KINDS: Mapping[str, type] = {
+KINDS: Mapping[str, type | tuple[()]] = {
     "label": str,
     "probability": float,
     "probabilities": dict,
@@ -137,22 +137,19 @@ def _cell(cell: pb.Cell, *, name: str, where: str) -> str | None:
 
 def _written(what: ServedBundle, request_id: str, answers: Answers) -> bytes:
     """The message of an answer."""
-    predictions = [_prediction(one) for one in what.predictions(answers)]
-    response = pb.PredictResponse(id=request_id, model=what.name, bundle=what.short, predictions=predictions)
+    response = pb.PredictResponse(id=request_id, model=what.name, bundle=what.short)
+    for one in what.predictions(answers):
+        _add(response, one)
     return bytes(response.SerializeToString())
 
 
-def _prediction(found: Mapping[str, Any]) -> pb.Prediction:
-    """One prediction; what the message has no field for is JSON."""
-    known: dict[str, Any] = {
-        name: value for name, value in found.items() if name in KINDS and isinstance(value, KINDS[name])
-    }
-    other = {
-        name: json.dumps(value, ensure_ascii=False)
-        for name, value in found.items()
-        if name not in known and value is not None
-    }
-    return pb.Prediction(**known, other=other)
+def _add(response: pb.PredictResponse, found: Mapping[str, Any]) -> None:
+    """Add a prediction; what the message has no field for is JSON."""
+    known: dict[str, Any] = {name: value for name, value in found.items() if isinstance(value, KINDS.get(name, ()))}
+    prediction = response.predictions.add(**known)
+    if len(known) < len(found):
+        rest = {name: value for name, value in found.items() if name not in known and value is not None}
+        prediction.other.update({name: json.dumps(value, ensure_ascii=False) for name, value in rest.items()})
 
 
 def _refused(raw: bytes, error: Refused) -> bytes:
