@@ -90,9 +90,11 @@ class Repository:
         """Serve the bundle of this name, which stands in the folder, for a client that wants it.
 
         Raises:
-            Refused: 404 when the bundle there has another name, 409 when it is not sound. The old one serves on.
+            Refused: 404 when the bundle there has another name, 409 when it is not sound, 503 while the first is loading. The
+                old one serves on.
         """
-        self._engine.require_room()
+        if self._engine.served is None:
+            self._engine.require_room()
         try:
             served = await self.swap(name)
         except Refused:
