@@ -14,7 +14,7 @@ from ratchet.augment.source import Ints, Source
 from ratchet.errors import DataError
 from ratchet.recipe.augment import AugmentFilters
 
-KEPT = ["The room was clean and quiet.", "房间很干净，服务也很好", "ok"]
+KEPT = ["The room was clean and quiet.", "房间很干净，服务也很好", "ok", "top up?", "好的！", "it's late!", "?!"]
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,14 @@ KEPT = ["The room was clean and quiet.", "房间很干净，服务也很好", "o
         ("The room was clean and quiet!!", True),
         ("房间很干净，服务也很好！", True),
         ("ＯＫ", True),
+        ("ok!", True),
+        ("top-up", True),
+        ("top up now", False),
+        ("好的。", True),
+        ("好", False),
+        ("it’s late", True),
+        ("?!", True),
+        ("!", False),
         ("The food was cold and late.", False),
         ("房间很大", False),
         ("", False),
@@ -71,6 +79,8 @@ def kept(made: Drafts, of: Source, **more: Any) -> dict[str, int]:
         ("the room was clean", "  ", "unchanged"),
         ("the room was clean", "The  ROOM was clean", "unchanged"),
         ("the room was clean", "another row", "copy_of_train"),
+        ("the room was clean", "another, row!", "copy_of_train"),
+        ("the room was clean", "the room was clean?!", ""),
         ("the room was clean", "clean", "length"),
         ("the room was clean", "the room was clean " * 4, "length"),
         ("ok", "everything was all right", ""),
@@ -94,7 +104,7 @@ def test_texts_of_a_row_stay_apart() -> None:
 
 def test_near_another_row_of_its_part() -> None:
     rows = source("we liked the clean and quiet room", "the breakfast was cold and late again")
-    new = drafts("we liked the clean and quiet rooms", "we liked the clean and quiet room!!?", parent=[0, 1])
+    new = drafts("we liked the clean and quiet rooms", "we liked the clean and quiet room!! now", parent=[0, 1])
     assert kept(new, rows) == {}
     assert kept(new, rows, filters=AugmentFilters(near=0.7)) == {"near_train": 1}
 
@@ -135,6 +145,11 @@ def test_an_augmenter_that_knows_test_rows_is_stopped_and_named() -> None:
 def test_rows_that_are_like_a_test_row_are_left_out_without_a_stop() -> None:
     rows = source(*(text.replace("parcel came", "box came") for text in TEST))
     assert kept(drafts(*TEST), rows, protected=near_to(TEST)) == {"near_protected": 4}
+
+
+def test_short_rows_that_share_their_words_with_a_test_row_are_left_out_without_a_stop() -> None:
+    rows, test = source("很好吃", "top up now", "not ok", "好的呢"), ["很好！", "top-up?", "Ok.", "好的。"]
+    assert kept(drafts("很好", "top up", "ok", "好的"), rows, protected=near_to(test)) == {"near_protected": 4}
 
 
 def test_a_text_of_several_parents_is_no_leak_where_any_of_them_is_like_the_test_row() -> None:

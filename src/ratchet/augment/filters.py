@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ratchet.augment.drafts import Drafts
 from ratchet.augment.source import Ints, Source
 from ratchet.errors import DataError
-from ratchet.near.copies import near_pairs, normalise
+from ratchet.near.copies import near_pairs, normalise, same_words, same_words_of
 from ratchet.near.pairs import similar_pairs
 from ratchet.recipe.augment import AugmentFilters
 from ratchet.text.joined import parted
@@ -52,14 +52,19 @@ _FAR = 0.35
 class Protected:
     """Texts that must stay unseen (the valid and the test part), of which no new text may be a copy or a near-copy.
 
-    >>> near_to(["a clean and quiet room"])(["A clean, and quiet room", "the food was cold"]).tolist()
-    [True, False]
+    As between the parts, a text of the same words is a copy, however short it is and whatever stands between the words.
+
+    >>> near_to(["a clean and quiet room", "top up?"])(["A clean, and quiet room", "top-up", "the food was cold"]).tolist()
+    [True, True, False]
     """
 
     def __init__(self, texts: Iterable[str], *, threshold: float, ngram: int) -> None:
         self.texts = list(dict.fromkeys(texts))
         self._threshold, self._ngram = threshold, ngram
         self._copies = {normalise(text): place for place, text in reversed([*enumerate(self.texts)])}
+        self._words = {
+            same_words_of(plain): place for plain, place in sorted(self._copies.items(), key=lambda one: -one[1])
+        }
 
     def __call__(self, candidates: Sequence[str]) -> Mask:
         """(n,) whether each is too close to one of them."""
@@ -68,7 +73,7 @@ class Protected:
     def met(self, candidates: Sequence[str]) -> Ints:
         """(n,) the place of the protected text that each is too close to; -1: none."""
         plain = [normalise(text) for text in candidates]
-        found = np.array([self._copies.get(text, -1) for text in plain], dtype=np.int64)
+        found = np.array([self._words.get(same_words_of(text), -1) for text in plain], dtype=np.int64)
         if not self.texts or not plain:
             return found
         near = self._near(sorted({text for text, place in zip(plain, found.tolist(), strict=True) if place < 0}))
@@ -189,16 +194,17 @@ def _parents(drafts: Drafts, place: int) -> Sequence[int]:
 
 
 def _fresh(sieve: _Sieve, drafts: Drafts, source: Source) -> None:
-    """Keep those that are neither empty nor a copy of anything."""
+    """Keep those that are neither empty nor a copy of anything; the words of its parent are no other row's."""
     own = [normalise(text) for text in source.texts]
-    train, taken = set(own), set[str]()
+    train, taken = {*own, *map(same_words_of, own)}, set[str]()
     for place, (draft, parent) in enumerate(zip(drafts.texts, drafts.parent.tolist(), strict=True)):
         normal, of = "" if draft is None else normalise(draft), own[parent] if parent >= 0 else ""
+        words = same_words_of(normal)
         if draft is None:
             reason = drafts.failed.get(place, "nothing_to_change")
         elif normal in ("", of):
             reason = "unchanged"
-        elif normal in train:
+        elif normal in train or (words in train and words != same_words_of(of)):
             reason = "copy_of_train"
         elif normal in taken:
             reason = "copy_of_augmented"
@@ -282,9 +288,12 @@ def _short(text: str) -> str:
 
 
 def _jaccard(left: str, right: str) -> float:
-    ours, theirs = _grams(normalise(left)), _grams(normalise(right))
+    """How like the words of two texts are, by 3-grams; by shorter ones where a text is shorter than that."""
+    words = same_words(left), same_words(right)
+    n = max(1, min(3, *map(len, words)))
+    ours, theirs = (_grams(one, n) for one in words)
     return len(ours & theirs) / max(1, len(ours | theirs))
 
 
-def _grams(text: str, n: int = 3) -> set[str]:
+def _grams(text: str, n: int) -> set[str]:
     return {text[i : i + n] for i in range(max(1, len(text) - n + 1))}
