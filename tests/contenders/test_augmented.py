@@ -26,6 +26,7 @@ from ratchet.contenders.labeller import Learner
 from ratchet.contenders.linear import Linear
 from ratchet.contenders.material import NothingMade, held
 from ratchet.contenders.policies import Policies
+from ratchet.contenders.refit import changed
 from ratchet.contenders.rows import PartedRows
 from ratchet.models.inputs import Inputs
 from ratchet.recipe.augment import AugmentFilters, AugmentKeys, EdaSpec, PolicySpec
@@ -140,3 +141,11 @@ def test_replaced_files_are_another_challenger(augmenter: Augmenter[Any], keys: 
     assert again[0] != first[0]
     assert again[1] != first[1]
     assert (again[2] != first[2]) == bool(spec.filters.vectors)
+
+
+def test_the_card_tells_what_the_rows_were_made_with(
+    parted: Callable[..., PartedRows], training: Callable[..., Training]
+) -> None:
+    made = training(parted(), kind="eda")
+    Linear().train(made.store / "made", LinearSpec(), changed({"made_by": {"kind": "eda"}}, made))
+    assert Contender.load(made.store / "made").facts["made_with"] == [{"synonyms": "context"}] * 5

@@ -23,6 +23,9 @@ from ratchet.models.model import Destination
 from ratchet.recipe.augment import AugmentFilters, AugmentKeys
 from ratchet.workspace.workspace import write_atomic, writing
 
+MADE_WITH = "made_with"
+"""The fact of a card that holds, for each training, what the augmenter tells: a model, a licence, what was asked and paid."""
+
 
 class Augmented(Change[AugmentKeys]):
     """The rows, and what one augmenter makes of them."""
@@ -57,7 +60,8 @@ class Augmented(Change[AugmentKeys]):
         """As `Change.material`; ``labeller`` as of `made`."""
         made = self.made(spec, changing, seen, held_out=held_out, labeller=labeller)
         record(changing, held_out, provenance(self.name, made, changing, seen))
-        counts: Counts = {"augmented": len(made.texts), "rejected": made.rejected}
+        told: list[object] = [dict(made.facts)] if made.facts else []
+        counts: Counts = {"augmented": len(made.texts), "rejected": made.rejected, MADE_WITH: told}
         require_some(len(made.texts), made.rejected, about=self.name)
         return Material(
             rows=seen, texts=made.texts, labels=made.labels, made_from=seen[made.parent].tolist(), counts=counts
