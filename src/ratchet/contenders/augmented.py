@@ -15,7 +15,7 @@ from ratchet.augment.likeness import VectorLikeness, likeness, require_vectors
 from ratchet.augment.source import Source
 from ratchet.contenders.change import Change, Changing
 from ratchet.contenders.labeller import FOLDS, Labeller
-from ratchet.contenders.material import Counts, Material, NothingMade
+from ratchet.contenders.material import Counts, Material, NothingMade, fold_held_out
 from ratchet.contenders.nested import inner_parts
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.sources import section_files
@@ -182,7 +182,7 @@ def record(changing: Changing, held_out: Ints, lines: Iterable[Mapping[str, obje
     """Write what was made, for people: one file for each fold, and one for all rows."""
     if changing.folder is None:
         return
-    fold = int(changing.rows.parts.fold[held_out[0]]) if len(held_out) else None
+    fold = fold_held_out(changing.rows, held_out)
     data = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode("utf-8", "surrogatepass")
     with writing(changing.folder):
         changing.folder.mkdir(parents=True, exist_ok=True)
