@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ratchet.augment.augmenter import Making
+from ratchet.augment.eda import Eda
 from ratchet.contenders import policies
 from ratchet.contenders.change import Changing
 from ratchet.contenders.material import held, summed
@@ -160,3 +162,30 @@ def test_a_limit_of_a_policys_endpoint_names_no_other_search_and_another_table_d
     assert named(5) == first
     table.write_text("big huge\n", encoding="utf-8")
     assert all(new != old for new, old in zip(named(3), first, strict=True))
+
+
+def test_every_address_and_remark_of_its_policies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = EndpointSpec(url="http://127.0.0.1:1/v1", model="m", key="FIRST_KEY")
+    second = EndpointSpec(url="http://127.0.0.1:2/v1", model="m")
+    made = [
+        GenerateSpec(endpoint=first),
+        EdaSpec(),
+        GenerateSpec(endpoint=second),
+        GenerateSpec(endpoint=second, shots=2),
+    ]
+    told = str(Policies().sends_to(PolicySpec(policies=tuple(made))))
+    assert told == "http://127.0.0.1:1/v1, with the key in FIRST_KEY, and to http://127.0.0.1:2/v1"
+    assert Policies().sends_to(PolicySpec()) is None
+    monkeypatch.setattr(Eda, "remark", lambda self, spec: f"words from {spec.synonyms}.")
+    policies_named = (EdaSpec(), EdaSpec(copies=2), EdaSpec(synonyms="none"))
+    assert Policies().remark(PolicySpec(policies=policies_named)) == "words from context. words from none."
+
+
+def test_each_policy_has_its_own_limit_at_one_address() -> None:
+    def asked(requests: int) -> EndpointSpec:
+        return EndpointSpec(url="http://127.0.0.1:1/v1", model="m", limit=EndpointLimit(requests=requests))
+
+    making = Making(seed=1)
+    assert making.purse(asked(1)).take(0.0)
+    assert not making.purse(asked(1)).take(0.0), "the folds of one policy share it"
+    assert [making.purse(asked(2)).take(0.0) for _ in range(3)] == [True, True, False]

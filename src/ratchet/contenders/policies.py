@@ -49,10 +49,15 @@ class Policies(Change[PolicySpec]):
     tasks = ("classification", "multilabel", "regression")
 
     def sends_to(self, spec: PolicySpec) -> Destination | None:
-        """As `Change.sends_to`: the first of the addresses."""
-        known = augmenters()
-        sent = (known[str(getattr(one, "kind", ""))].sends_to(one) for one in policies_of(spec, seed=0))
-        return next((to for to in sent if to is not None), None)
+        """As `Change.sends_to`: to all addresses of its policies."""
+        sent = (_augmenter(one).sends_to(one) for one in policies_of(spec, seed=0))
+        first, *others = [*dict.fromkeys(to for to in sent if to is not None)] or [None]
+        return None if first is None else replace(first, further=tuple(filter(None, others)))
+
+    def remark(self, spec: PolicySpec) -> str:
+        """As `Change.remark`: those of its policies."""
+        said = (_augmenter(one).remark(one) for one in policies_of(spec, seed=0))
+        return " ".join(dict.fromkeys(filter(None, said)))
 
     def named_by(self, spec: PolicySpec) -> object:
         """As `Change.named_by`: each policy as its augmenter names it."""
