@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -126,6 +127,58 @@ def test_label_and_meaning_are_asked_last_and_of_those_still_in() -> None:
     more = {"agrees": agrees, "alike": alike, "filters": AugmentFilters(label=0.5, meaning=0.3)}
     assert kept(new, source("row one"), **more) == {"nothing_to_change": 1, "label": 1, "meaning": 1}
     assert asked == [["row one a", "row one b", "row one c"], ["row one a", "row one c"]]
+
+
+def labelled(order: Sequence[int]) -> tuple[Drafts, Source]:
+    """Drafts of three rows in an order: two of them of the same words."""
+    rows = [("the room was clean", "good"), ("the rooms was clean", "bad"), ("we liked the room", "good")]
+    made = ["the roomy was clean", "the roomy was clean!", "we liked the roomy"]
+    drawn = Source(texts=[rows[row][0] for row in order], labels=[rows[row][1] for row in order], language="en")
+    return drafts(*(made[row] for row in order)), drawn
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_a_text_that_comes_with_two_labels_is_left_out_in_any_order(order: Sequence[int]) -> None:
+    new, rows = labelled(order)
+    found = keep(new, rows, filters=AugmentFilters())
+    assert found.texts == ["we liked the roomy"]
+    assert found.rejected["two_labels"] == 2
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_a_text_that_a_filter_rejects_is_not_lost_for_the_right_row(order: Sequence[int]) -> None:
+    new, rows = labelled(order)
+
+    def agrees(texts: Sequence[str], labels: Sequence[str], parent: Ints) -> Mask:
+        return np.array([label == "good" for label in labels])
+
+    found = keep(new, rows, filters=AugmentFilters(label=0.5), agrees=agrees)
+    assert {*zip(found.texts, found.labels, strict=True)} == {
+        ("the roomy was clean", "good"),
+        ("we liked the roomy", "good"),
+    }
+
+
+@pytest.mark.parametrize("near", [None, 0.7])
+@pytest.mark.parametrize("turned", [False, True])
+def test_which_copy_is_kept_does_not_depend_on_the_order_of_the_rows(turned: bool, near: float | None) -> None:
+    texts = ["the card is late", "the card is very late today", "we paid the fee on Monday", "hello"]
+    made = ["a card is late", "a card, is late", "we paid a fee on Monday", "hello, you"]
+    if turned:
+        texts, made = texts[::-1], made[::-1]
+    rows = Source(texts=texts, labels=["one"] * 4, language="en")
+    found = keep(drafts(*made), rows, filters=AugmentFilters(near=near))
+    parents = {text: texts[row] for text, row in zip(found.texts, found.parent.tolist(), strict=True)}
+    assert parents == {
+        "a card is late": "the card is late",
+        "we paid a fee on Monday": "we paid the fee on Monday",
+        "hello, you": "hello",
+    }
+
+
+def test_variants_of_one_row_may_share_their_words() -> None:
+    new = drafts("well, its late", "well its, late", "well its, late", parent=[0, 0, 0])
+    assert kept(new, source("its late")) == {"copy_of_augmented": 1}
 
 
 TEST = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,7 +33,6 @@ REASONS = (
     "nothing_to_change",
     "unchanged",
     "copy_of_train",
-    "copy_of_augmented",
     "texts_run_together",
     "length",
     "language",
@@ -41,6 +40,8 @@ REASONS = (
     "near_protected",
     "label",
     "meaning",
+    "two_labels",
+    "copy_of_augmented",
 )
 """Why a text was not kept, in the order in which they are asked."""
 _SHORT = 8
@@ -177,6 +178,7 @@ def keep(
     if filters.meaning and alike is not None and sieve.kept and (parent >= 0).all():
         like = alike(sieve.now(), _parent_texts(sieve, parent, source))
         sieve.drop("meaning", (like < filters.meaning).tolist())
+    _once(sieve, drafts, source, labels)
     return Made(
         texts=sieve.now(),
         labels=[labels[place] for place in sieve.kept],
@@ -194,9 +196,9 @@ def _parents(drafts: Drafts, place: int) -> Sequence[int]:
 
 
 def _fresh(sieve: _Sieve, drafts: Drafts, source: Source) -> None:
-    """Keep those that are neither empty nor a copy of anything; the words of its parent are no other row's."""
+    """Keep those that are neither empty nor a copy of a row; the words of its parent are no other row's."""
     own = [normalise(text) for text in source.texts]
-    train, taken = {*own, *map(same_words_of, own)}, set[str]()
+    train = {*own, *map(same_words_of, own)}
     for place, (draft, parent) in enumerate(zip(drafts.texts, drafts.parent.tolist(), strict=True)):
         normal, of = "" if draft is None else normalise(draft), own[parent] if parent >= 0 else ""
         words = same_words_of(normal)
@@ -206,13 +208,40 @@ def _fresh(sieve: _Sieve, drafts: Drafts, source: Source) -> None:
             reason = "unchanged"
         elif normal in train or (words in train and words != same_words_of(of)):
             reason = "copy_of_train"
-        elif normal in taken:
-            reason = "copy_of_augmented"
         else:
-            taken.add(normal)
             sieve.kept.append(place)
             continue
         sieve.rejected[reason] = sieve.rejected.get(reason, 0) + 1
+
+
+def _once(sieve: _Sieve, drafts: Drafts, source: Source, labels: Sequence[str]) -> None:
+    """Keep one of the texts of the same words, and none where they come with two labels; the order of the rows has no say.
+
+    Variants of one parent may share their words, but are no copies of each other.
+    """
+    alike: dict[str, list[int]] = {}
+    for place, text in zip(sieve.kept, sieve.now(), strict=True):
+        alike.setdefault(same_words(text), []).append(place)
+    torn = {place for of in alike.values() if len({labels[one] for one in of}) > 1 for place in of}
+    sieve.drop("two_labels", [place in torn for place in sieve.kept])
+    copies = {place for of in alike.values() if of[0] not in torn for place in _copies(of, sieve, drafts, source)}
+    sieve.drop("copy_of_augmented", [place in copies for place in sieve.kept])
+
+
+def _copies(places: Sequence[int], sieve: _Sieve, drafts: Drafts, source: Source) -> Iterator[int]:
+    """Those of some texts of the same words that are copies of one which comes before them, by parent and text."""
+    parents = {place: int(drafts.parent[place]) for place in places}
+    ranked = sorted(places, key=lambda place: (_parent_text(parents[place], source), sieve.texts[place], place))
+    first, taken = _parent_text(parents[ranked[0]], source), set[str]()
+    for place in ranked:
+        plain, parent = normalise(sieve.texts[place]), _parent_text(parents[place], source)
+        if plain in taken or (taken and (parent != first or parents[place] < 0)):
+            yield place
+        taken.add(plain)
+
+
+def _parent_text(parent: int, source: Source) -> str:
+    return normalise(source.texts[parent]) if parent >= 0 else ""
 
 
 def _parent_texts(sieve: _Sieve, parent: Ints, source: Source) -> list[str]:
@@ -243,18 +272,25 @@ def _other_language(new: str, old: str) -> bool:
 
 
 def _near_others(sieve: _Sieve, drafts: Drafts, source: Source, *, threshold: float) -> list[bool]:
-    """Whether each is near a training row that is not its parent, or an earlier new text of another parent."""
-    new = sieve.now()
-    parent = [int(drafts.parent[place]) for place in sieve.kept]
-    pairs = near_pairs([*source.texts, *new], threshold=threshold)
-    first = len(source.texts)
-    plain = [*(normalise(text) for text in source.texts), ""]  # the last is the parent of those that have none
-    bad = [False] * len(new)
+    """Whether each is near a training row that is not its parent, or a new text of another parent that is kept.
+
+    New texts are looked at in the order of their letters, so that the order of the rows has no say.
+    """
+    parents = [_parent_text(int(drafts.parent[place]), source) for place in sieve.kept]
+    texts, made = [*map(normalise, sieve.now())], dict[str, set[str]]()
+    for text, parent in zip(texts, parents, strict=True):
+        made.setdefault(text, set()).add(parent)
+    new, rows = sorted(made), [*map(normalise, source.texts)]
+    pairs = near_pairs([*rows, *new], threshold=threshold)
+    near: list[list[int]] = [[] for _ in new]
     for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
-        if right >= first:
-            of = parent[left - first] if left >= first else left
-            bad[right - first] |= parent[right - first] < 0 or plain[of] != plain[parent[right - first]]
-    return bad
+        if right >= len(rows):
+            near[right - len(rows)].append(left)
+    kept: dict[str, set[str]] = {}
+    for text, of in zip(new, near, strict=True):
+        others = set[str]().union(*(kept[new[one - len(rows)]] if one >= len(rows) else {rows[one]} for one in of))
+        kept[text] = {parent for parent in made[text] if not (others - {parent} if parent else others)}
+    return [parent not in kept[text] for text, parent in zip(texts, parents, strict=True)]
 
 
 def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protected: Protected, *, about: str) -> None:
@@ -272,6 +308,7 @@ def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protect
         and drafts.parent[place] >= 0
         and all(_jaccard(source.texts[one], protected.texts[row]) < _FAR for one in _parents(drafts, place))
     ]
+    leaks = [*{same_words(sieve.texts[place]): (place, row) for place, row in reversed(leaks)}.values()][::-1]
     if len(leaks) < _LEAKS or len(leaks) < _LEAK_SHARE * len(drafts.texts):
         return
     place, row = leaks[0]
