@@ -255,6 +255,16 @@ class PseudoSpec(Section):
     filters: AugmentFilters = AugmentFilters()
     """What is kept of them; a row without a parent is only compared with other rows: ``near``."""
 
+    @model_validator(mode="after")
+    def _without_parents(self) -> Self:
+        usual = AugmentFilters()
+        asked = [name for name in AugmentFilters.model_fields if getattr(self.filters, name) != getattr(usual, name)]
+        if more := [name for name in asked if name != "near"]:
+            raise ValueError(
+                f"filters must have no key but near, since these rows are made from no other row, but has {', '.join(more)}."
+            )
+        return self
+
 
 def _policy(value: object) -> object:
     """The section of an augmenter's values: which there are is known to the registry.
