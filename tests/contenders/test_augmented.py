@@ -17,7 +17,7 @@ from ratchet.augment.generate import Generate
 from ratchet.augment.masked import Masked
 from ratchet.augment.noise import Noise
 from ratchet.augment.translate import Translate
-from ratchet.contenders import pseudo
+from ratchet.contenders import augmented, pseudo
 from ratchet.contenders.augmented import Augmented
 from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Changing
@@ -27,7 +27,7 @@ from ratchet.contenders.linear import Linear
 from ratchet.contenders.material import NothingMade, held
 from ratchet.contenders.policies import Policies
 from ratchet.contenders.refit import changed
-from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.rows import Near, PartedRows
 from ratchet.models.inputs import Inputs
 from ratchet.recipe.augment import AugmentFilters, AugmentKeys, EdaSpec, PolicySpec
 from ratchet.recipe.recipe import parse_recipe
@@ -169,3 +169,15 @@ def test_what_a_refit_is_trained_on_is_written_beside_what_the_folds_were(
         held_out = np.concatenate([out, chooser]) if of_fold else chooser
         EDA.material(EdaSpec(), changing, apart, held_out=held_out)
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["all.jsonl", "fold-3.jsonl"]
+
+
+def test_what_a_near_copy_is_says_the_recipe(
+    parted: Callable[..., PartedRows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = replace(parted(), near=Near(threshold=0.9, ngram=2))
+    seen, out = held(rows, 3)
+    asked: list[dict[str, Any]] = []
+    near_to = augmented.near_to
+    monkeypatch.setattr(augmented, "near_to", lambda texts, **how: (asked.append(how), near_to(texts, **how))[1])
+    EDA.made(EdaSpec(), Changing(rows=rows, seed=1), seen, held_out=out)
+    assert asked == [{"threshold": 0.9, "ngram": 2}]

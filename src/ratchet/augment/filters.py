@@ -61,7 +61,7 @@ class Protected:
 
     def __init__(self, texts: Iterable[str], *, threshold: float, ngram: int) -> None:
         self.texts = list(dict.fromkeys(texts))
-        self._threshold, self._ngram = threshold, ngram
+        self.threshold, self._ngram = threshold, ngram
         self._copies = {normalise(text): place for place, text in reversed([*enumerate(self.texts)])}
         self._words = {
             same_words_of(plain): place for plain, place in sorted(self._copies.items(), key=lambda one: -one[1])
@@ -85,7 +85,7 @@ class Protected:
         both = sorted({*candidates, *kept} - {""})
         asked = set(candidates)
         sides = np.array([2 if text not in asked else 1 for text in both], np.int8)
-        pairs = similar_pairs(both, n=self._ngram, threshold=self._threshold, sides=sides)
+        pairs = similar_pairs(both, n=self._ngram, threshold=self.threshold, sides=sides)
         found: dict[str, int] = {}
         for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
             new, old = (left, right) if sides[left] == 1 else (right, left)
@@ -306,7 +306,10 @@ def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protect
         for place, row in zip(sieve.kept, met.tolist(), strict=True)
         if row >= 0
         and drafts.parent[place] >= 0
-        and all(_jaccard(source.texts[one], protected.texts[row]) < _FAR for one in _parents(drafts, place))
+        and all(
+            _jaccard(source.texts[one], protected.texts[row]) < min(_FAR, protected.threshold / 2)
+            for one in _parents(drafts, place)
+        )
     ]
     leaks = [*{same_words(sieve.texts[place]): (place, row) for place, row in reversed(leaks)}.values()][::-1]
     if len(leaks) < _LEAKS or len(leaks) < _LEAK_SHARE * len(drafts.texts):

@@ -96,7 +96,7 @@ class Augmented(Change[AugmentKeys]):
             source,
             filters=filters,
             about=self.name,
-            protected=near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)]),
+            protected=near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)], **rows.near),
             agrees=labeller.agrees(filters.label) if filters.label and labeller is not None else None,
             alike=_alike(filters, changing) if filters.meaning else None,
         )

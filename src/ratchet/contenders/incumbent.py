@@ -65,7 +65,8 @@ def defend(folder: Path, rows: PartedRows, *, name: str, of: Contender, trained_
     """
     begun = time.perf_counter()
     asked = rows.parts.compared
-    known = leaks(trained_on, rows.dataset.take(asked)).right_rows | near_to(texts_made(of))(rows.texts(asked))
+    known = leaks(trained_on, rows.dataset.take(asked), **rows.near).right_rows
+    known |= near_to(texts_made(of), **rows.near)(rows.texts(asked))
     if rows.parts.order == "time":
         seen, seconds = times(trained_on, rows.dataset)
         known |= ~(seconds[asked] > np.max(seen))  # a time that is missing may be any

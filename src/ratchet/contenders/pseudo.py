@@ -62,7 +62,7 @@ class Pseudo(Change[PseudoSpec]):
         assert sure is not None, "asked of tasks with a confidence alone"
         order = np.array(sorted(range(len(given)), key=lambda row: (-sure[row], given.texts[row])), np.int64)
         drafts = _drafts(rows, given, answers, sure, order, least=spec.confidence)
-        protected = near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)])
+        protected = near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)], **rows.near)
         source = source_of(rows, seen)
         made = keep(drafts, source, filters=spec.filters, about=self.name, protected=protected)
         taken = _under_cap(made.labels, rows.names(seen), cap=spec.cap)

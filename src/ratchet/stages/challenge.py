@@ -253,7 +253,7 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
         skip(job, name, reason)
         return None
     made = made_of(change, spec, rows)
-    key = key_of("challenger", content(job, rows), made, job.recipe.seed, of.folder.name)
+    key = key_of("challenger", content(job, rows), made, job.recipe.seed, of.folder.name, rows.near)
     facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json"), MADE_OF: made}
     facts |= {SOURCES: of.facts[SOURCES]} if SOURCES in of.facts else {}
 
