@@ -52,8 +52,8 @@ class Policies(Change[PolicySpec]):
     def sends_to(self, spec: PolicySpec) -> Destination | None:
         """As `Change.sends_to`: to all addresses of its policies."""
         sent = (_augmenter(one).sends_to(one) for one in policies_of(spec, seed=0))
-        first, *others = [*dict.fromkeys(to for to in sent if to is not None)] or [None]
-        return None if first is None else replace(first, further=tuple(filter(None, others)))
+        found = tuple(dict.fromkeys(to for to in sent if to is not None))
+        return replace(found[0], further=found[1:]) if found else None
 
     def remark(self, spec: PolicySpec) -> str:
         """As `Change.remark`: those of its policies."""
