@@ -1,25 +1,37 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from tests.augment.conftest import writes
+from tests.endpoint.conftest import Server, server
 
+from ratchet.augment import registry
+from ratchet.augment.eda import Eda
+from ratchet.contenders.augmented import source_of
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
-from ratchet.errors import DataError, RecipeError
+from ratchet.endpoint.key import EndpointError
+from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError
 from ratchet.labels.curve import blocks, draw, nested, usable
 from ratchet.labels.curve_page import lines, render_curve
 from ratchet.pipeline import run
+from ratchet.recipe.augment import EdaSpec
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
+from ratchet.screen import Screen
 from ratchet.stages.curve import SHARES, learning_curve, procedures, rounded
 from ratchet.stages.queue import rows_to_label
 from ratchet.stages.rows import job_of, prepared
+
+__all__ = ["server"]
 
 Recipes = Callable[..., Recipe]
 
@@ -182,3 +194,59 @@ def test_in_time_order_the_valid_part_judges_and_several_labels_have_a_curve(tmp
     asked = rows_to_label(tmp_path / "open.csv", recipe, count=2)
     assert len(asked.texts) == 2
     assert all(answer.startswith("[") for answer in asked.answers)
+
+
+def made_by(monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: object) -> None:
+    """Let a champion stand there that a row change made."""
+    facts = {"made_by": settings, "from": "tfidf-lr"}
+    card = {"name": "made", "spec": {"kind": "linear"}, "seconds": 1.0, "facts": facts}
+    monkeypatch.setattr("ratchet.stages.curve.standing", lambda *_: Contender(folder=folder, card=card))
+
+
+def asking(server: Server, **more: object) -> dict[str, object]:
+    """Settings of a row change that asks the server."""
+    server.play = writes
+    endpoint = {"url": server.url, "model": "m", "concurrency": 1, "timeout": 5, **more}
+    return {"kind": "generate", "shots": 2, "at_once": 5, "endpoint": endpoint}
+
+
+def test_a_limit_holds_for_the_whole_curve_and_where_texts_go_is_said(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    made_by(monkeypatch, tmp_path, **asking(server, limit={"requests": 70}))
+    told = io.StringIO()
+    with pytest.raises(EndpointError, match="limit is reached"):
+        learning_curve(recipe_in(tmp_path), draws=3, screen=Screen(told))
+    assert len(server.requests) == 70
+    assert f"generate: texts of training rows are sent to {server.url}" in told.getvalue()
+
+
+def test_a_curve_asks_the_same_of_rows_that_are_the_same(parted: PartedRows) -> None:
+    one = draw(parted, 0, seed=0)[1]
+    group = source_of(parted.apart(np.sort(one.order), one.out), one.first(1.0)).group
+    assert np.array_equal(group, parted.parts.fold[one.first(1.0)])
+    assert len(set(group.tolist())) == parted.parts.folds - 1
+
+
+class Needy(Eda):
+    packages: ClassVar[tuple[str, ...]] = ("a_package_that_nobody_has",)  # type: ignore[misc]
+
+
+class Remarking(Eda):
+    def remark(self, spec: EdaSpec) -> str:
+        return f"mind the {spec.synonyms}"
+
+
+def test_a_row_change_is_refused_and_remarked_on_as_a_run_does(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = io.StringIO()
+    job, rows = prepared(job_of(recipe_in(tmp_path), screen=Screen(told)))
+    monkeypatch.setattr(registry, "AUGMENTERS", (Remarking(),))
+    procedures(job, rows, augment="eda")
+    assert "eda: mind the context" in told.getvalue()
+    with pytest.raises(RatchetError, match="unlabelled"):
+        procedures(job, rows, augment="pseudo")
+    monkeypatch.setattr(registry, "AUGMENTERS", (Needy(),))
+    with pytest.raises(ExtraMissing, match="a_package_that_nobody_has"):
+        procedures(job, rows, augment="eda")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ratchet.contenders.material import Material, RowChange, held, judged_folds,
 from ratchet.contenders.refit import MADE
 from ratchet.contenders.registry import change_of
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.endpoint.purse import Purse
 from ratchet.metrics.metrics import find_metric
 from ratchet.models.model import Answers
 from ratchet.recipe.sections import Section
@@ -37,6 +38,8 @@ class Procedure:
     """The row change that its rows go through; ``None``: none."""
     champion: Contender | None = None
     """Whose settings these are, which a row change may ask."""
+    purses: dict[str, Purse] = field(default_factory=dict)
+    """What may still be spent while all points of the curve are made; see `Changing.purses`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,6 +150,7 @@ def change_to(rows: PartedRows, procedure: Procedure, training: Training) -> Row
         threads=training.threads,
         champion=procedure.champion,
         cache=training.store / MADE / "cache",
+        purses=procedure.purses,
         advance=training.advance,
     )
     return lambda seen, *, held_out: change.material(settings, changing, seen, held_out=held_out)

@@ -14,7 +14,7 @@ import numpy as np
 from ratchet.contenders.kind import Training
 from ratchet.contenders.registry import change_of, changes, kind_of, tasks_of
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.errors import DataError, RecipeError
+from ratchet.errors import DataError, ExtraMissing, RecipeError
 from ratchet.labels.curve import (
     DRAWS,
     FRACTIONS,
@@ -148,8 +148,28 @@ def procedures(job: Job, rows: PartedRows, *, augment: str) -> tuple[list[Proced
             raise RecipeError(f"The row change {augment} must be for {rows.task.name} but is not.")
         made = chosen(augment, changes(), noun="A row change").spec.model_validate({"kind": augment})
     if made is not None:
+        _require_change(job, rows, made, weighted=kind.learner(spec).weighted)
         plans.append(replace(plans[0], name=f"{name} + {_kind(made)}", made_by=made))
     return plans, notes
+
+
+def _require_change(job: Job, rows: PartedRows, spec: Section, *, weighted: bool) -> None:
+    """Refuse a row change as a run would, and say what a run says before rows are made.
+
+    Raises:
+        RatchetError: it cannot be carried out.
+    """
+    name = _kind(spec)
+    change = changes()[name]
+    if (missing := change.missing()) is not None:
+        raise ExtraMissing(missing, extra=change.extra, why=f"The row change {name!r}")
+    if change.weights(spec) and not weighted:
+        raise RecipeError(f"The row change {name} weighs rows, which the champion's kind does not take.")
+    change.require(spec, rows)
+    if remark := change.remark(spec):
+        job.screen.say("curve", f"{name}: {remark}")
+    if (to := change.sends_to(spec)) is not None:
+        job.screen.say("curve", f"{name}: texts of training rows are sent to {to}")
 
 
 def _kind(spec: Section) -> str:
