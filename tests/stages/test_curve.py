@@ -27,7 +27,7 @@ from ratchet.recipe.augment import EdaSpec
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
-from ratchet.stages.curve import SHARES, learning_curve, procedures, rounded
+from ratchet.stages.curve import SHARES, _settings, learning_curve, procedures, rounded
 from ratchet.stages.queue import rows_to_label
 from ratchet.stages.rows import job_of, prepared
 
@@ -250,3 +250,61 @@ def test_a_row_change_is_refused_and_remarked_on_as_a_run_does(
     monkeypatch.setattr(registry, "AUGMENTERS", (Needy(),))
     with pytest.raises(ExtraMissing, match="a_package_that_nobody_has"):
         procedures(job, rows, augment="eda")
+
+
+def points(folder: Path) -> set[str]:
+    return {path.name.partition("-draw-")[0] for path in (folder / "work" / "curves").glob("*-draw-*")}
+
+
+def test_a_curve_is_another_one_where_files_of_the_row_change_or_the_metric_change(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = tmp_path / "words.txt"
+    known.write_text("please kindly\n", encoding="utf-8")
+    made_by(monkeypatch, tmp_path, kind="eda", synonyms=str(known))
+    learning_curve(recipe_in(tmp_path), draws=3)
+    first = points(tmp_path)
+    known.write_text("please kindly\ntoday now\n", encoding="utf-8")
+    learning_curve(recipe_in(tmp_path), draws=3)
+    second = points(tmp_path)
+    assert len(second - first) == 1, "the plain curve is the same, that of the row change another one"
+    monkeypatch.setattr("ratchet.stages.curve.known_as", lambda name: f"{name}@edited")
+    learning_curve(recipe_in(tmp_path), draws=3)
+    assert len(points(tmp_path) - second) == 2
+
+
+def test_a_limit_that_was_raised_goes_on_with_the_points_that_are_there(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    named = []
+    for most in (20, 30):
+        made_by(monkeypatch, tmp_path, **asking(server, limit={"requests": most}))
+        job, rows = prepared(job_of(recipe_in(tmp_path)))
+        named.append(_settings(rows, procedures(job, rows, augment="")[0][1]))
+    assert named[0] == named[1]
+    assert named[0][2] is not None
+
+
+def with_open(recipe: Recipe, path: Path) -> Recipe:
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"unlabelled": (str(path),)})})
+
+
+def test_a_champion_made_by_pseudo_labels_has_a_curve(
+    tmp_path: Path, recipe_in: Recipes, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "open.csv", 60, seed=9, label=False)
+    made_by(monkeypatch, tmp_path, kind="pseudo", confidence=0.3)
+    found = learning_curve(with_open(recipe_in(tmp_path), tmp_path / "open.csv"), draws=3)
+    assert [one.name for one in found.measured] == ["tfidf-lr", "tfidf-lr + pseudo"]
+
+
+def test_rows_to_be_labelled_are_a_part_of_the_name(
+    tmp_path: Path, recipe_in: Recipes, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by(monkeypatch, tmp_path, kind="pseudo")
+    named = []
+    for count in (40, 60):
+        write(tmp_path / "open.csv", count, seed=9, label=False)
+        job, rows = prepared(job_of(with_open(recipe_in(tmp_path), tmp_path / "open.csv")))
+        named.append(_settings(rows, procedures(job, rows, augment="")[0][1]))
+    assert named[0] != named[1]

@@ -30,6 +30,7 @@ from ratchet.labels.curve import (
 from ratchet.labels.extrapolate import Curve, Floats, extrapolate
 from ratchet.labels.forecast import Forecast, Measured
 from ratchet.metrics.metrics import MEASURED, named
+from ratchet.metrics.own_function import known_as
 from ratchet.plugins import chosen
 from ratchet.recipe.sections import Recipe, Section
 from ratchet.screen import Advance, Screen
@@ -181,8 +182,7 @@ def _measure(
 ) -> Curve:
     """The scores of one procedure, each a finished folder."""
     store = job.workspace.root / "curves"
-    settings = [plan.kind.name, plan.kind.named_by(plan.spec), plan.made_by]
-    named_by = key_of("curve", content(job, rows), rows.judged_by[0], settings, job.recipe.seed)
+    named_by = key_of("curve", content(job, rows), known_as(rows.judged_by[0]), _settings(rows, plan), job.recipe.seed)
     block, owner = blocks(rows, seed=job.recipe.seed)
     scores = np.empty((len(drawn), len(owner), len(fractions)))
     with job.screen.bar(plan.name) as advance:
@@ -198,6 +198,16 @@ def _measure(
     every = [one for folds in drawn for one in folds]
     sizes = np.array([np.mean([len(one.first(fraction)) for one in every]) for fraction in fractions])
     return Curve(sizes=np.round(sizes).astype(np.int64), scores=scores, fold=owner)
+
+
+def _settings(rows: PartedRows, plan: Procedure) -> list[object]:
+    """What makes it another procedure, with the files that it reads beside the rows."""
+    settings: list[object] = [plan.kind.name, plan.kind.named_by(plan.spec)]
+    if plan.made_by is not None:
+        change = changes()[_kind(plan.made_by)]
+        settings += [change.named_by(plan.made_by), change.depends_on(plan.made_by, rows)]
+        settings += [plan.champion.folder.name] if plan.champion is not None else []
+    return settings
 
 
 def _quiet(advance: Advance, place: int, total: int, words: str) -> Advance:
