@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from ratchet.tables.queues import RANK, unqueued
+from ratchet.tables.queues import MADE_BY, RANK, unqueued
 
 
 def test_a_queue_reads_as_rows_of_the_table() -> None:
@@ -10,6 +10,11 @@ def test_a_queue_reads_as_rows_of_the_table() -> None:
     found = unqueued(queue)
     assert found.column_names == ["text"]
     assert found.column("text").to_pylist() == ["=1+1", "'twas", None]
+
+
+def test_new_rows_read_as_rows_of_the_table() -> None:
+    made = pa.table({"model": ["x", None], MADE_BY: ["eda", "eda"], "ratchet.model": ["", ""]})
+    assert unqueued(made).to_pydict() == {"model": ["x", None]}
 
 
 def test_any_other_table_is_left_alone() -> None:

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 OWN = "ratchet."
-"""What begins the names of the columns that a queue has beside those of the table."""
+"""What begins the names of the columns that Ratchet writes beside those of the table."""
 RANK = f"{OWN}rank"
 """The column by which a queue of rows to label is known."""
+MADE_BY = f"{OWN}augmenter"
+"""The column by which a table of new rows is known."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -35,11 +37,12 @@ def unguarded(cell: str) -> str:
 
 
 def unqueued(table: pa.Table) -> pa.Table:
-    """A queue of rows to label as the rows of a table: without the queue's own columns, each cell as it was.
+    """A queue of rows to label, or a table of new rows, as the rows of a table: without the columns that Ratchet wrote, each
+    cell as it was.
 
     Any other table comes back as it is.
     """
-    if RANK not in table.column_names:
+    if RANK not in table.column_names and MADE_BY not in table.column_names:
         return table
     kept = [name for name in table.column_names if not name.startswith(OWN)]
     cells = {
