@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
@@ -14,12 +15,13 @@ RANK = f"{OWN}rank"
 """The column by which a queue of rows to label is known."""
 MADE_BY = f"{OWN}augmenter"
 """The column by which a table of new rows is known."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""What a spreadsheet would run, or a cell that is already like what is written in its place."""
 
 
 def guarded(cell: str) -> str:
     """The cell with an apostrophe before what a spreadsheet would run as a formula; `unguarded` takes it off."""
-    return "'" + cell if cell.startswith(_FORMULA) else cell
+    return "'" + cell if _FORMULA.match(cell) else cell
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
@@ -33,7 +35,7 @@ def as_csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
 
 def unguarded(cell: str) -> str:
     """The cell without the apostrophe of `guarded`."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def unqueued(table: pa.Table) -> pa.Table:
