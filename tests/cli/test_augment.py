@@ -34,7 +34,7 @@ def test_a_table_is_written_that_the_recipe_can_read(ratchet: Ratchet, recipe: P
     assert ended.code == 0, ended.err
     assert "new rows kept; rejected: " in ended.err
     assert "made from" in ended.out
-    with Path("new.csv").open(encoding="utf-8", newline="") as file:
+    with Path("new.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = [*csv.DictReader(file)]
     own = ("parent_file", "parent_row", "parent_text", "operation", "augmenter", "seed", "model")
     assert [*rows[0]] == ["text", "label", *(f"ratchet.{name}" for name in own)]
@@ -71,6 +71,28 @@ def test_columns_of_the_table_keep_their_cells_whatever_their_names(
     assert {row[label] for row in rows} == set(labels)
     assert not {row[text] for row in rows} & set(texts), "the new texts, not those that they were made from"
     assert {row["ratchet.augmenter"] for row in rows} == {"eda"}
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
+def test_a_cell_that_a_spreadsheet_would_compute_is_guarded_and_comes_back(
+    ratchet: Ratchet, recipe: Path, form: str
+) -> None:
+    texts, labels = generate(200, seed=5)
+    cells = [
+        (f"{'=' if row % 2 else chr(39) + '='}cmd {text}", f"+{label}")
+        for row, (text, label) in enumerate(zip(texts, labels, strict=True))
+    ]
+    with Path("t.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *cells])
+    ended = ratchet("augment", str(recipe), "--kind", "much", "-s", "operations=[delete]", "--out", f"new.{form}")
+    assert ended.code == 0, ended.err
+    if form != "jsonl":
+        with Path(f"new.{form}").open(encoding="utf-8-sig", newline="") as file:
+            rows = [*csv.reader(file, delimiter="\t" if form == "tsv" else ",")]
+        assert not [cell for row in rows for cell in row if cell.startswith(("=", "+"))]
+    read = read_dataset([Path(f"new.{form}")], config=load_recipe(recipe).data, base=Path())
+    assert set(read.labels) == {f"+{label}" for label in labels}
+    assert {text[: text.index("cmd")] for text in read.texts if "cmd" in text} == {"=", "'="}
 
 
 def test_a_table_alone_leaves_nothing_behind(ratchet: Ratchet, recipe: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -27,7 +25,7 @@ from ratchet.recipe.yaml import write_yaml
 from ratchet.screen import Advance, Screen
 from ratchet.stages.job import Job
 from ratchet.stages.rows import job_of, prepared, standing
-from ratchet.tables.queues import MADE_BY, OWN
+from ratchet.tables.queues import MADE_BY, OWN, as_csv
 from ratchet.text.joined import parted
 from ratchet.workspace.workspace import write_atomic
 
@@ -171,14 +169,11 @@ def require_form(out: Path, recipe: Recipe) -> None:
 
 
 def write_rows(out: Path, found: NewRows) -> None:
-    """Write the table, whole or not at all: CSV or TSV with a header, or one JSON object a line."""
+    """Write the table, whole or not at all: CSV or TSV for people (`tables.queues.as_csv`), or one JSON object a line."""
     records, form = [*found.records()], out.suffix.lower()
     if form in (".csv", ".tsv"):
-        stream = io.StringIO(newline="")
-        table = csv.DictWriter(stream, [*records[0]], delimiter="," if form == ".csv" else "\t")
-        table.writeheader()
-        table.writerows(records)
-        text = stream.getvalue()
+        data = as_csv([*records[0]], (record.values() for record in records), delimiter="," if form == ".csv" else "\t")
     else:
-        text = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
-    write_atomic(out, text.encode("utf-8", "surrogatepass"))
+        lines = (f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
+        data = "".join(lines).encode("utf-8", "surrogatepass")
+    write_atomic(out, data)

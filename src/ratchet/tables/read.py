@@ -61,6 +61,7 @@ class RawTable:
     """By file, how many lines are above its first row; ``None`` where it has no lines."""
 
 
+_JSON = ("json", "jsonl")
 _LINES_ABOVE = {"jsonl": 0, "fasttext": 0}
 
 
@@ -230,7 +231,7 @@ def read_dataset(
     raws = [read_table(base / file, encoding=config.encoding, name=str(file), columns=config.header) for file in files]
     queues = tuple(number for number, raw in enumerate(raws) if RANK in raw.table.column_names)
     _require_no_parents_beside(raws)
-    raws = [replace(raw, table=unqueued(raw.table)) for raw in raws]
+    raws = [replace(raw, table=unqueued(raw.table, spreadsheet=raw.format not in _JSON)) for raw in raws]
     for raw in raws:
         _require_columns(raw, config=config)
         if each is not None:
