@@ -23,7 +23,7 @@ from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError
 from ratchet.labels.curve import blocks, draw, nested, usable
 from ratchet.labels.curve_page import lines, render_curve
 from ratchet.pipeline import run
-from ratchet.recipe.augment import EdaSpec
+from ratchet.recipe.augment import AugmentFilters, EdaSpec
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
@@ -308,3 +308,19 @@ def test_rows_to_be_labelled_are_a_part_of_the_name(
         job, rows = prepared(job_of(with_open(recipe_in(tmp_path), tmp_path / "open.csv")))
         named.append(_settings(rows, procedures(job, rows, augment="")[0][1]))
     assert named[0] != named[1]
+
+
+def test_vectors_of_a_row_change_are_kept_where_contenders_are(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = set()
+
+    def alike(filters: AugmentFilters, **given: object) -> Callable[..., np.ndarray]:
+        stores.add(given["store"])
+        return lambda texts, parents: np.ones(len(texts))
+
+    monkeypatch.setattr("ratchet.contenders.augmented.VectorLikeness", alike)
+    monkeypatch.setattr("ratchet.contenders.augmented.require_vectors", lambda *_, **__: None)
+    made_by(monkeypatch, tmp_path, kind="eda", filters={"meaning": 0.1, "vectors": "package:any"})
+    learning_curve(recipe_in(tmp_path), draws=3)
+    assert stores == {tmp_path / "work" / "models"}

@@ -151,6 +151,7 @@ def change_to(rows: PartedRows, procedure: Procedure, training: Training) -> Row
         champion=procedure.champion,
         cache=training.store / MADE / "cache",
         purses=procedure.purses,
+        store=training.store,
         advance=training.advance,
     )
     return lambda seen, *, held_out: change.material(settings, changing, seen, held_out=held_out)
