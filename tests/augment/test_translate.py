@@ -454,6 +454,8 @@ def test_a_limit_holds_for_all_folds_together_and_a_higher_one_goes_on(
         ({"copies": 2, "temperature": 0}, "copies must be 1"),
         ({"copies": 2, "command": ["a"], "command_back": ["b"]}, "copies must be 1"),
         ({"beams": 2}, "beams must be 1"),
+        ({"endpoint": {}, "temperature": 0}, "temperature must be left out where an endpoint translates"),
+        ({"command": ["a"], "command_back": ["b"], "top_k": 3}, "top_k must be left out where a command translates"),
         ({"endpoint": {"prompt": "{{ text }}"}}, "endpoint must not have prompt"),
     ],
 )
