@@ -566,3 +566,9 @@ def test_a_secret_in_the_arguments_of_a_program_is_not_shown(program: Program, s
     with pytest.raises(RatchetError, match="ended with 1") as refused:
         Translate().drafts(by_programs(program("fail", "--api-key=SECRET"), there), source(ENGLISH), Making(seed=1))
     assert "SECRET" not in str(refused.value)
+
+
+def test_how_fast_it_translates_names_no_other_challenger() -> None:
+    named = [Translate().named_by(TranslateSpec(**keys)) for keys in ({}, {"timeout": 9.0}, {"batch_tokens": 64})]
+    assert named[0] == named[1] == named[2]
+    assert Translate().named_by(TranslateSpec(max_tokens=64)) != named[0]
