@@ -20,7 +20,7 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.endpoint.key import EndpointError
 from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError
-from ratchet.labels.curve import blocks, draw, nested, usable
+from ratchet.labels.curve import Draw, blocks, draw, nested, usable
 from ratchet.labels.curve_page import lines, render_curve
 from ratchet.pipeline import run
 from ratchet.recipe.augment import AugmentFilters, EdaSpec
@@ -102,8 +102,11 @@ def test_units_stay_whole_in_every_beginning() -> None:
     unit = np.repeat(np.arange(30), 3)
     order = nested(unit, ["a", "b", "b"] * 30, generator=np.random.default_rng(0))
     assert sorted(order.tolist()) == [*range(90)]
-    for end in range(3, 91, 3):
-        assert (np.bincount(unit[order[:end]], minlength=30) % 3 == 0).all()
+    one = Draw(order=order, unit=unit[order], out=np.zeros(0, np.int64), seed=0)
+    for percent in range(4, 101):
+        sample = one.first(percent / 100)
+        assert (np.bincount(unit[sample], minlength=30) % 3 == 0).all()
+        assert abs(len(sample) - 0.9 * percent) <= 1.5
 
 
 def test_refuses_too_few_rows_and_draws(tmp_path: Path, recipe_in: Recipes) -> None:

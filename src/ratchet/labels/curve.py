@@ -47,12 +47,16 @@ class Draw:
     """One draw in one fold: rows in an order whose beginnings are stratified samples, and rows that none of them may see."""
 
     order: Ints
+    unit: Ints
+    """(len(order),) which of them belong together."""
     out: Ints
     seed: int
 
     def first(self, fraction: float) -> Ints:
-        """A share of the rows, ascending."""
-        found: Ints = np.sort(self.order[: round(fraction * len(self.order))])
+        """A share of the rows, ascending: whole units, so many that their rows come nearest to it."""
+        ends = np.flatnonzero(np.append(self.unit[1:] != self.unit[:-1], True)) + 1
+        end = ends[np.abs(ends - fraction * len(self.order)).argmin()]
+        found: Ints = np.sort(self.order[:end])
         return found
 
 
@@ -64,7 +68,8 @@ def draw(rows: PartedRows, number: int, *, seed: int) -> tuple[Draw, ...]:
         groups = rows.task.strata(rows.names(seen)) or rows.names(seen)
         unit = seen if rows.parts.unit is None else rows.parts.unit[seen]
         generator = np.random.default_rng([seed, number, fold])
-        drawn.append(Draw(order=seen[nested(unit, groups, generator=generator)], out=out, seed=seed + number))
+        order = nested(unit, groups, generator=generator)
+        drawn.append(Draw(order=seen[order], unit=unit[order], out=out, seed=seed + number))
     return tuple(drawn)
 
 
