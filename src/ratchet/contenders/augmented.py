@@ -152,7 +152,7 @@ def source_of(rows: PartedRows, seen: Ints) -> Source:
         texts=rows.texts(seen),
         labels=rows.names(seen),
         language=rows.language,
-        group=rows.parts.fold[seen],
+        group=rows.whole.parts.fold[seen],
         texts_a_row=rows.texts_a_row,
     )
 

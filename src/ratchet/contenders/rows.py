@@ -151,6 +151,11 @@ class PartedRows:
         parts = replace(self.parts, fold=fold, order="time", notes=())
         return replace(self, parts=parts, judge=None, origin=self)
 
+    @property
+    def whole(self) -> PartedRows:
+        """The same rows in the parts that they were prepared in."""
+        return self if self.origin is None else self.origin.whole
+
     @cached_property
     def _features(self) -> dict[str, list[str | None]]:
         if self.origin is not None:

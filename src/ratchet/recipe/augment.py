@@ -136,6 +136,19 @@ class TranslateSpec(AugmentKeys):
         return self
 
     @model_validator(mode="after")
+    def _heeded(self) -> Self:
+        fields = type(self).model_fields
+        own = ("prefixes", "temperature", "top_k", "beams")
+        if self.command or self.endpoint is not None:
+            key = next((key for key in own if getattr(self, key) != fields[key].default), "")
+            by = "a command" if self.command else "an endpoint"
+            if key:
+                raise ValueError(
+                    f"{key} must be left out where {by} translates: it is of models on this machine alone."
+                )
+        return self
+
+    @model_validator(mode="after")
     def _drawn(self) -> Self:
         models = not self.command and self.endpoint is None
         if self.copies > 1 and not (models and self.temperature):
