@@ -23,6 +23,7 @@ from ratchet.serve.messages import Refused
 logger = logging.getLogger("ratchet.serve")
 
 CHUNK = 32  # texts between two looks at the deadline
+STATES = ("loading", "ready", "draining", "failed")
 SELF_TEST = ("", "a", "服务正常", "\U0001f600\x00", "long " * 400)
 
 Probe = Callable[[Answers], object]
@@ -94,6 +95,18 @@ class Engine:
     def ready(self) -> bool:
         """Whether the model is loaded, passed its self-test, and the server is not about to stop."""
         return self.model is not None and not self.draining
+
+    @property
+    def pending(self) -> int:
+        """Requests that are computed or wait for it."""
+        return self._pending
+
+    @property
+    def standing(self) -> str:
+        """One of ``STATES``."""
+        if self.failure is not None:
+            return "failed"
+        return "draining" if self.draining else "loading" if self.model is None else "ready"
 
     async def start(self) -> None:
         """Load and self-test the model; a failure is kept in ``failure``, and ``settled`` tells either way."""

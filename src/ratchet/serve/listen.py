@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -24,9 +25,10 @@ from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.rows import Fields
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
+    from ratchet.serve.certificate import Certificate
     from ratchet.serve.engine import Engine
+    from ratchet.serve.exposure import Item
+    from ratchet.serve.front import Front
 
 logger = logging.getLogger("ratchet.serve")
 
@@ -60,24 +62,36 @@ def serve(
         BundleError: the bundle is damaged, or its model cannot be loaded.
         ExtraMissing: a package of the ``serve`` extra is not installed.
     """
-    for package in ("starlette", "uvicorn", "msgspec"):
+    for package in ("starlette", "uvicorn", "msgspec", "prometheus_client"):
         if find_spec(package) is None:
             raise ExtraMissing(package, extra="serve", why="The server")
+    from ratchet.serve.certificate import Certificate
+    from ratchet.serve.front import fronted
     from ratchet.serve.rest import build_app
 
-    key = _key(config.host)
-    app = build_app(bundle_path, config=config, api_key=key, send_to=send_to)
+    key = _key()
+    if not key and not config.keys and not is_loopback(config.host):
+        raise RatchetError(
+            f"A server that others can reach ({config.host}) must have an API key but {KEY} is not set and no key file given.",
+            next_step="Run: ratchet keys add NAME, and serve with --keys keys.json; or serve on 127.0.0.1.",
+        )
+    keyed = bool(key or config.keys)
+    certificate = Certificate(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else None
+    app = build_app(bundle_path, config=config, keyed=keyed, send_to=send_to)
+    front = fronted(app, config=config, api_key=key, certificate=certificate)
     engine: Engine = app.state.engine
     if app.state.destination is not None:
         say(f"Every text is sent to {app.state.destination}.")
-    with _listening(config) as listener, _quiet_signals():
-        url = _url(listener)
+    for warning in _warnings(config, certificate):
+        say(warning)
+    with _listening(config) as listener, _quiet_signals(), front.reopening():
+        url = _url(listener, secure=certificate is not None)
 
         def greet() -> None:
             say(f"Serving {app.state.bundle.name} on {url} (page at {url}/docs). Stop with Ctrl-C.")
-            say(_curl(url, keyed=key is not None, fields=Fields.of(app.state.bundle.manifest)))
+            say(_curl(url, keyed=keyed, fields=Fields.of(app.state.bundle.manifest)))
 
-        _run(app, listener, config=config, greet=greet)
+        _run(front, listener, config=config, greet=greet, engine=engine, certificate=certificate)
     if engine.failure is not None:
         if isinstance(engine.failure, RatchetError):
             raise engine.failure
@@ -87,12 +101,44 @@ def serve(
         ) from engine.failure
 
 
-def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet: Callable[[], None]) -> None:
+def exposed(bundle_path: Path | str, *, config: ServeConfig, send_to: str = "") -> tuple[Item, ...]:
+    """What would be open if the bundle were served so; nothing is.
+
+    Raises:
+        RatchetError: the address, the key file or the certificate is not usable.
+        BundleError: the bundle is damaged, or sends texts to another address than ``send_to``.
+    """
+    from ratchet.bundle.bundle import Bundle
+    from ratchet.bundle.predict import require_consent
+    from ratchet.serve.exposure import exposure
+
+    far = require_consent(Bundle.open(Path(bundle_path)), send_to=send_to)
+    return exposure(config, single=_key(), local=is_loopback(config.host), sends_to=str(far or ""))
+
+
+def _run(
+    app: Front,
+    listener: socket.socket,
+    *,
+    config: ServeConfig,
+    greet: Callable[[], None],
+    engine: Engine,
+    certificate: Certificate | None,
+) -> None:
     import uvicorn
 
-    from ratchet.serve.connections import SEND_SECONDS, Connection, Room, Seldom, most_connections, protocol, told_once
+    from ratchet.serve.connections import (
+        HEAD_SECONDS,
+        SEND_SECONDS,
+        Connection,
+        Room,
+        Seldom,
+        most_connections,
+        protocol,
+        told_once,
+    )
 
-    engine: Engine = app.state.engine
+    secure = None if certificate is None else certificate.context
 
     class Server(uvicorn.Server):  # type: ignore[misc]
         """Greets when the model is ready, ends when it cannot be, and resets no request that was sent in time."""
@@ -100,6 +146,9 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             self.loop = asyncio.get_running_loop()
             self.loop.set_exception_handler(told_once(logger.error))
+            if secure is not None:  # who does not shake hands holds an open file, and is no connection yet
+                patient = partial(self.loop.create_server, ssl_handshake_timeout=HEAD_SECONDS)
+                self.loop.create_server = patient  # type: ignore[method-assign]
             await super().startup(sockets)
             self.watch = asyncio.create_task(self.greet_or_end())
 
@@ -133,7 +182,7 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
                 except OSError:  # BlockingIOError: none is left
                     return taken
                 connection.setblocking(False)
-                taken.append(self.loop.connect_accepted_socket(self.connection, connection))
+                taken.append(self.loop.connect_accepted_socket(self.connection, connection, ssl=secure))
 
         def connection(self) -> Connection:
             return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
@@ -151,23 +200,28 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
         lifespan="on",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=int(config.deadline) + DRAIN,
+        ssl_context_factory=None if secure is None else lambda *_: secure,
     )
     Server(options).run(sockets=[listener])
 
 
-def _key(host: str) -> str | None:
+def _key() -> str:
     key = os.environ.get(KEY, "")
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise RatchetError(f"{KEY} must be printable ASCII without spaces.", next_step="Choose another key.")
-    if not key and not _is_loopback(host):
-        raise RatchetError(
-            f"A server that others can reach ({host}) must have an API key but {KEY} is not set.",
-            next_step=f"Run: export {KEY}=$(openssl rand -hex 24), or serve on 127.0.0.1.",
-        )
-    return key or None
+    return key
 
 
-def _is_loopback(host: str) -> bool:
+def _warnings(config: ServeConfig, certificate: Certificate | None) -> Iterator[str]:
+    if certificate is not None:
+        if warning := certificate.warning():
+            yield warning
+    elif not is_loopback(config.host):
+        yield "Keys and texts travel in the clear: give --tls-cert and --tls-key, or stand behind a proxy that speaks TLS."
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody beyond this machine can connect to this address."""
     return bool(host) and all(ipaddress.ip_address(address[0]).is_loopback for _, address in _addresses(host, 0))
 
 
@@ -221,11 +275,12 @@ def _quiet_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, *, secure: bool = False) -> str:
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = "127.0.0.1" if listener.family == socket.AF_INET else "::1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _curl(url: str, *, keyed: bool, fields: Fields) -> str:

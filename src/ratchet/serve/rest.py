@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from ratchet.models.model import Answers, Predictor
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import openapi
 from ratchet.serve.engine import SELF_TEST, Engine, Job, threads_each
-from ratchet.serve.limits import Intake, require_host, require_json
+from ratchet.serve.limits import Intake, require_json
 from ratchet.serve.messages import (
     ErrorDetail,
     ErrorResponse,
@@ -42,7 +41,6 @@ from ratchet.serve.rows import Cells, Fields
 from ratchet.tasks.registry import task_of
 from ratchet.tasks.task import Task
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SHORT = 12  # hex digits of the bundle's sha256 in answers
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -52,7 +50,7 @@ def build_app(
     *,
     config: ServeConfig,
     model: Predictor | None = None,
-    api_key: str | None = None,
+    keyed: bool = False,
     send_to: str = "",
 ) -> Starlette:
     """The application for one bundle; ``app.state.engine`` is its Engine.
@@ -61,7 +59,7 @@ def build_app(
         bundle_path: folder of the bundle; it is verified here.
         config: limits, queue, workers and deadline.
         model: used instead of the bundle's own model (tests, null models for measurements).
-        api_key: when given, /predict wants it as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
+        keyed: whether the front before it asks for a key (``front.py``); the document and the page say so.
         send_to: the address that texts may be sent to, where the model is behind one.
 
     Raises:
@@ -78,7 +76,7 @@ def build_app(
         rows=answering.fields.inputs([answering.alone(text) for text in SELF_TEST]) if far is None else (),
         probe=lambda answers: answering.written(answers, names=bundle.labels),
     )
-    service = _Service(answering=answering, engine=engine, config=config, api_key=api_key)
+    service = _Service(answering=answering, engine=engine, config=config, keyed=keyed)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -145,13 +143,11 @@ class _Answering:
 class _Service:
     """The endpoints; each refuses by raising Refused."""
 
-    def __init__(self, *, answering: _Answering, engine: Engine, config: ServeConfig, api_key: str | None) -> None:
+    def __init__(self, *, answering: _Answering, engine: Engine, config: ServeConfig, keyed: bool) -> None:
         self._answering, self._engine = answering, engine
         self._config = config
         self._intake = Intake(config)
-        self._key = api_key.encode() if api_key else None
-        self._names = frozenset({*LOOPBACK, *(name.lower() for name in (config.host, *config.names))})
-        self._document = answering.document(keyed=api_key is not None)
+        self._document = answering.document(keyed=keyed)
         self._page, self._page_headers = _page()
         self.handlers: dict[Any, Any] = {
             Refused: self._refused,
@@ -162,21 +158,21 @@ class _Service:
 
     async def predict(self, request: Request) -> Response:
         since = time.monotonic()
-        self._authorize(request)
-        if self._key is None:
-            require_host(request, names=self._names)
         require_json(request)
         body = bytearray()
         try:
             await self._intake.read(request, body, admit=self._engine.require_room)
-            answer = await self._engine.run(partial(self._predicted, body), since=since)
+            answer = await self._engine.run(
+                partial(self._predicted, body, request.scope.setdefault("state", {})), since=since
+            )
         finally:
             self._intake.release(body)
         return self._json(answer)
 
-    def _predicted(self, body: bytearray, job: Job) -> bytes:
+    def _predicted(self, body: bytearray, state: dict[str, Any], job: Job) -> bytes:
         """From the bytes of the body to those of the answer; runs in a thread, so that neighbours do not wait."""
         rows = read_texts(body, config=self._config, fields=self._answering.fields)
+        state["rows"] = len(rows)
         return self._answering.written(job.predict(rows), names=job.model.labels)
 
     async def healthz(self, _: Request) -> Response:
@@ -195,15 +191,6 @@ class _Service:
 
     async def docs(self, _: Request) -> Response:
         return Response(self._page, media_type="text/html; charset=utf-8", headers=self._page_headers)
-
-    def _authorize(self, request: Request) -> None:
-        if self._key is None:
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
-        if not hmac.compare_digest(given.encode(), self._key):
-            message = "The API key is missing or wrong; send it as 'Authorization: Bearer KEY'."
-            raise Refused(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
 
     def _answer(self, message: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         return self._json(msgspec.json.encode(message), status=status, headers=headers)
