@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import stat
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from ratchet.errors import RatchetError
 from ratchet.workspace.workspace import writing
@@ -17,10 +17,11 @@ from ratchet.workspace.workspace import writing
 logger = logging.getLogger("ratchet.serve")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
+class Line(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is written of a request; ``route`` is the pattern that it matched, not what the client wrote."""
 
+    time: datetime
+    """When it was answered, in UTC."""
     request: str
     key: str
     method: str
@@ -30,9 +31,9 @@ class Line:
     bytes_out: int
     milliseconds: float
     rows: int
-    refused: str
+    refused: str = ""
     """The word of the error, or empty."""
-    address: str
+    address: str = ""
     """Of a client that was not let in; else empty."""
 
 
@@ -54,8 +55,7 @@ class Audit:
 
     def write(self, line: Line) -> None:
         """Add a line."""
-        when = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        data = b"\n" * self._torn + b'{"time":"' + when.encode() + b'",' + _encoded(line)
+        data = b"\n" * self._torn + msgspec.json.encode(line) + b"\n"
         try:
             written = os.write(self._handle, data)
             if written < len(data):
@@ -98,12 +98,6 @@ class Audit:
                 error,
             )
         self._failing = True
-
-
-def _encoded(line: Line) -> bytes:
-    """The rest of the line after its time; ids, names and routes may have any character."""
-    found = {name: value for name, value in vars(line).items() if value != ""}
-    return json.dumps(found, separators=(",", ":"))[1:].encode() + b"\n"
 
 
 def _opened(path: Path) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,8 +21,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+=-]{1,64}")
 _REASON = re.compile(rb'\{"error":\{"type":"([a-z0-9_]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct):
     """The headers that the front looks at; absent ones are empty."""
 
     authorization: bytes = b""
@@ -35,8 +33,7 @@ class Head:
     @classmethod
     def of(cls, scope: Scope) -> Head:
         """Those of a request; of one that is sent twice, the last."""
-        found = {_NAMES[name]: value for name, value in scope["headers"] if name in _NAMES}
-        return cls(**found)
+        return cls(**{_NAMES[name]: value for name, value in scope["headers"] if name in _NAMES})
 
     @property
     def key(self) -> bytes:

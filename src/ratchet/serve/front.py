@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -235,6 +236,7 @@ class Front:
         if self._audit is None:
             return
         line = Line(
+            time=datetime.now(UTC),
             request=exchange.request_id,
             key=exchange.client.id,
             method=scope["method"] if scope["method"] in METHODS else "OTHER",
