@@ -105,9 +105,7 @@ def test_probes_and_the_page_need_no_key(bundle: Bundle, model: Model, path: str
     assert ask(front, lambda client: client.get(path)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/metrics", "/nothing", "/v2/repository/index", "/v1/models", "/healthz/"]
-)
+@pytest.mark.parametrize("path", ["/metrics", "/nothing", "/v2/repository/index", "/v1/models", "/healthz/"])
 def test_all_else_wants_a_key(bundle: Bundle, model: Model, path: str) -> None:
     front = served(bundle, model, api_key="s3cret-key")
     assert error(ask(front, lambda client: client.get(path)))[:2] == (401, "unauthorized")
