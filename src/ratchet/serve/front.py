@@ -127,7 +127,10 @@ class Front:
         while True:
             await asyncio.sleep(TEND_SECONDS)
             for refresh in self._tended:
-                refresh()
+                try:
+                    refresh()
+                except Exception as error:  # noqa: BLE001  one file must not keep the others from being read again
+                    logger.error("What changed on disk could not be read: %s: %s.", type(error).__name__, error)
 
     async def _answer(self, scope: Scope, exchange: Exchange) -> None:
         since = time.perf_counter()
