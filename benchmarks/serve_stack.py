@@ -37,7 +37,7 @@ from pathlib import Path
 import numpy as np
 from ratchet.bundle.bundle import write_bundle
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve import rest
+from ratchet.serve import served_bundle
 from ratchet.serve.listen import serve
 
 class Null:
@@ -50,7 +50,7 @@ folder = Path(sys.argv[1])
 (folder / "model").mkdir()
 (folder / "model" / "w.bin").write_bytes(b"0")
 write_bundle(folder / "bundle", model_folder=folder / "model", name="null", created="", kind="linear", labels=("a", "b"))
-rest.load_model = lambda *_, **__: Null()
+served_bundle.load_model = lambda *_, **__: Null()
 EXTRAS
 serve(folder / "bundle", config=ServeConfig(port=0, **extras))
 """

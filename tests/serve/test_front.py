@@ -420,7 +420,7 @@ def test_what_is_counted(bundle: Bundle, model: Model) -> None:
     assert found["ratchet_queue_length"] == 0
     assert found['ratchet_engine_state{state="ready"}'] == 1
     assert found['ratchet_engine_state{state="loading"}'] == 0
-    assert any(f'bundle="{bundle.sha256[:12]}"' in name for name in found)
+    assert found[f'ratchet_bundle{{bundle="{bundle.sha256[:12]}"}}'] == 1
     assert not any("nothing" in name for name in found)
 
 

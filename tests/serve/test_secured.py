@@ -32,7 +32,7 @@ import json, sys
 import numpy as np
 from ratchet.bundle.bundle import Bundle
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve import connections, rest
+from ratchet.serve import connections, served_bundle
 from ratchet.serve.listen import serve
 
 bundle = Bundle.open(sys.argv[1])
@@ -43,7 +43,7 @@ class Model:
     def predict(self, texts):
         return np.full((len(texts), 3), 1 / 3, dtype=np.float32)
 
-rest.load_model = lambda *_, **__: Model()
+served_bundle.load_model = lambda *_, **__: Model()
 serve(bundle.path, config=ServeConfig(port=0, **json.loads(sys.argv[2])))
 """
 

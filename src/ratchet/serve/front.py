@@ -6,11 +6,9 @@ import asyncio
 import ipaddress
 import logging
 import math
-import signal
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -36,10 +34,11 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from ratchet.serve.served_bundle import ServedBundle
+
 logger = logging.getLogger("ratchet.serve")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-SHORT = 12  # hex digits of the bundle's sha256
 TEND_SECONDS = 1.0  # between two looks at the files of keys, certificate and audit log
 FAILED_RATE, FAILED_BURST = 1.0, 20  # wrong keys a second that an address may send until it is told to wait
 ADDRESSES = 4096
@@ -103,18 +102,10 @@ class Front:
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    @contextmanager
-    def reopening(self) -> Iterator[None]:
-        """SIGHUP opens the audit log anew in here; without one the signal means what it meant."""
-        audit = self._audit
-        if audit is None or not hasattr(signal, "SIGHUP"):
-            yield
-            return
-        before = signal.signal(signal.SIGHUP, lambda *_: audit.reopen())
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGHUP, before)
+    def reopen(self) -> None:
+        """Open the audit log anew, as after a rotation."""
+        if self._audit is not None:
+            self._audit.reopen()
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         tending = asyncio.create_task(self._tend())
@@ -274,11 +265,13 @@ def fronted(app: Starlette, *, config: ServeConfig, api_key: str = "", certifica
     Raises:
         RatchetError: the key file or the audit log is not usable.
     """
-    engine, bundle, metrics = app.state.engine, app.state.bundle, Metrics()
-    metrics.facts("build", "What is served.", {"version": __version__, "bundle": bundle.sha256[:SHORT]})
-    metrics.gauge("queue_length", "Requests that are computed or wait for it.", lambda: engine.pending)
-    states = partial(_states, engine)
-    metrics.gauge("engine_state", "1 for the state that the engine is in.", states, label="state")
+    engine: Engine[ServedBundle] = app.state.engine
+    metrics = Metrics()
+    metrics.facts("build", "What serves.", {"version": __version__})
+    text = "1 for the bundle that is served, by the first digits of its sha256."
+    metrics.gauge("bundle", text, partial(_bundle, engine), label="bundle")
+    metrics.gauge("queue_length", "Requests that wait for a worker.", lambda: engine.waiting)
+    metrics.gauge("engine_state", "1 for the state that the engine is in.", partial(_states, engine), label="state")
     if certificate is not None:
         text = "Seconds until the certificate ends."
         metrics.gauge("certificate_seconds", text, lambda: certificate.seconds_left)
@@ -295,7 +288,11 @@ def fronted(app: Starlette, *, config: ServeConfig, api_key: str = "", certifica
     )
 
 
-def _states(engine: Engine) -> dict[str, float]:
+def _bundle(engine: Engine[ServedBundle]) -> dict[str, float]:
+    return {} if engine.served is None else {engine.served.what.short: 1.0}
+
+
+def _states(engine: Engine[ServedBundle]) -> dict[str, float]:
     return {state: float(state == engine.standing) for state in STATES}
 
 

@@ -25,10 +25,13 @@ from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.rows import Fields
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from ratchet.serve.certificate import Certificate
     from ratchet.serve.engine import Engine
     from ratchet.serve.exposure import Item
     from ratchet.serve.front import Front
+    from ratchet.serve.served_bundle import ServedBundle
 
 logger = logging.getLogger("ratchet.serve")
 
@@ -48,8 +51,11 @@ def serve(
 ) -> None:
     """Serve a bundle until SIGTERM or Ctrl-C; requests in flight are answered first.
 
-    The environment variable ``RATCHET_API_KEY`` holds the key that clients must send. It may be absent only while
-    the server listens on this machine alone.
+    SIGHUP has the audit log begun anew and the folder opened again, and the bundle that stands there now served, once it is
+    verified and proven.
+
+    Clients must send a key of ``config.keys``, or that in the environment variable ``RATCHET_API_KEY``. Both may be absent
+    only while the server listens on this machine alone.
 
     Args:
         bundle_path: folder of the bundle.
@@ -58,7 +64,8 @@ def serve(
         say: gets the lines for people.
 
     Raises:
-        RatchetError: the address is not usable, or no key is set while others could connect.
+        RatchetError: the address, the key file, the certificate or the audit log is not usable, or others could connect
+            without a key.
         BundleError: the bundle is damaged, or its model cannot be loaded.
         ExtraMissing: a package of the ``serve`` extra is not installed.
     """
@@ -69,29 +76,23 @@ def serve(
     from ratchet.serve.front import fronted
     from ratchet.serve.rest import build_app
 
-    key = _key()
-    if not key and not config.keys and not is_loopback(config.host):
-        raise RatchetError(
-            f"A server that others can reach ({config.host}) must have an API key but {KEY} is not set and no key file given.",
-            next_step="Run: ratchet keys add NAME, and serve with --keys keys.json; or serve on 127.0.0.1.",
-        )
-    keyed = bool(key or config.keys)
+    key, keyed = _single_key(), _asks_for_key(config)
     certificate = Certificate(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else None
     app = build_app(bundle_path, config=config, keyed=keyed, send_to=send_to)
     front = fronted(app, config=config, api_key=key, certificate=certificate)
-    engine: Engine = app.state.engine
+    engine: Engine[ServedBundle] = app.state.engine
     if app.state.destination is not None:
         say(f"Every text is sent to {app.state.destination}.")
     for warning in _warnings(config, certificate):
         say(warning)
-    with _listening(config) as listener, _quiet_signals(), front.reopening():
+    with _listening(config) as listener, _quiet_signals():
         url = _url(listener, secure=certificate is not None)
 
         def greet() -> None:
             say(f"Serving {app.state.bundle.name} on {url} (page at {url}/docs). Stop with Ctrl-C.")
             say(_curl(url, keyed=keyed, fields=Fields.of(app.state.bundle.manifest)))
 
-        _run(front, listener, config=config, greet=greet, engine=engine, certificate=certificate)
+        _run(app, listener, front=front, config=config, greet=greet, say=say, certificate=certificate)
     if engine.failure is not None:
         if isinstance(engine.failure, RatchetError):
             raise engine.failure
@@ -113,16 +114,28 @@ def exposed(bundle_path: Path | str, *, config: ServeConfig, send_to: str = "") 
     from ratchet.serve.exposure import exposure
 
     far = require_consent(Bundle.open(Path(bundle_path)), send_to=send_to)
-    return exposure(config, single=_key(), local=is_loopback(config.host), sends_to=str(far or ""))
+    return exposure(config, single=_single_key(), local=is_loopback(config.host), sends_to=str(far or ""))
+
+
+async def _reload(app: Starlette, say: Callable[[str], None]) -> None:
+    """Serve the bundle that stands in the folder now, if it is sound."""
+    try:
+        served = await app.state.swap()
+        say(f"Serving {served.what.name} ({served.what.short}) from now on.")
+    except RatchetError as error:
+        logger.error("the bundle was not taken, and the one before it is served: %s", error)
+    except Exception as error:  # noqa: BLE001 - whatever a bundle does, the one before it is served
+        logger.error("the bundle was not taken, and the one before it is served: %s", type(error).__name__)
 
 
 def _run(
-    app: Front,
+    app: Starlette,
     listener: socket.socket,
     *,
+    front: Front,
     config: ServeConfig,
     greet: Callable[[], None],
-    engine: Engine,
+    say: Callable[[str], None],
     certificate: Certificate | None,
 ) -> None:
     import uvicorn
@@ -139,6 +152,7 @@ def _run(
     )
 
     secure = None if certificate is None else certificate.context
+    engine: Engine[ServedBundle] = app.state.engine
 
     class Server(uvicorn.Server):  # type: ignore[misc]
         """Greets when the model is ready, ends when it cannot be, and resets no request that was sent in time."""
@@ -151,6 +165,8 @@ def _run(
                 self.loop.create_server = patient  # type: ignore[method-assign]
             await super().startup(sockets)
             self.watch = asyncio.create_task(self.greet_or_end())
+            if sys.platform != "win32":
+                self.loop.add_signal_handler(signal.SIGHUP, self.reload)
 
         async def greet_or_end(self) -> None:
             await engine.settled.wait()
@@ -158,6 +174,10 @@ def _run(
                 greet()
             else:
                 self.should_exit = True
+
+        def reload(self) -> None:
+            front.reopen()
+            self.reloading = asyncio.create_task(_reload(app, say))
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if engine.draining:
@@ -190,7 +210,7 @@ def _run(
     kind = protocol(Room(most=most_connections(), exchange=2 * config.deadline + SEND_SECONDS))
     logging.getLogger("uvicorn.error").addFilter(Seldom())
     options = uvicorn.Config(
-        app,
+        front,
         http=kind,
         log_config=None,
         log_level=logging.WARNING,
@@ -205,7 +225,19 @@ def _run(
     Server(options).run(sockets=[listener])
 
 
-def _key() -> str:
+def _asks_for_key(config: ServeConfig) -> bool:
+    """Whether clients must send a key; a server that others can reach must ask for one."""
+    keyed = bool(config.keys or _single_key())
+    if not keyed and not is_loopback(config.host):
+        raise RatchetError(
+            f"A server that others can reach ({config.host}) must have an API key but {KEY} is not set and no key file given.",
+            next_step="Run: ratchet keys add NAME, and serve with --keys keys.json; or serve on 127.0.0.1.",
+        )
+    return keyed
+
+
+def _single_key() -> str:
+    """The key in the environment, or nothing."""
     key = os.environ.get(KEY, "")
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise RatchetError(f"{KEY} must be printable ASCII without spaces.", next_step="Choose another key.")

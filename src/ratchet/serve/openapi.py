@@ -21,9 +21,10 @@ _ERRORS = {
     415: "The content type is not application/json.",
     421: "The header Host names another server; only where no key is asked for.",
     422: "The object has another shape; the message names the field or the column.",
-    429: "The key is used too often, or too many wrong keys came from this address; Retry-After says when to try again.",
     500: "The model failed.",
-    503: "The model is loading, or too many requests are waiting; Retry-After says when to try again.",
+    429: "Too many requests are waiting, the key is used too often, or too many wrong keys came from this address; "
+    "Retry-After says when to try again.",
+    503: "The model is loading, or the server is about to stop; Retry-After says when to try again.",
     504: "The deadline passed.",
 }
 
@@ -129,7 +130,7 @@ def _predict(served: Served, *, keyed: bool) -> dict[str, Any]:
 
 
 def _metrics(*, keyed: bool) -> dict[str, Any]:
-    statuses = (401, 403, 421, 429)
+    statuses = (401, 403, 429) if keyed else (403, 421)
     operation = {
         "operationId": "metrics",
         "summary": "Requests, latencies, rows and refusals, in the text form of Prometheus",
@@ -152,8 +153,7 @@ def _guarded(operation: dict[str, Any], *, keyed: bool) -> dict[str, Any]:
     """The operation, with the keys that it wants, and without the errors that cannot be."""
     if keyed:
         operation["security"] = [{"bearer": []}, {"header": []}]
-    for status in ("421",) if keyed else ("401", "429"):
-        del operation["responses"][status]
+    operation["responses"].pop("421" if keyed else "401", None)
     return operation
 
 
