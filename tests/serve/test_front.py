@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -478,6 +479,78 @@ def test_a_client_that_goes_away_is_noted(tmp_path: Path) -> None:
 
     asyncio.run(question())
     assert json.loads((tmp_path / "audit.jsonl").read_text())["status"] == 499
+
+
+def test_what_the_application_counts_is_told_too(bundle: Bundle, model: Model) -> None:
+    config = ServeConfig()
+    app = build_app(bundle.path, config=config, model=model)
+    app.state.metrics = Metrics()
+    tokens = app.state.metrics.counter("tokens", "Tokens generated.")
+    front = fronted(app, config=config)
+    tokens.inc(7)
+    assert numbers(ask(front, lambda client: client.get("/metrics")).text)["ratchet_tokens_total"] == 7
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_whatever_headers_come_no_answer_is_a_failure(
+    bundle: Bundle, model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture, keyed: bool
+) -> None:
+    keys: dict[str, Any] = {"keys": tmp_path / "keys.json"} if keyed else {}
+    token = add_key(tmp_path / "keys.json", "app", scopes=["predict"]).token.encode()
+    front = served(bundle, model, audit=tmp_path / "audit.jsonl", origins=("https://a.example.org",), **keys)
+    draw = random.Random(7)
+    values = [
+        b"",
+        b"Bearer ",
+        b"Bearer " + token,
+        token,
+        b"null",
+        b"https://a.example.org",
+        b"localhost",
+        b"[::1",
+        b"rk__",
+        b"\xff",
+    ]
+    names = [b"authorization", b"x-api-key", b"x-request-id", b"host", b"origin", b"content-type", b"content-length"]
+
+    async def question(client: httpx.AsyncClient) -> set[int]:
+        statuses = set()
+        for _ in range(400):
+            noise = bytes(draw.choices(range(0x20, 0x100), k=draw.randrange(200)))
+            headers = [(draw.choice(names), draw.choice([*values, noise])) for _ in range(draw.randrange(6))]
+            if draw.random() < 0.5:
+                headers.append((b"x-api-key", token))
+            method, path = (
+                draw.choice(["GET", "POST", "OPTIONS", "X"]),
+                draw.choice(["/predict", "/metrics", "/v2/x", "/docs"]),
+            )
+            scope = {
+                "type": "http",
+                "method": method,
+                "path": path,
+                "headers": headers,
+                "query_string": b"",
+                "client": None,
+            }
+            sent: list[Any] = []
+
+            async def receive() -> Any:
+                return {"type": "http.request", "body": ONE, "more_body": False}
+
+            async def send(message: Any, into: list[Any] = sent) -> None:
+                into.append(message)
+
+            await front(scope, receive, send)
+            assert [each[0] for each in sent[0]["headers"]].count(b"x-request-id") == 1
+            statuses.add(sent[0]["status"])
+        return statuses
+
+    statuses = ask(front, question)
+    assert max(statuses) < 500
+    assert len(statuses) >= 5
+    assert not caplog.records
+    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
+    assert len(list(map(json.loads, lines))) == 400
 
 
 def test_web_sockets_are_closed() -> None:

@@ -257,7 +257,7 @@ def fronted(app: Starlette, *, config: ServeConfig, api_key: str = "", certifica
     """The front of a server for a bundle, as its configuration wants it.
 
     Args:
-        app: what ``build_app`` made.
+        app: what ``build_app`` made; if it has put a ``Metrics`` into ``app.state.metrics``, its numbers are told too.
         config: the key file, the audit log, names and origins.
         api_key: a key beside those of the file, with all scopes but admin.
         certificate: whose end /metrics tells, and which is read again when its files change.
@@ -266,7 +266,7 @@ def fronted(app: Starlette, *, config: ServeConfig, api_key: str = "", certifica
         RatchetError: the key file or the audit log is not usable.
     """
     engine: Engine[ServedBundle] = app.state.engine
-    metrics = Metrics()
+    metrics: Metrics = getattr(app.state, "metrics", None) or Metrics()
     metrics.facts("build", "What serves.", {"version": __version__})
     text = "1 for the bundle that is served, by the first digits of its sha256."
     metrics.gauge("bundle", text, partial(_bundle, engine), label="bundle")
