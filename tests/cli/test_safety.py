@@ -37,7 +37,7 @@ def test_what_is_open_is_listed_and_nothing_served(ratchet: Run, bundle: str) ->
 def test_what_should_not_be_open_is_exit_code_1(ratchet: Run, bundle: str, tmp_path: Path) -> None:
     ended = ratchet("serve", bundle, "--check", "--host", "0.0.0.0")
     assert ended.code == 1
-    assert ended.out.count("! ") == 2
+    assert [line[:16].strip() for line in ended.out.splitlines() if "! " in line] == ["!", "!"]
     add_key(tmp_path / "keys.json", "app", scopes=["predict"])
     keys = ("--keys", str(tmp_path / "keys.json"))
     found = ratchet("serve", bundle, "--check", "--json", "--host", "0.0.0.0", *keys)

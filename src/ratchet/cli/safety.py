@@ -80,6 +80,8 @@ def show_exposure(bundle: Path, *, config: ServeConfig, send_to: str, as_json: b
         click.echo(json_bytes({"items": items, "wrong": sum(bool(item.wrong) for item in found)}, indent=2).decode())
     else:
         for item in found:
-            echo(f"{item.name:14}{item.value}" + (f"\n{'':14}! {item.wrong}" if item.wrong else ""))
+            echo(f"{item.name:14}{item.value}")
+            if item.wrong:
+                echo(f"{'':14}! {item.wrong}")
     if any(item.wrong for item in found):
         sys.exit(OPEN)
