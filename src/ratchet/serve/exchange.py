@@ -30,6 +30,7 @@ class Head(msgspec.Struct):
     request_id: bytes = b""
     host: bytes = b""
     origin: bytes = b""
+    traceparent: bytes = b""
 
     @classmethod
     def of(cls, scope: Scope) -> Head:
@@ -49,6 +50,7 @@ _NAMES = {
     b"x-request-id": "request_id",
     b"host": "host",
     b"origin": "origin",
+    b"traceparent": "traceparent",
 }
 
 

@@ -11,6 +11,7 @@ from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.certificate import SOON, Certificate
 from ratchet.serve.keys import Key, read_keys
 from ratchet.serve.messages import body_limit
+from ratchet.serve.spans import named
 
 SHORT_KEY = 24
 """Characters from which on a key is long enough that nobody guesses it."""
@@ -52,6 +53,7 @@ def exposure(
         *_limits(config, keys, keyed=keyed),
         *_pages(config, keyed=keyed),
         _audit(config),
+        Item(name="spans", value=f"sent to {named()}" if named() else "none are sent"),
         Item(name="texts", value=f"sent on to {sends_to}" if sends_to else "stay in this process"),
     )
 

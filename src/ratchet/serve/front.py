@@ -29,6 +29,7 @@ from ratchet.serve.messages import Refused
 from ratchet.serve.metrics import Metrics
 from ratchet.serve.rates import Rates
 from ratchet.serve.ring import ANONYMOUS, UNKNOWN, Client, Ring
+from ratchet.serve.spans import Spans
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -70,6 +71,7 @@ class Front:
         policy: whom to let in.
         metrics: what is counted; served at /metrics.
         audit: gets a line a request.
+        spans: gets a span a request.
         tended: called once a second while the application runs, beside the ring and the audit log.
     """
 
@@ -80,10 +82,11 @@ class Front:
         policy: Policy,
         metrics: Metrics,
         audit: Audit | None = None,
+        spans: Spans | None = None,
         tended: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.app, self.metrics = app, metrics
-        self._policy, self._audit = policy, audit
+        self._policy, self._audit, self._spans = policy, audit, spans
         self._patterns = Patterns(_paths(app))
         self._rates, self._failed = Rates(), Rates(most=ADDRESSES)
         self._origins = frozenset(origin.encode() for origin in policy.origins)
@@ -113,6 +116,8 @@ class Front:
             await self.app(scope, receive, send)
         finally:
             tending.cancel()
+            if self._spans is not None:
+                await asyncio.to_thread(self._spans.close)
 
     async def _tend(self) -> None:
         while True:
@@ -227,13 +232,17 @@ class Front:
         route = self._patterns.of(scope["path"])
         status, rows = exchange.status or GONE, scope["state"].get("rows", 0)
         self.metrics.answered(route, status, seconds=seconds, rows=rows, reason=exchange.reason)
+        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        if self._spans is not None:
+            parent, name = exchange.head.traceparent, exchange.request_id
+            self._spans.note(method, route, status=status, seconds=seconds, request_id=name, parent=parent)
         if self._audit is None:
             return
         line = Line(
             time=datetime.now(UTC),
             request=exchange.request_id,
             key=exchange.client.id,
-            method=scope["method"] if scope["method"] in METHODS else "OTHER",
+            method=method,
             route=route,
             status=status,
             bytes_in=exchange.bytes_in,
@@ -284,6 +293,7 @@ def fronted(app: Starlette, *, config: ServeConfig, api_key: str = "", certifica
         ),
         metrics=metrics,
         audit=Audit(Path(config.audit)) if config.audit else None,
+        spans=Spans.wanted(),
         tended=(certificate.refresh,) if certificate else (),
     )
 
