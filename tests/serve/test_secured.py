@@ -152,7 +152,10 @@ def test_clients_that_do_not_speak_tls_hold_nothing_up(start: Callable[..., Star
         half.shutdown(socket.SHUT_WR)
         assert httpx.get(f"{server.url}/healthz", verify=trusting(cert)).status_code == 200
         assert all(is_ended(connection) for connection in silent)  # one that does not shake hands is ended
-    code, said = server.end()
+        opened.enter_context(socket.create_connection(address, timeout=20))
+        began = time.monotonic()
+        code, said = server.end()
+        assert time.monotonic() - began < 10
     assert code == 0
     assert "Traceback" not in said
     assert "eof_received" not in said

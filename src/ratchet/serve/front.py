@@ -138,7 +138,8 @@ class Front:
         except Refused as error:
             request = Request(scope, exchange.receive)
             await linger(request, request.headers.get("content-length", ""))
-            await exchange.refuse(error)
+            if not exchange.status:
+                await exchange.refuse(error)
         except Exception as error:  # noqa: BLE001  whatever the application raises is one answer, and no secret in the log
             self._say_failed(error, exchange)
             if not exchange.status:

@@ -39,6 +39,7 @@ KEY = "RATCHET_API_KEY"
 BACKLOG = 512
 GRACE = 0.3  # seconds after the signal in which connections are still taken: load balancers hear of it late
 STRAGGLERS = 0.2  # seconds after that in which the last connections taken may send their request
+SHAKE = 1.0  # seconds that the last connections have for the handshake of TLS
 DRAIN = 5  # seconds on top of the deadline until open requests are given up
 
 
@@ -202,7 +203,11 @@ def _run(
                 except OSError:  # BlockingIOError: none is left
                     return taken
                 connection.setblocking(False)
-                taken.append(self.loop.connect_accepted_socket(self.connection, connection, ssl=secure))
+                soon = None if secure is None else SHAKE  # who does not shake hands must not hold up the end
+                taking = self.loop.connect_accepted_socket(
+                    self.connection, connection, ssl=secure, ssl_handshake_timeout=soon
+                )
+                taken.append(taking)
 
         def connection(self) -> Connection:
             return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
