@@ -17,6 +17,7 @@ from ratchet.cli import arguments, versions
 from ratchet.cli.augment import augment
 from ratchet.cli.check import check, data
 from ratchet.cli.compare import compare
+from ratchet.cli.deploy import deploy
 from ratchet.cli.keys import keys
 from ratchet.cli.labels import curve, queue
 from ratchet.cli.safety import Safety, safety_options, show_exposure
@@ -302,6 +303,7 @@ cli.add_command(augment)
 cli.add_command(check)
 cli.add_command(compare)
 cli.add_command(curve)
+cli.add_command(deploy)
 cli.add_command(queue)
 cli.add_command(data)
 cli.add_command(keys)
