@@ -17,6 +17,7 @@ from ratchet.cli import arguments, versions
 from ratchet.cli.augment import augment
 from ratchet.cli.check import check, data
 from ratchet.cli.compare import compare
+from ratchet.cli.gateway import gateway
 from ratchet.cli.labels import curve, queue
 from ratchet.errors import RatchetError
 from ratchet.forms import json_bytes
@@ -293,6 +294,7 @@ cli.add_command(augment)
 cli.add_command(check)
 cli.add_command(compare)
 cli.add_command(curve)
+cli.add_command(gateway)
 cli.add_command(queue)
 cli.add_command(data)
 for _name in ("add", "log", "tag", "diff", "restore", "verify"):
