@@ -19,7 +19,7 @@ from starlette.routing import Route
 from ratchet.gateway.accounts import Accounts
 from ratchet.gateway.arms import Router
 from ratchet.gateway.backend import Call, Path, Reply
-from ratchet.gateway.body import Bodies, Gone
+from ratchet.gateway.body import Bodies, Body, Gone
 from ratchet.gateway.config import GatewayConfig
 from ratchet.gateway.exchange import Exchange, Out, while_there
 from ratchet.gateway.guard import Guard
@@ -119,12 +119,12 @@ class _Posted(_Endpoint):
         self._path: Path = path
 
     async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange, out: Out) -> None:
-        gateway, client, body = self._gateway, exchange.client, bytearray()
+        gateway, client, body = self._gateway, exchange.client, Body()
         self._require_room(client)
         gateway.streams[client] += 1
         try:
             await gateway.bodies.read(scope, receive, body)
-            found = self._read(scope, body)
+            found = self._read(scope, body.data)
             exchange.asked = found.asked
             async with while_there(receive):
                 await self._guard(exchange, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ratchet.gateway.refusal import Refusal, busy
@@ -21,6 +22,13 @@ class Gone(Exception):
     """The client is no longer there."""
 
 
+@dataclass
+class Body:
+    """The bytes of one."""
+
+    data: bytearray = field(default_factory=bytearray)
+
+
 class Bodies:
     """Reads bodies, and counts their bytes until they are no longer needed."""
 
@@ -28,7 +36,7 @@ class Bodies:
         self._most, self._seconds = most, seconds
         self._held = 0
 
-    async def read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
+    async def read(self, scope: Scope, receive: Receive, body: Body) -> None:
         """Read into ``body``; give it to ``release`` afterwards, however this ends.
 
         Raises:
@@ -43,7 +51,7 @@ class Bodies:
             self._require(headers, size)
             try:
                 async with asyncio.timeout(self._seconds):
-                    await self._into(body, receive)
+                    await self._into(body.data, receive)
             except TimeoutError:
                 raise Refusal(408, "too_slow", "The body came too slowly.", headers=_CLOSE) from None
         except Refusal as error:
@@ -51,10 +59,10 @@ class Bodies:
                 await _linger(receive)
             raise
 
-    def release(self, body: bytearray) -> None:
+    def release(self, body: Body) -> None:
         """Forget a body."""
-        self._held -= len(body)
-        body.clear()
+        self._held -= len(body.data)
+        body.data = bytearray()
 
     def _require(self, headers: dict[bytes, bytes], size: int) -> None:
         media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()

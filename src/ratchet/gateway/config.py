@@ -49,9 +49,9 @@ class GatewayConfig(Section):
     """How much one request may ask for."""
     timeouts: Timeouts = Timeouts()
     """How long the gateway waits, in seconds."""
-    streams: int = Field(default=256, ge=1)
+    streams: int = Field(default=1024, ge=1)
     """Requests that are being answered at the same time; further ones get status 429."""
-    streams_each: int = Field(default=64, ge=1)
+    streams_each: int = Field(default=256, ge=1)
     """Of these, those of one key."""
     answer_bytes: int = Field(default=8 << 20, ge=1024)
     """Longest answer of a backend."""
