@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._unread = 0
         self._paused = False
         self._may_write: asyncio.Future[None] | None = None
-        self.lost = False
+        self.lost = self.idle = False
         self.used = 0
         self.idle_since = 0.0
 
@@ -71,7 +71,10 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """Bytes have come; to a question that nobody asked they are no answer."""
+        if self.idle:
+            self.abort()
+            return
         self._http.receive_data(data)
         self._unread += len(data)
         if self._unread > HIGH_WATER and not self._paused and self._transport is not None:
@@ -192,6 +195,7 @@ class Pool:
         while self._idle and not fresh:
             found = self._idle.pop()
             if not found.lost and loop.time() - found.idle_since < IDLE_SECONDS:
+                found.idle = False
                 return found
             found.abort()
         async with asyncio.timeout(self._seconds):
@@ -204,6 +208,7 @@ class Pool:
     def give(self, connection: Connection) -> None:
         """Take a connection back: it is kept where its last answer was read to the end."""
         if connection.renew():
+            connection.idle = True
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
             while self._idle and connection.idle_since - self._idle[0].idle_since > IDLE_SECONDS:
