@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,18 +14,13 @@ from pydantic import ValidationError
 from ratchet.endpoint.key import Key
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.gateway.config import GatewayConfig
-from ratchet.gateway.refusal import Refusal
 from ratchet.recipe.endpoint import EndpointSpec
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import listen
+from ratchet.serve.door import Door
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
     from ratchet.gateway.guard import Watch
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_OPEN = ("/healthz", "/readyz")
 
 
 @dataclass(kw_only=True)
@@ -81,7 +75,7 @@ def serve_gateway(
     key = listen._key(at.host)
     app = build_app(gateway)
     app.state.engine = Standing()
-    app.add_middleware(_Door, key=key or "", names=frozenset({*LOOPBACK, at.host.lower(), *at.names}))
+    app.add_middleware(Door, key=key or "", at=at)
     with listen._listening(at) as listener, listen._quiet_signals():
         url = listen._url(listener)
 
@@ -89,7 +83,7 @@ def serve_gateway(
             say(f"The gateway to {upstream.authority} is on {url}/v1. Stop with Ctrl-C.")
 
         app.state.engine.settled.set()
-        listen._run(app, listener, config=at, greet=greet)
+        listen._run(app, listener, config=at, greet=greet, say=say)
 
 
 def _require_address(backend: str, *, key_env: str) -> None:
@@ -99,32 +93,3 @@ def _require_address(backend: str, *, key_env: str) -> None:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         message = message.replace("url must", "--backend must").replace("key must", "--backend-key-env must")
         raise RatchetError(message) from None
-
-
-class _Door:
-    """Lets those in who have the key; where there is none, those who call this machine by its name."""
-
-    def __init__(self, app: ASGIApp, *, key: str, names: frozenset[str]) -> None:
-        self._app, self._key, self._names = app, key.encode(), names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let it pass, or answer that it may not."""
-        if scope["type"] != "http" or scope["path"] in _OPEN or self._passes(scope):
-            await self._app(scope, receive, send)
-            return
-        refusal = Refusal(
-            401, "unauthorized", "The API key is missing or wrong, or the header Host names another server."
-        )
-        headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
-        await send({"type": "http.response.start", "status": 401, "headers": headers})
-        await send({"type": "http.response.body", "body": refusal.body})
-
-    def _passes(self, scope: Scope) -> bool:
-        headers = dict(scope["headers"])
-        if not self._key:
-            host = headers.get(b"host", b"").decode("latin-1")
-            name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-            return name.strip("[]").lower().rstrip(".") in self._names
-        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-        given = token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
-        return hmac.compare_digest(given, self._key)
