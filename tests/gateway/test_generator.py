@@ -4,17 +4,15 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.gateway.conftest import Serve, Served
 from tests.generators.test_decoder import SMALL, TEXTS, loud
+from tests.serve.conftest import Lengths
 
-from ratchet.bundle.bundle import Bundle, write_bundle
-from ratchet.bundle.predict import load_model
-from ratchet.errors import BundleError
+from ratchet.bundle.predict import Mending
 from ratchet.gateway.generator import Generator, Loaded, loaded
 from ratchet.generators.decoder import FittedDecoder, build_decoder
 from ratchet.generators.generated import DecoderModel
@@ -37,7 +35,7 @@ def model() -> DecoderModel:
 
 @pytest.fixture
 def generator(model: DecoderModel) -> Generator:
-    return Generator("tiny", lambda: Loaded(model=model), queue=1, seconds=20)
+    return Generator(lambda: Loaded(name="tiny", model=model), queue=1, seconds=20)
 
 
 @pytest.fixture
@@ -210,7 +208,7 @@ def test_it_stops_when_its_client_goes_away(
 
 
 def test_what_takes_too_long_ends(serve: Serve, model: DecoderModel, held: threading.Event) -> None:
-    late = serve(to=Generator("tiny", lambda: Loaded(model=model), queue=1, seconds=0.3), timeouts={"whole": 20})
+    late = serve(to=Generator(lambda: Loaded(name="tiny", model=model), queue=1, seconds=0.3), timeouts={"whole": 20})
     assert late.post(_asked("a")).status_code == 504
     stream = late.stream(**_asked("a"))
     assert b'"code":"too_late"' in stream
@@ -231,35 +229,25 @@ def test_a_model_that_fails(
     assert "what a user said" not in caplog.text + got.text
 
 
-def _bundle(model: DecoderModel, folder: Path, **more: Any) -> Bundle:
-    (folder / "model").mkdir()
-    model.save(folder / "model")
-    return write_bundle(
-        folder / "bundle",
-        model_folder=folder / "model",
-        name="tiny",
-        created="2026-11-28T08:00:00Z",
-        kind="decoder",
-        labels=model.labels,
-        **more,
-    )
-
-
-def test_a_bundle_answers_conversations_as_rows(model: DecoderModel, tmp_path: Path, serve: Serve) -> None:
-    bundle = _bundle(model, tmp_path, task="generation", fixes=("invisible",))
-    assert model.predict([text])[0, 0] != load_model(bundle, threads=1).predict([text])[0, 0]
-    served = serve(to=Generator(bundle.name, lambda: loaded(bundle, threads=1), queue=4, seconds=20))
+def test_texts_are_mended_as_those_of_rows(model: DecoderModel, serve: Serve) -> None:
+    mending = Mending(model, ("invisible",))
+    served = serve(to=Generator(lambda: loaded(mending, name="tiny"), queue=4, seconds=20))
     text = "What is\u200b the rate?"
-    expected = load_model(bundle, threads=1).predict([text])[0, 0]
+    expected = mending.predict([text])[0, 0]
+    assert expected != model.predict([text])[0, 0]
     assert served.post(_asked(text)).json()["choices"][0]["message"]["content"] == expected
     listed = served.client.get("/v1/models").json()["data"]
     assert [one["id"] for one in listed] == ["tiny"]
 
 
-def test_a_bundle_that_chooses_answers_no_conversations(model: DecoderModel, tmp_path: Path) -> None:
-    choosing = DecoderModel(decoder=model.decoder, choices=("a", "b"))
-    with pytest.raises(BundleError, match="chooses among labels"):
-        loaded(_bundle(choosing, tmp_path))
+def test_a_model_that_is_not_there_yet(serve: Serve) -> None:
+    got = serve(to=Generator(lambda: None, queue=4, seconds=20)).post(_asked("a"))
+    assert (got.status_code, got.json()["error"]["code"], got.headers["retry-after"]) == (503, "not_ready", "1")
+
+
+def test_a_model_that_chooses_does_not_write(model: DecoderModel) -> None:
+    assert loaded(DecoderModel(decoder=model.decoder, choices=("a", "b")), name="tiny") is None
+    assert loaded(Mending(Lengths(), ()), name="tiny") is None
 
 
 def test_no_prompt_leaves_tokens_behind(model: DecoderModel) -> None:

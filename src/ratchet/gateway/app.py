@@ -54,15 +54,12 @@ class Gateway:
         self.bodies = Bodies(most=config.limits.body_bytes, seconds=config.timeouts.body)
         self.streams: Counter[str] = Counter()
         """Requests that are being answered, by the id of the key."""
-
-    @property
-    def routes(self) -> list[Route]:
-        """For an application of Starlette."""
-        return [
+        self.routes = [
             Route(f"{PREFIX}/chat/completions", _Posted(self, "/chat/completions"), methods=["POST"]),
             Route(f"{PREFIX}/completions", _Posted(self, "/completions"), methods=["POST"]),
             Route(f"{PREFIX}/models", _Listed(self), methods=["GET"]),
         ]
+        """For an application of Starlette."""
 
     async def ready(self) -> bool:
         """Whether any backend can be asked."""

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.bundle.bundle import Bundle
-from ratchet.bundle.predict import Mending, load_model
-from ratchet.errors import BundleError
+from ratchet.bundle.predict import Mending
 from ratchet.gateway.backend import Call
 from ratchet.gateway.conversation import Wanted, wanted_of
 from ratchet.gateway.refusal import Refusal, busy
 from ratchet.gateway.wording import Wording
 from ratchet.gateway.words import Words
 from ratchet.generators.generated import DecoderModel
+from ratchet.models.model import Predictor
 from ratchet.tables.conversations import Turn
 
 logger = logging.getLogger("ratchet.serve")
@@ -32,71 +31,59 @@ JSON, EVENTS = "application/json", "text/event-stream; charset=utf-8"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loaded:
-    """A generator in memory; ``mended`` gives a text as those that it was trained on."""
+    """A generator in memory, by the name that answers call it; ``mended`` gives a text as those that it was trained on."""
 
+    name: str
     model: DecoderModel
     mended: Callable[[str], str] = str
 
 
-def loaded(bundle: Bundle, *, threads: int = 0) -> Loaded:
-    """The generator of a bundle.
-
-    Raises:
-        BundleError: the bundle is damaged, or its model writes no answers.
-        ExtraMissing: torch or transformers is not installed.
-    """
-    found = load_model(bundle, threads=threads)
-    model, mended = (found.model, found.fixed) if isinstance(found, Mending) else (found, str)
+def loaded(predictor: Predictor, *, name: str) -> Loaded | None:
+    """A model that was loaded from a bundle, if it writes answers."""
+    model, mended = (predictor.model, predictor.fixed) if isinstance(predictor, Mending) else (predictor, str)
     if not isinstance(model, DecoderModel) or model.choices:
-        raise BundleError(f"The model of {bundle.path} must write answers but chooses among labels.")
-    return Loaded(model=model, mended=mended)
+        return None
+    return Loaded(name=name, model=model, mended=mended)
 
 
 class Generator:
-    """Answers with a model of our own.
-
-    The model is loaded in a thread when the first request comes. It writes one answer at a time, in that thread; others wait.
+    """Answers with a model of our own. It writes one answer at a time, in a thread; others wait.
 
     Args:
-        name: what the answers call the model.
-        load: gives the model; is called once.
+        current: the model that is served now; ``None``: there is none yet.
         queue: requests that may wait; further ones get status 429.
         seconds: for all of an exchange, waiting included.
     """
 
-    def __init__(self, name: str, load: Callable[[], Loaded], *, queue: int, seconds: float) -> None:
-        self.name = name
-        self._load, self._queue, self._seconds = load, queue, seconds
+    def __init__(self, current: Callable[[], Loaded | None], *, queue: int, seconds: float) -> None:
+        self._current, self._queue, self._seconds = current, queue, seconds
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ratchet-generate")
-        self._loaded: Loaded | None = None
         self._pending = 0
-
-    def replace(self, name: str, load: Callable[[], Loaded]) -> None:
-        """Answer further requests with another model."""
-        self.name, self._load, self._loaded = name, load, None
 
     async def open(self, call: Call) -> Whole | Writing:
         """Begin an answer.
 
         Raises:
-            Refusal: 400 where the model cannot do what is asked, 429 where too many wait.
+            Refusal: 400 where the model cannot do what is asked, 429 where too many wait, 503 where there is no model.
         """
+        found = self._current()
+        if found is None:
+            raise busy("The model is not ready; try again in a second.", status=503, code="not_ready")
         if call.path == "/models":
-            return Whole(Wording.listed(self.name))
+            return Whole(Wording.listed(found.name))
         chat = call.path == "/chat/completions"
         wanted = wanted_of(call.body, chat=chat)
         if self._pending > self._queue:
             raise busy(f"{self._pending} requests are waiting for the model already; try again in a second.")
-        wording = Wording(chat=chat, model=self.name, request_id=call.request_id)
+        wording = Wording(chat=chat, model=found.name, request_id=call.request_id)
         writing = Writing(wanted, wording, stream=call.asked.stream, until=time.monotonic() + self._seconds)
         self._pending += 1
-        running = asyncio.wrap_future(self._pool.submit(self._write, writing))
-        running.add_done_callback(self._leave)
+        asyncio.wrap_future(self._pool.submit(_write, writing, found)).add_done_callback(self._leave)
         return writing
 
     async def ready(self) -> bool:
-        """It is here."""
-        return True
+        """Whether there is a model."""
+        return self._current() is not None
 
     async def close(self) -> None:
         """Write nothing more."""
@@ -105,21 +92,14 @@ class Generator:
     def _leave(self, _: asyncio.Future[None]) -> None:
         self._pending -= 1
 
-    def _have(self) -> Loaded:
-        found = self._loaded or self._load()
-        self._loaded = found
-        return found
 
-    def _write(self, writing: Writing) -> None:
-        try:
-            loaded = self._have()
-            writing.write(loaded.model, mended=loaded.mended)
-        except Exception as error:  # noqa: BLE001  whatever a model raises is told to its client, and not what it says
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            logger.error("the generator failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
-            writing.tell(
-                Refusal(500, "model_failed", "The model failed on this request; the server's log has the reason.")
-            )
+def _write(writing: Writing, found: Loaded) -> None:
+    try:
+        writing.write(found.model, mended=found.mended)
+    except Exception as error:  # noqa: BLE001  whatever a model raises is told to its client, and not what it says
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        logger.error("the generator failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+        writing.tell(Refusal(500, "model_failed", "The model failed on this request; the server's log has the reason."))
 
 
 class Whole:

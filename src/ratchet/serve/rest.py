@@ -27,7 +27,7 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import require_consent
 from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.chat import Chat
+from ratchet.serve.chat import chat_of, writes
 from ratchet.serve.engine import Engine, Served
 from ratchet.serve.limits import Intake, require_host, require_json
 from ratchet.serve.messages import (
@@ -72,15 +72,15 @@ def build_app(
     load = partial(loading, config=config, model=model, send_to=send_to)
     engine: Engine[ServedBundle] = Engine(partial(load, bundle), config=config)
     service = _Service(first=ServedBundle.of(bundle), engine=engine, config=config, api_key=api_key)
-
-    chat = Chat(bundle, config=config, api_key=api_key)
+    chat = chat_of(engine, config=config, api_key=api_key) if writes(bundle) else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         begun = asyncio.create_task(engine.start())
         yield
         await begun
-        await chat.close()
+        if chat is not None:
+            await chat.close()
         await engine.close()
 
     routes = [
@@ -90,19 +90,13 @@ def build_app(
         Route("/readyz", service.readyz),
         Route("/openapi.json", service.document),
         Route("/docs", service.docs),
-        *chat.routes,
+        *(chat.routes if chat is not None else ()),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=service.handlers)
     app.router.redirect_slashes = False
     app.state.engine = engine
     app.state.bundle, app.state.destination = bundle, far
-
-    async def swap() -> Served[ServedBundle]:
-        served = await engine.swap(partial(load, folder))
-        chat.swap(Bundle.open(folder))
-        return served
-
-    app.state.swap = swap
+    app.state.swap = partial(engine.swap, partial(load, folder))
     return app
 
 
