@@ -21,7 +21,7 @@ class Runtime:
     Attributes:
         name: as the cards of contenders and the manifests of bundles have it.
         load: gives the model of a folder, to run on so many threads (0: all cores); no torch unless ``packages`` has it.
-        packages: what must be installed to load it.
+        packages: the modules of other packages that it imports, beside those of any server; they must be installed.
         extra: the extra that installs them.
         isolated: whether it is served by processes of its own: where native code computes for long, a crash of it or a hang
             is then no crash of the server.
@@ -82,10 +82,21 @@ def _endpoint_address(folder: Path) -> Destination:
 RUNTIMES = (
     Runtime(name="linear", load=_linear),
     Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers"), isolated=True),
-    Runtime(name="nearest", load=_nearest),
+    Runtime(name="nearest", load=_nearest, packages=("scipy", "sklearn")),
     Runtime(name="constant", load=_constant),
-    Runtime(name="decoder", load=_decoder, packages=("torch", "transformers", "tokenizers"), extra="train"),
-    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint", sends_to=_endpoint_address),
+    Runtime(
+        name="decoder",
+        load=_decoder,
+        packages=("torch", "transformers", "tokenizers", "jinja2", "pyarrow"),
+        extra="train",
+    ),
+    Runtime(
+        name="endpoint",
+        load=_endpoint,
+        packages=("httpx", "jinja2", "pyarrow", "yaml"),
+        extra="endpoint",
+        sends_to=_endpoint_address,
+    ),
 )
 
 

@@ -35,6 +35,7 @@ KEY = "RATCHET_API_KEY"
 BACKLOG = 512
 GRACE = 0.3  # seconds after the signal in which connections are still taken: load balancers hear of it late
 STRAGGLERS = 0.2  # seconds after that in which the last connections taken may send their request
+LATEST = 2.0  # seconds in which they may while there are such that have sent nothing yet
 DRAIN = 5  # seconds on top of the deadline until open requests are given up
 
 
@@ -147,7 +148,10 @@ def _run(
             taken = self.take_queued()
             for server in self.servers:
                 server.close()
+            latest = self.loop.time() + LATEST
             await asyncio.gather(asyncio.sleep(STRAGGLERS), *taken, return_exceptions=True)
+            while room.is_awaited and self.loop.time() < latest:
+                await asyncio.sleep(0.02)
             await super().shutdown(sockets)
 
         def take_queued(self) -> Sequence[Coroutine[Any, Any, object]]:
@@ -164,7 +168,8 @@ def _run(
         def connection(self) -> Connection:
             return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
-    kind = protocol(Room(most=most_connections(), exchange=2 * config.deadline + SEND_SECONDS))
+    room = Room(most=most_connections(), exchange=2 * config.deadline + SEND_SECONDS)
+    kind = protocol(room)
     logging.getLogger("uvicorn.error").addFilter(Seldom())
     options = uvicorn.Config(
         app,

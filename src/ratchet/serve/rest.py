@@ -147,6 +147,8 @@ class _Service:
             return served.what.written(np.zeros((0, len(served.what.labels)), dtype=np.float32))
         left = since + self._config.deadline - time.monotonic()
         answers = await self._engine.ask(served, rows, seconds=left, gone=partial(_gone, request))
+        if served.what.live is not None:
+            served.what.live.see(rows, answers)
         if answers.size <= SMALL // 64:
             return served.what.written(answers)
         return await asyncio.to_thread(served.what.written, answers)

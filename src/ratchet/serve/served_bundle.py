@@ -13,12 +13,14 @@ import msgspec
 from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.golden import Golden
 from ratchet.bundle.predict import load_model, require_consent
+from ratchet.bundle.reference import Reference
 from ratchet.bundle.runtimes import is_isolated
 from ratchet.models.model import Answers, Predictor
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import openapi
 from ratchet.serve.crew import Crew, Threads
 from ratchet.serve.engine import SELF_TEST, Loading, threads_each, worker_count
+from ratchet.serve.live import Live
 from ratchet.serve.messages import PredictResponse
 from ratchet.serve.processes import Processes
 from ratchet.serve.proof import Proof
@@ -40,6 +42,8 @@ class ServedBundle:
     fields: Fields
     labels: tuple[str, ...]
     facts: Mapping[str, Any]
+    live: Live | None = None
+    """What is counted of what is served, where the bundle says what the training rows were like."""
 
     @classmethod
     def of(cls, bundle: Bundle) -> ServedBundle:
@@ -48,7 +52,7 @@ class ServedBundle:
         Raises:
             RatchetError: its task is not installed.
         """
-        manifest = bundle.manifest
+        manifest, reference = bundle.manifest, Reference.of(bundle)
         return cls(
             name=bundle.name,
             short=bundle.sha256[:SHORT],
@@ -56,6 +60,7 @@ class ServedBundle:
             fields=Fields.of(manifest),
             labels=bundle.labels,
             facts=manifest.model,
+            live=None if reference is None else Live(reference, name=bundle.name),
         )
 
     def alone(self, text: str) -> Cells:

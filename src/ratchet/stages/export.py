@@ -6,9 +6,12 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.bundle.golden import Golden
 from ratchet.bundle.predict import Recorded, parity, require_parity
+from ratchet.bundle.reference import Reference
 from ratchet.bundle.runtimes import destination_of
 from ratchet.contenders.base import MODEL, Contender
 from ratchet.contenders.refit import refit
@@ -163,7 +166,18 @@ def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found
         scores={"valid": judged, "about": "the model that was judged, on rows it had not seen"},
         environment={"python": platform.python_version(), "platform": platform.platform()},
         golden=b"" if to is not None else _golden(job, rows, served),
+        reference=_reference(rows, best),
     )
+
+
+def _reference(rows: PartedRows, best: Contender) -> bytes:
+    """What the texts are like, and the answers to those that no model of the champion had seen when it was asked."""
+    places, answers = best.predictions(rows, rows.parts.valid)
+    if not len(places):
+        return b""
+    train = np.setdiff1d(rows.parts.train, places)
+    texts = list(rows.inputs(places))
+    return Reference.made(list(rows.texts(train)), texts, answers, labels=rows.labels).to_json()
 
 
 def _golden(job: Job, rows: PartedRows, served: Contender) -> bytes:
