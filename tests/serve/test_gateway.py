@@ -124,3 +124,10 @@ def test_beyond_this_machine_it_wants_a_key(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("RATCHET_API_KEY", raising=False)
     with pytest.raises(RatchetError, match="must have an API key"):
         serve_gateway("http://127.0.0.1:1/v1", config=GatewayConfig(), at=ServeConfig(port=0, host="0.0.0.0"))
+
+
+@pytest.mark.parametrize("mode", ["flag", "block"])
+def test_a_guard_that_is_not_there_is_not_pretended(mode: str) -> None:
+    config = GatewayConfig.model_validate({"guard": mode})
+    with pytest.raises(RatchetError, match="guard must be off or monitor"):
+        serve_gateway("http://127.0.0.1:1/v1", config=config, at=ServeConfig(port=0))

@@ -65,6 +65,11 @@ def serve_gateway(
     from ratchet.gateway.upstream import Upstream
 
     _require_address(backend, key_env=key_env)
+    if watch is None and config.guard in ("flag", "block"):
+        raise RatchetError(
+            f"guard must be off or monitor where nothing looks at the texts but got {config.guard}.",
+            next_step="Call serve_gateway(watch=...) with a guard.",
+        )
     upstream = Upstream(backend, key=Key.from_environment(key_env), timeouts=config.timeouts)
     gateway = Gateway(
         config,
