@@ -18,6 +18,7 @@ from ratchet.cli.augment import augment
 from ratchet.cli.check import check, data
 from ratchet.cli.compare import compare
 from ratchet.cli.deploy import deploy
+from ratchet.cli.gateway import gateway
 from ratchet.cli.keys import keys
 from ratchet.cli.labels import curve, queue
 from ratchet.cli.safety import Safety, safety_options, show_exposure
@@ -303,6 +304,7 @@ cli.add_command(augment)
 cli.add_command(check)
 cli.add_command(compare)
 cli.add_command(curve)
+cli.add_command(gateway)
 cli.add_command(deploy)
 cli.add_command(queue)
 cli.add_command(data)

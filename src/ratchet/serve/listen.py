@@ -12,7 +12,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from ratchet.serve.certificate import Certificate
-    from ratchet.serve.engine import Engine
+    from ratchet.serve.engine import Engine, Served
     from ratchet.serve.exposure import Item
     from ratchet.serve.front import Front
     from ratchet.serve.served_bundle import ServedBundle
@@ -78,7 +78,7 @@ def serve(
     from ratchet.serve.front import fronted
     from ratchet.serve.rest import build_app
 
-    key, keyed = _single_key(), _asks_for_key(config)
+    key, keyed = single_key(), asks_for_key(config)
     certificate = Certificate(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else None
     app = build_app(bundle_path, config=config, keyed=keyed, send_to=send_to)
     front = fronted(app, config=config, api_key=key, certificate=certificate)
@@ -87,14 +87,14 @@ def serve(
         say(f"Every text is sent to {app.state.destination}.")
     for warning in _warnings(config, certificate):
         say(warning)
-    with _listening(config) as listener, _quiet_signals():
-        url = _url(listener, secure=certificate is not None)
+    with listening(config) as listener, quiet_signals():
+        url = url_of(listener, secure=certificate is not None)
 
         def greet() -> None:
             say(f"Serving {app.state.bundle.name} on {url} (page at {url}/docs). Stop with Ctrl-C.")
             say(_curl(url, keyed=keyed, fields=Fields.of(app.state.bundle.manifest)))
 
-        _run(app, listener, front=front, config=config, greet=greet, say=say, certificate=certificate)
+        run(app, listener, front=front, config=config, greet=greet, say=say, certificate=certificate)
     if engine.failure is not None:
         if isinstance(engine.failure, RatchetError):
             raise engine.failure
@@ -116,13 +116,13 @@ def exposed(bundle_path: Path | str, *, config: ServeConfig, send_to: str = "") 
     from ratchet.serve.exposure import exposure
 
     far = require_consent(Bundle.open(Path(bundle_path)), send_to=send_to)
-    return exposure(config, single=_single_key(), local=is_loopback(config.host), sends_to=str(far or ""))
+    return exposure(config, single=single_key(), local=is_loopback(config.host), sends_to=str(far or ""))
 
 
-async def _reload(app: Starlette, say: Callable[[str], None]) -> None:
+async def _reload(swap: Callable[[], Awaitable[Served[ServedBundle]]], say: Callable[[str], None]) -> None:
     """Serve the bundle that stands in the folder now, if it is sound."""
     try:
-        served = await app.state.swap()
+        served = await swap()
         say(f"Serving {served.what.name} ({served.what.short}) from now on.")
     except RatchetError as error:
         logger.error("the bundle was not taken, and the one before it is served: %s", error)
@@ -130,7 +130,7 @@ async def _reload(app: Starlette, say: Callable[[str], None]) -> None:
         logger.error("the bundle was not taken, and the one before it is served: %s", type(error).__name__)
 
 
-def _run(
+def run(
     app: Starlette,
     listener: socket.socket,
     *,
@@ -179,7 +179,8 @@ def _run(
 
         def reload(self) -> None:
             front.reopen()
-            self.reloading = asyncio.create_task(_reload(app, say))
+            if hasattr(app.state, "swap"):
+                self.reloading = asyncio.create_task(_reload(app.state.swap, say))
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if engine.draining:
@@ -235,9 +236,9 @@ def _run(
     Server(options).run(sockets=[listener])
 
 
-def _asks_for_key(config: ServeConfig) -> bool:
+def asks_for_key(config: ServeConfig) -> bool:
     """Whether clients must send a key; a server that others can reach must ask for one."""
-    keyed = bool(config.keys or _single_key())
+    keyed = bool(config.keys or single_key())
     if not keyed and not is_loopback(config.host):
         raise RatchetError(
             f"A server that others can reach ({config.host}) must have an API key but {KEY} is not set and no key file given.",
@@ -246,7 +247,7 @@ def _asks_for_key(config: ServeConfig) -> bool:
     return keyed
 
 
-def _single_key() -> str:
+def single_key() -> str:
     """The key in the environment, or nothing."""
     key = os.environ.get(KEY, "")
     if key and not (key.isascii() and key.isprintable() and " " not in key):
@@ -279,7 +280,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[s
 
 
 @contextmanager
-def _listening(config: ServeConfig) -> Iterator[socket.socket]:
+def listening(config: ServeConfig) -> Iterator[socket.socket]:
     family, address = _addresses(config.host, config.port)[0]
     # asyncio turns Nagle's algorithm off only where the protocol is named; with it each answer takes 40 ms longer.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -307,7 +308,7 @@ def _not_bound(error: OSError, config: ServeConfig) -> RatchetError:
 
 
 @contextmanager
-def _quiet_signals() -> Iterator[None]:
+def quiet_signals() -> Iterator[None]:
     """Uvicorn raises the signal again when it has drained; it has been obeyed by then."""
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -317,7 +318,7 @@ def _quiet_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _url(listener: socket.socket, *, secure: bool = False) -> str:
+def url_of(listener: socket.socket, *, secure: bool = False) -> str:
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = "127.0.0.1" if listener.family == socket.AF_INET else "::1"

@@ -26,6 +26,7 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import require_consent
 from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.chat import chat_of, writes
 from ratchet.serve.engine import Engine, Served
 from ratchet.serve.limits import Intake, require_json
 from ratchet.serve.messages import (
@@ -69,12 +70,15 @@ def build_app(
     load = partial(loading, config=config, model=model, send_to=send_to)
     engine: Engine[ServedBundle] = Engine(partial(load, bundle), config=config)
     service = _Service(first=ServedBundle.of(bundle), engine=engine, config=config, keyed=keyed)
+    chat = chat_of(engine, config=config) if writes(bundle) else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         begun = asyncio.create_task(engine.start())
         yield
         await begun
+        if chat is not None:
+            await chat.close()
         await engine.close()
 
     routes = [
@@ -84,6 +88,7 @@ def build_app(
         Route("/readyz", service.readyz),
         Route("/openapi.json", service.document),
         Route("/docs", service.docs),
+        *(chat.routes if chat is not None else ()),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=service.handlers)
     app.router.redirect_slashes = False
