@@ -140,6 +140,7 @@ def run(
     say: Callable[[str], None],
     certificate: Certificate | None,
 ) -> None:
+    """Answer on the socket until a signal comes, and all that was asked by then."""
     import uvicorn
 
     from ratchet.serve.connections import (
@@ -281,6 +282,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[s
 
 @contextmanager
 def listening(config: ServeConfig) -> Iterator[socket.socket]:
+    """The socket of an address, on which nobody is answered yet."""
     family, address = _addresses(config.host, config.port)[0]
     # asyncio turns Nagle's algorithm off only where the protocol is named; with it each answer takes 40 ms longer.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -319,6 +321,7 @@ def quiet_signals() -> Iterator[None]:
 
 
 def url_of(listener: socket.socket, *, secure: bool = False) -> str:
+    """The address of a socket, as clients of this machine write it."""
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = "127.0.0.1" if listener.family == socket.AF_INET else "::1"
