@@ -15,6 +15,8 @@ from starlette.applications import Starlette
 import ratchet
 from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.front import fronted
+from ratchet.serve.keys import add_key
 from ratchet.serve.rest import build_app
 
 Model = Any  # the Lengths of conftest.py
@@ -22,9 +24,18 @@ NAME = "/v2/models/评论"
 LABELS = ["坏", "好", "mixed"]
 
 
-def ask(app: Starlette, question: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
+CONFIG = ServeConfig(max_texts=3, max_text_bytes=9)
+
+
+def with_key(folder: Path) -> tuple[ServeConfig, str]:
+    """A server with a key file, and a key that may load models."""
+    issued = add_key(folder / "keys.json", "tests", scopes=("predict", "admin"))
+    return CONFIG.model_copy(update={"keys": str(folder / "keys.json")}), issued.token
+
+
+def ask(app: Starlette, question: Callable[[httpx.AsyncClient], Awaitable[Any]], config: ServeConfig = CONFIG) -> Any:
     async def run() -> Any:
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=fronted(app, config=config), raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
@@ -35,8 +46,8 @@ def ask(app: Starlette, question: Callable[[httpx.AsyncClient], Awaitable[Any]])
     return asyncio.run(run())
 
 
-def served(bundle: Bundle, model: Model, **options: Any) -> Starlette:
-    return build_app(bundle.path, config=ServeConfig(max_texts=3, max_text_bytes=9), model=model, **options)
+def served(bundle: Bundle, model: Model) -> Starlette:
+    return build_app(bundle.path, config=CONFIG, model=model)
 
 
 def get(app: Starlette, path: str) -> httpx.Response:
@@ -209,7 +220,7 @@ def test_headers_that_are_refused(bundle: Bundle, model: Model) -> None:
     assert refusal(get(served(bundle, model), f"{NAME}/infer"))[0] == 405
 
 
-def test_keys_and_who_may_load(bundle: Bundle, model: Model) -> None:
+def test_keys_and_who_may_load(bundle: Bundle, model: Model, tmp_path: Path) -> None:
     async def question(client: httpx.AsyncClient, headers: dict[str, str]) -> list[int]:
         sent = headers | {"Content-Type": "application/json"}
         body = json.dumps({"inputs": [texts(["a"])]}).encode()
@@ -224,18 +235,18 @@ def test_keys_and_who_may_load(bundle: Bundle, model: Model) -> None:
             (await client.post("/v2/repository/models/评论/load", headers=headers)).status_code,
         ]
 
-    keyed = served(bundle, model, api_key="s3cret")
-    assert ask(keyed, lambda client: question(client, {})) == [200, 200, *[401] * 6]
-    keyed = served(bundle, model, api_key="s3cret")
-    assert ask(keyed, lambda client: question(client, {"Authorization": "Bearer s3cret"})) == [200] * 8
+    keyed, token = with_key(tmp_path)
+    assert ask(served(bundle, model), lambda client: question(client, {}), keyed) == [200, 200, *[401] * 6]
+    right = {"Authorization": f"Bearer {token}"}
+    assert ask(served(bundle, model), lambda client: question(client, right), keyed) == [200] * 8
     assert ask(served(bundle, model), lambda client: question(client, {})) == [*[200] * 6, 403, 403]
 
 
 def test_another_bundle_is_loaded_by_its_name(bundle: Bundle, model: Model, tmp_path: Path) -> None:
-    app = served(bundle, model, api_key="k")
+    app, (config, token) = served(bundle, model), with_key(tmp_path)
 
     async def question(client: httpx.AsyncClient) -> None:
-        client.headers["X-API-Key"] = "k"
+        client.headers["X-API-Key"] = token
         [first] = (await client.get("/v2/repository/index")).json()
         assert first == {"name": "评论", "version": bundle.sha256[:12], "state": "READY", "reason": ""}
         write_bundle(
@@ -260,18 +271,18 @@ def test_another_bundle_is_loaded_by_its_name(bundle: Bundle, model: Model, tmp_
         assert (now["name"], now["state"]) == ("new", "READY")
         assert refusal(await client.post("/v2/repository/index", json={"redy": True}))[0] == 422
 
-    ask(app, question)
+    ask(app, question, config)
 
 
-def test_a_model_that_is_not_there_yet_says_so(bundle: Bundle, model: Model) -> None:
-    app = served(bundle, model, api_key="k")
+def test_a_model_that_is_not_there_yet_says_so(bundle: Bundle, model: Model, tmp_path: Path) -> None:
+    app, (config, token) = served(bundle, model), with_key(tmp_path)
     model.gate.clear()
 
     async def run() -> None:
-        transport = httpx.ASGITransport(app=app)
+        transport = httpx.ASGITransport(app=fronted(app, config=config))
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://localhost", headers={"X-API-Key": "k"}) as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost", headers={"X-API-Key": token}) as client,
         ):
             for path in ("/v2/health/ready", f"{NAME}/ready"):
                 assert refusal(await client.get(path)) == (503, "The model is still loading.")

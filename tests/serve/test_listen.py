@@ -96,9 +96,9 @@ def test_requests_in_flight_are_answered_after_sigterm(bundle: Bundle, no_key: N
 
 
 def test_connections_send_small_answers_at_once() -> None:
-    with listen._listening(ServeConfig(port=0)) as listener:
+    with listen.listening(ServeConfig(port=0)) as listener:
         assert listener.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY only then
-        assert listen._url(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert listen.url_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_a_port_in_use_is_one_clear_line(bundle: Bundle, no_key: None) -> None:

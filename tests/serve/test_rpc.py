@@ -24,8 +24,11 @@ from hypothesis import strategies as st
 from ratchet.bundle.bundle import Bundle
 from ratchet.errors import RatchetError
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.admission import Admission
+from ratchet.serve.keys import add_key
 from ratchet.serve.messages import Refused
 from ratchet.serve.rest import build_app
+from ratchet.serve.ring import Ring
 
 grpc = pytest.importorskip("grpc", reason="the extra grpc is not installed")
 health_pb2 = pytest.importorskip("grpc_health.v1.health_pb2", reason="the extra grpc is not installed")
@@ -75,9 +78,14 @@ class Client:
         return make(timeout=20, **options)
 
 
+def beside(app: Any, config: ServeConfig = CONFIG, **options: Any) -> RpcServer:
+    ring = Ring(Path(config.keys) if config.keys else None)
+    return RpcServer(app, config=config, admission=Admission(ring), **options)
+
+
 @asynccontextmanager
 async def running(app: Any, config: ServeConfig = CONFIG) -> AsyncIterator[Client]:
-    server = RpcServer(app, config=config)
+    server = beside(app, config)
     async with app.router.lifespan_context(app):
         await server.start("127.0.0.1", 0)
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
@@ -271,9 +279,12 @@ def test_large_and_compressed_messages_are_refused_before_they_are_kept(app: Any
     ask(app, question)
 
 
-def test_keys_are_asked_before_a_message_is_read(bundle: Bundle, model: Model) -> None:
+def test_keys_are_asked_before_a_message_is_read(bundle: Bundle, model: Model, tmp_path: Path) -> None:
+    token = add_key(tmp_path / "keys.json", "tests", scopes=("predict", "admin")).token
+    config = CONFIG.model_copy(update={"keys": str(tmp_path / "keys.json")})
+
     async def question(client: Client) -> None:
-        right = (("authorization", "Bearer s3cret"),)
+        right = (("authorization", f"Bearer {token}"),)
         for metadata in ((), (("authorization", "Bearer no"),), (("x-api-key", ""),)):
             code, said, trailing = await refused(client.infer(request([b"a"]), metadata=metadata))
             assert (code, trailing["ratchet-error"]) == (CODE.UNAUTHENTICATED, "unauthorized")
@@ -283,7 +294,7 @@ def test_keys_are_asked_before_a_message_is_read(bundle: Bundle, model: Model) -
             stream = client.stream(metadata=metadata)
             assert (await refused(stream.read()))[0] == CODE.UNAUTHENTICATED
         assert (await client.infer(request([b"a"]), metadata=right)).model_name == "评论"
-        assert (await client.infer(request([b"a"]), metadata=(("x-api-key", "s3cret"),))).model_name == "评论"
+        assert (await client.infer(request([b"a"]), metadata=(("x-api-key", token),))).model_name == "评论"
         check = health_pb2.HealthCheckRequest()
         await client.call("grpc.health.v1.Health", "Check", check, health_pb2.HealthCheckResponse)
         index = pb.RepositoryIndexRequest()
@@ -300,7 +311,7 @@ def test_keys_are_asked_before_a_message_is_read(bundle: Bundle, model: Model) -
         assert code == CODE.FAILED_PRECONDITION
         assert "was changed" in said
 
-    ask(build_app(bundle.path, config=CONFIG, model=model, api_key="s3cret"), question)
+    ask(build_app(bundle.path, config=config, model=model), question, config)
 
 
 def test_nobody_loads_where_there_is_no_key(app: Any) -> None:
@@ -586,7 +597,7 @@ def test_tls(app: Any, tmp_path: Path) -> None:
     subprocess.run([openssl, "req", "-x509", *kind, *names, *files], check=True, capture_output=True)
 
     async def run() -> None:
-        server = RpcServer(app, config=CONFIG, certificate=(chain, key))
+        server = beside(app, certificate=(chain, key))
         async with app.router.lifespan_context(app):
             await app.state.engine.settled.wait()
             await server.start("127.0.0.1", 0)
@@ -614,7 +625,7 @@ def test_what_a_plug_in_answers_besides_is_json() -> None:
 def test_a_port_in_use_is_one_clear_line(app: Any) -> None:
     async def run() -> None:
         async with running(app) as client:
-            other = RpcServer(app, config=CONFIG)
+            other = beside(app)
             with pytest.raises(RatchetError, match=rf"must listen on 127\.0\.0\.1:{client.server.port} but cannot"):
                 await other.start("127.0.0.1", client.server.port)
 

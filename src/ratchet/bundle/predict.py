@@ -85,12 +85,18 @@ class Mending:
         """Label names in the order of the columns."""
         return self._model.labels
 
+    @property
+    def model(self) -> Predictor:
+        """The model that sees the texts."""
+        return self._model
+
     def predict(self, texts: Sequence[str], /) -> Answers:
         """Answers, shape (n texts, k columns)."""
         rows = Inputs.of(texts)
-        return self._model.predict(rows.with_texts([self._fixed(text) for text in rows.texts]))
+        return self._model.predict(rows.with_texts([self.fixed(text) for text in rows.texts]))
 
-    def _fixed(self, text: str) -> str:
+    def fixed(self, text: str) -> str:
+        """A text as the model sees it."""
         fixed = [self._mended(one, self._fixes)[0] for one in (parted(text) if self._several else (text,))]
         return joined(fixed) if self._several else fixed[0]
 

@@ -53,10 +53,14 @@ def turns_of(text: str, *, system: str = "", examples: Sequence[tuple[str, str]]
     >>> [turn.role for turn in turns_of("Hi", system="Be short.", examples=[("1 + 1", "2")])]
     ['system', 'user', 'assistant', 'user']
     """
-    spoken = _spoken(text)
+    return around(_spoken(text), system=system, examples=examples)
+
+
+def around(spoken: Sequence[Turn], *, system: str = "", examples: Sequence[tuple[str, str]] = ()) -> list[Turn]:
+    """A conversation with what is told and shown before it; its own system turn comes in the place of ``system``."""
     own = [] if spoken and spoken[0].role == "system" else [Turn("system", system)] if system.strip() else []
     if spoken and spoken[0].role == "system":
-        own, spoken = spoken[:1], spoken[1:]
+        own, spoken = [spoken[0]], spoken[1:]
     shown = [turn for asked, answer in examples for turn in (*_spoken(asked), Turn("assistant", answer))]
     return [*own, *shown, *spoken]
 
@@ -170,8 +174,12 @@ class ChatTokens:
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of an answer's tokens, without special ones and white space around it."""
+        return self.raw_text(ids).strip()
+
+    def raw_text(self, ids: Sequence[int]) -> str:
+        """The same with its white space."""
         found: str = self.tokenizer.decode([*ids], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return found.strip()
+        return found
 
     def _encode(self, text: str) -> list[int]:
         found: list[int] = self.tokenizer.encode(text, add_special_tokens=False)

@@ -95,6 +95,32 @@ class FittedDecoder:
         with self.asked():
             return decode(self.network, prompts, how)
 
+    def write(
+        self,
+        prompt: npt.NDArray[np.int64],
+        *,
+        new_tokens: int,
+        sampling: Sampling | None = None,
+        enough: Callable[[Sequence[int]], bool],
+    ) -> list[int]:
+        """The tokens of one answer, told while they come.
+
+        Args:
+            prompt: (tokens,)
+            new_tokens: at most so many, and no more than ``max_new_tokens``.
+            sampling: how tokens are drawn; ``None``: the most probable one.
+            enough: called with all tokens so far after each; whether they will do.
+        """
+        how = Decoding(
+            stops=self.stops,
+            new_tokens=min(new_tokens, self.max_new_tokens),
+            pad_id=self.tokens.pad_id,
+            sampling=sampling,
+            enough=enough,
+        )
+        with self.asked():
+            return decode(self.network, [prompt], how)[0]
+
     def _enough(self, asked: Callable[[str], bool], ids: Sequence[int]) -> bool:
         line_ends = "\n" in self.tokens.tokenizer.decode([ids[-1]])
         return line_ends and asked(self.tokens.tokenizer.decode([*ids], skip_special_tokens=True))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ratchet.errors import RatchetError
-from ratchet.generators.chat import turns_of
+from ratchet.generators.chat import around, turns_of
 from ratchet.generators.decoder import FittedDecoder, load_decoder
 from ratchet.models.batching import softmax
 from ratchet.models.encoder import read_json
@@ -69,8 +69,15 @@ class DecoderModel:
 
     def turns(self, text: str) -> list[Turn]:
         """What the generator is asked about a text."""
-        told = self.system or (INSTRUCTION + ", ".join(self.choices) if self.choices else "")
-        return turns_of(text, system=told, examples=self.examples)
+        return turns_of(text, system=self._told, examples=self.examples)
+
+    def conversation(self, spoken: Sequence[Turn]) -> list[Turn]:
+        """What the generator is asked in a conversation: as :meth:`turns`, for turns that are turns already."""
+        return around(spoken, system=self._told, examples=self.examples)
+
+    @property
+    def _told(self) -> str:
+        return self.system or (INSTRUCTION + ", ".join(self.choices) if self.choices else "")
 
     def _written(self, prompts: Sequence[Sequence[Turn]]) -> Answers:
         return np.array([*([text or None] for text in self.decoder.generate(prompts)), [""]], dtype=object)[:-1]

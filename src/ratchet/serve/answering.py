@@ -1,4 +1,4 @@
-"""From the bytes of a request to those of its answer: who may ask, how much, and whom it is asked of."""
+"""From the bytes of a request to those of its answer: how much may be asked, and whom it is asked of."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from starlette.responses import Response
 
 from ratchet.models.model import Answers
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.admission import PREDICT, Admission, key_of
 from ratchet.serve.engine import Engine, Served
-from ratchet.serve.limits import Intake, require_host, require_json
+from ratchet.serve.limits import Intake, require_json
 from ratchet.serve.served_bundle import ServedBundle
 
 SMALL = 16 * 1024  # bytes of a body that is read while all others wait
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,25 +37,12 @@ class Answering:
 
     Args:
         engine: is asked.
-        admission: who may ask.
         config: limits and deadline.
     """
 
-    def __init__(self, engine: Engine[ServedBundle], *, admission: Admission, config: ServeConfig) -> None:
-        self._engine, self._admission, self._config = engine, admission, config
+    def __init__(self, engine: Engine[ServedBundle], *, config: ServeConfig) -> None:
+        self._engine, self._config = engine, config
         self.intake = Intake(config)
-        self._names = frozenset({*LOOPBACK, *(name.lower() for name in (config.host, *config.names))})
-
-    def admit(self, request: Request, *, scope: str = PREDICT) -> None:
-        """Let in who may do what belongs to the scope.
-
-        Raises:
-            Refused: 401 or 403, and 421 where no key is asked for and the server is called by another's name.
-        """
-        given = key_of(request.headers.get("authorization", ""), request.headers.get("x-api-key", ""))
-        self._admission.admit(given, scope=scope)
-        if not self._admission.asks:
-            require_host(request, names=self._names)
 
     async def answer(self, request: Request, read: Read) -> Response:
         """The answer to a request whose body ``read`` understands.
@@ -67,17 +52,23 @@ class Answering:
             Gone: nobody waits for the answer any more.
         """
         since = time.monotonic()
-        self.admit(request)
         require_json(request)
         body = bytearray()
         try:
             await self.intake.read(request, body, admit=self._engine.require_room)
             served = self._engine.require_room()
             until, gone = since + self._config.deadline, partial(_gone, request)
-            answer = await answered(self._engine, served, partial(read, body), size=len(body), until=until, gone=gone)
+            told = partial(self._told, request, body, read)
+            answer = await answered(self._engine, served, told, size=len(body), until=until, gone=gone)
         finally:
             self.intake.release(body)
         return self.json(answer)
+
+    def _told(self, request: Request, body: bytearray, read: Read, what: ServedBundle) -> Question:
+        """What is asked; the front is told how many rows."""
+        found = read(body, what)
+        request.scope.setdefault("state", {})["rows"] = len(found.rows)
+        return found
 
     def json(self, body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         """An answer with this body; one of a server that is about to stop asks the client to connect anew."""

@@ -65,10 +65,12 @@ class Threads:
         self._idle: deque[Worker] = deque()
         self.labels: tuple[str, ...] = ()
         self.freed: Callable[[], None] = lambda: None
+        self.model: Predictor | None = None
+        """The model, once it is loaded."""
 
     async def start(self) -> None:
         """As `Crew.start`."""
-        model = await asyncio.get_running_loop().run_in_executor(self._pool, self._load)
+        self.model = model = await asyncio.get_running_loop().run_in_executor(self._pool, self._load)
         self.labels = tuple(model.labels)
         self._idle.extend(_Thread(model, self._pool) for _ in range(self._count))
 

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from ratchet import __version__
 from ratchet.models.model import Answers
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.admission import ADMIN
 from ratchet.serve.answering import Answering, Question
 from ratchet.serve.messages import SHOWN, Refused, decoded
 from ratchet.serve.repository import Repository
@@ -108,14 +107,12 @@ class KServe:
         self._repository.require_ready()
         return self._json({"ready": True})
 
-    async def server(self, request: Request) -> Response:
+    async def server(self, _: Request) -> Response:
         """Which server this is."""
-        self._answering.admit(request)
         return self._json({"name": SERVER, "version": __version__, "extensions": EXTENSIONS})
 
     async def metadata(self, request: Request) -> Response:
         """Which tensors the model takes and gives."""
-        self._answering.admit(request)
         what = self._repository.now
         what.require(*_asked(request))
         tensors = {"inputs": inputs_of(what.fields), "outputs": what.outputs.described}
@@ -123,7 +120,6 @@ class KServe:
 
     async def model_ready(self, request: Request) -> Response:
         """Whether this model can be asked."""
-        self._answering.admit(request)
         what = self._repository.require_ready(*_asked(request))
         return self._json({"name": what.name, "ready": True})
 
@@ -135,13 +131,11 @@ class KServe:
 
     async def index(self, request: Request) -> Response:
         """The model that is served, and its state; a body may hold ``{"ready": true}``: only what can be asked."""
-        self._answering.admit(request, scope=ADMIN)
         body = await self._body(request, _index)
         return self._json(self._repository.index(ready=body.ready))
 
     async def load(self, request: Request) -> Response:
         """Serve what stands in the bundle's folder now."""
-        self._answering.admit(request, scope=ADMIN)
         await self._body(request, _load)
         await self._repository.load(request.path_params["name"])
         return self._json({})

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 
 from ratchet.forms import legible
+from ratchet.gateway.refusal import Refusal
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.row_values import Wrong, cells_of
 from ratchet.serve.rows import Cells, Fields, listed
@@ -72,11 +73,14 @@ class Refused(Exception):
 
 CRASHED = Refused(500, "internal", "The server failed on this request; its log has the reason.")
 INFERENCE = "/v2"
+OPENAI = "/v1/"
 """Where the paths of the Open Inference Protocol begin."""
 
 
 def error_body(error: Refused, *, path: str) -> bytes:
-    """The body of a refusal: on the paths of the Open Inference Protocol in its form, which is the sentence alone."""
+    """The body of a refusal, in the form of the protocol that the path belongs to: Open Inference, OpenAI's, or our own."""
+    if path.startswith(OPENAI):
+        return Refusal(error.status, error.kind, error.message).body
     if path == INFERENCE or path.startswith(f"{INFERENCE}/"):
         return msgspec.json.encode({"error": error.message})
     return msgspec.json.encode(ErrorResponse(error=ErrorDetail(type=error.kind, message=error.message)))

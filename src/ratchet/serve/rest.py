@@ -24,8 +24,8 @@ from ratchet.bundle.bundle import Bundle
 from ratchet.bundle.predict import require_consent
 from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.admission import Admission
 from ratchet.serve.answering import Answering, Question
+from ratchet.serve.chat import chat_of, writes
 from ratchet.serve.engine import Engine
 from ratchet.serve.kserve import KServe
 from ratchet.serve.messages import CRASHED, Refused, Status, error_body, read_texts
@@ -41,7 +41,7 @@ def build_app(
     *,
     config: ServeConfig,
     model: Predictor | None = None,
-    api_key: str | None = None,
+    keyed: bool = False,
     send_to: str = "",
 ) -> Starlette:
     """The application for one bundle; ``app.state.engine`` is its Engine.
@@ -50,7 +50,7 @@ def build_app(
         bundle_path: folder of the bundle; it is verified here.
         config: limits, queue, workers and deadline.
         model: used instead of the bundle's own model (tests, null models for measurements).
-        api_key: when given, /predict wants it as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
+        keyed: whether the front before it asks for a key (``front.py``); the document and the page say so.
         send_to: the address that texts may be sent to, where the model is behind one.
 
     Raises:
@@ -62,16 +62,18 @@ def build_app(
     far = require_consent(bundle, send_to=send_to)
     load = partial(loading, config=config, model=model, send_to=send_to)
     engine: Engine[ServedBundle] = Engine(partial(load, bundle), config=config)
-    admission = Admission(api_key or "")
-    answering = Answering(engine, admission=admission, config=config)
+    answering = Answering(engine, config=config)
     repository = Repository(engine, first=ServedBundle.of(bundle), load=lambda name: load(_named(folder, name)))
-    service = _Service(repository, answering=answering, config=config, keyed=admission.asks)
+    service = _Service(repository, answering=answering, config=config, keyed=keyed)
+    chat = chat_of(engine, config=config) if writes(bundle) else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         begun = asyncio.create_task(engine.start())
         yield
         await begun
+        if chat is not None:
+            await chat.close()
         await engine.close()
 
     routes = [
@@ -82,13 +84,14 @@ def build_app(
         Route("/openapi.json", service.document),
         Route("/docs", service.docs),
         *KServe(repository, answering=answering, config=config).routes,
+        *(chat.routes if chat is not None else ()),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=service.handlers)
     app.router.redirect_slashes = False
     app.state.engine = engine
     app.state.bundle, app.state.destination = bundle, far
     app.state.swap, app.state.repository = repository.swap, repository
-    app.state.admission, app.state.intake = admission, answering.intake
+    app.state.intake = answering.intake
     return app
 
 
@@ -134,6 +137,7 @@ class _Service:
         return self._answering.json(msgspec.json.encode(message))
 
     async def _refused(self, request: Request, error: Refused) -> Response:
+        request.scope.setdefault("state", {})["reason"] = error.kind
         body = error_body(error, path=request.url.path)
         return self._answering.json(body, status=error.status, headers=error.headers)
 

@@ -10,6 +10,7 @@ import grpc
 from ratchet.errors import RatchetError
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve import rpc_inference, rpc_predictor
+from ratchet.serve.admission import Admission
 from ratchet.serve.engine import worker_count
 from ratchet.serve.rpc_calls import Asking, Doors
 from ratchet.serve.rpc_health import Health, reflected
@@ -30,10 +31,18 @@ class RpcServer:
     Args:
         app: what ``build_app`` made.
         config: limits, queue and deadline.
+        admission: who may call.
         certificate: files of a certificate and its key, for TLS.
     """
 
-    def __init__(self, app: Starlette, *, config: ServeConfig, certificate: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        *,
+        config: ServeConfig,
+        admission: Admission,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         self._state, self._config, self._certificate = app.state, config, certificate
         self._server: grpc.aio.Server | None = None
         self.port = 0
@@ -46,7 +55,7 @@ class RpcServer:
             | self._predictor.methods
             | self._health.methods
             | reflected(services),
-            admission=app.state.admission,
+            admission=admission,
             engine=app.state.engine,
         )
 

@@ -80,7 +80,7 @@ class Doors(grpc.GenericRpcHandler):  # type: ignore[misc]
             if method.scope:
                 given = dict(call.invocation_metadata)
                 key = key_of(_text(given.get("authorization", "")), _text(given.get("x-api-key", "")))
-                self._admission.admit(key, scope=method.scope)
+                self._admission.admit(key.encode(), scope=method.scope, network="gRPC")
             if method.asks:
                 self._engine.require_room()
         except Refused as error:
