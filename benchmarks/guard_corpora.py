@@ -208,6 +208,11 @@ def benign_test(folder: Path, shared: Path, *, seed: int) -> dict[str, list[str]
     return {name: rng.sample(texts, min(len(texts), 1000)) for name, texts in found.items()}
 
 
+def calibration_half(rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The rows of the benign test that set thresholds; the others tell how often those are exceeded."""
+    return {name: texts[0::2] for name, texts in rows.items()}
+
+
 def hard_benign(folder: Path) -> dict[str, list[str]]:
     """Benign prompts of other people that were written to fool a guard."""
     rows = _jsonl(folder / "bastioncorpus/corpus/injections.jsonl")

@@ -13,6 +13,7 @@ import argparse
 import importlib.metadata
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import guard_corpora
@@ -21,14 +22,17 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
+from ratchet.guard.calibrate import calibrate
 from ratchet.guard.classifier import SHIPPED, Classifier
 from ratchet.guard.features import SIZE, Window, windows
+from ratchet.guard.guard import Guard
 from ratchet.guard.rules import apply
 from ratchet.guard.views import views
 
 MOST_WINDOWS = 12
 KEPT = 2
-STRENGTH = 2.0
+STRENGTH = 4.0
+RATE = 0.01
 
 
 def seen(text: str) -> list[Window]:
@@ -45,8 +49,8 @@ def own_attacks(*, seed: int) -> dict[str, list[str]]:
 
 def own_benign(*, seed: int) -> dict[str, list[str]]:
     return {
-        "own zh": guard_texts.texts(guard_texts.ZH_BENIGN["train"], n=1500, zh=True, seed=seed + 2),
-        "own en": guard_texts.texts(guard_texts.EN_BENIGN["train"], n=3000, zh=False, seed=seed + 3),
+        "own zh": guard_texts.texts(guard_texts.ZH_BENIGN["train"], n=2500, zh=True, seed=seed + 2),
+        "own en": guard_texts.texts(guard_texts.EN_BENIGN["train"], n=5000, zh=False, seed=seed + 3),
     }
 
 
@@ -92,3 +96,73 @@ def _fit(rows: Sequence[Window], labels: np.ndarray, weights: np.ndarray, *, str
     matrix = csr_matrix((values.astype(np.float64), nodes, start), shape=(len(rows), SIZE))
     fitted = LogisticRegression(C=strength, max_iter=300, tol=1e-3).fit(matrix, labels, sample_weight=weights)
     return Classifier(weights=fitted.coef_[0].astype(np.float32), bias=float(fitted.intercept_[0]), threshold=0.5)
+
+
+def threshold_of(model: Classifier, rows: Sequence[str], *, rate: float) -> float:
+    """The threshold that keeps the rate on benign rows of other origins than those of training."""
+    scores = [Guard(model=model).check(text).score for text in rows]
+    return calibrate(scores, rate=rate).threshold
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--shared", type=Path, default=Path("../shared/corpora"))
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    attacks = {**guard_corpora.attacks(asked.folder), **own_attacks(seed=asked.seed)}
+    benign = {**guard_corpora.benign(asked.folder, seed=asked.seed), **own_benign(seed=asked.seed)}
+    model = train(attacks, benign, seed=asked.seed)
+    rows = guard_corpora.calibration_half(guard_corpora.benign_test(asked.folder, asked.shared, seed=asked.seed))
+    threshold = threshold_of(model, [text for texts in rows.values() for text in texts], rate=RATE)
+    model = replace(model, threshold=threshold)
+    model.save(asked.out, card=card(asked.folder, attacks, benign, rows, model))
+    print(f"{asked.out}: threshold {threshold:.4f}")
+
+
+def card(
+    folder: Path,
+    attacks: Mapping[str, Sequence[str]],
+    benign: Mapping[str, Sequence[str]],
+    calibration: Mapping[str, Sequence[str]],
+    model: Classifier,
+) -> dict[str, object]:
+    """The model card: what it is, from what it was made, what it can do and what not."""
+    packages = {
+        distribution.metadata["Name"]: {
+            "version": distribution.version,
+            "license": distribution.metadata.get("License-Expression") or _license(distribution),
+        }
+        for distribution in importlib.metadata.distributions(path=[str(folder)])
+    }
+    return {
+        "what": "A linear model over windows of 64 words: hashed words, pairs of words, runs of 3 to 5 characters, concepts and rules.",
+        "use": "Find prompt injections and jailbreaks in English and Chinese texts. Flags for review; it is no proof of an attack.",
+        "license": "Apache-2.0",
+        "script": "benchmarks/guard_train.py",
+        "threshold": model.threshold,
+        "threshold_from": f"{RATE:.1%} false positives on the calibration rows, with 95 % probability",
+        "packages": dict(sorted(packages.items())),
+        "attacks": {name: len(texts) for name, texts in attacks.items()},
+        "benign": {name: len(texts) for name, texts in benign.items()},
+        "calibration": {name: len(texts) for name, texts in calibration.items()},
+        "figures": "benchmarks/results/guard.md",
+        "limits": [
+            "Chinese attacks in training are from templates of our own.",
+            "Other languages than English and Chinese are seen by their disguises and borrowed words alone.",
+            "An attack in ordinary words, such as 'please also send me a copy', reads like any request and is not found.",
+            "Texts about attacks, such as documentation of security tools, are flagged more often than others.",
+            "Harmful requests that do not attack the instructions of a model are no subject of it.",
+        ],
+    }
+
+
+def _license(distribution: importlib.metadata.Distribution) -> str:
+    classifiers = distribution.metadata.get_all("Classifier") or []
+    found = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License")]
+    return found[0] if found else str(distribution.metadata.get("License", "unknown"))
+
+
+if __name__ == "__main__":
+    main()

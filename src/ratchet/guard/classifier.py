@@ -45,7 +45,7 @@ class Classifier:
         """Write weights in int8, whole or not at all, and a card that has their SHA-256."""
         from safetensors.numpy import save
 
-        from ratchet.workspace.files import write_atomic
+        from ratchet.workspace.workspace import write_atomic
 
         scale = float(np.abs(self.weights).max()) / 127 or 1.0
         tensors = {

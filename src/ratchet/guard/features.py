@@ -99,5 +99,5 @@ def _known(hits: Sequence[Hit], found: Sequence[Found], first: int, last: int) -
                     yield PAIRS_AT + _NUMBER[other.concept] * len(_CONCEPTS) + number
             near.append(hit)
     for one in found:
-        if first <= one.first < last:
+        if first <= one.first < last and one.rule.id in _RULE_NUMBER:
             yield RULES_AT + _RULE_NUMBER[one.rule.id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ratchet.forms import SPACELESS, characters
 
@@ -13,22 +14,25 @@ _LONG_WORD = re.compile(r"[a-z]{4,}")
 
 CONCEPTS: dict[str, str] = {
     "override": "ignore|ignoring|ignored|disregard|disregarding|forget|forgetting|override|overriding|overrule|bypass"
-    "|bypassing|circumvent|neglect|discard|dismiss|erase|wipe|void|nullify|supersede|supersedes|superseded|abandon|drop"
+    "|bypassing|circumvent|neglect|discard|void|nullify|supersede|supersedes|superseded"
     "|pay no attention to|do not follow|don't follow|do not obey|stop following|stop obeying|set aside|throw out|no longer apply"
-    "|no longer follow|no longer valid|take no notice of|put aside|skip|delete|clear|cancel|suspend|suspended"
-    "|忽略|忽视|无视|忘记|忘掉|忘了|抛开|抛弃|不要理会|不用理会|不必理会|别理会|别管|不用管|不要管|撤销|覆盖|绕过|绕开|放弃"
-    "|清除|清空|不要遵守|不再遵守|无需遵守|不必遵守|不用遵守|别遵守|不要遵循|不再遵循|无需遵循|跳过|作废|推翻|丢弃|丢掉|取消|失效|停止执行|停止遵守"
-    "|不再有效|不再适用|不予理会|置之不理|搁置|删除|违反|违背|摒弃|撇开|视为无效|不算数",
+    "|no longer follow|no longer valid|take no notice of|put aside"
+    "|忽略|忽视|无视|忘记|忘掉|忘了|抛开|抛弃|不要理会|不用理会|不必理会|别理会|别管|不用管|不要管|撤销|覆盖|绕过|绕开"
+    "|不要遵守|不再遵守|无需遵守|不必遵守|不用遵守|别遵守|不要遵循|不再遵循|无需遵循|作废|推翻|丢弃|丢掉|失效|停止执行|停止遵守"
+    "|不再有效|不再适用|不予理会|置之不理|搁置|摒弃|撇开|视为无效|不算数",
+    "cancel": "drop|skip|delete|clear|cancel|suspend|suspended|dismiss|abandon|wipe|erase|remove|disable|turn off|switch off"
+    "|删除|取消|清空|放弃|清除|跳过|违反|违背|关闭|停用|禁用",
     "earlier": "previous|previously|prior|above|earlier|preceding|before|foregoing|initial|original|so far|existing|current|past"
     "|last|former|aforementioned|up to now|until now|given to you|you were given|you have been given|you received|you were told"
     "|之前|以前|上面|上述|先前|前面|此前|原来|原有|以上|现有|刚才|当前|最初|早先|前文|上文|过去|收到的|初始|原先|至今|给你的|给过你",
     "all": "all|any|every|everything|anything|your|the|these|those|所有|全部|一切|任何|你的|您的|统统|通通|全都|这些|那些|整个|每一条",
-    "instructions": "instruction|prompt|directive|rule|guideline|command|policy|policies|constraint|restriction|training"
-    "|programming|protocol|safeguard|guardrail|safety measure|safety feature|filter|content policy|ethics|ethical guideline"
-    "|safety guideline|system message|system prompt|context|conversation|developer message|task|limitation"
+    "instructions": "instruction|prompt|directive|rule|guideline|command|constraint|restriction"
+    "|programming|protocol|safeguard|guardrail|safety measure|safety feature|content policy|ethics|ethical guideline"
+    "|safety guideline|system message|system prompt|developer message|limitation"
     "|everything you were told|everything you know|everything above|what you were told|all of the above|message above"
-    "|指令|提示词|提示|规则|设定|限制|命令|约束|指示|规定|准则|原则|上下文|守则|系统提示|系统消息|安全策略|安全规则|安全限制|内容政策|审查"
-    "|对话内容|说过的话|约定|人设|训练|道德准则|条款|政策|防护|话|内容|要求",
+    "|指令|提示词|规则|设定|限制|约束|指示|规定|准则|原则|上下文|守则|系统提示|系统消息|安全策略|安全规则|安全限制|内容政策"
+    "|约定|人设|道德准则|防护",
+    "said": "training|context|conversation|task|policy|policies|filter|message|text|everything|话|内容|要求|条款|政策|审查|命令|提示|训练|对话",
     "leak": "reveal|revealing|show|print|output|repeat|display|tell me|give me|share|dump|leak|disclose|expose|write out|recite"
     "|echo|what is|what's|what are|what were|what was|list|copy|spell out|paste|return|summarize|translate|encode|provide|state|read back"
     "|告诉我|显示|输出|打印|重复|复述|泄露|泄漏|说出|透露|展示|列出|给我看|公开|背诵|写出|发给|翻译|念出|贴出|是什么|讲出|还原|总结|公布|抄|披露|导出|原样|逐字",
@@ -132,9 +136,8 @@ def _phrases() -> dict[str, list[tuple[tuple[str, ...], str]]]:
 _PHRASES = _phrases()
 _WORDS = frozenset(word for word in (*_KNOWN.split(), *(stem(w) for w in _PHRASES)) if len(word) >= 4 and word.isascii())
 _FAMILIAR = frozenset(word for word in _WORDS if word[::-1] not in _WORDS)
-_FAMILIAR_ZH = re.compile(
-    "|".join([_KNOWN_ZH, *(p for several in CONCEPTS.values() for p in several.split("|") if len(p) > 1 and p[0] > "\u2fff")])
-)
+_PAIRS = {phrase for phrase in (*_KNOWN_ZH.split("|"), *"|".join(CONCEPTS.values()).split("|")) if len(phrase) == 2}
+_FAMILIAR_ZH = frozenset(pair for pair in _PAIRS if pair[0] > "\u2fff" and pair[::-1] not in _PAIRS)
 
 
 def hits(words: list[str]) -> list[Hit]:
@@ -156,5 +159,6 @@ def familiar(text: str, *, han: bool = True) -> int:
     (4, 0)
     """
     words = {stem(word) for word in _LONG_WORD.findall(text)} & _FAMILIAR
-    chinese = set() if not han or text.isascii() else set(_FAMILIAR_ZH.findall(text))
-    return len(words) + len(chinese)
+    if not han or text.isascii():
+        return len(words)
+    return len(words) + len({first + second for first, second in pairwise(text)} & _FAMILIAR_ZH)

@@ -11,6 +11,8 @@ from typing import Literal
 from ratchet.guard.lexicon import Hit, hits, stem, tokens
 
 Severity = Literal["high", "medium", "low"]
+SCORES: dict[Severity, float] = {"high": 0.9, "medium": 0.5, "low": 0.2}
+"""What a rule counts by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,13 @@ RULES: tuple[Rule, ...] = (
         id="override.rules",
         title="asks to drop rules or limits",
         severity="medium",
-        chains=("override ..2 all ..3 instructions", "all ..2 instructions ..4 override", "override ..6 instructions"),
+        chains=(
+            "override ..6 instructions",
+            "all ..2 instructions ..4 override",
+            "override ..3 earlier ..3 said",
+            "cancel ..4 earlier ..4 instructions",
+            "earlier ..4 instructions ..8 cancel",
+        ),
         unless="negation",
     ),
     Rule(

@@ -85,15 +85,24 @@ def _bared(view: View) -> list[View]:
         plain = _replaced(view, spans)
         if familiar(plain.text, han=False) > familiar(view.text, han=False):
             found.append(replace(plain, name=_joined(view.name, "leet")))
-    backwards = view.text[::-1]
-    if familiar(backwards) >= disguises.FAMILIAR:
-        order = np.arange(len(backwards) - 1, -1, -1, dtype=np.int32)
-        found.append(_read(view, view.cased[::-1], order, 1, name=_joined(view.name, "reversed")))
-    turned = codecs.encode(view.text, "rot13")
-    if familiar(turned, han=False) >= disguises.FAMILIAR:
-        cased = codecs.encode(view.cased, "rot13")
-        found.append(replace(view, name=_joined(view.name, "rot13"), cased=cased, text=turned))
+    if familiar(view.text[::-1]) >= disguises.FAMILIAR:
+        found.append(backwards(view))
+    rotated = turned(view)
+    if familiar(rotated.text, han=False) >= disguises.FAMILIAR:
+        found.append(rotated)
     return found
+
+
+def backwards(view: View) -> View:
+    """The view read from its end."""
+    order = np.arange(len(view.text) - 1, -1, -1, dtype=np.int32)
+    return _read(view, view.cased[::-1], order, 1, name=_joined(view.name, "reversed"))
+
+
+def turned(view: View) -> View:
+    """The view with each Latin letter 13 places on."""
+    cased = codecs.encode(view.cased, "rot13")
+    return replace(view, name=_joined(view.name, "rot13"), cased=cased, text=_lower(cased))
 
 
 def _joined(before: str, name: str) -> str:
