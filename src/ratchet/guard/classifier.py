@@ -86,7 +86,8 @@ def _checked(folder: Path) -> bytes:
         wanted = json.loads((folder / CARD).read_bytes())["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
-            f"{folder} must hold {WEIGHTS} and {CARD} of a guard but {error}.", next_step="Install Ratchet again, or name another folder."
+            f"{folder} must hold {WEIGHTS} and {CARD} of a guard but {error}.",
+            next_step="Install Ratchet again, or name another folder.",
         ) from None
     found = hashlib.sha256(data).hexdigest()
     if found != wanted:

@@ -30,7 +30,9 @@ _SPACED = re.compile(
 )
 _WIDE_GAP = re.compile(rf"[{_GAPS}]{{2,}}")
 _GAP = {ord(character): "" for character in " \n._*|/~·-"}
-_LEET = re.compile(r"(?<![A-Za-z0-9@$!|+])[A-Za-z0-9@$!|+]*(?:[A-Za-z][0134579@$!|+]|[0134579@$|+][A-Za-z])[A-Za-z0-9@$!|+]*")
+_LEET = re.compile(
+    r"(?<![A-Za-z0-9@$!|+])[A-Za-z0-9@$!|+]*(?:[A-Za-z][0134579@$!|+]|[0134579@$|+][A-Za-z])[A-Za-z0-9@$!|+]*"
+)
 _LEET_LETTERS = str.maketrans("0134579@$!|+", "oieastgasiit")
 
 

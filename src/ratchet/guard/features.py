@@ -66,7 +66,9 @@ def windows(
         known = np.array(sorted({*_known(hits, found, first, last)}), np.int64)
         sizes = [len(text), len(characters), len(known)]
         values = [1 / np.sqrt(max(sizes[0], 1)), 1 / np.sqrt(max(sizes[1], 1)), 0.5]
-        yield Window(first, last, np.concatenate((text, characters, known)), np.repeat(values, sizes).astype(np.float32))
+        yield Window(
+            first, last, np.concatenate((text, characters, known)), np.repeat(values, sizes).astype(np.float32)
+        )
 
 
 def _buckets(numbers: npt.NDArray[np.uint64]) -> Ints:

@@ -114,9 +114,7 @@ def _parts(text: str) -> list[tuple[str, int]]:
 
 def _of_rule(view: View, found: Found, offset: int) -> Reason:
     rule = found.rule
-    return _reason(
-        view, found.start, found.end, offset, rule=rule.id, title=rule.title, score=SCORES[rule.severity]
-    )
+    return _reason(view, found.start, found.end, offset, rule=rule.id, title=rule.title, score=SCORES[rule.severity])
 
 
 def _reason(view: View, start: int, end: int, offset: int, *, rule: str, title: str, score: float) -> Reason:

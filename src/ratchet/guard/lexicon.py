@@ -95,7 +95,9 @@ _KNOWN = (
     "would write year your yourself information write story explain how character rules response harmful illegal assistant everyone "
     "reply sentence secret content output developer request requests tell anyone order build code make data email password account"
 )
-_KNOWN_ZH = "我们|你的|什么|可以|一个|没有|这个|请你|告诉|现在|怎么|不要|如何|他们|所有|自己|问题|内容|回答|知道|需要|使用|或者"
+_KNOWN_ZH = (
+    "我们|你的|什么|可以|一个|没有|这个|请你|告诉|现在|怎么|不要|如何|他们|所有|自己|问题|内容|回答|知道|需要|使用|或者"
+)
 
 
 def tokens(text: str) -> list[re.Match[str]]:
@@ -134,7 +136,9 @@ def _phrases() -> dict[str, list[tuple[tuple[str, ...], str]]]:
 
 
 _PHRASES = _phrases()
-_WORDS = frozenset(word for word in (*_KNOWN.split(), *(stem(w) for w in _PHRASES)) if len(word) >= 4 and word.isascii())
+_WORDS = frozenset(
+    word for word in (*_KNOWN.split(), *(stem(w) for w in _PHRASES)) if len(word) >= 4 and word.isascii()
+)
 _FAMILIAR = frozenset(word for word in _WORDS if word[::-1] not in _WORDS)
 _PAIRS = {phrase for phrase in (*_KNOWN_ZH.split("|"), *"|".join(CONCEPTS.values()).split("|")) if len(phrase) == 2}
 _FAMILIAR_ZH = frozenset(pair for pair in _PAIRS if pair[0] > "\u2fff" and pair[::-1] not in _PAIRS)

@@ -54,7 +54,9 @@ def mark(content: str, *, way: Way = "datamark", tag: str | None = None) -> Mark
         )
     inner, told = content, ""
     if way == "datamark":
-        inner = _SPACE.sub(f"^{tag}^", _LONG.sub(lambda run: f"{run[0]}^{tag}^" if not run[0].isascii() else run[0], content))
+        inner = _SPACE.sub(
+            f"^{tag}^", _LONG.sub(lambda run: f"{run[0]}^{tag}^" if not run[0].isascii() else run[0], content)
+        )
         told = f" Every space in it is replaced by ^{tag}^."
     elif way == "encode":
         from base64 import b64encode

@@ -155,5 +155,3 @@ def _replaced(view: View, passages: list[disguises.Passage]) -> View:
         lengths += [np.ones(start - at, np.int32), np.full(len(kept), end - start, np.int32)]
         at = end
     return _read(view, "".join(parts), np.concatenate(sources), np.concatenate(lengths), name=view.name)
-
-
