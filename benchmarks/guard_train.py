@@ -41,16 +41,18 @@ def seen(text: str) -> list[Window]:
 
 
 def own_attacks(*, seed: int) -> dict[str, list[str]]:
+    """Attacks by our own templates."""
     return {
-        "own zh": guard_texts.texts(guard_texts.ZH_ATTACKS["train"], n=1500, zh=True, seed=seed),
-        "own en": guard_texts.texts(guard_texts.EN_ATTACKS, n=1500, zh=False, seed=seed + 1),
+        "own zh": guard_texts.texts("zh", "attacks", "train", n=1500, seed=seed),
+        "own en": guard_texts.texts("en", "attacks", "train", n=1500, seed=seed + 1),
     }
 
 
 def own_benign(*, seed: int) -> dict[str, list[str]]:
+    """Benign prompts with trigger words, by our own templates."""
     return {
-        "own zh": guard_texts.texts(guard_texts.ZH_BENIGN["train"], n=2500, zh=True, seed=seed + 2),
-        "own en": guard_texts.texts(guard_texts.EN_BENIGN["train"], n=5000, zh=False, seed=seed + 3),
+        "own zh": guard_texts.texts("zh", "benign", "train", n=2500, seed=seed + 2),
+        "own en": guard_texts.texts("en", "benign", "train", n=5000, seed=seed + 3),
     }
 
 

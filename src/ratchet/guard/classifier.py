@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ class Classifier:
         from ratchet.workspace.workspace import write_atomic
 
         scale = float(np.abs(self.weights).max()) / 127 or 1.0
-        tensors = {
+        tensors: dict[str, npt.NDArray[Any]] = {
             "weights": np.round(self.weights / scale).astype(np.int8),
             "numbers": np.array([scale, self.bias, self.threshold], np.float64),
         }

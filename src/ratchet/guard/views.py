@@ -19,8 +19,8 @@ MOST_VIEWS = 12
 DEPTH = 3
 """So many disguises, one inside of the other, are taken off."""
 _GROWTH = 2  # what a passage decodes to is read up to so many times its own length
-_ASCII = {point: "\n" for point in (10, 11, 12, 13)} | {9: " "}
-_ASCII |= {point: "" for point in (*range(9), *range(14, 32), 127)}
+_ASCII = dict.fromkeys((10, 11, 12, 13), "\n") | {9: " "}
+_ASCII |= dict.fromkeys((*range(9), *range(14, 32), 127), "")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
