@@ -26,12 +26,16 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});")
 _ESCAPE = re.compile(r"\\u\{?([0-9A-Fa-f]{4,6})\}?|\\x([0-9A-Fa-f]{2})")
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
 _SPACED = re.compile(
-    rf"(?<![^\W_])(?:[^\W_{_HAN}][{_GAPS}]{{1,3}}){{4,}}[^\W_{_HAN}](?![^\W_])|[{_HAN}](?:[{_GAPS}]{{1,2}}[{_HAN}]){{3,}}"
+    rf"(?P<apart>(?<!\S)(?:\S\s{{1,7}}){{8,}}\S(?!\S))"
+    rf"|(?<![^\W_])(?:[^\W_{_HAN}][{_GAPS}]{{1,3}}){{4,}}[^\W_{_HAN}](?![^\W_])"
+    rf"|[{_HAN}](?:[{_GAPS}]{{1,2}}[{_HAN}]){{3,}}"
 )
 _WIDE_GAP = re.compile(rf"[{_GAPS}]{{2,}}")
+_WIDE_SPACE = re.compile(r"\s{2,}")
 _GAP = {ord(character): "" for character in " \n._*|/~·-"}
 _LEET = re.compile(
     r"(?<![A-Za-z0-9@$!|+])[A-Za-z0-9@$!|+]*(?:[A-Za-z][0134579@$!|+]|[0134579@$|+][A-Za-z])[A-Za-z0-9@$!|+]*"
+    r"|(?<!\S)[0134579]{1,3}(?!\S)"
 )
 _LEET_LETTERS = str.maketrans("0134579@$!|+", "oieastgasiit")
 
@@ -70,6 +74,8 @@ def _from_escape(match: re.Match[str]) -> str:
 
 def _unspaced(match: re.Match[str]) -> str:
     """Letters with a separator after each as words; where the separator is wider, a word ends."""
+    if match["apart"]:
+        return _WIDE_SPACE.sub("\0", match[0]).replace(" ", "").replace("\n", "").replace("\0", " ")
     return _WIDE_GAP.sub("\0", match[0]).translate(_GAP).replace("\0", " ")
 
 

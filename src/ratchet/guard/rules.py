@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -74,6 +74,8 @@ RULES: tuple[Rule, ...] = (
         chains=(
             "override ..4 earlier ..4 instructions",
             "earlier ..4 instructions ..8 override",
+            "override ..3 instructions ..2 earlier",
+            "instructions ..2 earlier ..6 override",
             "override ..1 all ..2 earlier",
         ),
         unless="negation",
@@ -102,7 +104,7 @@ RULES: tuple[Rule, ...] = (
         id="leak.secret",
         title="asks for secrets",
         severity="low",
-        chains=("leak ..5 secret", "send ..8 secret", "secret ..8 send ..8 to"),
+        chains=("leak ..5 secret", "send ..8 secret"),
     ),
     Rule(
         id="persona.freed",
@@ -150,7 +152,7 @@ RULES: tuple[Rule, ...] = (
         id="exfiltrate",
         title="sends secrets elsewhere",
         severity="medium",
-        chains=("send ..10 secret ..8 to", "leak ..8 secret ..8 to", "send ..10 prompt"),
+        chains=("send ..10 secret ..8 to", "secret ..6 send ..8 to", "leak ..8 secret ..8 to", "send ..10 prompt"),
     ),
     Rule(
         id="format.tokens",
@@ -176,7 +178,9 @@ def apply(text: str, *, rules: Sequence[Rule] = RULES) -> tuple[list[re.Match[st
         by_concept.setdefault(hit.concept, []).append(hit)
     found = []
     for rule in rules:
-        for first, last in _places(rule, by_concept):
+        place = _place(rule, by_concept)
+        if place is not None:
+            first, last = place
             found.append(Found(rule, words[first].start(), words[last - 1].end(), first))
         if rule.pattern is not None:
             for match in rule.pattern.finditer(text):
@@ -186,13 +190,14 @@ def apply(text: str, *, rules: Sequence[Rule] = RULES) -> tuple[list[re.Match[st
     return words, phrases, found
 
 
-def _places(rule: Rule, hits: dict[str, list[Hit]]) -> Iterator[tuple[int, int]]:
-    """The first place, as first and last word, of each chain of the rule."""
-    for steps in rule.steps:
-        if all(concept in hits for concept, _ in steps):
-            place = _follow(steps, hits, before=hits.get(rule.unless, []))
-            if place is not None:
-                yield place
+def _place(rule: Rule, hits: dict[str, list[Hit]]) -> tuple[int, int] | None:
+    """The first and last word of the first place, the longest there, where a chain of the rule is."""
+    places = [
+        _follow(steps, hits, before=hits.get(rule.unless, []))
+        for steps in rule.steps
+        if all(concept in hits for concept, _ in steps)
+    ]
+    return min((place for place in places if place is not None), key=lambda place: (place[0], -place[1]), default=None)
 
 
 def _follow(
@@ -208,4 +213,4 @@ def _follow(
             if begun is not None:
                 reached.setdefault(hit.end, begun)
         ends = reached
-    return min(((begun, end) for end, begun in ends.items()), default=None)
+    return min(((begun, end) for end, begun in ends.items()), key=lambda place: (place[0], -place[1]), default=None)
