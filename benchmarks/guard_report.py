@@ -56,7 +56,7 @@ def page(
         "\n## The guard as shipped, at its own threshold\n\nShare flagged. Chinese attacks are from templates that training never saw; "
         "the benign rows are those that did not set the threshold.\n",
         _table("| rows | flagged |", shipped),
-        "\n## Time a prompt of 128 tokens\n\nMedian of 200, one core.\n",
+        "\n## Time a prompt of 128 tokens\n\nCPU time, median of 200, one core.\n",
         _table("| what | ms |", speed),
     ]
     if others:

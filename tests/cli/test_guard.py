@@ -75,4 +75,5 @@ def test_two_guards(ratchet: Ratchet, tmp_path: Path) -> None:
         (tmp_path / f"{name}.csv").write_text("score,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
     ended = ratchet("guard", "compare", str(tmp_path / "new.csv"), str(tmp_path / "old.csv"))
     assert ended.code == 0
-    assert "better" in ended.out
+    assert ended.out.endswith("-> new takes the place\n")
+    assert ratchet("guard", "compare", str(tmp_path / "old.csv"), str(tmp_path / "new.csv")).code == 12

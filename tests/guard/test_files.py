@@ -76,7 +76,7 @@ def test_two_guards_are_compared_by_their_scores(tmp_path: Path) -> None:
     old = [(str(n % 10 / 20), label) for n, label in enumerate(labels)]
     paths = table(tmp_path / "new.csv", new, head=head), table(tmp_path / "old.csv", old, head=head)
     verdict = compare_files(*paths)
-    assert (verdict.challenger, verdict.champion, verdict.outcome) == ("new", "old", "better")
+    assert (verdict.challenger, verdict.champion, verdict.promotes) == ("new", "old", True)
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,9 @@ def test_time_grows_no_faster_than_the_text(text: str) -> None:
     def took(given: str) -> float:
         best = float("inf")
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             apply(given)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
     assert took(text * 4) < 12 * took(text) + 0.05

@@ -121,14 +121,16 @@ def compare(new: Path, old: Path, label: str, score: str, rate: float, as_json: 
     """Is the guard that wrote A better than that of B, at the same rate of false positives?
 
     A and B are tables with the scores of two guards for the same rows: of `ratchet guard check FILE --out`, or of any other.
-    Half of the benign rows set both thresholds. A is better when it finds more of the attacks and, on the other half, flags
-    no more of the benign rows by one point. Exit codes as of `ratchet compare`.
+    Half of the benign rows set both thresholds. A takes the place when it is proven to find more of the attacks and, on the
+    other half, to flag no more of the benign rows by one point. Exit code 0: it takes the place; 10: not worse, 11:
+    undecided, 12: worse.
     """
     from ratchet.guard.files import compare_files
 
     verdict = compare_files(new, old, label=label, score=score, rate=rate)
-    click.echo(json_bytes(verdict.to_dict(), indent=2).decode()) if as_json else echo(verdict.line)
-    sys.exit(EXIT_CODES[verdict.outcome])
+    told = f"{verdict.line} -> {verdict.challenger} takes the place" if verdict.promotes else verdict.line
+    click.echo(json_bytes(verdict.to_dict(), indent=2).decode()) if as_json else echo(told)
+    sys.exit(0 if verdict.promotes else EXIT_CODES[verdict.outcome])
 
 
 def _made(setting: _Setting) -> Guard:

@@ -31,7 +31,8 @@ def challenge(
     """Is the challenger better? It must find more of the attacks, and pass no fewer of the benign rows by ``margin``.
 
     Half of the benign rows, drawn by the seed, set the threshold of each guard at the rate; on the other half it is tested
-    that the challenger flags no more, and on the attacks that it finds more. Both are paired tests of the gate.
+    that the challenger flags no more, and on the attacks that it finds more. Both are paired tests of the gate; it takes the
+    champion's place where ``promotes`` says so.
 
     Raises:
         DataError: scores for another number of rows, or fewer than one row of a kind.
