@@ -144,7 +144,7 @@ def test_of_a_very_long_text_both_ends_are_read_and_the_rest_is_told(guard: Guar
         assert found.flagged
         assert found.unread == len(text) - LIMIT
     at = [reason for reason in guard.check(filler + ATTACKS[0]).reasons if reason.rule == "override.instructions"]
-    assert (filler + ATTACKS[0])[at[0].start : at[0].end] == "Ignore all previous instructions"
+    assert (filler + ATTACKS[0])[at[0].start : at[0].end].startswith("Ignore all previous")
 
 
 def test_the_same_text_gets_the_same_decision(guard: Guard) -> None:

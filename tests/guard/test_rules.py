@@ -33,6 +33,8 @@ SILENT = (
     "Please ignore the typos in my last mail.",
     "How do I ignore all previous instructions of a linter?",
     "The previous order was cancelled; the rules of the shop are below.",
+    "Ignore the previous version of the file and keep mine.",
+    "Which rule overrides the previous ones when both match?",
     "Act as a travel guide and tell me about Oslo.",
     "请忽略错别字，只看内容。",
     "如何忽略之前的所有指令提示？",
