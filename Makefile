@@ -22,8 +22,9 @@ demo: $(STAMP)
 demo-en: $(STAMP)
 	$(BIN)/ratchet run recipes/intents_en/ratchet.yaml
 
+# A process for each core, each with one thread: on two cores that takes half of the time.
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not slow"
 
 test-all: $(STAMP) requirements-all.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-all.lock

@@ -25,7 +25,8 @@ CONNECTIONS = 32
 ROUNDS = 3
 BODY = json.dumps({"text": "a very good place, we shall come again"}).encode()
 REQUEST = (
-    b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    % len(BODY)
     + BODY
 )
 
@@ -35,7 +36,7 @@ from pathlib import Path
 import numpy as np
 from ratchet.bundle.bundle import write_bundle
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve import rest
+from ratchet.serve import served_bundle
 from ratchet.serve.listen import serve
 
 class Null:
@@ -48,7 +49,7 @@ folder = Path(sys.argv[1])
 (folder / "model").mkdir()
 (folder / "model" / "w.bin").write_bytes(b"0")
 write_bundle(folder / "bundle", model_folder=folder / "model", name="null", created="", kind="linear", labels=("a", "b"))
-rest.load_model = lambda *_, **__: Null()
+served_bundle.load_model = lambda *_, **__: Null()
 serve(folder / "bundle", config=ServeConfig(port=0))
 """
 

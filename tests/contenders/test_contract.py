@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
@@ -38,6 +39,16 @@ from ratchet.serve.rest import build_app
 from ratchet.tasks.registry import task_of
 
 DEEP = "max_tokens: 16, name: mine"
+
+
+def until_ready(client: TestClient) -> None:
+    for _ in range(600):
+        if client.get("/readyz").status_code == 200:
+            return
+        time.sleep(0.05)
+    raise AssertionError(client.get("/readyz").text)
+
+
 SETTINGS = {
     "linear": "{kind: linear, name: mine, features: [{unit: char, low: 1, high: 3}]}",
     "blend": "{kind: blend, name: mine}",
@@ -262,8 +273,7 @@ def test_a_kind_wins_and_is_then_changed_compressed_exported_and_served(
     assert bundle.kind == kinds()[kind].runtime
     texts = ["my card did not arrive", "the exchange rate is wrong"]
     with TestClient(build_app(bundle.path, config=ServeConfig()), base_url="http://127.0.0.1") as client:
-        wait = [client.get("/readyz").status_code for _ in range(200)]
-        assert 200 in wait
+        until_ready(client)
         answer = client.post("/predict", json={"texts": texts}).json()["predictions"]
     expected = task_of("classification").served(load_model(bundle).predict(texts), bundle.manifest.model)
     assert [[*one["probabilities"].values()] for one in answer] == [pytest.approx(row, abs=1e-6) for row in expected]
@@ -301,7 +311,7 @@ def test_a_kind_that_is_not_trained_wins_and_goes_as_far_as_its_flags_say(
     wanted = [*right][:2]
     app = build_app(bundle.path, config=ServeConfig(), send_to=bundle.manifest.model.get("sends_to", ""))
     with TestClient(app, base_url="http://127.0.0.1") as client:
-        assert 200 in [client.get("/readyz").status_code for _ in range(200)]
+        until_ready(client)
         answer = client.post("/predict", json={"texts": wanted}).json()["predictions"]
     assert [one["label"] for one in answer] == [right[text] for text in wanted]
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ratchet.gate.holm import holm
 from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.proportions import wilson
-from ratchet.report.slices import OTHER, Division, _holm, _of_column, _quarters, divided, line_of
+from ratchet.report.slices import OTHER, Division, _of_column, _quarters, divided, line_of
 from ratchet.report.slices import Slices as Found
 
 
@@ -39,7 +40,7 @@ def test_a_slice_has_its_mean_with_wilsons_interval_and_the_metric_of_the_gate_b
     assert found.whole.value == 0.8
 
 
-def test_right_and_wrong_rows_are_tested_as_fisher_did_and_corrected_as_holm_did() -> None:
+def test_right_and_wrong_rows_are_tested_as_fisher_did_and_corrected_asholm_did() -> None:
     rng = np.random.default_rng(0)
     right, cells = rng.random(300) < 0.7, [*"abc"] * 100
     found = slices(right, cells)
@@ -49,10 +50,10 @@ def test_right_and_wrong_rows_are_tested_as_fisher_did_and_corrected_as_holm_did
         mask = np.array(cells) == one.name
         table = [[right[mask].sum(), (~right[mask]).sum()], [right[~mask].sum(), (~right[~mask]).sum()]]
         plain.append(stats.fisher_exact(table, alternative="less").pvalue)
-    assert [one.p for one in found.groups[0].slices] == pytest.approx(_holm(plain))
+    assert [one.p for one in found.groups[0].slices] == pytest.approx(holm(plain))
     order = np.argsort(plain)
     by_hand = np.maximum.accumulate([min(1.0, plain[place] * (3 - rank)) for rank, place in enumerate(order)])
-    assert [_holm(plain)[place] for place in order] == pytest.approx(by_hand.tolist())
+    assert [holm(plain)[place] for place in order] == pytest.approx(by_hand.tolist())
 
 
 def test_scores_that_are_no_shares_are_tested_by_t() -> None:

@@ -24,7 +24,7 @@ import resource, sys, time
 import numpy as np
 from ratchet.bundle.bundle import Bundle
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve import connections, rest
+from ratchet.serve import connections, served_bundle
 from ratchet.serve.listen import serve
 
 files, head, pause = int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
@@ -38,7 +38,7 @@ class Model:
         time.sleep(pause)
         return np.full((len(texts), 3), 1 / 3, dtype=np.float32)
 
-rest.load_model = lambda *_, **__: Model()
+served_bundle.load_model = lambda *_, **__: Model()
 serve(bundle.path, config=ServeConfig(port=0, workers=4, queue=400))
 """
 BODY = json.dumps({"text": "好"}).encode()

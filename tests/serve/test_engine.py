@@ -93,7 +93,7 @@ def test_the_queue_is_bounded(bundle: Bundle, model: Model) -> None:
             asked = [asyncio.create_task(client.post("/predict", json={"text": "a"})) for _ in range(3)]
             await asyncio.to_thread(model.entered.acquire)
             full = await client.post("/predict", json={"text": "a"})
-            assert error(full)[:2] == (503, "busy")
+            assert error(full)[:2] == (429, "busy")
             assert full.headers["retry-after"] == "1"
             assert (await client.get("/healthz")).status_code == 200
             model.gate.set()
@@ -113,7 +113,7 @@ def test_the_deadline_ends_the_wait_but_not_the_count(bundle: Bundle, model: Mod
             asked = asyncio.create_task(client.post("/predict", json={"text": "a"}))
             await asyncio.to_thread(model.entered.acquire)
             assert error(await asked)[:2] == (504, "too_late")
-            assert error(await client.post("/predict", json={"text": "a"}))[:2] == (503, "busy")  # still computing
+            assert error(await client.post("/predict", json={"text": "a"}))[:2] == (429, "busy")  # still computing
             model.gate.set()
             answers = [await client.post("/predict", json={"text": "a"})]
             while answers[-1].status_code != 200 and len(answers) < 10_000:
@@ -136,7 +136,10 @@ def test_a_busy_server_refuses_before_it_reads_and_parses_elsewhere(
     monkeypatch.setattr("ratchet.serve.rest.read_texts", parsed)
     app = build_app(bundle.path, config=ServeConfig(), model=model)
     assert post(app, b'{"text": "a"}').status_code == 200
-    assert threads[0].startswith("ratchet-predict")
+    app = build_app(bundle.path, config=ServeConfig(), model=model)
+    assert post(app, b'{"text": "%s"}' % (b"a" * 20_000)).status_code == 200
+    assert threads[0] == "MainThread"
+    assert threads[1].startswith("asyncio")
 
     def full() -> None:
         raise Refused(503, "busy", "no room")
@@ -145,4 +148,4 @@ def test_a_busy_server_refuses_before_it_reads_and_parses_elsewhere(
     monkeypatch.setattr(app.state.engine, "require_room", full)
     answer = post(app, b"{" * 100_000)
     assert error(answer)[:2] == (503, "busy")
-    assert len(threads) == 1
+    assert len(threads) == 2

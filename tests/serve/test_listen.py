@@ -25,7 +25,7 @@ import os, sys, threading
 import numpy as np
 from ratchet.bundle.bundle import Bundle
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve import rest
+from ratchet.serve import served_bundle
 from ratchet.serve.listen import serve
 
 bundle = Bundle.open(sys.argv[1])
@@ -40,7 +40,7 @@ class Model:
             assert gate.wait(30)
         return np.full((len(texts), 3), 1 / 3, dtype=np.float32)
 
-rest.load_model = lambda *_, **__: Model()
+served_bundle.load_model = lambda *_, **__: Model()
 serve(bundle.path, config=ServeConfig(port=0, workers=8, max_texts=2, max_text_bytes=100_000))
 print("ended", flush=True)
 """
@@ -139,7 +139,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_server(
     def load(*_: Any, **__: Any) -> None:
         raise failure
 
-    monkeypatch.setattr("ratchet.serve.rest.load_model", load)
+    monkeypatch.setattr("ratchet.serve.served_bundle.load_model", load)
     before = signal.getsignal(signal.SIGTERM)
     said: list[str] = []
     with pytest.raises(BundleError, match=r"The model is bad|could not be loaded: ValueError: bad weights"):

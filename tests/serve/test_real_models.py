@@ -210,3 +210,9 @@ def test_forged_model_files_are_refused_or_answer(kind: str, request: pytest.Fix
             forge(bundle, tmp_path / "forged", file, dice=dice)
             opened(tmp_path / "forged")
             shutil.rmtree(tmp_path / "forged")
+
+
+def test_neighbours_change_no_prediction_of_a_linear_model(fitted: LinearModel) -> None:
+    together = fitted.predict(TEXTS + STRANGE)
+    alone = np.concatenate([fitted.predict([text]) for text in TEXTS + STRANGE])
+    np.testing.assert_array_equal(together, alone)

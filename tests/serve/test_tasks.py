@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 from ratchet.bundle.bundle import Bundle, write_bundle
 from ratchet.bundle.predict import Mending
@@ -140,7 +141,7 @@ def test_a_label_is_answered_byte_for_byte_as_before(write: Write) -> None:
     bundle = write("classification")
     app = build_app(bundle.path, config=ServeConfig(), model=Fixed())
     answering = next(route for route in app.routes if getattr(route, "path", "") == "/predict").endpoint.__self__  # type: ignore[attr-defined]
-    body = answering._answering.written(Fixed().predict(["a", "b"]), names=Fixed.labels)
+    body = answering._first.written(Fixed().predict(["a", "b"]))
     assert body.decode() == (
         f'{{"model":"classification","bundle":"{bundle.sha256[:12]}","predictions":['
         '{"label":"好","probability":0.9,"probabilities":{"坏":0.1,"好":0.9}},'
@@ -175,8 +176,10 @@ def test_a_bundle_whose_facts_are_forged_does_not_get_ready(write: Write) -> Non
     bundle = write("regression")
     manifest = json.loads((bundle.path / "manifest.json").read_bytes()) | {"model": {"half_width": "x"}}
     (bundle.path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(TypeError):
-        ask(bundle, {"text": "a"})
+    with TestClient(build_app(bundle.path, config=ServeConfig()), base_url="http://127.0.0.1") as client:
+        found = {client.get("/readyz").json()["error"]["type"] for _ in range(50)}
+        assert found <= {"not_ready", "failed"}
+        assert client.post("/predict", json={"text": "a"}).status_code == 503
 
 
 def test_a_task_that_is_not_installed_is_one_sentence(write: Write) -> None:

@@ -23,6 +23,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 MODEL = "model"
 CARD = "README.md"
+GOLDEN = "golden.json"
+REFERENCE = "reference.json"
 BLOCK = 1024 * 1024
 _IDENTITY = ("format", "name", "kind", "labels", "language", "text_column", "fixes", "scores", "data_version")
 _SINCE = ("text_columns", "features")
@@ -163,6 +165,8 @@ def write_bundle(
     verdicts: Sequence[Facts] = (),
     scores: Facts | None = None,
     environment: Facts | None = None,
+    golden: bytes = b"",
+    reference: bytes = b"",
 ) -> Bundle:
     """Write a bundle: all of it or, when anything fails, nothing; a bundle that stood at ``target`` is replaced.
 
@@ -186,6 +190,8 @@ def write_bundle(
         verdicts: the verdicts that led here, as JSON values.
         scores: the model's scores, as JSON values.
         environment: a summary of the environment, as JSON values.
+        golden: rows with the model's answers, as `ratchet.bundle.golden` writes them; empty: none.
+        reference: what the training texts are like, as `ratchet.bundle.reference` writes it; empty: not known.
 
     Raises:
         BundleError: the model folder is unusable, or a fact is not a finite JSON value.
@@ -219,6 +225,8 @@ def write_bundle(
     with atomic_folder(target) as folder:
         entries = [_copy(source, folder / path, path=path) for path, source in sources]
         entries.append(_write(folder / CARD, _card(facts).encode(), path=CARD))
+        beside = ((GOLDEN, golden), (REFERENCE, reference))
+        entries.extend(_write(folder / path, content, path=path) for path, content in beside if content)
         files = [entry.model_dump() for entry in sorted(entries, key=lambda entry: entry.path)]
         _write(folder / MANIFEST, _json({**facts, "files": files}), path=MANIFEST)
     return Bundle.open(target)

@@ -21,8 +21,10 @@ class Runtime:
     Attributes:
         name: as the cards of contenders and the manifests of bundles have it.
         load: gives the model of a folder, to run on so many threads (0: all cores); no torch unless ``packages`` has it.
-        packages: what must be installed to load it.
+        packages: the modules of other packages that it imports, beside those of any server; they must be installed.
         extra: the extra that installs them.
+        isolated: whether it is served by processes of its own: where native code computes for long, a crash of it or a hang
+            is then no crash of the server.
         sends_to: where a model in a folder sends the texts that it is asked about; ``None``: it sends nothing anywhere.
     """
 
@@ -30,6 +32,7 @@ class Runtime:
     load: Callable[[Path, int], Predictor]
     packages: tuple[str, ...] = ()
     extra: str = "serve"
+    isolated: bool = False
     sends_to: Callable[[Path], Destination] | None = None
 
 
@@ -78,11 +81,22 @@ def _endpoint_address(folder: Path) -> Destination:
 
 RUNTIMES = (
     Runtime(name="linear", load=_linear),
-    Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers")),
-    Runtime(name="nearest", load=_nearest),
+    Runtime(name="onnx", load=_onnx, packages=("onnxruntime", "tokenizers"), isolated=True),
+    Runtime(name="nearest", load=_nearest, packages=("scipy", "sklearn")),
     Runtime(name="constant", load=_constant),
-    Runtime(name="decoder", load=_decoder, packages=("torch", "transformers", "tokenizers"), extra="train"),
-    Runtime(name="endpoint", load=_endpoint, packages=("httpx",), extra="endpoint", sends_to=_endpoint_address),
+    Runtime(
+        name="decoder",
+        load=_decoder,
+        packages=("torch", "transformers", "tokenizers", "jinja2", "pyarrow"),
+        extra="train",
+    ),
+    Runtime(
+        name="endpoint",
+        load=_endpoint,
+        packages=("httpx", "jinja2", "pyarrow", "yaml"),
+        extra="endpoint",
+        sends_to=_endpoint_address,
+    ),
 )
 
 
@@ -104,6 +118,11 @@ def destination_of(folder: Path, runtime: str) -> Destination | None:
     """Where the model of a folder sends the texts that it is asked about; ``None``: nowhere."""
     sends_to = _runtime(runtime).sends_to
     return None if sends_to is None else sends_to(folder)
+
+
+def is_isolated(runtime: str) -> bool:
+    """Whether models of this runtime are served by processes of their own."""
+    return _runtime(runtime).isolated
 
 
 def _runtime(name: str) -> Runtime:

@@ -17,6 +17,7 @@ from ratchet.cli import arguments, versions
 from ratchet.cli.augment import augment
 from ratchet.cli.check import check, data
 from ratchet.cli.compare import compare
+from ratchet.cli.deploy import deploy
 from ratchet.cli.guard import guard
 from ratchet.cli.labels import curve, queue
 from ratchet.errors import RatchetError
@@ -294,6 +295,7 @@ cli.add_command(augment)
 cli.add_command(check)
 cli.add_command(compare)
 cli.add_command(curve)
+cli.add_command(deploy)
 cli.add_command(queue)
 cli.add_command(guard)
 cli.add_command(data)

@@ -131,22 +131,6 @@ def _kinds(table: csr_array) -> tuple[Any, Rows | None]:
     return kinds[:, 1:], many
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for the whole family: the chance of any false alarm stays below the level at which they are read.
-
-    Holm 1979, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
-
-    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-    """
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    adjusted, least = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        least = max(least, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = least
-    return adjusted
-
-
 def chi_square(old: Floats, new: Floats) -> Floats:
     """Pearson's chi-square of the two rows of counts; cells that are empty in both count nothing."""
     total = old + new

@@ -17,12 +17,12 @@ from ratchet.drift.permutation import (
     Permutation,
     Statistic,
     chi_square,
-    holm,
     jensen_shannon,
     kolmogorov,
     stability_index,
 )
 from ratchet.drift.vocabulary import TermCounts, count_terms
+from ratchet.gate.holm import holm
 from ratchet.near.copies import exact_groups, renumbered, united
 from ratchet.tables.dataset import Dataset, concat, row_digests
 from ratchet.text.columns import Rows

@@ -351,6 +351,9 @@ class ExportConfig(Section):
     """Train the winner once more on all rows but the test part before it is exported."""
     disagreement: float = Field(default=0.0, ge=0, le=1)
     """Largest share of rows whose predicted label may differ."""
+    golden: int = Field(default=32, ge=0, le=256)
+    """Rows of the valid part that the bundle brings with its answers, so that a server proves itself before it serves; what
+    looks like personal data is masked in them. 0: none."""
 
 
 class EngineConfig(Section):
@@ -376,9 +379,10 @@ class ServeConfig(Section):
     max_texts: int = Field(default=256, ge=1)
     """Texts in one request."""
     workers: int = Field(default=0, ge=0)
-    """Requests computed at the same time; 0: two, or one on a single core. The cores are divided among them."""
+    """Requests computed at the same time, by processes where the model is a graph, else by threads; 0: a process for each
+    core, or two threads. The cores are divided among them."""
     queue: int = Field(default=64, ge=0)
-    """Requests that may wait for a worker; further ones get status 503 with Retry-After."""
+    """Requests that may wait for a worker; further ones get status 429 with Retry-After."""
     deadline: float = Field(default=30.0, gt=0)
     """Seconds for one request, waiting included; later it gets status 504."""
 

@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError
+from ratchet.gate.holm import holm
 from ratchet.metrics.evidence import Evidence
 from ratchet.metrics.metric import row_interval
 from ratchet.metrics.metrics import Score, named, score
@@ -140,7 +141,8 @@ def divided(
             found += [(column, one, mask, _p_worse(quality, mask, evidence)) for one, mask in masks.items()]
     if not found:
         return None
-    adjusted = _holm([p for *_, p in found])
+    tested = iter(holm([p for *_, p in found if p is not None]))
+    adjusted = [None if p is None else next(tested) for *_, p in found]
     also = "" if metric == name else metric
     made = [
         (column, _slice(evidence, mask, quality, name=one, metric=name, also=also, p=p))
@@ -266,18 +268,3 @@ def _p_worse(quality: Floats, mask: Bools, evidence: Evidence) -> float | None:
     from scipy.special import ndtr
 
     return float(ndtr(quotient(float(inside.mean() - outside.mean()), error, freedom=freedom)))
-
-
-def _holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjusted by Holm's step-down rule, in the order given.
-
-    >>> _holm([0.01, None, 0.04, 0.03])
-    [0.03, None, 0.06, 0.06]
-    """
-    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    found: list[float | None] = [None] * len(p_values)
-    highest = 0.0
-    for number, (p, place) in enumerate(tested):
-        highest = max(highest, min(1.0, p * (len(tested) - number)))
-        found[place] = highest
-    return found

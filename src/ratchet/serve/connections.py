@@ -42,6 +42,11 @@ class Room:
     """Seconds from the head of a request until its client has taken the answer."""
     silent: dict[Connection, None] = field(default_factory=dict)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody has connected who has not asked anything yet."""
+        return any(not connection.has_asked for connection in self.silent)
+
 
 class Connection(H11Protocol):  # type: ignore[misc]
     """One connection. One too many takes the place of the one that has been silent longest, if there is one."""
@@ -51,7 +56,7 @@ class Connection(H11Protocol):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._timer: asyncio.TimerHandle | None = None
-        self._busy = self._half_closed = False
+        self._busy = self._half_closed = self.has_asked = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Make room for it, and wait for the head of its first request."""
@@ -101,7 +106,7 @@ class Connection(H11Protocol):  # type: ignore[misc]
         """Which of the two deadlines holds after some bytes came."""
         busy = self.cycle is not None and not self.cycle.response_complete
         if busy and not self._busy:
-            self._busy = True
+            self._busy = self.has_asked = True
             self.room.silent.pop(self, None)
             self._expect(self.room.exchange)
         elif not busy and self._timer is None:

@@ -1,177 +1,230 @@
-"""The engine: one loaded model, a bounded queue, a few threads, and a deadline for each request."""
+"""The engine: the bundle that is served now, whom its rows are given to, and how another takes its place."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import time
 import traceback
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-import numpy as np
-
-from ratchet.bundle.predict import checked
 from ratchet.endpoint.key import EndpointError, NoAnswer
 from ratchet.errors import BundleError
-from ratchet.models.model import Answers, Predictor
+from ratchet.models.model import Answers
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.crew import Crew, Failed, Worker
 from ratchet.serve.messages import Refused
+from ratchet.serve.scheduler import Expired, Gone, NoWorker, QueueFull, Scheduler
 
 logger = logging.getLogger("ratchet.serve")
 
-CHUNK = 32  # texts between two looks at the deadline
 SELF_TEST = ("", "a", "服务正常", "\U0001f600\x00", "long " * 400)
+RETRY = {"Retry-After": "1"}
 
-Probe = Callable[[Answers], object]
-
-
-class Expired(Exception):
-    """The request's deadline passed before its texts were done."""
+What = TypeVar("What")
 
 
-@dataclass
-class Job:
-    """One request on its way through the pool: what it asks may be asked of the model until its deadline."""
-
-    model: Predictor
-    stop: float
-    abandoned: bool = False
-
-    def predict(self, texts: Sequence[str]) -> Answers:
-        """(n, k) answers to the texts, with the features beside them where the model has such.
-
-        Raises:
-            Expired: the deadline passed, or nobody waits any more.
-        """
-        parts = []
-        for start in range(0, len(texts), CHUNK):
-            if self.abandoned or time.monotonic() > self.stop:
-                raise Expired
-            parts.append(checked(self.model, texts[start : start + CHUNK]))
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.model.labels)), dtype=np.float32)
+def worker_count(config: ServeConfig, *, processes: bool = False) -> int:
+    """Workers that compute at the same time: a process for each core, or two threads."""
+    cores = os.cpu_count() or 1
+    return config.workers or (cores if processes else min(2, cores))
 
 
-def worker_count(config: ServeConfig) -> int:
-    """Threads that compute at the same time."""
-    return config.workers or min(2, os.cpu_count() or 1)
+def threads_each(workers: int) -> int:
+    """Cores that each of so many workers may use."""
+    return max(1, (os.cpu_count() or 1) // workers)
 
 
-def threads_each(config: ServeConfig) -> int:
-    """Cores that one computing thread may use."""
-    return max(1, (os.cpu_count() or 1) // worker_count(config))
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loading(Generic[What]):
+    """A bundle that is to be served.
 
-
-class Engine:
-    """Loads a model in the background and predicts in a bounded pool of threads.
-
-    Args:
-        load: is called once, in a thread.
-        config: workers, queue and deadline.
-        rows: what the model is asked before the first request; nothing where each answer costs money.
-        probe: looks at its answers to these; where it raises, the server does not get ready.
-
-    numpy and ONNX Runtime release the interpreter lock while they compute, so
-    threads are enough and the model is in memory once.
+    Attributes:
+        what: how it is asked, and how its answers are written.
+        crew: its workers, not yet started.
+        prove: asks a worker what the bundle is known to answer, and raises where it answers otherwise; it may also choose how
+            waiting rows are computed: ``True`` for several requests in one call.
     """
 
-    def __init__(
-        self, load: Callable[[], Predictor], *, config: ServeConfig, rows: Sequence[str] = SELF_TEST, probe: Probe
-    ) -> None:
-        self._load, self._rows, self._probe = load, rows, probe
-        self._config = config
-        self._room = worker_count(config) + config.queue
-        self._pool = ThreadPoolExecutor(worker_count(config), thread_name_prefix="ratchet-predict")
-        self._pending = 0
-        self.model: Predictor | None = None
+    what: What
+    crew: Crew
+    prove: Callable[[Worker], Awaitable[bool]]
+
+
+@dataclass(kw_only=True, eq=False)
+class Served(Generic[What]):
+    """A bundle that is served."""
+
+    what: What
+    crew: Crew
+    scheduler: Scheduler
+    users: int = 0
+    """Requests that came to it and have no answer yet."""
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """While a request needs it."""
+        self.users += 1
+        try:
+            yield
+        finally:
+            self.users -= 1
+
+
+class Engine(Generic[What]):
+    """Answers rows by the bundle that is served now.
+
+    Args:
+        load: the bundle to begin with.
+        config: queue and deadline.
+    """
+
+    def __init__(self, load: Callable[[], Loading[What]], *, config: ServeConfig) -> None:
+        self._load, self._config = load, config
+        self._swap = asyncio.Lock()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self.served: Served[What] | None = None
         self.failure: BaseException | None = None
         self.draining = False
         self.settled = asyncio.Event()
 
     @property
     def ready(self) -> bool:
-        """Whether the model is loaded, passed its self-test, and the server is not about to stop."""
-        return self.model is not None and not self.draining
+        """Whether a model is loaded and proven, a worker lives, and the server is not about to stop."""
+        return self.served is not None and bool(self.served.crew.alive) and not self.draining
 
     async def start(self) -> None:
-        """Load and self-test the model; a failure is kept in ``failure``, and ``settled`` tells either way."""
-        work = asyncio.wrap_future(self._pool.submit(self._loaded))
-        await asyncio.wait({work})
-        self.failure = work.exception()
-        if self.failure is None:
-            self.model = work.result()
-        self.settled.set()
+        """Load and prove the first bundle; a failure is kept in ``failure``, and ``settled`` tells either way."""
+        try:
+            self.served = await self._begun(self._load)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the server tells it and ends
+            self.failure = error
+        finally:
+            self.settled.set()
 
-    def _loaded(self) -> Predictor:
-        model = self._load()
-        if not model.labels:
-            raise BundleError("The model must have labels but has none.", next_step="Export the bundle again.")
-        if len(self._rows):
-            self._probe(checked(model, self._rows))
-        return model
-
-    def require_room(self) -> Predictor:
-        """The model, if a request may be asked of it now; to be called before its body is read, too.
-
-        Raises:
-            Refused: 503 when the model is not ready or the queue is full.
-        """
-        if self.model is None:
-            raise Refused(503, "not_ready", "The model is still loading.", headers={"Retry-After": "1"})
-        if self._pending >= self._room:
-            message = f"{self._pending} requests are waiting already; try again in a second."
-            raise Refused(503, "busy", message, headers={"Retry-After": "1"})
-        return self.model
-
-    async def run(self, work: Callable[[Job], bytes], *, since: float) -> bytes:
-        """The answer that ``work`` makes in a thread, from reading its body to writing its bytes.
+    async def swap(self, load: Callable[[], Loading[What]]) -> Served[What]:
+        """Serve another bundle from now on; requests that came before are answered by the one that they came to.
 
         Args:
-            work: asks the model through the job that it is given; what it raises as Refused is the client's mistake.
-            since: when the request came, in seconds of time.monotonic().
+            load: opens and verifies it; is called in a thread.
 
         Raises:
-            Refused: 503 when the model is not ready, the queue is full or an endpoint cannot be asked, 502 when an endpoint has
-                no usable answer, 504 after the deadline, 500 if the model fails.
+            RatchetError: it is damaged, does not load, or answers otherwise than when it was exported. The old one serves on.
         """
-        job = Job(self.require_room(), since + self._config.deadline)
-        self._pending += 1
-        running = self._pool.submit(work, job)
-        answer = asyncio.wrap_future(running)
-        answer.add_done_callback(self._leave)
-        await asyncio.wait({answer}, timeout=max(0.0, job.stop - time.monotonic()))
-        if not answer.done():
-            job.abandoned = True
-            running.cancel()
-            raise _too_late(self._config)
-        failure = answer.exception()
-        if isinstance(failure, Expired):
-            raise _too_late(self._config)
-        if isinstance(failure, Refused):
-            raise failure
-        if isinstance(failure, EndpointError):
-            asked = isinstance(failure, NoAnswer)
-            raise Refused(502 if asked else 503, "no_answer" if asked else "endpoint_unavailable", failure.problem)
-        if failure is not None:
-            place = traceback.extract_tb(failure.__traceback__)[-1]
-            # The exception's own text may hold the user's text, which does not belong in a log.
-            logger.error("the model failed: %s at %s:%s", type(failure).__name__, place.filename, place.lineno)
-            logger.debug("the model's traceback", exc_info=failure)
-            raise Refused(500, "model_failed", "The model failed on this request; the server's log has the reason.")
-        return answer.result()
+        async with self._swap:
+            fresh, before = await self._begun(load), self.served
+            self.served = fresh
+            if before is not None:
+                leaving = asyncio.create_task(_left(before))
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+            return fresh
 
-    def _leave(self, answer: asyncio.Future[bytes]) -> None:
-        """Free the place in the queue when the thread has really finished, not when its client went away."""
-        self._pending -= 1
-        if not answer.cancelled():
-            answer.exception()  # asyncio warns of an exception that nobody looked at
+    async def _begun(self, load: Callable[[], Loading[What]]) -> Served[What]:
+        loading = await asyncio.to_thread(load)
+        crew = loading.crew
+        try:
+            await crew.start()
+            if not crew.labels:
+                raise BundleError("The model must have labels but has none.", next_step="Export the bundle again.")
+            worker = crew.take()
+            assert worker is not None
+            together = await loading.prove(worker)
+            crew.give(worker)
+        except BaseException:
+            await crew.close()
+            raise
+        scheduler = Scheduler(crew, queue=self._config.queue, together=together)
+        return Served(what=loading.what, crew=crew, scheduler=scheduler)
 
-    def close(self) -> None:
-        """Start nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def require_room(self) -> Served[What]:
+        """What is served, if a request may be asked of it now; to be called before its body is read, too.
+
+        Raises:
+            Refused: 503 when no model is ready, 429 when the queue is full.
+        """
+        served = self.served
+        if served is None or not served.crew.alive:
+            what = "The model is still loading." if served is None else "The workers are being started again."
+            raise Refused(503, "not_ready", what, headers=RETRY)
+        if served.scheduler.full:
+            raise _busy(served)
+        return served
+
+    async def ask(
+        self,
+        served: Served[What],
+        rows: Sequence[str],
+        *,
+        seconds: float,
+        gone: Callable[[], Awaitable[object]] | None = None,
+    ) -> Answers:
+        """(n, k) answers to the rows, at least one, by a bundle that ``require_room`` gave.
+
+        Args:
+            served: the bundle.
+            rows: what is asked.
+            seconds: from now until the request's deadline.
+            gone: ends when nobody waits for the answer any more.
+
+        Raises:
+            Refused: 429 when the queue is full, 504 after the deadline, 503 when no worker lives or an endpoint cannot be
+                asked, 502 when an endpoint has no usable answer, 500 if the model fails.
+            Gone: nobody waits.
+        """
+        try:
+            return await served.scheduler.ask(rows, seconds=seconds, gone=gone)
+        except Gone:
+            raise
+        except QueueFull:
+            raise _busy(served) from None
+        except Expired:
+            message = f"The request took longer than {self._config.deadline:g} seconds."
+            raise Refused(504, "too_late", message) from None
+        except NoWorker:
+            message = "The workers that computed this request have died; the server's log has the reason."
+            raise Refused(503, "worker_died", message, headers=RETRY) from None
+        except EndpointError as error:
+            asked = isinstance(error, NoAnswer)
+            raise Refused(
+                502 if asked else 503, "no_answer" if asked else "endpoint_unavailable", error.problem
+            ) from error
+        except Exception as error:
+            _log(error)
+            message = "The model failed on this request; the server's log has the reason."
+            raise Refused(500, "model_failed", message) from error
+
+    async def close(self) -> None:
+        """Start nothing more, and end all workers."""
+        for leaving in self._leaving:
+            leaving.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+        if self.served is not None:
+            await self.served.crew.close()
 
 
-def _too_late(config: ServeConfig) -> Refused:
-    return Refused(504, "too_late", f"The request took longer than {config.deadline:g} seconds.")
+async def _left(before: Served[What]) -> None:
+    """Wait until the last request of a bundle that is served no more has its answer, and end its workers."""
+    try:
+        while before.users or before.scheduler.busy:
+            await asyncio.sleep(0.05)
+    finally:
+        await before.crew.close()
+
+
+def _busy(served: Served[What]) -> Refused:
+    message = f"{served.scheduler.waiting} requests are waiting already; try again in a second."
+    return Refused(429, "busy", message, headers=RETRY)
+
+
+def _log(error: Exception) -> None:
+    """The exception's own text may hold the user's text, which does not belong in a log."""
+    if isinstance(error, Failed):
+        logger.error("the model failed: %s", error)
+        return
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    logger.error("the model failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+    logger.debug("the model's traceback", exc_info=error)

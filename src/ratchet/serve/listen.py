@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from ratchet.serve.engine import Engine
+    from ratchet.serve.served_bundle import ServedBundle
 
 logger = logging.getLogger("ratchet.serve")
 
@@ -34,6 +35,7 @@ KEY = "RATCHET_API_KEY"
 BACKLOG = 512
 GRACE = 0.3  # seconds after the signal in which connections are still taken: load balancers hear of it late
 STRAGGLERS = 0.2  # seconds after that in which the last connections taken may send their request
+LATEST = 2.0  # seconds in which they may while there are such that have sent nothing yet
 DRAIN = 5  # seconds on top of the deadline until open requests are given up
 
 
@@ -45,6 +47,8 @@ def serve(
     say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> None:
     """Serve a bundle until SIGTERM or Ctrl-C; requests in flight are answered first.
+
+    SIGHUP has the folder opened again, and the bundle that stands there now served, once it is verified and proven.
 
     The environment variable ``RATCHET_API_KEY`` holds the key that clients must send. It may be absent only while
     the server listens on this machine alone.
@@ -67,7 +71,7 @@ def serve(
 
     key = _key(config.host)
     app = build_app(bundle_path, config=config, api_key=key, send_to=send_to)
-    engine: Engine = app.state.engine
+    engine: Engine[ServedBundle] = app.state.engine
     if app.state.destination is not None:
         say(f"Every text is sent to {app.state.destination}.")
     with _listening(config) as listener, _quiet_signals():
@@ -77,7 +81,7 @@ def serve(
             say(f"Serving {app.state.bundle.name} on {url} (page at {url}/docs). Stop with Ctrl-C.")
             say(_curl(url, keyed=key is not None, fields=Fields.of(app.state.bundle.manifest)))
 
-        _run(app, listener, config=config, greet=greet)
+        _run(app, listener, config=config, greet=greet, say=say)
     if engine.failure is not None:
         if isinstance(engine.failure, RatchetError):
             raise engine.failure
@@ -87,12 +91,30 @@ def serve(
         ) from engine.failure
 
 
-def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet: Callable[[], None]) -> None:
+async def _reload(app: Starlette, say: Callable[[str], None]) -> None:
+    """Serve the bundle that stands in the folder now, if it is sound."""
+    try:
+        served = await app.state.swap()
+        say(f"Serving {served.what.name} ({served.what.short}) from now on.")
+    except RatchetError as error:
+        logger.error("the bundle was not taken, and the one before it is served: %s", error)
+    except Exception as error:  # noqa: BLE001 - whatever a bundle does, the one before it is served
+        logger.error("the bundle was not taken, and the one before it is served: %s", type(error).__name__)
+
+
+def _run(
+    app: Starlette,
+    listener: socket.socket,
+    *,
+    config: ServeConfig,
+    greet: Callable[[], None],
+    say: Callable[[str], None],
+) -> None:
     import uvicorn
 
     from ratchet.serve.connections import SEND_SECONDS, Connection, Room, Seldom, most_connections, protocol, told_once
 
-    engine: Engine = app.state.engine
+    engine: Engine[ServedBundle] = app.state.engine
 
     class Server(uvicorn.Server):  # type: ignore[misc]
         """Greets when the model is ready, ends when it cannot be, and resets no request that was sent in time."""
@@ -102,6 +124,8 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
             self.loop.set_exception_handler(told_once(logger.error))
             await super().startup(sockets)
             self.watch = asyncio.create_task(self.greet_or_end())
+            if sys.platform != "win32":
+                self.loop.add_signal_handler(signal.SIGHUP, self.reload)
 
         async def greet_or_end(self) -> None:
             await engine.settled.wait()
@@ -109,6 +133,9 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
                 greet()
             else:
                 self.should_exit = True
+
+        def reload(self) -> None:
+            self.reloading = asyncio.create_task(_reload(app, say))
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if engine.draining:
@@ -121,7 +148,10 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
             taken = self.take_queued()
             for server in self.servers:
                 server.close()
+            latest = self.loop.time() + LATEST
             await asyncio.gather(asyncio.sleep(STRAGGLERS), *taken, return_exceptions=True)
+            while room.is_awaited and self.loop.time() < latest:
+                await asyncio.sleep(0.02)
             await super().shutdown(sockets)
 
         def take_queued(self) -> Sequence[Coroutine[Any, Any, object]]:
@@ -138,7 +168,8 @@ def _run(app: Starlette, listener: socket.socket, *, config: ServeConfig, greet:
         def connection(self) -> Connection:
             return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
-    kind = protocol(Room(most=most_connections(), exchange=2 * config.deadline + SEND_SECONDS))
+    room = Room(most=most_connections(), exchange=2 * config.deadline + SEND_SECONDS)
+    kind = protocol(room)
     logging.getLogger("uvicorn.error").addFilter(Seldom())
     options = uvicorn.Config(
         app,

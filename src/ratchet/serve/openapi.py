@@ -20,7 +20,8 @@ _ERRORS = {
     415: "The content type is not application/json.",
     422: "The object has another shape; the message names the field or the column.",
     500: "The model failed.",
-    503: "The model is loading, or too many requests are waiting; Retry-After says when to try again.",
+    429: "Too many requests are waiting; Retry-After says when to try again.",
+    503: "The model is loading, or the server is about to stop; Retry-After says when to try again.",
     504: "The deadline passed.",
 }
 

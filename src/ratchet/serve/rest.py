@@ -8,15 +8,15 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -24,26 +24,23 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ratchet.bundle.bundle import Bundle
-from ratchet.bundle.predict import load_model, require_consent
-from ratchet.models.model import Answers, Predictor
+from ratchet.bundle.predict import require_consent
+from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve import openapi
-from ratchet.serve.engine import SELF_TEST, Engine, Job, threads_each
+from ratchet.serve.engine import Engine, Served
 from ratchet.serve.limits import Intake, require_host, require_json
 from ratchet.serve.messages import (
     ErrorDetail,
     ErrorResponse,
-    PredictResponse,
     Refused,
     Status,
     read_texts,
 )
-from ratchet.serve.rows import Cells, Fields
-from ratchet.tasks.registry import task_of
-from ratchet.tasks.task import Task
+from ratchet.serve.scheduler import Gone
+from ratchet.serve.served_bundle import ServedBundle, loading
 
+SMALL = 16 * 1024  # bytes of a body that is read while all others wait
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-SHORT = 12  # hex digits of the bundle's sha256 in answers
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -68,24 +65,19 @@ def build_app(
         BundleError: the bundle is incomplete or was changed, or sends texts to another address than ``send_to``.
         RatchetError: its task is not installed.
     """
-    bundle = Bundle.open(Path(bundle_path))
+    folder = Path(bundle_path)
+    bundle = Bundle.open(folder)
     far = require_consent(bundle, send_to=send_to)
-    load = partial(load_model, bundle, threads=threads_each(config), send_to=send_to)
-    answering = _Answering.of(bundle)
-    engine = Engine(
-        lambda: model or load(),
-        config=config,
-        rows=answering.fields.inputs([answering.alone(text) for text in SELF_TEST]) if far is None else (),
-        probe=lambda answers: answering.written(answers, names=bundle.labels),
-    )
-    service = _Service(answering=answering, engine=engine, config=config, api_key=api_key)
+    load = partial(loading, config=config, model=model, send_to=send_to)
+    engine: Engine[ServedBundle] = Engine(partial(load, bundle), config=config)
+    service = _Service(first=ServedBundle.of(bundle), engine=engine, config=config, api_key=api_key)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        loading = asyncio.create_task(engine.start())
+        begun = asyncio.create_task(engine.start())
         yield
-        await loading
-        engine.close()
+        await begun
+        await engine.close()
 
     routes = [
         Route("/", _to_docs),
@@ -99,64 +91,28 @@ def build_app(
     app.router.redirect_slashes = False
     app.state.engine = engine
     app.state.bundle, app.state.destination = bundle, far
+    app.state.swap = partial(engine.swap, partial(load, folder))
     return app
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Answering:
-    """What a bundle is asked, and how its answers are written."""
-
-    name: str
-    short: str
-    task: Task
-    fields: Fields
-    labels: tuple[str, ...]
-    facts: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, bundle: Bundle) -> _Answering:
-        """That of a bundle."""
-        manifest = bundle.manifest
-        return cls(
-            name=bundle.name,
-            short=bundle.sha256[:SHORT],
-            task=task_of(manifest.task),
-            fields=Fields.of(manifest),
-            labels=bundle.labels,
-            facts=manifest.model,
-        )
-
-    def alone(self, text: str) -> Cells:
-        """A row of this text and nothing else."""
-        return (text, *(None for _ in self.fields.names[1:]))
-
-    def written(self, answers: Answers, *, names: Sequence[str]) -> bytes:
-        """The body of an answer."""
-        found = self.task.predictions(answers, names=names, facts=self.facts)
-        return msgspec.json.encode(PredictResponse(model=self.name, bundle=self.short, predictions=found))
-
-    def document(self, *, keyed: bool) -> bytes:
-        """The OpenAPI document."""
-        schema = self.task.schema(names=self.labels, facts=self.facts)
-        what = openapi.Served(name=self.name, version=self.short, prediction=schema, fields=self.fields)
-        return msgspec.json.encode(openapi.document(what, keyed=keyed))
 
 
 class _Service:
     """The endpoints; each refuses by raising Refused."""
 
-    def __init__(self, *, answering: _Answering, engine: Engine, config: ServeConfig, api_key: str | None) -> None:
-        self._answering, self._engine = answering, engine
+    def __init__(
+        self, *, first: ServedBundle, engine: Engine[ServedBundle], config: ServeConfig, api_key: str | None
+    ) -> None:
+        self._first, self._engine = first, engine
         self._config = config
         self._intake = Intake(config)
         self._key = api_key.encode() if api_key else None
         self._names = frozenset({*LOOPBACK, *(name.lower() for name in (config.host, *config.names))})
-        self._document = answering.document(keyed=api_key is not None)
+        self._documents: dict[str, bytes] = {}
         self._page, self._page_headers = _page()
         self.handlers: dict[Any, Any] = {
             Refused: self._refused,
             HTTPException: self._http_error,
-            ClientDisconnect: self._gone,
+            ClientDisconnect: self._left,
+            Gone: self._left,
             Exception: self._crashed,
         }
 
@@ -169,15 +125,28 @@ class _Service:
         body = bytearray()
         try:
             await self._intake.read(request, body, admit=self._engine.require_room)
-            answer = await self._engine.run(partial(self._predicted, body), since=since)
+            served = self._engine.require_room()
+            with served.used():
+                answer = await self._predicted(request, body, served=served, since=since)
         finally:
             self._intake.release(body)
         return self._json(answer)
 
-    def _predicted(self, body: bytearray, job: Job) -> bytes:
-        """From the bytes of the body to those of the answer; runs in a thread, so that neighbours do not wait."""
-        rows = read_texts(body, config=self._config, fields=self._answering.fields)
-        return self._answering.written(job.predict(rows), names=job.model.labels)
+    async def _predicted(
+        self, request: Request, body: bytearray, *, served: Served[ServedBundle], since: float
+    ) -> bytes:
+        """From the bytes of the body to those of the answer; large ones are read and written in a thread, beside the others."""
+        read = partial(read_texts, body, config=self._config, fields=served.what.fields)
+        rows = read() if len(body) <= SMALL else await asyncio.to_thread(read)
+        if not len(rows):
+            return served.what.written(np.zeros((0, len(served.what.labels)), dtype=np.float32))
+        left = since + self._config.deadline - time.monotonic()
+        answers = await self._engine.ask(served, rows, seconds=left, gone=partial(_gone, request))
+        if served.what.live is not None:
+            served.what.live.see(rows, answers)
+        if answers.size <= SMALL // 64:
+            return served.what.written(answers)
+        return await asyncio.to_thread(served.what.written, answers)
 
     async def healthz(self, _: Request) -> Response:
         return self._answer(Status(status="alive"))
@@ -186,15 +155,23 @@ class _Service:
         if self._engine.failure is not None:
             raise Refused(503, "failed", "The model could not be loaded; the server's log has the reason.")
         if not self._engine.ready:
-            message = "The server is about to stop." if self._engine.draining else "The model is still loading."
-            raise Refused(503, "not_ready", message, headers={"Retry-After": "1"})
-        return self._answer(Status(status="ready", model=self._answering.name, bundle=self._answering.short))
+            self._engine.require_room()
+            raise Refused(503, "not_ready", "The server is about to stop.", headers={"Retry-After": "1"})
+        return self._answer(Status(status="ready", model=self._now.name, bundle=self._now.short))
 
     async def document(self, _: Request) -> Response:
-        return Response(self._document, media_type="application/json")
+        now = self._now
+        if now.short not in self._documents:
+            self._documents = {now.short: now.document(keyed=self._key is not None)}
+        return Response(self._documents[now.short], media_type="application/json")
 
     async def docs(self, _: Request) -> Response:
         return Response(self._page, media_type="text/html; charset=utf-8", headers=self._page_headers)
+
+    @property
+    def _now(self) -> ServedBundle:
+        """What is served, or about to be."""
+        return self._first if self._engine.served is None else self._engine.served.what
 
     def _authorize(self, request: Request) -> None:
         if self._key is None:
@@ -231,11 +208,17 @@ class _Service:
         headers = dict(error.headers or {})
         return self._error(status, kinds.get(status, "refused"), messages.get(status, str(error.detail)), headers)
 
-    async def _gone(self, _: Request, __: ClientDisconnect) -> Response:
+    async def _left(self, _: Request, __: ClientDisconnect | Gone) -> Response:
         return self._error(400, "disconnected", "The client went away.")
 
     async def _crashed(self, _: Request, __: Exception) -> Response:
         return self._error(500, "internal", "The server failed on this request; its log has the reason.")
+
+
+async def _gone(request: Request) -> None:
+    """Ends when the client of a request whose body was read has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _to_docs(_: Request) -> Response:

@@ -6,8 +6,12 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from ratchet.bundle.bundle import Bundle, write_bundle
+from ratchet.bundle.golden import Golden
 from ratchet.bundle.predict import Recorded, parity, require_parity
+from ratchet.bundle.reference import Reference
 from ratchet.bundle.runtimes import destination_of
 from ratchet.contenders.base import MODEL, Contender
 from ratchet.contenders.refit import refit
@@ -24,6 +28,9 @@ from ratchet.stages.job import Job
 from ratchet.stages.names import Stage
 from ratchet.tasks.task import Parity
 from ratchet.workspace.finished import key_of
+
+SLOW = 4
+"""Golden rows of a model that writes its answers."""
 
 
 def export(job: Job, rows: PartedRows) -> Bundle:
@@ -158,4 +165,27 @@ def _write(job: Job, rows: PartedRows, best: Contender, served: Contender, found
         verdicts=[challenge.verdict.to_dict() for challenge in job.ledger.challenges(family_of(rows))],
         scores={"valid": judged, "about": "the model that was judged, on rows it had not seen"},
         environment={"python": platform.python_version(), "platform": platform.platform()},
+        golden=b"" if to is not None else _golden(job, rows, served),
+        reference=_reference(rows, best),
     )
+
+
+def _reference(rows: PartedRows, best: Contender) -> bytes:
+    """What the texts are like, and the answers to those that no model of the champion had seen when it was asked."""
+    places, answers = best.predictions(rows, rows.parts.valid)
+    if not len(places):
+        return b""
+    train = np.setdiff1d(rows.parts.train, places)
+    texts = list(rows.inputs(places))
+    return Reference.made(list(rows.texts(train)), texts, answers, labels=rows.labels).to_json()
+
+
+def _golden(job: Job, rows: PartedRows, served: Contender) -> bytes:
+    """Rows of the valid part with the answers of the model as it will be served; a few where an answer is a text."""
+    most = job.recipe.export.golden
+    shared, _ = served.predictions(rows, rows.parts.valid)
+    if not most or not len(shared):
+        return b""
+    if rows.targets.kind == "texts":
+        most = min(most, SLOW)
+    return Golden.made(rows.inputs(shared), served.model(threads=job.recipe.threads), most=most).to_json()

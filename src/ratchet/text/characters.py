@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from ratchet.text.columns import Points, Rows
+
 from ratchet.forms import HAN, HAN_MARKS, HANGUL, KANA, SOUTH_EAST_ASIAN
-from ratchet.text.columns import Points, Rows
 from ratchet.text.mojibake import LOST, MARKS
 
 # Later ranges overwrite earlier ones.
