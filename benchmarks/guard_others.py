@@ -1,8 +1,10 @@
 """Other guards that run without a network and without a model from a hub, each as a function from a text to a score.
 
-    pip install --no-deps --target OTHERS llm-guard==0.3.16 cisco-ai-mcp-scanner==4.8.7 yara-python==4.5.4 agentbastion==0.14.0 ai-injection-guard==0.3.0
+    pip install --no-deps --target OTHERS llm-guard==0.3.16 cisco-ai-mcp-scanner==4.8.7 yara-python==4.5.4 \\
+        agentbastion==0.14.0 ai-injection-guard==0.3.0
 
-llm-guard's own scanner of injections needs a model from the hub; what it has offline for our question is its scanner of invisible text.
+llm-guard's scanner of injections needs a model from the hub; what it has offline for our question is its scanner of invisible
+text.
 """
 
 from __future__ import annotations

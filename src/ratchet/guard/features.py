@@ -52,8 +52,8 @@ def windows(
 ) -> Iterator[Window]:
     """The windows over the words of a view, at most ``most``, the first of them first.
 
-    Words and pairs of words share a vector of length one, as do runs of 3 to 5 characters; a concept, a pair of concepts near each
-    other, and a rule count one half each.
+    Words and pairs of words share a vector of length one, as do runs of 3 to 5 characters; a concept, a pair of concepts near
+    each other, and a rule count one half each.
     """
     plain = [word[0] for word in words]
     numbers = np.fromiter((crc32(stem(word).encode("utf-8", "replace")) for word in plain), np.uint64, len(plain))

@@ -65,7 +65,7 @@ def texts_of(path: Path, *, column: str = "") -> tuple[pa.Table, list[str]]:
 
 
 def check_table(guard: Guard, path: Path, *, column: str = "", out: Path | None = None) -> Checked:
-    """Judge each text of a table; ``out`` gets the table with ``prediction``, ``score`` and, where flagged, the strongest reason.
+    """Judge each text of a table; ``out`` gets the table with ``prediction``, ``score`` and the strongest reason.
 
     Raises:
         DataError: the table cannot be read, or ``out`` is not the name of a CSV file.
@@ -106,7 +106,7 @@ def calibrate_on(guard: Guard, path: Path, *, column: str = "", rate: float = 0.
 
 
 def compare_files(new: Path, old: Path, *, label: str = "label", score: str = "score", rate: float = 0.01) -> Verdict:
-    """Whether the guard that gave the scores of one table is better than that of the other, by :func:`~ratchet.guard.challenge.challenge`.
+    """Whether the guard that gave the scores of one table is better than that of the other: see ``challenge``.
 
     Raises:
         DataError: the tables are not about the same rows, a score is no number, or a label is neither an attack nor benign.

@@ -34,8 +34,8 @@ def mark(content: str, *, way: Way = "datamark", tag: str | None = None) -> Mark
 
     Args:
         content: a document, a mail, a page, what a tool gave back.
-        way: ``delimit`` puts it between two tags, ``datamark`` also puts a mark where its white space was (and into long runs without
-            any), ``encode`` writes it in base64, which only a strong model can read.
+        way: ``delimit`` puts it between two tags, ``datamark`` also puts a mark where its white space was (and into long runs
+            without any), ``encode`` writes it in base64, which only a strong model can read.
         tag: the random part of the tags; drawn anew for each content when absent. Content that has it is refused.
 
     Raises:
