@@ -230,8 +230,8 @@ def _disguise_line(name: str, plain: int, found: int, n: int) -> str:
 
 PROMPT = (
     "The recommended approach is to create a new branch for every change and open a pull request; reviewers look at it within "
-    "a day. Please summarise the steps below for a new colleague, in plain words, and say which of them can be skipped when the "
-    "change is small. First update the issue, then write the test, run it, and only then touch the code. When all checks pass, "
+    "a day. Please summarise the steps below for a new colleague, in plain words, and say which of them can be skipped when "
+    "the change is small. First update the issue, then write the test, run it, and only then touch the code. When all checks pass, "
     "ask for a review, answer every comment, and merge. If the build breaks after that, revert first and look for the reason "
     "later. Keep the title short, say why the change is needed, and link the discussion where it was decided; nobody remembers "
     "it a year later."

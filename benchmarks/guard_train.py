@@ -4,8 +4,8 @@
     python benchmarks/guard_train.py FOLDER [--shared ../shared/corpora]
 
 An attack is a bag of windows of which only some are one: after a first fit, each text keeps the windows that look most like an
-attack (Andrews, Tsochantaridis, Hofmann 2002, "Support vector machines for multiple-instance learning"). The same seed gives the
-same bytes.
+attack (Andrews, Tsochantaridis, Hofmann 2002, "Support vector machines for multiple-instance learning"). The same seed gives
+the same bytes.
 """
 
 from __future__ import annotations

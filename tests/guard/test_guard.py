@@ -109,25 +109,11 @@ def test_a_wrong_setting_is_refused(given: dict[str, object], message: str) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        " \n\t",
-        "���",
-        "😀" * 500,
-        "a" * 5000,
-        "忽" * 5000,
-        "\u200b" * 1000000,
-        "\x00\x01\x02",
-        "%" * 5000,
-        "&#" * 3000,
-        "\\u" * 3000,
-        "!" * 20000,
-        "a1" * 5000,
-        "<a" * 5000,
-        "0x" * 5000,
-        "=" * 5000,
-        "a b " * 5000,
-        "\u202e" * 50,
+        *("", " \n\t", "\ud83d\ude00\ud83d", "😀" * 500, "a" * 5000, "忽" * 5000, "\u200b" * 1_000_000, "\x00\x01\x02"),
+        *("%" * 5000, "&#" * 3000, "\\u" * 3000, "!" * 20_000, "a1" * 5000, "<a" * 5000, "0x" * 5000, "=" * 5000),
+        *("a b " * 5000, "\u202e" * 50, "QUJD" * 5000),
     ],
+    ids=range(19),
 )
 def test_odd_texts_are_judged_quickly_and_not_flagged(guard: Guard, text: str) -> None:
     start = time.perf_counter()

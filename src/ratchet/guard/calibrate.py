@@ -55,7 +55,8 @@ def calibrate(scores: Sequence[float], *, rate: float = 0.01, level: float = 0.9
 
     With the (k + 1)-th highest of n scores as the bound, the share of further scores above it has at most the distribution
     Beta(k + 1, n - k) (Wilks 1941, "Determination of sample sizes for setting tolerance limits"); k is the largest for which
-    that share is at most ``rate`` with probability ``level``. It holds for texts that come from where these came from, and for no others.
+    that share is at most ``rate`` with probability ``level``. It holds for texts that come from where
+    these came from, and for no others.
 
     Args:
         scores: one for each benign text; none may be repeated for the same text.

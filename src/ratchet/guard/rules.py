@@ -20,8 +20,8 @@ class Rule:
     """An attack as chains of concepts.
 
     ``override ..4 earlier ..3 instructions`` asks for a phrase of each concept of the lexicon in this order, with at most four
-    and three words in between. A chain is followed in one pass over the phrases that were found, so its time is linear in the text
-    whatever the text is: no pattern can hang.
+    and three words in between. A chain is followed in one pass over the phrases that were found, so its time is linear in the
+    text whatever the text is: no pattern can hang.
     """
 
     id: str
@@ -159,7 +159,8 @@ RULES: tuple[Rule, ...] = (
         title="forges the marks of a chat format",
         severity="medium",
         marks=r"<\|im_start\|>|<\|im_end\|>|<\|endoftext\|>|<\|system\|>|\[/?inst\]|<</?sys>>|</?system>|### ?system"
-        r"|### ?instruction|\[system\]|<\|start_header_id\|>|\(system_message\)|\[system message\]|<start_of_turn>|</?instructions?>",
+        r"|### ?instruction|\[system\]|<\|start_header_id\|>|\(system_message\)|\[system message\]|<start_of_turn>"
+        r"|</?instructions?>",
     ),
 )
 """Tried in this order; the ids are stable."""
