@@ -15,6 +15,7 @@ import codecs
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import guard_corpora
@@ -25,7 +26,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from ratchet.guard.classifier import Classifier
-from ratchet.guard.guard import Guard
+from ratchet.guard.features import RULES_AT, STEP, Window, windows
+from ratchet.guard.guard import LIMIT, Guard
 from ratchet.guard.rules import SCORES, apply
 from ratchet.guard.views import views
 from ratchet.metrics.proportions import wilson
@@ -80,16 +82,40 @@ def share(hits: int, n: int) -> str:
     return f"{hits / n:.3f} [{low:.3f}, {high:.3f}]" if n else "-"
 
 
+@cache
+def looked(text: str) -> tuple[float, tuple[Window, ...]]:
+    """What the guard sees of a text, whatever its classifier is: the score of the strongest rule, and the windows of all views."""
+    floor, found = 0.0, []
+    for view in views(text[:LIMIT]):
+        words, hits, fired = apply(view.text)
+        floor = max([floor, *(SCORES[one.rule.severity] for one in fired)])
+        found += windows(words, hits, fired, most=LIMIT // STEP)
+    return floor, tuple(found)
+
+
 def guard_of(model: Classifier) -> Scorer:
-    """The whole guard around a classifier."""
-    guard = Guard(model=model)
-    return lambda text: guard.check(text).score
+    """The score of the whole guard around a classifier."""
+
+    def score(text: str) -> float:
+        floor, found = looked(text)
+        return max(floor, model.best(found)[0])
+
+    return score
+
+
+def require_same(model: Classifier, texts: Texts) -> None:
+    """The shortcut of :func:`looked` must give what the guard gives."""
+    guard, score = Guard(model=model), guard_of(model)
+    for text in texts:
+        if not np.isclose(guard.check(text).score, score(text)):
+            raise AssertionError(text)
 
 
 def rules_alone(text: str) -> float:
     """The strongest rule, and how many fire."""
-    fired = [found.rule for view in views(text[:20_000]) for found in apply(view.text)[2]]
-    return max((SCORES[rule.severity] for rule in fired), default=0.0) + 0.001 * len({rule.id for rule in fired})
+    floor, found = looked(text)
+    several = {int(node) for window in found for node in window.node[window.node >= RULES_AT]}
+    return floor + 0.001 * len(several)
 
 
 def tfidf(attacks: Mapping[str, Texts], benign: Mapping[str, Texts]) -> Scorer:
@@ -134,8 +160,10 @@ class Trials:
         attacks = {**{name: half[0] for name, half in halves.items()}, **self.own}
         held = [text for half in halves.values() for text in half[1]]
         lines = []
+        model = train(attacks, benign, seed=self.seed)
+        require_same(model, held[::20])
         for name, score in (
-            ("guard", guard_of(train(attacks, benign, seed=self.seed))),
+            ("guard", guard_of(model)),
             ("TF-IDF", tfidf(attacks, benign)),
             ("rules alone", rules_alone),
         ):
@@ -229,12 +257,12 @@ def _disguise_line(name: str, plain: int, found: int, n: int) -> str:
 
 
 PROMPT = (
-    "The recommended approach is to create a new branch for every change and open a pull request; reviewers look at it within "
-    "a day. Please summarise the steps below for a new colleague, in plain words, and say which of them can be skipped when "
-    "the change is small. First update the issue, then write the test, run it, and only then touch the code. When all checks pass, "
-    "ask for a review, answer every comment, and merge. If the build breaks after that, revert first and look for the reason "
-    "later. Keep the title short, say why the change is needed, and link the discussion where it was decided; nobody remembers "
-    "it a year later."
+    "The recommended approach is to create a new branch for every change and open a pull request; reviewers look at "
+    "it within a day. Please summarise the steps below for a new colleague, in plain words, and say which of them "
+    "can be skipped when the change is small. First update the issue, then write the test, run it, and only then "
+    "touch the code. When all checks pass, ask for a review, answer every comment, and merge. If the build breaks "
+    "after that, revert first and look for the reason later. Keep the title short, say why the change is needed, "
+    "and link the discussion where it was decided; nobody remembers it a year later."
 )  # 128 tokens of most tokenisers
 
 

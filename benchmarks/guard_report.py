@@ -11,12 +11,13 @@ HEAD = """# The guard: recall on corpora it never saw
 
 {date}, `python benchmarks/guard.py CORPORA --others OTHERS --seed {seed}`, {cpu}, {cores} cores, Python {python}.
 
-Corpora are read from installed packages ([guard_corpora.txt](../guard_corpora.txt)), {rows} attacks in all. A text that shares
-its runs of twelve words with an earlier corpus is left out, so that no corpus is half of another one. The threshold of each
-model keeps 1 % false positives on one half of 5,000 benign rows; *false positives* are those on the other half. The benign rows
-are bank questions, text messages, documentation of scipy and of a red-teaming tool, of which training has nothing, and Chinese reviews,
-other rows of a collection of which training has some. Shares have Wilson's 95 % intervals. *TF-IDF*: words and pairs, logistic
-regression, on the same texts as the guard's classifier, our templates and hard negatives included.
+Corpora are read from installed packages ([guard_corpora.txt](../guard_corpora.txt)), {rows} attacks in all. A text that
+shares its runs of twelve words with an earlier corpus is left out, so that no corpus is half of another one. The threshold
+of each model keeps 1 % false positives on one half of 5,000 benign rows; *false positives* are those on the other half. The
+benign rows are bank questions, text messages, documentation of scipy and of a red-teaming tool, of which training has
+nothing, and Chinese reviews, other rows of a collection of which training has some. Shares have Wilson's 95 % intervals.
+*TF-IDF*: words and pairs, logistic regression, on the same texts as the guard's classifier, our templates and hard
+negatives included.
 """
 
 
@@ -47,8 +48,8 @@ def page(
         _table("| model | recall | false positives |", inside),
         "\n## Leave one corpus out\n",
         _table("| corpus | attacks | guard | TF-IDF | rules alone | false positives of the guard |", out),
-        "\n## In disguise\n\nThe models of the table above, up to 60 attacks of each corpus, which they never saw. *kept*: recall "
-        "in disguise as a part of the plain recall.\n",
+        "\n## In disguise\n\nThe models of the table above, up to 60 attacks of each corpus, which they never saw. *kept*: "
+        "recall in disguise as a part of the plain recall.\n",
         _table("| disguise | kept | recall | plain recall |", disguised),
         "\n## Benign prompts with trigger words\n\nShare flagged. Templates in English and Chinese of which training saw none, "
         "and prompts of other people: those of bastioncorpus that were written to fool a guard, and the harmless half of "

@@ -15,6 +15,7 @@ import importlib.metadata
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import guard_corpora
@@ -36,6 +37,7 @@ STRENGTH = 4.0
 RATE = 0.01
 
 
+@cache
 def seen(text: str) -> list[Window]:
     """The windows of a text as it stands."""
     return list(windows(*apply(views(text[:20_000])[0].text), most=MOST_WINDOWS))
