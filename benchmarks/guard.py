@@ -84,7 +84,7 @@ def share(hits: int, n: int) -> str:
 
 @cache
 def looked(text: str) -> tuple[float, tuple[Window, ...]]:
-    """What the guard sees of a text, whatever its classifier is: the score of the strongest rule, and the windows of all views."""
+    """What the guard sees of a text, whatever its classifier is: the score of the strongest rule, the windows of all views."""
     floor, found = 0.0, []
     for view in views(text[:LIMIT]):
         words, hits, fired = apply(view.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,14 @@ class Classifier:
         total = float(self.weights[window.node].astype(np.float64) @ window.value) + self.bias
         return 1 / (1 + math.exp(-min(max(total, -60.0), 60.0)))
 
-    def best(self, windows: Sequence[Window]) -> tuple[float, Window | None]:
-        """The highest score, and its window."""
-        scored = [(self.score(window), -place, window) for place, window in enumerate(windows)]
-        score, _, window = max(scored, default=(0.0, 0, None))
-        return score, window
+    def best(self, windows: Iterable[Window]) -> tuple[float, Window | None]:
+        """The highest score, and the first window that has it."""
+        highest, best = 0.0, None
+        for window in windows:
+            score = self.score(window)
+            if best is None or score > highest:
+                highest, best = score, window
+        return highest, best
 
     def save(self, folder: Path, *, card: dict[str, object]) -> None:
         """Write weights in int8, whole or not at all, and a card that has their SHA-256."""

@@ -90,8 +90,7 @@ class Guard:
                 words, hits, found = apply(view.text, rules=self.rules)
                 for one in found:
                     yield _of_rule(view, one, offset)
-                seen = list(windows(words, hits, found, most=LIMIT // STEP))
-                score, window = self.classifier.best(seen)
+                score, window = self.classifier.best(windows(words, hits, found, most=LIMIT // STEP))
                 if window is not None and words and (best is None or score > best.score):
                     start, end = words[window.first].start(), words[window.last - 1].end()
                     best = _reason(view, start, end, offset, rule=CLASSIFIER, title="reads like an attack", score=score)

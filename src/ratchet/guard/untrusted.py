@@ -46,8 +46,9 @@ def mark(content: str, *, way: Way = "datamark", tag: str | None = None) -> Mark
     Buy^7f3a^now!
     </untrusted-7f3a>
     """
-    tag = tag or secrets.token_hex(_TAG_BYTES)
-    if not tag.isalnum() or any(tag.lower() in view.text for view in views(content)):
+    if tag is None:
+        tag = secrets.token_hex(_TAG_BYTES)  # 64 bits that nobody could know when the content was written
+    elif not tag.isalnum() or any(tag.lower() in view.text for view in views(content)):
         raise DataError(
             "The tag of untrusted content must be letters and digits that the content does not have.",
             next_step="Leave out the tag: a random one is drawn.",
