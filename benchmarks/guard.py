@@ -130,6 +130,11 @@ def tfidf(attacks: Mapping[str, Texts], benign: Mapping[str, Texts]) -> Scorer:
     return lambda text: float(model.decision_function(vectoriser.transform([text]))[0])
 
 
+def without_own(rows: Mapping[str, Texts]) -> dict[str, Texts]:
+    """What others have written: nothing from our templates."""
+    return {name: texts for name, texts in rows.items() if not name.startswith("own ")}
+
+
 def fold(texts: Texts, *, seed: int) -> tuple[list[str], list[str]]:
     """Two random halves."""
     order = random.Random(seed).sample(list(texts), len(texts))
@@ -174,17 +179,18 @@ class Trials:
 
     def left_out(self) -> tuple[list[str], list[str], list[str]]:
         """Each corpus in turn by models that never saw it; beside that its disguises, and the trigger words by each model."""
-        lines, totals = [], {name: [] for name in ("guard", "tfidf", "rules")}
+        lines, totals = [], {name: [] for name in ("guard", "same rows", "plain", "rules")}
         disguised = {name: [0, 0, 0] for name in DISGUISES}
         triggers: list[str] = []
         rules_limit = self.rows.threshold(rules_alone)
         for left, texts in self.attacks.items():
             material = self.material(left)
-            score, plain = guard_of(train(*material, seed=self.seed)), tfidf(*material)
-            limit, plain_limit = self.rows.threshold(score), self.rows.threshold(plain)
+            score = guard_of(train(*material, seed=self.seed))
+            limit = self.rows.threshold(score)
             found = {
                 "guard": [score(text) > limit for text in texts],
-                "tfidf": [plain(text) > plain_limit for text in texts],
+                "same rows": self._found(tfidf(*material), texts),
+                "plain": self._found(tfidf(*map(without_own, material)), texts),
                 "rules": [rules_alone(text) > rules_limit for text in texts],
             }
             for name, hits in found.items():
@@ -199,6 +205,10 @@ class Trials:
         lines += [f"| **all rows** | {sum(map(len, self.attacks.values()))} | {pooled} | |"]
         lines += [f"| **mean of the corpora** | {len(self.attacks)} | {mean} | |"]
         return lines, [_disguise_line(name, *counts) for name, counts in disguised.items()], triggers
+
+    def _found(self, score: Scorer, texts: Texts) -> list[bool]:
+        limit = self.rows.threshold(score)
+        return [score(text) > limit for text in texts]
 
     def _disguise(self, counts: dict[str, list[int]], texts: Texts, score: Scorer, limit: float) -> None:
         sample = random.Random(self.seed).sample(list(texts), min(60, len(texts)))

@@ -16,8 +16,8 @@ shares its runs of twelve words with an earlier corpus is left out, so that no c
 of each model keeps 1 % false positives on one half of 5,000 benign rows; *false positives* are those on the other half. The
 benign rows are bank questions, text messages, documentation of scipy and of a red-teaming tool, of which training has
 nothing, and Chinese reviews, other rows of a collection of which training has some. Shares have Wilson's 95 % intervals.
-*TF-IDF*: words and pairs, logistic regression, on the same texts as the guard's classifier, our templates and hard
-negatives included.
+*TF-IDF*: words and pairs, logistic regression; on the same texts as the guard's classifier, with our templates of attacks
+and of benign prompts, or only on what other people wrote, which is how most begin.
 """
 
 
@@ -47,7 +47,10 @@ def page(
         "## Rows of the same corpora (half of each, held out at random)\n\nThis is what most guards publish; it says little.\n",
         _table("| model | recall | false positives |", inside),
         "\n## Leave one corpus out\n",
-        _table("| corpus | attacks | guard | TF-IDF | rules alone | false positives of the guard |", out),
+        _table(
+            "| corpus | attacks | guard | TF-IDF, same rows | TF-IDF, other people's rows | rules alone | false positives of the guard |",
+            out,
+        ),
         "\n## In disguise\n\nThe models of the table above, up to 60 attacks of each corpus, which they never saw. *kept*: "
         "recall in disguise as a part of the plain recall.\n",
         _table("| disguise | kept | recall | plain recall |", disguised),
