@@ -230,6 +230,9 @@ class Trials:
         triggers = [f"| the guard as shipped | {self._triggers(score, limit)} |"]
         chinese = guard_texts.texts("zh", "attacks", "test", n=400, seed=self.seed + 13)
         lines = [f"| Chinese attacks | {share(sum(score(t) > limit for t in chinese), len(chinese))} |"]
+        usual = self.rows.threshold(guard_of(guard.classifier))
+        told = share(sum(score(t) > usual for t in chinese), len(chinese))
+        lines.append(f"| Chinese attacks, at {usual:.2f}, where 1 % of the setting rows are flagged | {told} |")
         for name, texts in self.rows.judging.items():
             lines.append(f"| {name}, benign | {share(sum(score(t) > limit for t in texts), len(texts))} |")
         for name, disguise in DISGUISES.items():

@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 
+_TFIDF = "TF-IDF, same rows | TF-IDF, other people's rows"
 HEAD = """# The guard: recall on corpora it never saw
 
 {date}, `python benchmarks/guard.py CORPORA --others OTHERS --seed {seed}`, {cpu}, {cores} cores, Python {python}.
@@ -47,10 +48,7 @@ def page(
         "## Rows of the same corpora (half of each, held out at random)\n\nThis is what most guards publish; it says little.\n",
         _table("| model | recall | false positives |", inside),
         "\n## Leave one corpus out\n",
-        _table(
-            "| corpus | attacks | guard | TF-IDF, same rows | TF-IDF, other people's rows | rules alone | false positives of the guard |",
-            out,
-        ),
+        _table(f"| corpus | attacks | guard | {_TFIDF} | rules alone | false positives of the guard |", out),
         "\n## In disguise\n\nThe models of the table above, up to 60 attacks of each corpus, which they never saw. *kept*: "
         "recall in disguise as a part of the plain recall.\n",
         _table("| disguise | kept | recall | plain recall |", disguised),
@@ -59,7 +57,8 @@ def page(
         "JailbreakBench.\n",
         _table("| model | English templates | Chinese templates | bastioncorpus | JailbreakBench |", triggers),
         "\n## The guard as shipped, at its own threshold\n\nShare flagged. Chinese attacks are from templates that training "
-        "never saw; the benign rows are those that did not set the threshold.\n",
+        "never saw; the benign rows are those that did not set the threshold. That threshold promises 1 % with 95 % probability, so it is "
+        "stricter than those above.\n",
         _table("| rows | flagged |", shipped),
         "\n## Time a prompt of 128 tokens\n\nCPU time, median of 200, one core.\n",
         _table("| what | ms |", speed),
