@@ -57,8 +57,8 @@ def page(
         "JailbreakBench.\n",
         _table("| model | English templates | Chinese templates | bastioncorpus | JailbreakBench |", triggers),
         "\n## The guard as shipped, at its own threshold\n\nShare flagged. Chinese attacks are from templates that training "
-        "never saw; the benign rows are those that did not set the threshold. That threshold promises 1 % with 95 % probability, so it is "
-        "stricter than those above.\n",
+        "never saw; the benign rows are those that did not set the threshold. "
+        "That threshold promises 1 % with 95 % probability, so it is stricter than those above.\n",
         _table("| rows | flagged |", shipped),
         "\n## Time a prompt of 128 tokens\n\nCPU time, median of 200, one core.\n",
         _table("| what | ms |", speed),
