@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import platform
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ MOST_WINDOWS = 12
 KEPT = 2
 STRENGTH = 4.0
 RATE = 0.01
+DOCUMENTED = ("numpy", "scikit-learn", "pyarrow", "scipy")  # whose docstrings are benign texts
 
 
 @cache
@@ -153,6 +155,7 @@ def card(
         "threshold": model.threshold,
         "threshold_from": f"{RATE:.1%} false positives on the calibration rows, with 95 % probability",
         "packages": dict(sorted(packages.items())),
+        "documentation_of": {"python": platform.python_version(), **{name: _version(name) for name in DOCUMENTED}},
         "attacks": {name: len(texts) for name, texts in attacks.items()},
         "benign": {name: len(texts) for name, texts in benign.items()},
         "calibration": {name: len(texts) for name, texts in calibration.items()},
@@ -165,6 +168,10 @@ def card(
             "Harmful requests that do not attack the instructions of a model are no subject of it.",
         ],
     }
+
+
+def _version(name: str) -> str:
+    return importlib.metadata.version(name)
 
 
 def _license(distribution: importlib.metadata.Distribution) -> str:
