@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from ratchet.augment.source import Ints, Source
 from ratchet.errors import DataError
 from ratchet.recipe.augment import AugmentFilters
 
-KEPT = ["The room was clean and quiet.", "房间很干净，服务也很好", "ok"]
+KEPT = ["The room was clean and quiet.", "房间很干净，服务也很好", "ok", "top up?", "好的！", "it's late!", "?!"]
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,14 @@ KEPT = ["The room was clean and quiet.", "房间很干净，服务也很好", "o
         ("The room was clean and quiet!!", True),
         ("房间很干净，服务也很好！", True),
         ("ＯＫ", True),
+        ("ok!", True),
+        ("top-up", True),
+        ("top up now", False),
+        ("好的。", True),
+        ("好", False),
+        ("it’s late", True),
+        ("?!", True),
+        ("!", False),
         ("The food was cold and late.", False),
         ("房间很大", False),
         ("", False),
@@ -71,6 +80,8 @@ def kept(made: Drafts, of: Source, **more: Any) -> dict[str, int]:
         ("the room was clean", "  ", "unchanged"),
         ("the room was clean", "The  ROOM was clean", "unchanged"),
         ("the room was clean", "another row", "copy_of_train"),
+        ("the room was clean", "another, row!", "copy_of_train"),
+        ("the room was clean", "the room was clean?!", ""),
         ("the room was clean", "clean", "length"),
         ("the room was clean", "the room was clean " * 4, "length"),
         ("ok", "everything was all right", ""),
@@ -94,7 +105,7 @@ def test_texts_of_a_row_stay_apart() -> None:
 
 def test_near_another_row_of_its_part() -> None:
     rows = source("we liked the clean and quiet room", "the breakfast was cold and late again")
-    new = drafts("we liked the clean and quiet rooms", "we liked the clean and quiet room!!?", parent=[0, 1])
+    new = drafts("we liked the clean and quiet rooms", "we liked the clean and quiet room!! now", parent=[0, 1])
     assert kept(new, rows) == {}
     assert kept(new, rows, filters=AugmentFilters(near=0.7)) == {"near_train": 1}
 
@@ -118,6 +129,58 @@ def test_label_and_meaning_are_asked_last_and_of_those_still_in() -> None:
     assert asked == [["row one a", "row one b", "row one c"], ["row one a", "row one c"]]
 
 
+def labelled(order: Sequence[int]) -> tuple[Drafts, Source]:
+    """Drafts of three rows in an order: two of them of the same words."""
+    rows = [("the room was clean", "good"), ("the rooms was clean", "bad"), ("we liked the room", "good")]
+    made = ["the roomy was clean", "the roomy was clean!", "we liked the roomy"]
+    drawn = Source(texts=[rows[row][0] for row in order], labels=[rows[row][1] for row in order], language="en")
+    return drafts(*(made[row] for row in order)), drawn
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_a_text_that_comes_with_two_labels_is_left_out_in_any_order(order: Sequence[int]) -> None:
+    new, rows = labelled(order)
+    found = keep(new, rows, filters=AugmentFilters())
+    assert found.texts == ["we liked the roomy"]
+    assert found.rejected["two_labels"] == 2
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_a_text_that_a_filter_rejects_is_not_lost_for_the_right_row(order: Sequence[int]) -> None:
+    new, rows = labelled(order)
+
+    def agrees(texts: Sequence[str], labels: Sequence[str], parent: Ints) -> Mask:
+        return np.array([label == "good" for label in labels])
+
+    found = keep(new, rows, filters=AugmentFilters(label=0.5), agrees=agrees)
+    assert {*zip(found.texts, found.labels, strict=True)} == {
+        ("the roomy was clean", "good"),
+        ("we liked the roomy", "good"),
+    }
+
+
+@pytest.mark.parametrize("near", [None, 0.7])
+@pytest.mark.parametrize("turned", [False, True])
+def test_which_copy_is_kept_does_not_depend_on_the_order_of_the_rows(turned: bool, near: float | None) -> None:
+    texts = ["the card is late", "the card is very late today", "we paid the fee on Monday", "hello"]
+    made = ["a card is late", "a card, is late", "we paid a fee on Monday", "hello, you"]
+    if turned:
+        texts, made = texts[::-1], made[::-1]
+    rows = Source(texts=texts, labels=["one"] * 4, language="en")
+    found = keep(drafts(*made), rows, filters=AugmentFilters(near=near))
+    parents = {text: texts[row] for text, row in zip(found.texts, found.parent.tolist(), strict=True)}
+    assert parents == {
+        "a card is late": "the card is late",
+        "we paid a fee on Monday": "we paid the fee on Monday",
+        "hello, you": "hello",
+    }
+
+
+def test_variants_of_one_row_may_share_their_words() -> None:
+    new = drafts("well, its late", "well its, late", "well its, late", parent=[0, 0, 0])
+    assert kept(new, source("its late")) == {"copy_of_augmented": 1}
+
+
 TEST = [
     f"the {name} was broken when the parcel came on {day}" for name in ("lamp", "chair") for day in ("Monday", "Friday")
 ]
@@ -135,6 +198,11 @@ def test_an_augmenter_that_knows_test_rows_is_stopped_and_named() -> None:
 def test_rows_that_are_like_a_test_row_are_left_out_without_a_stop() -> None:
     rows = source(*(text.replace("parcel came", "box came") for text in TEST))
     assert kept(drafts(*TEST), rows, protected=near_to(TEST)) == {"near_protected": 4}
+
+
+def test_short_rows_that_share_their_words_with_a_test_row_are_left_out_without_a_stop() -> None:
+    rows, test = source("很好吃", "top up now", "not ok", "好的呢"), ["很好！", "top-up?", "Ok.", "好的。"]
+    assert kept(drafts("很好", "top up", "ok", "好的"), rows, protected=near_to(test)) == {"near_protected": 4}
 
 
 def test_a_text_of_several_parents_is_no_leak_where_any_of_them_is_like_the_test_row() -> None:

@@ -40,6 +40,14 @@ def test_a_table_is_read_in_both_encodings(tmp_path: Path, encoding: str) -> Non
     assert "Aa01=" not in found
 
 
+def test_lines_of_cilin_without_synonyms_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "cilin.txt"
+    path.write_text(
+        "Aa01A01= 人 士\nAa01C04@ 酒店\nAa01C05@ 旅店 客栈\nAa01D01# 良民 顺民\nC@ words\n", encoding="utf-8"
+    )
+    assert read_synonyms(path) == {"人": ("士",), "士": ("人",), "c@": ("words",), "words": ("c@",)}
+
+
 def test_words_are_replaced_by_the_tables(table: Path) -> None:
     assert made(["The movie"], synonyms=str(table))[0] in ("The film", "The picture")
     assert made(["Happy ends"], synonyms=str(table)) == ["glad ends"]

@@ -176,7 +176,7 @@ FAKE = """
     for line in sys.stdin:
         line = line.rstrip("\\n")
         if mode == "count":
-            open(sys.argv[2], "a").write(line + "\\n")
+            open(sys.argv[2].removeprefix("--seen="), "a").write(line + "\\n")
         if mode == "slow":
             time.sleep(60)
         if mode == "fail":
@@ -209,7 +209,7 @@ def by_programs(there: list[str], back: list[str], **keys: object) -> TranslateS
 
 def test_a_program_translates_line_by_line(program: Program, source: Rows, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
-    spec = by_programs(program("count", str(seen)), program("back"))
+    spec = by_programs(program("count", f"--seen={seen}"), program("back"))
     texts = [*ENGLISH, "the room\nwas $(touch x); `ls` | 'a'", "12", ENGLISH[0]]
     made = Translate().drafts(spec, source(texts), Making(seed=1, cache=tmp_path))
     assert made.texts[0] == made.texts[-1] == "this room is clean"
@@ -219,6 +219,28 @@ def test_a_program_translates_line_by_line(program: Program, source: Rows, tmp_p
     again = Translate().drafts(spec, source(texts), Making(seed=2, cache=tmp_path))
     assert again.texts == made.texts
     assert len(seen.read_text().splitlines()) == len(ENGLISH) + 2
+
+
+def test_an_empty_line_is_not_kept_and_an_edited_program_is_another_one(
+    program: Program, source: Rows, tmp_path: Path
+) -> None:
+    script = tmp_path / "translate.py"
+    bad = by_programs(program("broken"), program("back"))
+    whole = script.read_text(encoding="utf-8")
+    named = Translate().named_by(bad)
+    script.write_text("import os, sys\nfor _ in sys.stdin: print(os.environ.get('SAYS', ''))\n", encoding="utf-8")
+    assert Translate().named_by(bad) != named
+    with pytest.raises(RatchetError, match="are useless"):
+        Translate().drafts(bad, source(ENGLISH), Making(seed=1, cache=tmp_path))
+    os.environ["SAYS"] = "the room is well"
+    try:
+        again = Translate().drafts(bad, source(ENGLISH), Making(seed=1, cache=tmp_path))
+    finally:
+        del os.environ["SAYS"]
+    assert set(again.texts) == {"the room is well"}, "what was empty is asked again"
+    script.write_text(whole, encoding="utf-8")
+    other = Translate().drafts(bad, source(ENGLISH), Making(seed=1, cache=tmp_path))
+    assert other.texts[0] == "this room is clean", "the program was mended, and what it wrote before is not taken"
 
 
 @pytest.mark.parametrize(
@@ -454,6 +476,8 @@ def test_a_limit_holds_for_all_folds_together_and_a_higher_one_goes_on(
         ({"copies": 2, "temperature": 0}, "copies must be 1"),
         ({"copies": 2, "command": ["a"], "command_back": ["b"]}, "copies must be 1"),
         ({"beams": 2}, "beams must be 1"),
+        ({"endpoint": {}, "temperature": 0}, "temperature must be left out where an endpoint translates"),
+        ({"command": ["a"], "command_back": ["b"], "top_k": 3}, "top_k must be left out where a command translates"),
         ({"endpoint": {"prompt": "{{ text }}"}}, "endpoint must not have prompt"),
     ],
 )
@@ -532,3 +556,19 @@ def with_pieces(folder: Path, pairs: list[tuple[str, str]], *, steps: int) -> Pa
         warnings.simplefilter("ignore")
         tokenizer = MarianTokenizer.from_pretrained(folder)
     return train_marian(folder, pairs, tokenizer, entries=len(vocabulary), steps=steps, width=128, batch=64, lr=3e-3)
+
+
+def test_a_secret_in_the_arguments_of_a_program_is_not_shown(program: Program, source: Rows) -> None:
+    there = program("plain", "--api-key=SECRET")
+    made = Translate().drafts(by_programs(there, program("back")), source(ENGLISH), Making(seed=1))
+    assert "translate.py" in str(made.facts["model"])
+    assert "SECRET" not in str(made.facts)
+    with pytest.raises(RatchetError, match="ended with 1") as refused:
+        Translate().drafts(by_programs(program("fail", "--api-key=SECRET"), there), source(ENGLISH), Making(seed=1))
+    assert "SECRET" not in str(refused.value)
+
+
+def test_how_fast_it_translates_names_no_other_challenger() -> None:
+    named = [Translate().named_by(TranslateSpec(**keys)) for keys in ({}, {"timeout": 9.0}, {"batch_tokens": 64})]
+    assert named[0] == named[1] == named[2]
+    assert Translate().named_by(TranslateSpec(max_tokens=64)) != named[0]

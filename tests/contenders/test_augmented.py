@@ -17,7 +17,7 @@ from ratchet.augment.generate import Generate
 from ratchet.augment.masked import Masked
 from ratchet.augment.noise import Noise
 from ratchet.augment.translate import Translate
-from ratchet.contenders import pseudo
+from ratchet.contenders import augmented, pseudo
 from ratchet.contenders.augmented import Augmented
 from ratchet.contenders.base import Contender
 from ratchet.contenders.change import Changing
@@ -26,7 +26,8 @@ from ratchet.contenders.labeller import Learner
 from ratchet.contenders.linear import Linear
 from ratchet.contenders.material import NothingMade, held
 from ratchet.contenders.policies import Policies
-from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.refit import changed
+from ratchet.contenders.rows import Near, PartedRows
 from ratchet.models.inputs import Inputs
 from ratchet.recipe.augment import AugmentFilters, AugmentKeys, EdaSpec, PolicySpec
 from ratchet.recipe.recipe import parse_recipe
@@ -97,8 +98,15 @@ def test_a_champion_that_takes_long_labels_by_its_kept_model_of_the_fold(
         fresh = Learner.of(changing).fitted(changing, rows.apart(seen, np.zeros(0, np.int64))).predict(texts)
         assert np.allclose(found[0], fresh, atol=1e-4), "the model that saw the other folds"
         assert found[1] > 0
-    champion.forget_folds()
+    chooser = rows.parts.dev[::10]
+    assert pseudo._kept(changing, texts, np.setdiff1d(rows.parts.dev, chooser), held_out=chooser) is not None
+    assert asked[-1] == champion.fold_model(champion.folds[0]), "rows that choose an epoch are no fold"
     seen, out = held(rows, 3)
+    apart = replace(changing, rows=rows.apart(seen, out))
+    assert pseudo._kept(apart, texts, seen, held_out=out) is not None
+    assert asked[-1] == champion.fold_model(3), "in the parts of a curve too"
+    assert pseudo._kept(apart, texts, seen[::2], held_out=out) is None, "it saw more than the share of a curve"
+    champion.forget_folds()
     assert pseudo._kept(changing, texts, seen, held_out=out) is None
     earlier = Contender(folder=folder, card={**champion.card, "facts": {**champion.facts, "left_out": 0}})
     assert pseudo._kept(replace(changing, champion=earlier), texts, seen, held_out=out) is None
@@ -140,3 +148,36 @@ def test_replaced_files_are_another_challenger(augmenter: Augmenter[Any], keys: 
     assert again[0] != first[0]
     assert again[1] != first[1]
     assert (again[2] != first[2]) == bool(spec.filters.vectors)
+
+
+def test_the_card_tells_what_the_rows_were_made_with(
+    parted: Callable[..., PartedRows], training: Callable[..., Training]
+) -> None:
+    made = training(parted(), kind="eda")
+    Linear().train(made.store / "made", LinearSpec(), changed({"made_by": {"kind": "eda"}}, made))
+    assert Contender.load(made.store / "made").facts["made_with"] == [{"synonyms": "context"}] * 5
+
+
+def test_what_a_refit_is_trained_on_is_written_beside_what_the_folds_were(
+    parted: Callable[..., PartedRows], tmp_path: Path
+) -> None:
+    rows = parted()
+    changing = Changing(rows=rows, seed=1, folder=tmp_path / "made")
+    seen, out = held(rows, 3)
+    for chooser, apart in ((seen[:9], seen[9:]), (rows.parts.dev[3:9], rows.parts.dev[9:])):
+        of_fold = len(apart) + len(chooser) == len(seen)
+        held_out = np.concatenate([out, chooser]) if of_fold else chooser
+        EDA.material(EdaSpec(), changing, apart, held_out=held_out)
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["all.jsonl", "fold-3.jsonl"]
+
+
+def test_what_a_near_copy_is_says_the_recipe(
+    parted: Callable[..., PartedRows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = replace(parted(), near=Near(threshold=0.9, ngram=2))
+    seen, out = held(rows, 3)
+    asked: list[dict[str, Any]] = []
+    near_to = augmented.near_to
+    monkeypatch.setattr(augmented, "near_to", lambda texts, **how: (asked.append(how), near_to(texts, **how))[1])
+    EDA.made(EdaSpec(), Changing(rows=rows, seed=1), seen, held_out=out)
+    assert asked == [{"threshold": 0.9, "ngram": 2}]

@@ -19,9 +19,11 @@ from ratchet.contenders.decoder import Decoder, _cut
 from ratchet.contenders.encoder import Encoder
 from ratchet.contenders.folded import One
 from ratchet.contenders.kind import Training
-from ratchet.contenders.material import held
+from ratchet.contenders.material import Material, NothingMade, held
 from ratchet.contenders.registry import changes
-from ratchet.contenders.rows import PartedRows
+from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.endpoint.key import EndpointError
+from ratchet.errors import RatchetError
 from ratchet.recipe.finetune import DecoderSpec
 from ratchet.recipe.sections import BalanceSpec, EdaSpec, EncoderSpec, Section
 from ratchet.train import encoder as encoder_module
@@ -114,6 +116,52 @@ def test_what_is_to_be_known_of_any_fold_and_seed_is_told(
         "the last checkpoint is damaged and was passed over (fold 2)",
         "half the rate (fold 0 (seed 2), fold 2 (seed 2))",
     ]
+
+
+class Changed(Noted):
+    """It asks for its rows, and has no room for those of fold 2."""
+
+    def one(self, spec: EncoderSpec, training: Training, **how: Any) -> One:
+        training.change(how["seen"], held_out=how["out"])
+        if how["about"] == "fold 2":
+            raise RuntimeError("out of memory\nat step 3")
+        return super().one(spec, training, **how)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (EndpointError("limit is reached.", next_step="Raise it."), EndpointError, "limit is reached. Raise it."),
+        (NothingMade("nothing is new."), NothingMade, "nothing is new."),
+        (RatchetError("m must write texts of use."), RatchetError, "m must write texts of use."),
+        (RuntimeError("out of memory\nin it"), RatchetError, "The row change must make its rows but failed: out of"),
+        (MemoryError(), RatchetError, "The row change must make its rows but failed: MemoryError"),
+    ],
+)
+def test_a_row_change_that_fails_on_a_fold_leaves_no_contender_without_it(
+    parted: Callable[..., PartedRows],
+    training: Callable[..., Training],
+    error: Exception,
+    kind: type[RatchetError],
+    words: str,
+) -> None:
+    rows = parted()
+    failing = [held(rows, 3)[1]]
+
+    def change(seen: Ints, *, held_out: Ints) -> Material:
+        if any(np.array_equal(held_out, out) for out in failing):
+            raise error
+        return Material(rows=seen)
+
+    made = training(rows, kind="encoder", change=change)
+    with pytest.raises(RatchetError, match=words) as caught:
+        Changed().train(made.store / "mine", EncoderSpec(source="scratch"), made)
+    assert type(caught.value) is kind
+    failing.clear()
+    Changed().train(made.store / "mine", EncoderSpec(source="scratch"), made)
+    facts = Contender.load(made.store / "mine").facts
+    assert facts["folds"] == [0, 1, 3, 4]
+    assert facts["missing_folds"] == {"2": "out of memory"}, "a training that fails is one fold less"
 
 
 def test_how_many_of_the_prompts_were_cut_is_said() -> None:

@@ -48,6 +48,10 @@ def test_new_rows_challenge_and_each_request_is_paid_for_once(
             assert len(folds) == 1
             assert folds.isdisjoint({int(file.stem.split("-")[1])})
             assert line["model"] == "m-1"
+    told = made.card("gen")["facts"]["made_with"]
+    assert [one["model"] for one in told] == ["m-1"] * 3, "one for each fold"
+    assert sum(one["sent"] for one in told) == len(server.requests)
+    assert all(one["cost"] > 0 and one["tokens"]["input"] > 0 for one in told)
     sent = len(server.requests)
     made.run(challenger(server, "price: {input: 1}", "concurrency: 1"), SEES)
     assert len(server.requests) == sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,9 +13,10 @@ from tests.conftest import Table, generate
 
 from ratchet.compress.compressor import compressors
 from ratchet.contenders.base import Contender
-from ratchet.contenders.incumbent import defend, trained_in
+from ratchet.contenders.incumbent import defend, texts_made, trained_in
 from ratchet.contenders.kind import Training
 from ratchet.contenders.linear import Linear
+from ratchet.contenders.refit import changed
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError, RatchetError
 from ratchet.recipe.sections import LinearFeatures, LinearSpec
@@ -90,6 +92,35 @@ def test_its_smaller_form_is_judged_on_the_same_rows(
     small = Contender.load(store / "small")
     np.testing.assert_array_equal(small.rows, of.rows)
     assert trained_in(small) == trained_in(of) == ["rows", 0]
+
+
+def test_rows_that_its_row_change_made_or_took_are_left_out_too(
+    parted: Parted, training: Trained, table: Table
+) -> None:
+    texts, labels = generate(len(parted().dataset), seed=77)
+    later = replace(parted(key="later"), dataset=dataset(table, texts, labels))
+    known = later.texts(later.parts.compared[:40])
+    before = replace(parted(), unlabelled=table({"text": [f"{text}!" for text in known]}))
+    made = training(before, name="old", kind="pseudo")
+    facts = {"made_by": {"kind": "pseudo", "confidence": 0.01, "cap": None}}
+    Linear().train(made.store / made.key, SPEC, changed(facts, replace(made, facts=facts)))
+    of, other = Contender.load(made.store / made.key), dataset(table, ["quite other words"], ["card"])
+    taken = set(texts_made(of))
+    assert taken
+    defend(made.store / "before", later, name="old (before)", of=of, trained_on=other)
+    found = Contender.load(made.store / "before")
+    asked = {f"{text}!" for text in later.texts(found.rows)}
+    assert not taken & asked
+    assert found.facts["left_out"] >= len(taken)
+    small = training(later, name="small", kind="int8", facts={"of": found.name, "of_key": "before"})
+    Linear().compress(made.store / "small", compressors()["int8"], found, small)
+    assert texts_made(Contender.load(made.store / "small")) == texts_made(of)
+    with (made.store / "made" / made.key / "fold-0.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"text": "one\u2029two"}\n')
+    assert texts_made(of)[-1] == "one\u2029two"
+    shutil.rmtree(made.store / "made")
+    with pytest.raises(DataError, match=r"fold-0\.jsonl is gone, so nobody knows what 'old' was trained on"):
+        defend(made.store / "again", later, name="old (before)", of=of, trained_on=other)
 
 
 def test_models_of_folds_that_were_removed_are_said(parted: Parted, training: Trained, old: Contender) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -86,6 +87,22 @@ def test_a_label_that_the_model_never_saw_is_not_held_against_a_text(parted: Cal
     agrees = Labeller(Changing(rows=rows, seed=3), seen).agrees(0.9)
     assert agrees(["my card is late"], ["lonely"], np.array([place])).tolist() == [True]
     assert agrees(["my card is late"], ["退款"], np.array([place])).tolist() == [False]
+
+
+def test_a_rare_one_of_several_labels_is_not_held_against_a_text(parted: Callable[..., PartedRows]) -> None:
+    cells = [f"{label}; x" if number % 3 else label for number, label in enumerate(LABELS)]
+    rows = parted("multilabel", [f"{cell}; lonely" if number == 1 else cell for number, cell in enumerate(cells)])
+    seen, _ = held(rows, 1)
+    labeller, place = Labeller(Changing(rows=rows, seed=3), seen), np.array([int(np.flatnonzero(seen == 1)[0])])
+    text, own = rows.texts(seen[place]), rows.names(seen[place])
+    answers = dict(zip(rows.labels, labeller.answers(text, place)[0].tolist(), strict=True))
+    assert answers["lonely"] < 0.05
+    sure = [max(share, 1 - share) for name, share in answers.items() if name != "lonely"]
+    said = [name for name, share in answers.items() if share > 0.5]
+    for least, right in ((min(sure) - 0.01, True), (min(sure) + 0.01, False)):
+        cell = [json.dumps(sorted([*said, "lonely"]), ensure_ascii=False)]
+        assert labeller.agrees(least)(text, cell, place).tolist() == [right], "the other labels are asked about"
+    assert "lonely" in own[0]
 
 
 def test_several_labels_and_numbers(parted: Callable[..., PartedRows]) -> None:

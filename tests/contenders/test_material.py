@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ratchet.contenders.material import Material, held, judged_folds, plain, summed
+from ratchet.contenders.material import Material, fold_held_out, held, judged_folds, plain, summed
 from ratchet.contenders.rows import PartedRows
 
 Parted = Callable[..., PartedRows]
@@ -32,6 +32,19 @@ def test_in_time_order_only_the_valid_part_is_judged(parted: Parted) -> None:
     assert judged_folds(rows) == (0,)
     seen, out = held(rows, 0)
     assert (seen.tolist(), out.tolist()) == (rows.parts.train.tolist(), rows.parts.valid.tolist())
+
+
+def test_the_fold_that_is_held_out_is_told_from_rows_that_choose_an_epoch(parted: Parted) -> None:
+    rows = parted()
+    seen, out = held(rows, 3)
+    chooser, none = seen[::10], np.zeros(0, np.int64)
+    assert fold_held_out(rows, np.concatenate([out, chooser])) == 3
+    assert fold_held_out(rows, np.concatenate([chooser, out])) == 3
+    assert fold_held_out(rows.apart(seen, out), out) == 3, "the parts of a study and of a curve are others"
+    assert fold_held_out(rows, rows.parts.dev[::10]) is None
+    assert fold_held_out(rows, none) is None
+    timed = parted(order="time")
+    assert fold_held_out(timed, timed.parts.valid) == 0
 
 
 def test_rows_as_they_are() -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ratchet.augment.augmenter import Making
+from ratchet.augment.eda import Eda
 from ratchet.contenders import policies
 from ratchet.contenders.change import Changing
-from ratchet.contenders.material import held, summed
+from ratchet.contenders.material import NothingMade, held, summed
 from ratchet.contenders.policies import Policies, policies_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import RatchetError, RecipeError
@@ -143,6 +145,28 @@ def test_a_policy_that_makes_nothing_does_not_win(parted: Callable[..., PartedRo
     assert np.isfinite(record["best_score"])
 
 
+def test_a_policy_that_makes_nothing_is_below_any_score_and_the_bar_counts_policies(
+    parted: Callable[..., PartedRows], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, said = parted(), list[str]()
+    seen, out = held(rows, 0)
+    spec = PolicySpec(policies=(EdaSpec(), EdaSpec(copies=2)), folds=2)
+    scores = {1: policies.NOTHING, 2: -5e9}
+    monkeypatch.setattr(policies._Search, "_score", lambda self, policy, step: scores.get(policy and policy.copies, -1))
+    changing = Changing(
+        rows=rows, seed=1, folder=tmp_path / "made", advance=lambda done, total, about: said.append(about)
+    )
+    for _ in range(2):  # the second search reads what the first one wrote
+        (record,) = Policies().material(spec, changing, seen, held_out=out).counts["policy_studies"]  # type: ignore[misc]
+        assert isinstance(record, dict)
+        assert (record["best"], record["best_score"]) == (1, -5e9)
+    assert {*said} >= {"policy 1 of 2, fold 1", "policy 2 of 2, fold 1", "no policy, fold 1"}
+    assert not [about for about in said if "policy 0" in about]
+    scores[2] = policies.NOTHING
+    with pytest.raises(NothingMade, match="A policy must make rows that may be trained on but none of 2 does"):
+        Policies().material(spec, replace(changing, folder=None), seen, held_out=out)
+
+
 def test_a_limit_of_a_policys_endpoint_names_no_other_search_and_another_table_does(
     parted: Callable[..., PartedRows], tmp_path: Path
 ) -> None:
@@ -160,3 +184,30 @@ def test_a_limit_of_a_policys_endpoint_names_no_other_search_and_another_table_d
     assert named(5) == first
     table.write_text("big huge\n", encoding="utf-8")
     assert all(new != old for new, old in zip(named(3), first, strict=True))
+
+
+def test_every_address_and_remark_of_its_policies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = EndpointSpec(url="http://127.0.0.1:1/v1", model="m", key="FIRST_KEY")
+    second = EndpointSpec(url="http://127.0.0.1:2/v1", model="m")
+    made = [
+        GenerateSpec(endpoint=first),
+        EdaSpec(),
+        GenerateSpec(endpoint=second),
+        GenerateSpec(endpoint=second, shots=2),
+    ]
+    told = str(Policies().sends_to(PolicySpec(policies=tuple(made))))
+    assert told == "http://127.0.0.1:1/v1, with the key in FIRST_KEY, and to http://127.0.0.1:2/v1"
+    assert Policies().sends_to(PolicySpec()) is None
+    monkeypatch.setattr(Eda, "remark", lambda self, spec: f"words from {spec.synonyms}.")
+    policies_named = (EdaSpec(), EdaSpec(copies=2), EdaSpec(synonyms="none"))
+    assert Policies().remark(PolicySpec(policies=policies_named)) == "words from context. words from none."
+
+
+def test_each_policy_has_its_own_limit_at_one_address() -> None:
+    def asked(requests: int) -> EndpointSpec:
+        return EndpointSpec(url="http://127.0.0.1:1/v1", model="m", limit=EndpointLimit(requests=requests))
+
+    making = Making(seed=1)
+    assert making.purse(asked(1)).take(0.0)
+    assert not making.purse(asked(1)).take(0.0), "the folds of one policy share it"
+    assert [making.purse(asked(2)).take(0.0) for _ in range(3)] == [True, True, False]

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from tests.conftest import generate
 from tests.contenders.conftest import COUNT, TEXTS
 from tests.contenders.test_labeller import spied
@@ -108,3 +110,13 @@ def test_several_labels(given: Callable[..., PartedRows]) -> None:
     assert len(made.texts)
     assert all(isinstance(json.loads(label), list) for label in made.labels)
     assert len(rows.made(made.labels)) == len(made.texts)
+
+
+@pytest.mark.parametrize(
+    "key", [{"label": 0.5}, {"meaning": 0.5}, {"longer": 2}, {"language": False}, {"vectors": "encoder"}]
+)
+def test_filters_that_need_a_parent_are_refused(key: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=f"filters must have no key but near, .* but has {next(iter(key))}"):
+        PseudoSpec.model_validate({"filters": {"near": 0.8, **key}})
+    near = PseudoSpec.model_validate({"filters": {"near": 0.8}})
+    assert PseudoSpec.model_validate(near.model_dump(mode="json")) == near, "as a card has it"

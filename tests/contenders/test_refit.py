@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import Table
 from tests.contenders.conftest import TEXTS
 
 from ratchet.compress.compressor import compressors
@@ -14,7 +16,8 @@ from ratchet.contenders.base import Contender
 from ratchet.contenders.encoder import Encoder
 from ratchet.contenders.kind import Training
 from ratchet.contenders.linear import Linear, Majority
-from ratchet.contenders.refit import changed, refit
+from ratchet.contenders.refit import changed, made_of, refit, replaced
+from ratchet.contenders.registry import change_of, changes
 from ratchet.contenders.rows import PartedRows
 from ratchet.contenders.tune import Tune
 from ratchet.models.linear_fit import fit_linear
@@ -92,6 +95,39 @@ def test_nothing_is_trained_again_from_files_that_were_not_judged(
     assert refit(best, made)[0] is not None
     monkeypatch.setattr(Linear, "sources", lambda self, spec: ["now"])
     assert refit(best, made)[0] is not None, "what was trained from the files that were judged is there"
+
+
+def test_nothing_is_trained_again_on_rows_that_are_made_with_something_else(
+    parted: Parted, training: Trained, tmp_path: Path
+) -> None:
+    rows, words = parted(), tmp_path / "words.txt"
+    words.write_text("good fine\n", "utf-8")
+    change, spec = change_of({"kind": "eda", "name": "made", "synonyms": str(words)})
+    facts = {"made_by": spec.model_dump(mode="json"), "made_of": made_of(change, spec, rows)}
+    best = judged(training(rows, name="best", facts=facts))
+    assert replaced(best, rows) == ""
+    words.write_text("good fine nice\n", "utf-8")
+    found, reason = refit(best, training(rows, name="best"))
+    assert found is None
+    assert reason == "What the rows of 'best' are made with is not what it was judged with, or that is not known."
+
+
+@pytest.mark.parametrize("kind", [*changes()])
+def test_a_row_change_is_named_alike_by_its_settings_and_by_its_card(parted: Parted, kind: str) -> None:
+    rows, spec = parted(), changes()[kind].spec.model_validate({"kind": kind, "name": "made"})
+    assert made_of(*change_of(spec.model_dump(mode="json")), rows) == made_of(changes()[kind], spec, rows)
+
+
+def test_a_challenger_is_refitted_with_the_unlabelled_rows_that_it_was_judged_with(
+    parted: Parted, training: Trained, table: Table
+) -> None:
+    rows = replace(parted(), unlabelled=table({"text": ["a card", "the rate"]}))
+    change, spec = change_of({"kind": "pseudo", "confidence": 0.4})
+    facts = {"made_by": spec.model_dump(mode="json"), "made_of": made_of(change, spec, rows)}
+    best = judged(training(rows, name="best", facts=facts))
+    assert replaced(best, rows) == ""
+    for other in (None, table({"text": ["a card", "the fee"]})):
+        assert "not what it was judged with" in replaced(best, replace(rows, unlabelled=other))
 
 
 def test_the_files_of_what_is_tuned_are_those_of_the_tuned_one(tmp_path: Path) -> None:

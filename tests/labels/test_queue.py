@@ -79,3 +79,9 @@ def test_order_of_rows_does_not_matter() -> None:
     one = queue(texts, probability, labelled=[], held=[], count=5)
     two = queue([texts[i] for i in order], probability[order], labelled=[], held=[], count=5)
     assert [texts[i] for i in one.rows] == [texts[order[i]] for i in two.rows]
+
+
+def test_what_is_near_a_held_out_row_says_the_recipe() -> None:
+    texts, held = ["the card is late again"], ["the card is late"]
+    assert open_rows(texts, labelled=[], held=held, threshold=0.95)[1] == {}
+    assert open_rows(texts, labelled=[], held=held, threshold=0.4)[1] == {HELD: 1}

@@ -1,25 +1,37 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from tests.augment.conftest import writes
+from tests.endpoint.conftest import Server, server
 
+from ratchet.augment import registry
+from ratchet.augment.eda import Eda
+from ratchet.contenders.augmented import source_of
 from ratchet.contenders.base import Contender
 from ratchet.contenders.rows import PartedRows
-from ratchet.errors import DataError, RecipeError
-from ratchet.labels.curve import blocks, draw, nested, usable
+from ratchet.endpoint.key import EndpointError
+from ratchet.errors import DataError, ExtraMissing, RatchetError, RecipeError
+from ratchet.labels.curve import Draw, blocks, draw, nested, usable
 from ratchet.labels.curve_page import lines, render_curve
 from ratchet.pipeline import run
+from ratchet.recipe.augment import AugmentFilters, EdaSpec
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
-from ratchet.stages.curve import SHARES, learning_curve, procedures, rounded
+from ratchet.screen import Screen
+from ratchet.stages.curve import SHARES, _settings, learning_curve, procedures, rounded
 from ratchet.stages.queue import rows_to_label
 from ratchet.stages.rows import job_of, prepared
+
+__all__ = ["server"]
 
 Recipes = Callable[..., Recipe]
 
@@ -90,8 +102,11 @@ def test_units_stay_whole_in_every_beginning() -> None:
     unit = np.repeat(np.arange(30), 3)
     order = nested(unit, ["a", "b", "b"] * 30, generator=np.random.default_rng(0))
     assert sorted(order.tolist()) == [*range(90)]
-    for end in range(3, 91, 3):
-        assert (np.bincount(unit[order[:end]], minlength=30) % 3 == 0).all()
+    one = Draw(order=order, unit=unit[order], out=np.zeros(0, np.int64), seed=0)
+    for percent in range(4, 101):
+        sample = one.first(percent / 100)
+        assert (np.bincount(unit[sample], minlength=30) % 3 == 0).all()
+        assert abs(len(sample) - 0.9 * percent) <= 1.5
 
 
 def test_refuses_too_few_rows_and_draws(tmp_path: Path, recipe_in: Recipes) -> None:
@@ -182,3 +197,133 @@ def test_in_time_order_the_valid_part_judges_and_several_labels_have_a_curve(tmp
     asked = rows_to_label(tmp_path / "open.csv", recipe, count=2)
     assert len(asked.texts) == 2
     assert all(answer.startswith("[") for answer in asked.answers)
+
+
+def made_by(monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: object) -> None:
+    """Let a champion stand there that a row change made."""
+    facts = {"made_by": settings, "from": "tfidf-lr"}
+    card = {"name": "made", "spec": {"kind": "linear"}, "seconds": 1.0, "facts": facts}
+    monkeypatch.setattr("ratchet.stages.curve.standing", lambda *_: Contender(folder=folder, card=card))
+
+
+def asking(server: Server, **more: object) -> dict[str, object]:
+    """Settings of a row change that asks the server."""
+    server.play = writes
+    endpoint = {"url": server.url, "model": "m", "concurrency": 1, "timeout": 5, **more}
+    return {"kind": "generate", "shots": 2, "at_once": 5, "endpoint": endpoint}
+
+
+def test_a_limit_holds_for_the_whole_curve_and_where_texts_go_is_said(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    made_by(monkeypatch, tmp_path, **asking(server, limit={"requests": 70}))
+    told = io.StringIO()
+    with pytest.raises(EndpointError, match="limit is reached"):
+        learning_curve(recipe_in(tmp_path), draws=3, screen=Screen(told))
+    assert len(server.requests) == 70
+    assert f"generate: texts of training rows are sent to {server.url}" in told.getvalue()
+
+
+def test_a_curve_asks_the_same_of_rows_that_are_the_same(parted: PartedRows) -> None:
+    one = draw(parted, 0, seed=0)[1]
+    group = source_of(parted.apart(np.sort(one.order), one.out), one.first(1.0)).group
+    assert np.array_equal(group, parted.parts.fold[one.first(1.0)])
+    assert len(set(group.tolist())) == parted.parts.folds - 1
+
+
+class Needy(Eda):
+    packages: ClassVar[tuple[str, ...]] = ("a_package_that_nobody_has",)  # type: ignore[misc]
+
+
+class Remarking(Eda):
+    def remark(self, spec: EdaSpec) -> str:
+        return f"mind the {spec.synonyms}"
+
+
+def test_a_row_change_is_refused_and_remarked_on_as_a_run_does(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = io.StringIO()
+    job, rows = prepared(job_of(recipe_in(tmp_path), screen=Screen(told)))
+    monkeypatch.setattr(registry, "AUGMENTERS", (Remarking(),))
+    procedures(job, rows, augment="eda")
+    assert "eda: mind the context" in told.getvalue()
+    with pytest.raises(RatchetError, match="unlabelled"):
+        procedures(job, rows, augment="pseudo")
+    monkeypatch.setattr(registry, "AUGMENTERS", (Needy(),))
+    with pytest.raises(ExtraMissing, match="a_package_that_nobody_has"):
+        procedures(job, rows, augment="eda")
+
+
+def points(folder: Path) -> set[str]:
+    return {path.name.partition("-draw-")[0] for path in (folder / "work" / "curves").glob("*-draw-*")}
+
+
+def test_a_curve_is_another_one_where_files_of_the_row_change_or_the_metric_change(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = tmp_path / "words.txt"
+    known.write_text("please kindly\n", encoding="utf-8")
+    made_by(monkeypatch, tmp_path, kind="eda", synonyms=str(known))
+    learning_curve(recipe_in(tmp_path), draws=3)
+    first = points(tmp_path)
+    known.write_text("please kindly\ntoday now\n", encoding="utf-8")
+    learning_curve(recipe_in(tmp_path), draws=3)
+    second = points(tmp_path)
+    assert len(second - first) == 1, "the plain curve is the same, that of the row change another one"
+    monkeypatch.setattr("ratchet.stages.curve.known_as", lambda name: f"{name}@edited")
+    learning_curve(recipe_in(tmp_path), draws=3)
+    assert len(points(tmp_path) - second) == 2
+
+
+def test_a_limit_that_was_raised_goes_on_with_the_points_that_are_there(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    named = []
+    for most in (20, 30):
+        made_by(monkeypatch, tmp_path, **asking(server, limit={"requests": most}))
+        job, rows = prepared(job_of(recipe_in(tmp_path)))
+        named.append(_settings(rows, procedures(job, rows, augment="")[0][1]))
+    assert named[0] == named[1]
+    assert named[0][2] is not None
+
+
+def with_open(recipe: Recipe, path: Path) -> Recipe:
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"unlabelled": (str(path),)})})
+
+
+def test_a_champion_made_by_pseudo_labels_has_a_curve(
+    tmp_path: Path, recipe_in: Recipes, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "open.csv", 60, seed=9, label=False)
+    made_by(monkeypatch, tmp_path, kind="pseudo", confidence=0.3)
+    found = learning_curve(with_open(recipe_in(tmp_path), tmp_path / "open.csv"), draws=3)
+    assert [one.name for one in found.measured] == ["tfidf-lr", "tfidf-lr + pseudo"]
+
+
+def test_rows_to_be_labelled_are_a_part_of_the_name(
+    tmp_path: Path, recipe_in: Recipes, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by(monkeypatch, tmp_path, kind="pseudo")
+    named = []
+    for count in (40, 60):
+        write(tmp_path / "open.csv", count, seed=9, label=False)
+        job, rows = prepared(job_of(with_open(recipe_in(tmp_path), tmp_path / "open.csv")))
+        named.append(_settings(rows, procedures(job, rows, augment="")[0][1]))
+    assert named[0] != named[1]
+
+
+def test_vectors_of_a_row_change_are_kept_where_contenders_are(
+    tmp_path: Path, recipe_in: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = set()
+
+    def alike(filters: AugmentFilters, **given: object) -> Callable[..., np.ndarray]:
+        stores.add(given["store"])
+        return lambda texts, parents: np.ones(len(texts))
+
+    monkeypatch.setattr("ratchet.contenders.augmented.VectorLikeness", alike)
+    monkeypatch.setattr("ratchet.contenders.augmented.require_vectors", lambda *_, **__: None)
+    made_by(monkeypatch, tmp_path, kind="eda", filters={"meaning": 0.1, "vectors": "package:any"})
+    learning_curve(recipe_in(tmp_path), draws=3)
+    assert stores == {tmp_path / "work" / "models"}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.trial import Trial, rows_for, trial
 
+from ratchet.contenders.linear import Linear
 from ratchet.contenders.rows import PartedRows
+from ratchet.recipe.sections import LinearSpec
 from ratchet.recipe.track import TrackConfig
 from ratchet.recipe.watch import AlertSpec, WatchConfig
-from ratchet.screen import Bar
-from ratchet.stages.entrants import content, family_of, training_of
+from ratchet.screen import Bar, Screen
+from ratchet.stages.entrants import content, entered, family_of, train_first, training_of
 from ratchet.stages.job import Job
 from ratchet.tasks.registry import task_of
 
@@ -99,3 +104,15 @@ def test_how_a_training_is_watched_is_handed_down_and_names_nothing(job: Job, ro
     dear = other.recipe.model_copy(update={"watch": WatchConfig(price=8)})
     bought = training_of(replace(job, recipe=dear), rows, name="e", kind="encoder", key="k", advance=Bar())
     assert bought.watching.price == 8
+
+
+def test_folds_that_are_missing_are_said_where_none_can_be_bought(job: Job, rows: PartedRows) -> None:
+    def train(folder: Path) -> None:
+        training = training_of(job, rows, name="made", kind="eda", key="k", advance=Bar())
+        Linear().train(folder, LinearSpec(), replace(training, facts={"missing_folds": {"2": "out of memory"}}))
+
+    stream = io.StringIO()
+    found = train_first(replace(job, screen=Screen(stream)), entered(job, "made", "missing-key", train), [])
+    assert found.name == "made"
+    assert "made: fold 2 could not be trained and is left out. out of memory" in stream.getvalue()
+    shutil.rmtree(found.folder)

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from tests.conftest import generate
 
+from ratchet.augment.filters import near_to
 from ratchet.errors import DataError, RecipeError
 from ratchet.pipeline import run
 from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.recipe import parse_recipe
 from ratchet.recipe.sections import Recipe
 from ratchet.screen import Screen
+from ratchet.stages.unlabelled import new_rows
 
 TEXTS, LABELS = generate(220, seed=5)
 NEW = [*dict.fromkeys(text for text in generate(60, seed=6)[0] if text not in TEXTS)]
@@ -64,6 +66,14 @@ def test_rows_of_the_test_and_the_valid_part_are_left_out_and_said(
     assert lines
     assert not {line["text"] for line in lines} & (test | {*TEXTS})
     assert {line["text"] for line in lines} <= {*NEW}
+
+
+def test_short_rows_of_the_same_words_are_known_rows() -> None:
+    texts = ["好的。", "top-up", "谢谢，再见", "on time", "on time!", "late?", "!"]
+    guards = {"near_test": near_to(["好的！", "top up?"]), "near_valid": near_to(["谢谢！再见"])}
+    kept, out = new_rows(texts, train={"late"}, guards=guards)
+    assert [texts[row] for row in kept.tolist()] == ["on time", "!"]
+    assert out == {"copy": 1, "copy_of_train": 1, "near_test": 2, "near_valid": 1}
 
 
 def test_rows_that_are_all_known_are_an_error(recipe: Callable[..., Recipe]) -> None:

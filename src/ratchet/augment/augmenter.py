@@ -33,12 +33,12 @@ class Making:
     kept."""
     threads: int = 1
     purses: dict[str, Purse] = field(default_factory=dict)
-    """What may still be spent, by the address of an endpoint; given again for each fold of one contender."""
+    """What may still be spent, by the section of an endpoint; given again for each fold of one contender."""
     advance: Advance = silent
 
     def purse(self, asked: EndpointSpec) -> Purse:
-        """What may still be spent at an endpoint."""
-        return self.purses.setdefault(asked.url, Purse(asked.limit))
+        """What may still be spent at an endpoint: another section has a limit of its own, at the same address too."""
+        return self.purses.setdefault(asked.model_dump_json(), Purse(asked.limit))
 
 
 class Augmenter(ABC, Generic[S]):

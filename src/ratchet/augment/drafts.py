@@ -26,4 +26,4 @@ class Drafts:
     failed: Mapping[int, str] = field(default_factory=dict)
     """Why a draft has no text, by its place; a place that is not here had ``nothing_to_change``."""
     facts: Mapping[str, object] = field(default_factory=dict)
-    """For the card: the model, the licence of a table of synonyms, what was asked and what it cost."""
+    """For the card (``made_with``), as JSON values: the model, a licence, what was asked and what it cost."""

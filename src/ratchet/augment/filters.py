@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ratchet.augment.drafts import Drafts
 from ratchet.augment.source import Ints, Source
 from ratchet.errors import DataError
-from ratchet.near.copies import near_pairs, normalise
+from ratchet.near.copies import near_pairs, normalise, same_words, same_words_of
 from ratchet.near.pairs import similar_pairs
 from ratchet.recipe.augment import AugmentFilters
 from ratchet.text.joined import parted
@@ -33,7 +33,6 @@ REASONS = (
     "nothing_to_change",
     "unchanged",
     "copy_of_train",
-    "copy_of_augmented",
     "texts_run_together",
     "length",
     "language",
@@ -41,6 +40,8 @@ REASONS = (
     "near_protected",
     "label",
     "meaning",
+    "two_labels",
+    "copy_of_augmented",
 )
 """Why a text was not kept, in the order in which they are asked."""
 _SHORT = 8
@@ -52,14 +53,19 @@ _FAR = 0.35
 class Protected:
     """Texts that must stay unseen (the valid and the test part), of which no new text may be a copy or a near-copy.
 
-    >>> near_to(["a clean and quiet room"])(["A clean, and quiet room", "the food was cold"]).tolist()
-    [True, False]
+    As between the parts, a text of the same words is a copy, however short it is and whatever stands between the words.
+
+    >>> near_to(["a clean and quiet room", "top up?"])(["A clean, and quiet room", "top-up", "the food was cold"]).tolist()
+    [True, True, False]
     """
 
     def __init__(self, texts: Iterable[str], *, threshold: float, ngram: int) -> None:
         self.texts = list(dict.fromkeys(texts))
-        self._threshold, self._ngram = threshold, ngram
+        self.threshold, self._ngram = threshold, ngram
         self._copies = {normalise(text): place for place, text in reversed([*enumerate(self.texts)])}
+        self._words = {
+            same_words_of(plain): place for plain, place in sorted(self._copies.items(), key=lambda one: -one[1])
+        }
 
     def __call__(self, candidates: Sequence[str]) -> Mask:
         """(n,) whether each is too close to one of them."""
@@ -68,7 +74,7 @@ class Protected:
     def met(self, candidates: Sequence[str]) -> Ints:
         """(n,) the place of the protected text that each is too close to; -1: none."""
         plain = [normalise(text) for text in candidates]
-        found = np.array([self._copies.get(text, -1) for text in plain], dtype=np.int64)
+        found = np.array([self._words.get(same_words_of(text), -1) for text in plain], dtype=np.int64)
         if not self.texts or not plain:
             return found
         near = self._near(sorted({text for text, place in zip(plain, found.tolist(), strict=True) if place < 0}))
@@ -79,7 +85,7 @@ class Protected:
         both = sorted({*candidates, *kept} - {""})
         asked = set(candidates)
         sides = np.array([2 if text not in asked else 1 for text in both], np.int8)
-        pairs = similar_pairs(both, n=self._ngram, threshold=self._threshold, sides=sides)
+        pairs = similar_pairs(both, n=self._ngram, threshold=self.threshold, sides=sides)
         found: dict[str, int] = {}
         for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
             new, old = (left, right) if sides[left] == 1 else (right, left)
@@ -172,6 +178,7 @@ def keep(
     if filters.meaning and alike is not None and sieve.kept and (parent >= 0).all():
         like = alike(sieve.now(), _parent_texts(sieve, parent, source))
         sieve.drop("meaning", (like < filters.meaning).tolist())
+    _once(sieve, drafts, source, labels)
     return Made(
         texts=sieve.now(),
         labels=[labels[place] for place in sieve.kept],
@@ -189,24 +196,52 @@ def _parents(drafts: Drafts, place: int) -> Sequence[int]:
 
 
 def _fresh(sieve: _Sieve, drafts: Drafts, source: Source) -> None:
-    """Keep those that are neither empty nor a copy of anything."""
+    """Keep those that are neither empty nor a copy of a row; the words of its parent are no other row's."""
     own = [normalise(text) for text in source.texts]
-    train, taken = set(own), set[str]()
+    train = {*own, *map(same_words_of, own)}
     for place, (draft, parent) in enumerate(zip(drafts.texts, drafts.parent.tolist(), strict=True)):
         normal, of = "" if draft is None else normalise(draft), own[parent] if parent >= 0 else ""
+        words = same_words_of(normal)
         if draft is None:
             reason = drafts.failed.get(place, "nothing_to_change")
         elif normal in ("", of):
             reason = "unchanged"
-        elif normal in train:
+        elif normal in train or (words in train and words != same_words_of(of)):
             reason = "copy_of_train"
-        elif normal in taken:
-            reason = "copy_of_augmented"
         else:
-            taken.add(normal)
             sieve.kept.append(place)
             continue
         sieve.rejected[reason] = sieve.rejected.get(reason, 0) + 1
+
+
+def _once(sieve: _Sieve, drafts: Drafts, source: Source, labels: Sequence[str]) -> None:
+    """Keep one of the texts of the same words, and none where they come with two labels; the order of the rows has no say.
+
+    Variants of one parent may share their words, but are no copies of each other.
+    """
+    alike: dict[str, list[int]] = {}
+    for place, text in zip(sieve.kept, sieve.now(), strict=True):
+        alike.setdefault(same_words(text), []).append(place)
+    torn = {place for of in alike.values() if len({labels[one] for one in of}) > 1 for place in of}
+    sieve.drop("two_labels", [place in torn for place in sieve.kept])
+    copies = {place for of in alike.values() if of[0] not in torn for place in _copies(of, sieve, drafts, source)}
+    sieve.drop("copy_of_augmented", [place in copies for place in sieve.kept])
+
+
+def _copies(places: Sequence[int], sieve: _Sieve, drafts: Drafts, source: Source) -> Iterator[int]:
+    """Those of some texts of the same words that are copies of one which comes before them, by parent and text."""
+    parents = {place: int(drafts.parent[place]) for place in places}
+    ranked = sorted(places, key=lambda place: (_parent_text(parents[place], source), sieve.texts[place], place))
+    first, taken = _parent_text(parents[ranked[0]], source), set[str]()
+    for place in ranked:
+        plain, parent = normalise(sieve.texts[place]), _parent_text(parents[place], source)
+        if plain in taken or (taken and (parent != first or parents[place] < 0)):
+            yield place
+        taken.add(plain)
+
+
+def _parent_text(parent: int, source: Source) -> str:
+    return normalise(source.texts[parent]) if parent >= 0 else ""
 
 
 def _parent_texts(sieve: _Sieve, parent: Ints, source: Source) -> list[str]:
@@ -237,18 +272,25 @@ def _other_language(new: str, old: str) -> bool:
 
 
 def _near_others(sieve: _Sieve, drafts: Drafts, source: Source, *, threshold: float) -> list[bool]:
-    """Whether each is near a training row that is not its parent, or an earlier new text of another parent."""
-    new = sieve.now()
-    parent = [int(drafts.parent[place]) for place in sieve.kept]
-    pairs = near_pairs([*source.texts, *new], threshold=threshold)
-    first = len(source.texts)
-    plain = [*(normalise(text) for text in source.texts), ""]  # the last is the parent of those that have none
-    bad = [False] * len(new)
+    """Whether each is near a training row that is not its parent, or a new text of another parent that is kept.
+
+    New texts are looked at in the order of their letters, so that the order of the rows has no say.
+    """
+    parents = [_parent_text(int(drafts.parent[place]), source) for place in sieve.kept]
+    texts, made = [*map(normalise, sieve.now())], dict[str, set[str]]()
+    for text, parent in zip(texts, parents, strict=True):
+        made.setdefault(text, set()).add(parent)
+    new, rows = sorted(made), [*map(normalise, source.texts)]
+    pairs = near_pairs([*rows, *new], threshold=threshold)
+    near: list[list[int]] = [[] for _ in new]
     for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
-        if right >= first:
-            of = parent[left - first] if left >= first else left
-            bad[right - first] |= parent[right - first] < 0 or plain[of] != plain[parent[right - first]]
-    return bad
+        if right >= len(rows):
+            near[right - len(rows)].append(left)
+    kept: dict[str, set[str]] = {}
+    for text, of in zip(new, near, strict=True):
+        others = set[str]().union(*(kept[new[one - len(rows)]] if one >= len(rows) else {rows[one]} for one in of))
+        kept[text] = {parent for parent in made[text] if not (others - {parent} if parent else others)}
+    return [parent not in kept[text] for text, parent in zip(texts, parents, strict=True)]
 
 
 def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protected: Protected, *, about: str) -> None:
@@ -264,8 +306,12 @@ def _stop_leak(sieve: _Sieve, met: Ints, drafts: Drafts, source: Source, protect
         for place, row in zip(sieve.kept, met.tolist(), strict=True)
         if row >= 0
         and drafts.parent[place] >= 0
-        and all(_jaccard(source.texts[one], protected.texts[row]) < _FAR for one in _parents(drafts, place))
+        and all(
+            _jaccard(source.texts[one], protected.texts[row]) < min(_FAR, protected.threshold / 2)
+            for one in _parents(drafts, place)
+        )
     ]
+    leaks = [*{same_words(sieve.texts[place]): (place, row) for place, row in reversed(leaks)}.values()][::-1]
     if len(leaks) < _LEAKS or len(leaks) < _LEAK_SHARE * len(drafts.texts):
         return
     place, row = leaks[0]
@@ -282,9 +328,12 @@ def _short(text: str) -> str:
 
 
 def _jaccard(left: str, right: str) -> float:
-    ours, theirs = _grams(normalise(left)), _grams(normalise(right))
+    """How like the words of two texts are, by 3-grams; by shorter ones where a text is shorter than that."""
+    words = same_words(left), same_words(right)
+    n = max(1, min(3, *map(len, words)))
+    ours, theirs = (_grams(one, n) for one in words)
     return len(ours & theirs) / max(1, len(ours | theirs))
 
 
-def _grams(text: str, n: int = 3) -> set[str]:
+def _grams(text: str, n: int) -> set[str]:
     return {text[i : i + n] for i in range(max(1, len(text) - n + 1))}

@@ -26,7 +26,14 @@ def opened(folder: Path | None) -> Iterator[Cache]:
 
 
 def made_once(
-    texts: Iterable[str], work: Work, *, by: Mapping[str, object], cache: Cache, advance: Advance, about: str
+    texts: Iterable[str],
+    work: Work,
+    *,
+    by: Mapping[str, object],
+    cache: Cache,
+    advance: Advance,
+    about: str,
+    keep: Callable[[Reply], bool] | None = None,
 ) -> dict[str, Reply]:
     """The reply to each text: from the cache, and what is not there from ``work``.
 
@@ -41,6 +48,7 @@ def made_once(
         cache: replies so far.
         advance: told how many texts have a reply.
         about: what is being done, for people.
+        keep: which replies are stored; absent: all.
     """
     names = {text: _key(by, text) for text in texts}
     found: dict[str, Reply] = {}
@@ -49,7 +57,7 @@ def made_once(
             found[text] = stored
     todo = sorted(names.keys() - found.keys())
     for batch in work(todo) if todo else ():
-        cache.put_all({names[text]: reply for text, reply in batch.items()})
+        cache.put_all({names[text]: reply for text, reply in batch.items() if keep is None or keep(reply)})
         found.update(batch)
         advance(len(found), len(names), f"{len(found):,} of {len(names):,} texts {about}")
     return found

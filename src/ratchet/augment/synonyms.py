@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +20,10 @@ Table = Mapping[str, tuple[str, ...]]
 Look = Callable[[str], tuple[str, ...]]
 """The synonyms of a lower-case word, the most usual first."""
 
-
 _MOST = 5
 """Substitutes of a word that are kept."""
+_ALONE = re.compile(r"[a-z]{2}\d\d[a-z]\d\d@")
+"""The code of a line of Cilin with a word alone, in lower case; after `#` all is a remark anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +77,8 @@ def _nothing(pieces: Pieces) -> Substitutes:
 def read_synonyms(path: Path) -> Table:
     """The words of a file of lines, each of words of one meaning with tabs or spaces between them, in UTF-8 or GB18030.
 
-    A first field that ends in ``=`` names the line's meaning and is no word; ``#`` begins a remark.
+    A first field that ends in ``=`` names the line's meaning and is no word; ``#`` begins a remark. Of Cilin, lines whose code
+    ends in ``@`` (a word alone) or ``#`` (words that are related only) have no synonyms.
 
     Raises:
         DataError: it cannot be read, or no line has two words.
@@ -83,6 +86,8 @@ def read_synonyms(path: Path) -> Table:
     found: dict[str, dict[str, None]] = {}
     for line in read_lines(path, key="synonyms"):
         words = line.lower().split()
+        if words and _ALONE.fullmatch(words[0]):
+            continue
         words = words[1:] if words and words[0].endswith("=") else words
         if len(words) > 1:
             first = dict.fromkeys(words[: _MOST + 1])

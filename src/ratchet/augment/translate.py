@@ -16,7 +16,7 @@ from ratchet.augment.kept import opened, storable
 from ratchet.augment.source import Source
 from ratchet.augment.translation_faults import FAULTS, Expected, expected, expected_like
 from ratchet.augment.translator import ENDLESS, Translator
-from ratchet.augment.translator_command import CommandTranslator
+from ratchet.augment.translator_command import CommandTranslator, command_files
 from ratchet.augment.translator_endpoint import EndpointTranslator
 from ratchet.augment.translator_model import ModelTranslator
 from ratchet.endpoint.cache import Cache
@@ -48,6 +48,12 @@ class Translate(Augmenter[TranslateSpec]):
     """
 
     name, spec = "translate", TranslateSpec
+
+    def named_by(self, spec: TranslateSpec) -> object:
+        """As `Augmenter.named_by`: with the programs as they are now, and without what makes it no other but faster."""
+        fields = type(spec).model_fields
+        plain = spec.model_copy(update={key: fields[key].default for key in ("batch_tokens", "timeout")})
+        return super().named_by(plain), command_files(spec.command), command_files(spec.command_back)
 
     def drafts(self, spec: TranslateSpec, source: Source, making: Making) -> Drafts:
         """As `Augmenter.drafts`.

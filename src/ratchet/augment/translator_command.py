@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -18,6 +19,7 @@ from ratchet.endpoint.reply import Reply
 from ratchet.errors import RatchetError
 from ratchet.models.checkpoints import first_line
 from ratchet.screen import Advance
+from ratchet.workspace.finished import file_sha256
 
 LINES = 256
 """Texts that a program is given at a time."""
@@ -38,8 +40,8 @@ class CommandTranslator:
 
     @property
     def name(self) -> str:
-        """As `Translator.name`."""
-        return " ".join(self.command)
+        """As `Translator.name`: the program and the files that it is given; other arguments may hold a secret."""
+        return " ".join([self.command[0], *(one for one in self.command[1:] if Path(one).is_file())])
 
     def translate(self, texts: Sequence[str], *, copy: int, advance: Advance) -> Mapping[str, Reply]:
         """As `Translator.translate`; a program draws nothing, so ``copy`` has no say.
@@ -48,10 +50,9 @@ class CommandTranslator:
             RatchetError: it cannot be run, ends with an error, takes too long, or writes other than a line for each text.
         """
         del copy
-        by = {"command": list(self.command)}
-        return made_once(
-            texts, self._work, by=by, cache=self.cache, advance=advance, about=f"through {self.command[0]}"
-        )
+        by = {"command": list(self.command), "files": command_files(self.command)}
+        about = f"through {self.command[0]}"
+        return made_once(texts, self._work, by=by, cache=self.cache, advance=advance, about=about, keep=_written)
 
     def _work(self, todo: list[str]) -> Iterator[Mapping[str, Reply]]:
         for first in range(0, len(todo), LINES):
@@ -111,6 +112,18 @@ class CommandTranslator:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def command_files(command: Sequence[str]) -> list[str]:
+    """The sha256 of the program and of each file that it is given: an edited script is another translator."""
+    program = shutil.which(command[0]) if command else None
+    paths = [Path(one) for one in (*([program] if program else []), *command[1:])]
+    return [file_sha256(path) for path in paths if path.is_file()]
+
+
+def _written(reply: Reply) -> bool:
+    """Whether the program wrote anything: what an empty line stands for may be over when it is asked again."""
+    return bool(reply.text)
 
 
 def _one_line(text: str) -> str:

@@ -15,13 +15,16 @@ from ratchet.augment.likeness import VectorLikeness, likeness, require_vectors
 from ratchet.augment.source import Source
 from ratchet.contenders.change import Change, Changing
 from ratchet.contenders.labeller import FOLDS, Labeller
-from ratchet.contenders.material import Counts, Material, NothingMade
+from ratchet.contenders.material import Counts, Material, NothingMade, fold_held_out
 from ratchet.contenders.nested import inner_parts
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.contenders.sources import section_files
 from ratchet.models.model import Destination
 from ratchet.recipe.augment import AugmentFilters, AugmentKeys
 from ratchet.workspace.workspace import write_atomic, writing
+
+MADE_WITH = "made_with"
+"""The fact of a card that holds, for each training, what the augmenter tells: a model, a licence, what was asked and paid."""
 
 
 class Augmented(Change[AugmentKeys]):
@@ -57,7 +60,8 @@ class Augmented(Change[AugmentKeys]):
         """As `Change.material`; ``labeller`` as of `made`."""
         made = self.made(spec, changing, seen, held_out=held_out, labeller=labeller)
         record(changing, held_out, provenance(self.name, made, changing, seen))
-        counts: Counts = {"augmented": len(made.texts), "rejected": made.rejected}
+        told: list[object] = [dict(made.facts)] if made.facts else []
+        counts: Counts = {"augmented": len(made.texts), "rejected": made.rejected, MADE_WITH: told}
         require_some(len(made.texts), made.rejected, about=self.name)
         return Material(
             rows=seen, texts=made.texts, labels=made.labels, made_from=seen[made.parent].tolist(), counts=counts
@@ -92,7 +96,7 @@ class Augmented(Change[AugmentKeys]):
             source,
             filters=filters,
             about=self.name,
-            protected=near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)]),
+            protected=near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)], **rows.near),
             agrees=labeller.agrees(filters.label) if filters.label and labeller is not None else None,
             alike=_alike(filters, changing) if filters.meaning else None,
         )
@@ -148,7 +152,7 @@ def source_of(rows: PartedRows, seen: Ints) -> Source:
         texts=rows.texts(seen),
         labels=rows.names(seen),
         language=rows.language,
-        group=rows.parts.fold[seen],
+        group=rows.whole.parts.fold[seen],
         texts_a_row=rows.texts_a_row,
     )
 
@@ -178,7 +182,7 @@ def record(changing: Changing, held_out: Ints, lines: Iterable[Mapping[str, obje
     """Write what was made, for people: one file for each fold, and one for all rows."""
     if changing.folder is None:
         return
-    fold = int(changing.rows.parts.fold[held_out[0]]) if len(held_out) else None
+    fold = fold_held_out(changing.rows, held_out)
     data = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode("utf-8", "surrogatepass")
     with writing(changing.folder):
         changing.folder.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ class Changing:
     cache: Path | None = None
     """Where answers lie that took long or were paid for."""
     purses: dict[str, Purse] = field(default_factory=dict)
-    """What may still be spent at an endpoint while one contender is trained, all of its folds together, by its address."""
+    """What may still be spent at an endpoint while one contender is trained, all of its folds together, by its section."""
     store: Path | None = None
     """Folder of all contenders, and of the encoders whose vectors are asked for."""
     advance: Advance = silent

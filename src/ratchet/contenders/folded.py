@@ -8,17 +8,16 @@ import shutil
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ratchet.augment.filters import Leak
 from ratchet.contenders.base import FOLDS, MODEL, Trained, load_answers, save_answers, save_seeds, write_contender
 from ratchet.contenders.kind import NONE, Kind, S, Training
-from ratchet.contenders.material import Counts, Material, NothingMade, held, judged_folds, summed
+from ratchet.contenders.material import Counts, Material, RowChange, held, judged_folds, summed
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import ExtraMissing, MetricFailed, RatchetError, RecipeError, WorkspaceError
 from ratchet.metrics.metrics import named
@@ -135,15 +134,17 @@ class Folded(Kind[S]):
         place = fold_folder(training.store, training.key, fold, turn)
         seed = training.seed + fold + SEED_STEP * turn
         work = training.store / f"{training.key}.fold-{fold}.{seed}.training"
-        build = partial(self._fold, spec=spec, training=training, fold=fold, seed=seed, work=work, model=turn == 0)
+        made = replace(training, change=_apart_from_training(training.change))
+        build = partial(self._fold, spec=spec, training=made, fold=fold, seed=seed, work=work, model=turn == 0)
         try:
             finished(place, build)
-        except (WorkspaceError, ExtraMissing, Stopped, MetricFailed, Leak, NothingMade):
-            # a fold that an alert ended is not left out: its rows may be what the alert looked at; nor is one of a row
-            # change that knows rows it must not know, or makes none
+        except _NotMade as failed:
+            raise failed.error from failed.__cause__
+        except (WorkspaceError, ExtraMissing, Stopped, MetricFailed):
+            # a fold that an alert ended is not left out: its rows may be what the alert looked at
             raise
         except (RatchetError, MemoryError, RuntimeError) as error:  # torch: out of memory, a kernel that is missing
-            return (str(error).strip().splitlines() or [type(error).__name__])[0]
+            return _first_line(error)
         shutil.rmtree(work, ignore_errors=True)
         return ""
 
@@ -162,6 +163,33 @@ class Folded(Kind[S]):
         seconds = round(time.perf_counter() - begun, 2)
         record = {"seconds": seconds, "facts": {**one.facts, "seed": seed}, "counts": dict(one.counts)}
         save_json(target / "fold.json", record)
+
+
+class _NotMade(Exception):
+    """The rows of a fold could not be changed. That is no fault of its training: the contender is not judged without it."""
+
+    def __init__(self, error: RatchetError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _apart_from_training(change: RowChange) -> RowChange:
+    """The same row change, whose failure is told from that of a training."""
+
+    def asked(rows: Ints, *, held_out: Ints) -> Material:
+        try:
+            return change(rows, held_out=held_out)
+        except RatchetError as error:
+            raise _NotMade(error) from error
+        except (MemoryError, RuntimeError) as error:
+            reason = _first_line(error)
+            raise _NotMade(RatchetError(f"The row change must make its rows but failed: {reason}")) from error
+
+    return asked
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _copy_course(source: Path, target: Path) -> None:

@@ -137,12 +137,12 @@ class Labeller:
     def agrees(self, least: float) -> Agrees:
         """Whether the labels of texts are borne out, as `filters.keep` asks it.
 
-        A label that no row had which the model was trained on cannot be borne out by it: such texts are not rejected.
+        A label that no row had which the model was trained on cannot be borne out by it: such texts are not rejected for it.
         """
 
         def asked(texts: Sequence[str], labels: Sequence[str], parent: Ints) -> Mask:
             targets = self._rows.made(labels)
-            answers = self.answers(texts, parent)
+            answers = self._known_labels(targets, self.answers(texts, parent), parent)
             sure = self._rows.task.borne_out(targets, answers, least=least, known=self.known)
             return sure | self._unknown(targets, parent)
 
@@ -156,6 +156,16 @@ class Labeller:
                 own = self._fold[parent] == number
                 unknown[own] = ~np.isin(targets.values[own], trained.values)
         return unknown
+
+    def _known_labels(self, targets: Targets, answers: Answers, parent: Ints) -> Answers:
+        """(n, k) the answers; where rows have several labels, what is said of those that the asked model never saw."""
+        if targets.kind != "labels":
+            return answers
+        found = answers.copy()
+        for number, trained in enumerate(self._trained):
+            own, unknown = self._fold[parent] == number, ~trained.values.any(axis=0)
+            found[np.ix_(own, unknown)] = targets.values[np.ix_(own, unknown)]
+        return found
 
     def _served(self, answers: Answers) -> Answers:
         return answers if self.temperature == 1.0 else self._rows.task.served(answers, {TEMPERATURE: self.temperature})

@@ -80,6 +80,26 @@ def held(parted: PartedRows, fold: int) -> tuple[Ints, Ints]:
     return dev[~inside], dev[inside]
 
 
+def fold_held_out(parted: PartedRows, held_out: Ints) -> int | None:
+    """The fold of the judged parts that is held out as a whole; ``None``: there is none, as when all rows are trained on.
+
+    Rows that only choose an epoch are held out too, and are a part of every fold.
+    """
+    whole = judged_parts(parted)
+    for fold in judged_folds(whole):
+        out = held(whole, fold)[1]
+        if len(out) and np.isin(out, held_out).all():
+            return fold
+    return None
+
+
+def judged_parts(parted: PartedRows) -> PartedRows:
+    """The rows in the parts that contenders are judged on, of which these may be others (`PartedRows.apart`)."""
+    while parted.origin is not None:
+        parted = parted.origin
+    return parted
+
+
 def judged_folds(parted: PartedRows) -> tuple[int, ...]:
     """The folds that a contender is judged on: all of them, and in time order the valid part alone."""
     return (0,) if parted.parts.order == "time" else tuple(range(parted.parts.folds))

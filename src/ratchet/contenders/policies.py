@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,8 +35,8 @@ from ratchet.workspace.workspace import write_atomic, writing
 
 ALPHAS, COPIES = (0.05, 0.1, 0.2, 0.3), (1, 2, 4)
 """What is drawn of each."""
-NOTHING = -1e9
-"""The score of a policy that makes nothing."""
+NOTHING = -math.inf
+"""The score of a policy that makes nothing: no score of a metric is below it."""
 
 
 class Policies(Change[PolicySpec]):
@@ -49,10 +50,15 @@ class Policies(Change[PolicySpec]):
     tasks = ("classification", "multilabel", "regression")
 
     def sends_to(self, spec: PolicySpec) -> Destination | None:
-        """As `Change.sends_to`: the first of the addresses."""
-        known = augmenters()
-        sent = (known[str(getattr(one, "kind", ""))].sends_to(one) for one in policies_of(spec, seed=0))
-        return next((to for to in sent if to is not None), None)
+        """As `Change.sends_to`: to all addresses of its policies."""
+        sent = (_augmenter(one).sends_to(one) for one in policies_of(spec, seed=0))
+        found = tuple(dict.fromkeys(to for to in sent if to is not None))
+        return replace(found[0], further=found[1:]) if found else None
+
+    def remark(self, spec: PolicySpec) -> str:
+        """As `Change.remark`: those of its policies."""
+        said = (_augmenter(one).remark(one) for one in policies_of(spec, seed=0))
+        return " ".join(dict.fromkeys(filter(None, said)))
 
     def named_by(self, spec: PolicySpec) -> object:
         """As `Change.named_by`: each policy as its augmenter names it."""
@@ -183,10 +189,12 @@ class _Search:
         def score(policy: int, step: int) -> float:
             key = f"{policy}.{step}"
             if key not in known:
-                self.changing.advance(policy, max(1, total), f"policy {policy + 1} of {total}, fold {step + 1}")
+                about = f"policy {policy + 1} of {total}" if policy >= 0 else "no policy"
+                self.changing.advance(policy if policy >= 0 else total, total, f"{about}, fold {step + 1}")
                 known[key] = self._score(self.policies[policy] if policy >= 0 else None, step)
                 if path is not None:
-                    write_atomic(path, json.dumps(known).encode())
+                    kept = {name: None if value == NOTHING else value for name, value in known.items()}
+                    write_atomic(path, json.dumps(kept).encode())
             return known[key]
 
         found = successive_halving(total, len(self.parts), score)
@@ -194,8 +202,17 @@ class _Search:
         return self._told(found, without)
 
     def _told(self, found: Halved, without: list[float]) -> dict[str, Any]:
-        """The search as plain values; a policy that made nothing has no scores."""
+        """The search as plain values; a policy that made nothing has no scores.
+
+        Raises:
+            NothingMade: none of them makes anything.
+        """
         best = len(found.scores[found.best])
+        if found.mean(found.best) == NOTHING:
+            raise NothingMade(
+                f"A policy must make rows that may be trained on but none of {len(self.policies)} does.",
+                next_step="Loosen their filters or change their settings.",
+            )
         return {
             "metric": self.metric,
             "scored_with": self.learner.kind.name,
@@ -227,7 +244,8 @@ class _Search:
         path = folder / f"{self.key}.json"
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        return (load_json(path, keys={}) if path.is_file() else {}), path
+        kept = load_json(path, keys={}) if path.is_file() else {}
+        return {name: NOTHING if value is None else value for name, value in kept.items()}, path
 
     def _score(self, policy: AugmentKeys | None, step: int) -> float:
         """The score of the learner on one fold, trained on what the policy makes too; higher is better."""

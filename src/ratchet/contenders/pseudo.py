@@ -15,7 +15,7 @@ from ratchet.contenders.augmented import record, require_some, source_of
 from ratchet.contenders.change import Change, Changing
 from ratchet.contenders.kind import EARLIER, NONE
 from ratchet.contenders.labeller import Labeller, Learner, temperature_of_answers
-from ratchet.contenders.material import Counts, Material
+from ratchet.contenders.material import Counts, Material, fold_held_out, held, judged_parts
 from ratchet.contenders.rows import Ints, PartedRows
 from ratchet.errors import RecipeError
 from ratchet.models.inputs import Inputs
@@ -62,7 +62,7 @@ class Pseudo(Change[PseudoSpec]):
         assert sure is not None, "asked of tasks with a confidence alone"
         order = np.array(sorted(range(len(given)), key=lambda row: (-sure[row], given.texts[row])), np.int64)
         drafts = _drafts(rows, given, answers, sure, order, least=spec.confidence)
-        protected = near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)])
+        protected = near_to([*rows.texts(held_out), *rows.texts(rows.parts.test)], **rows.near)
         source = source_of(rows, seen)
         made = keep(drafts, source, filters=spec.filters, about=self.name, protected=protected)
         taken = _under_cap(made.labels, rows.names(seen), cap=spec.cap)
@@ -115,7 +115,11 @@ def _kept(changing: Changing, asked: Inputs, seen: Ints, *, held_out: Ints) -> t
     rows, champion = changing.rows, changing.champion
     if champion is None or not champion.learns or any(name in champion.facts for name in EARLIER):
         return None
-    fold = int(rows.parts.fold[held_out[0]]) if len(held_out) else champion.folds[0]
+    fold_out = fold_held_out(rows, held_out)
+    fold = champion.folds[0] if fold_out is None else fold_out
+    saw = held(judged_parts(rows), fold)[0]
+    if not np.isin(saw, np.concatenate([seen, held_out])).all():
+        return None  # of a learning curve, whose models see a share of the rows
     if fold not in champion.folds or not champion.fold_model(fold).is_dir():
         return None
     model = load_model_folder(champion.fold_model(fold), champion.runtime, threads=changing.threads)

@@ -9,15 +9,19 @@ from typing import Any
 
 from ratchet.compress.compressor import compressors
 from ratchet.contenders.base import Contender
-from ratchet.contenders.change import Changing
+from ratchet.contenders.change import Change, Changing
 from ratchet.contenders.kind import Training
 from ratchet.contenders.registry import change_of, kind_of
+from ratchet.contenders.rows import PartedRows
 from ratchet.contenders.sources import SOURCES
 from ratchet.plugins import chosen
-from ratchet.workspace.finished import finished
+from ratchet.recipe.section import Section
+from ratchet.workspace.finished import finished, key_of
 
 MADE = "made"
 """What was made for row changes, beside the contenders."""
+MADE_OF = "made_of"
+"""The fact of a card that names what its row change reads beside the rows: other files or tables make other rows."""
 
 
 def refit(best: Contender, training: Training) -> tuple[Contender | None, str]:
@@ -37,7 +41,7 @@ def refit(best: Contender, training: Training) -> tuple[Contender | None, str]:
     if not kind.trained:
         return None, "It is not trained here."
     target = training.store / f"{best.folder.name}.refit"
-    if not target.is_dir() and "of_key" not in best.facts and (reason := replaced(best)):
+    if not target.is_dir() and "of_key" not in best.facts and (reason := replaced(best, training.rows)):
         return None, reason
     facts = {"refit": len(training.rows.parts.dev), "judged": best.folder.name}
     training = replace(training, name=best.name, kind=best.ref.kind, key=best.folder.name, facts=facts)
@@ -53,7 +57,7 @@ def refit(best: Contender, training: Training) -> tuple[Contender | None, str]:
     return Contender.load(target), ""
 
 
-def replaced(judged: Contender) -> str:
+def replaced(judged: Contender, rows: PartedRows) -> str:
     """Why a training with the settings of a contender would now be that of another model; empty: it would not.
 
     What was trained by an earlier version did not note its files, so that nobody knows whether they are still the same.
@@ -61,9 +65,18 @@ def replaced(judged: Contender) -> str:
     if "of_key" in judged.facts:
         judged = Contender.load(judged.folder.parent / str(judged.facts["of_key"]))
     kind, spec = kind_of(judged)
-    if list(judged.facts.get(SOURCES, ())) == kind.sources(spec):
-        return ""
-    return f"The files that {judged.name!r} begins with are not those that it was judged with, or these are not known."
+    if list(judged.facts.get(SOURCES, ())) != kind.sources(spec):
+        return (
+            f"The files that {judged.name!r} begins with are not those that it was judged with, or these are not known."
+        )
+    if (made_by := judged.facts.get("made_by")) and judged.facts.get(MADE_OF) != made_of(*change_of(made_by), rows):
+        return f"What the rows of {judged.name!r} are made with is not what it was judged with, or that is not known."
+    return ""
+
+
+def made_of(change: Change[Any], spec: Section, rows: PartedRows) -> str:
+    """What names all that a row change reads: its settings, the files and tables behind them, and further rows."""
+    return key_of(change.named_by(spec), change.depends_on(spec, rows))
 
 
 def changed(facts: Mapping[str, Any], training: Training) -> Training:

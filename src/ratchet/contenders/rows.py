@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from ratchet.models.inputs import Inputs
 from ratchet.models.linear_fit import Corpus
 from ratchet.models.model import Answers
 from ratchet.models.targets import Targets
+from ratchet.near.copies import NGRAM, THRESHOLD
 from ratchet.prepare.parts import TEST, VALID, Parts
 from ratchet.prepare.saved import load_dataset, load_parts
 from ratchet.recipe.sections import FeatureKind
@@ -47,6 +48,13 @@ FACTS = {
 """What ``facts.json`` of prepared rows holds at least."""
 
 
+class Near(TypedDict):
+    """From which likeness on, of which n-grams, two texts are near-copies."""
+
+    threshold: float
+    ngram: int
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PartedRows:
     """The prepared rows, their parts, and what every contender needs to know of them."""
@@ -69,6 +77,8 @@ class PartedRows:
     """Texts and labels changed, by reason; a text may have several."""
     unlabelled: Dataset | None = None
     """Rows without an answer that may be labelled: none of them is near a valid or a test row."""
+    near: Near = field(default_factory=lambda: Near(threshold=THRESHOLD, ngram=NGRAM))
+    """What a near-copy is, as ``check`` of the recipe says."""
     origin: PartedRows | None = None
     """The same rows in other parts, from which is taken what both have in common; see `apart`."""
 
@@ -140,6 +150,11 @@ class PartedRows:
         fold[train], fold[valid] = VALID + 1, VALID
         parts = replace(self.parts, fold=fold, order="time", notes=())
         return replace(self, parts=parts, judge=None, origin=self)
+
+    @property
+    def whole(self) -> PartedRows:
+        """The same rows in the parts that they were prepared in."""
+        return self if self.origin is None else self.origin.whole
 
     @cached_property
     def _features(self) -> dict[str, list[str | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ratchet.contenders.material import Material, RowChange, held, judged_folds,
 from ratchet.contenders.refit import MADE
 from ratchet.contenders.registry import change_of
 from ratchet.contenders.rows import Ints, PartedRows
+from ratchet.endpoint.purse import Purse
 from ratchet.metrics.metrics import find_metric
 from ratchet.models.model import Answers
 from ratchet.recipe.sections import Section
@@ -37,6 +38,8 @@ class Procedure:
     """The row change that its rows go through; ``None``: none."""
     champion: Contender | None = None
     """Whose settings these are, which a row change may ask."""
+    purses: dict[str, Purse] = field(default_factory=dict)
+    """What may still be spent while all points of the curve are made; see `Changing.purses`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,12 +47,16 @@ class Draw:
     """One draw in one fold: rows in an order whose beginnings are stratified samples, and rows that none of them may see."""
 
     order: Ints
+    unit: Ints
+    """(len(order),) which of them belong together."""
     out: Ints
     seed: int
 
     def first(self, fraction: float) -> Ints:
-        """A share of the rows, ascending."""
-        found: Ints = np.sort(self.order[: round(fraction * len(self.order))])
+        """A share of the rows, ascending: whole units, so many that their rows come nearest to it."""
+        ends = np.flatnonzero(np.append(self.unit[1:] != self.unit[:-1], True)) + 1
+        end = ends[np.abs(ends - fraction * len(self.order)).argmin()]
+        found: Ints = np.sort(self.order[:end])
         return found
 
 
@@ -61,7 +68,8 @@ def draw(rows: PartedRows, number: int, *, seed: int) -> tuple[Draw, ...]:
         groups = rows.task.strata(rows.names(seen)) or rows.names(seen)
         unit = seen if rows.parts.unit is None else rows.parts.unit[seen]
         generator = np.random.default_rng([seed, number, fold])
-        drawn.append(Draw(order=seen[nested(unit, groups, generator=generator)], out=out, seed=seed + number))
+        order = nested(unit, groups, generator=generator)
+        drawn.append(Draw(order=seen[order], unit=unit[order], out=out, seed=seed + number))
     return tuple(drawn)
 
 
@@ -147,6 +155,8 @@ def change_to(rows: PartedRows, procedure: Procedure, training: Training) -> Row
         threads=training.threads,
         champion=procedure.champion,
         cache=training.store / MADE / "cache",
+        purses=procedure.purses,
+        store=training.store,
         advance=training.advance,
     )
     return lambda seen, *, held_out: change.material(settings, changing, seen, held_out=held_out)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ratchet.near.copies import clusters
+from ratchet.near.copies import NGRAM, THRESHOLD, clusters
 from ratchet.text.columns import Rows
 
 if TYPE_CHECKING:
@@ -91,15 +91,24 @@ def density(rows: csr_array) -> Floats:
     return found
 
 
-def open_rows(texts: Sequence[str], *, labelled: Sequence[str], held: Sequence[str]) -> tuple[Rows, dict[str, int]]:
+def open_rows(
+    texts: Sequence[str],
+    *,
+    labelled: Sequence[str],
+    held: Sequence[str],
+    ngram: int = NGRAM,
+    threshold: float = THRESHOLD,
+) -> tuple[Rows, dict[str, int]]:
     """The rows worth asking about, ascending, and how many are not, by reason.
 
     Args:
         texts: of the unlabelled rows.
         labelled: texts that models are trained on.
         held: texts that models are judged on: a copy of one that is trained on would flatter every score.
+        ngram: characters of an n-gram.
+        threshold: Jaccard similarity from which two texts are near-copies.
     """
-    cluster = clusters([*held, *labelled, *texts])
+    cluster = clusters([*held, *labelled, *texts], ngram=ngram, threshold=threshold)
     known = len(held) + len(labelled)
     own = cluster[known:]
     empty = np.array([not text.strip() for text in texts], bool)
@@ -148,6 +157,8 @@ def queue(
     held: Sequence[str],
     count: int,
     several: bool = False,
+    ngram: int = NGRAM,
+    threshold: float = THRESHOLD,
 ) -> Queue:
     """The rows to label next.
 
@@ -158,8 +169,10 @@ def queue(
         held: texts of the valid and test parts.
         count: how many rows are wanted.
         several: a row may have several of the labels.
+        ngram: as of `open_rows`.
+        threshold: as of `open_rows`.
     """
-    rows, left_out = open_rows(texts, labelled=labelled, held=held)
+    rows, left_out = open_rows(texts, labelled=labelled, held=held, ngram=ngram, threshold=threshold)
     if not len(rows):
         return Queue(rows=rows, uncertainty=np.zeros(0), density=np.zeros(0), left_out=left_out)
     found = vectors([texts[row] for row in rows.tolist()])

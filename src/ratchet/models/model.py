@@ -23,9 +23,12 @@ class Destination:
 
     address: str
     key: str = ""
+    further: tuple[Destination, ...] = ()
+    """Others to which texts are sent too."""
 
     def __str__(self) -> str:
-        return f"{self.address}, with the key in {self.key}" if self.key else self.address
+        own = f"{self.address}, with the key in {self.key}" if self.key else self.address
+        return ", and to ".join([own, *map(str, self.further)])
 
 
 class Predictor(Protocol):

@@ -136,6 +136,19 @@ class TranslateSpec(AugmentKeys):
         return self
 
     @model_validator(mode="after")
+    def _heeded(self) -> Self:
+        fields = type(self).model_fields
+        own = ("prefixes", "temperature", "top_k", "beams")
+        if self.command or self.endpoint is not None:
+            key = next((key for key in own if getattr(self, key) != fields[key].default), "")
+            by = "a command" if self.command else "an endpoint"
+            if key:
+                raise ValueError(
+                    f"{key} must be left out where {by} translates: it is of models on this machine alone."
+                )
+        return self
+
+    @model_validator(mode="after")
     def _drawn(self) -> Self:
         models = not self.command and self.endpoint is None
         if self.copies > 1 and not (models and self.temperature):
@@ -254,6 +267,16 @@ class PseudoSpec(Section):
     """New rows of a label at most, for each training row that it has; the surest are taken. null: no limit."""
     filters: AugmentFilters = AugmentFilters()
     """What is kept of them; a row without a parent is only compared with other rows: ``near``."""
+
+    @model_validator(mode="after")
+    def _without_parents(self) -> Self:
+        usual = AugmentFilters()
+        asked = [name for name in AugmentFilters.model_fields if getattr(self.filters, name) != getattr(usual, name)]
+        if more := [name for name in asked if name != "near"]:
+            raise ValueError(
+                f"filters must have no key but near, since these rows are made from no other row, but has {', '.join(more)}."
+            )
+        return self
 
 
 def _policy(value: object) -> object:

@@ -18,7 +18,7 @@ from ratchet.contenders.corpus import require_unseen
 from ratchet.contenders.incumbent import defend, trained_in
 from ratchet.contenders.kind import Kind
 from ratchet.contenders.linear import Majority
-from ratchet.contenders.refit import changed, replaced
+from ratchet.contenders.refit import MADE_OF, changed, made_of, replaced
 from ratchet.contenders.registry import changes, kind_of, kinds, tasks_of
 from ratchet.contenders.rows import PartedRows
 from ratchet.contenders.sources import SOURCES
@@ -249,13 +249,12 @@ def _made(job: Job, rows: PartedRows, spec: Section, *, name: str) -> Entrant | 
     if change.weights(spec) and not kind.learner(settings).weighted:
         skip(job, name, f"It weights rows, which the kind {kind.name} of the champion {of.name!r} does not take.")
         return None
-    if reason := replaced(of):
+    if reason := replaced(of, rows):
         skip(job, name, reason)
         return None
-    depends = change.depends_on(spec, rows)
-    named = change.named_by(spec)
-    key = key_of("challenger", content(job, rows), named, job.recipe.seed, of.folder.name, *filter(None, [depends]))
-    facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json")}
+    made = made_of(change, spec, rows)
+    key = key_of("challenger", content(job, rows), made, job.recipe.seed, of.folder.name, rows.near)
+    facts = {"from": of.name, "from_key": of.folder.name, "made_by": spec.model_dump(mode="json"), MADE_OF: made}
     facts |= {SOURCES: of.facts[SOURCES]} if SOURCES in of.facts else {}
 
     def train(folder: Path) -> None:

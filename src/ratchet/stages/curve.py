@@ -14,7 +14,7 @@ import numpy as np
 from ratchet.contenders.kind import Training
 from ratchet.contenders.registry import change_of, changes, kind_of, tasks_of
 from ratchet.contenders.rows import Ints, PartedRows
-from ratchet.errors import DataError, RecipeError
+from ratchet.errors import DataError, ExtraMissing, RecipeError
 from ratchet.labels.curve import (
     DRAWS,
     FRACTIONS,
@@ -30,6 +30,7 @@ from ratchet.labels.curve import (
 from ratchet.labels.extrapolate import Curve, Floats, extrapolate
 from ratchet.labels.forecast import Forecast, Measured
 from ratchet.metrics.metrics import MEASURED, named
+from ratchet.metrics.own_function import known_as
 from ratchet.plugins import chosen
 from ratchet.recipe.sections import Recipe, Section
 from ratchet.screen import Advance, Screen
@@ -148,8 +149,28 @@ def procedures(job: Job, rows: PartedRows, *, augment: str) -> tuple[list[Proced
             raise RecipeError(f"The row change {augment} must be for {rows.task.name} but is not.")
         made = chosen(augment, changes(), noun="A row change").spec.model_validate({"kind": augment})
     if made is not None:
+        _require_change(job, rows, made, weighted=kind.learner(spec).weighted)
         plans.append(replace(plans[0], name=f"{name} + {_kind(made)}", made_by=made))
     return plans, notes
+
+
+def _require_change(job: Job, rows: PartedRows, spec: Section, *, weighted: bool) -> None:
+    """Refuse a row change as a run would, and say what a run says before rows are made.
+
+    Raises:
+        RatchetError: it cannot be carried out.
+    """
+    name = _kind(spec)
+    change = changes()[name]
+    if (missing := change.missing()) is not None:
+        raise ExtraMissing(missing, extra=change.extra, why=f"The row change {name!r}")
+    if change.weights(spec) and not weighted:
+        raise RecipeError(f"The row change {name} weighs rows, which the champion's kind does not take.")
+    change.require(spec, rows)
+    if remark := change.remark(spec):
+        job.screen.say("curve", f"{name}: {remark}")
+    if (to := change.sends_to(spec)) is not None:
+        job.screen.say("curve", f"{name}: texts of training rows are sent to {to}")
 
 
 def _kind(spec: Section) -> str:
@@ -161,8 +182,7 @@ def _measure(
 ) -> Curve:
     """The scores of one procedure, each a finished folder."""
     store = job.workspace.root / "curves"
-    settings = [plan.kind.name, plan.kind.named_by(plan.spec), plan.made_by]
-    named_by = key_of("curve", content(job, rows), rows.judged_by[0], settings, job.recipe.seed)
+    named_by = key_of("curve", content(job, rows), known_as(rows.judged_by[0]), _settings(rows, plan), job.recipe.seed)
     block, owner = blocks(rows, seed=job.recipe.seed)
     scores = np.empty((len(drawn), len(owner), len(fractions)))
     with job.screen.bar(plan.name) as advance:
@@ -178,6 +198,16 @@ def _measure(
     every = [one for folds in drawn for one in folds]
     sizes = np.array([np.mean([len(one.first(fraction)) for one in every]) for fraction in fractions])
     return Curve(sizes=np.round(sizes).astype(np.int64), scores=scores, fold=owner)
+
+
+def _settings(rows: PartedRows, plan: Procedure) -> list[object]:
+    """What makes it another procedure, with the files that it reads beside the rows."""
+    settings: list[object] = [plan.kind.name, plan.kind.named_by(plan.spec)]
+    if plan.made_by is not None:
+        change = changes()[_kind(plan.made_by)]
+        settings += [change.named_by(plan.made_by), change.depends_on(plan.made_by, rows)]
+        settings += [plan.champion.folder.name] if plan.champion is not None else []
+    return settings
 
 
 def _quiet(advance: Advance, place: int, total: int, words: str) -> Advance:

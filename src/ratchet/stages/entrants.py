@@ -110,7 +110,7 @@ def anchor(job: Job, rows: PartedRows) -> Contender:
 def train_first(job: Job, entrant: Entrant, skipped: list[bool]) -> Contender:
     """The challenger as it is before anybody looks; where folds can be bought, with those that a killed run bought."""
     if not entrant.folds:
-        return Contender.load(train_once(job, entrant.key, entrant.train, skipped))
+        return _told(job, entrant, Contender.load(train_once(job, entrant.key, entrant.train, skipped)))
     return train_folds(job, entrant, entrant.folds, skipped)
 
 
@@ -118,7 +118,11 @@ def train_folds(job: Job, entrant: Entrant, folds: Sequence[int], skipped: list[
     """The challenger with the models of these folds and seeds; those that are there are not trained again."""
     train = partial(entrant.train, folds=folds, seeds=seeds)
     key = key_of_folds(entrant.key, folds, seeds=seeds)
-    found = Contender.load(train_once(job, key, train, skipped))
+    return _told(job, entrant, Contender.load(train_once(job, key, train, skipped)))
+
+
+def _told(job: Job, entrant: Entrant, found: Contender) -> Contender:
+    """The contender, once it is said which of its folds are not there."""
     for fold, reason in found.card["facts"].get("missing_folds", {}).items():
         job.screen.say("challenge", f"{entrant.name}: fold {fold} could not be trained and is left out. {reason}")
     return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -27,6 +25,7 @@ from ratchet.recipe.yaml import write_yaml
 from ratchet.screen import Advance, Screen
 from ratchet.stages.job import Job
 from ratchet.stages.rows import job_of, prepared, standing
+from ratchet.tables.queues import MADE_BY, OWN, as_csv
 from ratchet.text.joined import parted
 from ratchet.workspace.workspace import write_atomic
 
@@ -52,7 +51,8 @@ class NewRows:
         return self.rows.texts(self.seen[self.made.parent])
 
     def records(self) -> Iterator[dict[str, str]]:
-        """A row of a table for each: its texts and label in the columns of the training table, and where it comes from."""
+        """A row of a table for each: its texts and label in the columns of the training table, and where it comes from, in
+        columns that no table has."""
         roles, dataset = self.rows.dataset.roles, self.rows.dataset
         features = self.rows.inputs(self.seen[self.made.parent]).features
         model = str(self.made.facts.get("model", ""))
@@ -63,13 +63,13 @@ class NewRows:
                 **dict(zip(roles.own_texts, parted(text) if roles.texts else [text], strict=True)),
                 roles.label or "label": self.made.labels[number],
                 **{name: cells[number] or "" for name, cells in features.items()},
-                "parent_file": dataset.files[int(dataset.file_index[place])],
-                "parent_row": str(dataset.origin[place]),
-                "parent_text": " ".join(parted(parent)),
-                "operation": self.made.operation[number],
-                "augmenter": self.augmenter,
-                "seed": str(self.seed),
-                "model": model,
+                f"{OWN}parent_file": dataset.files[int(dataset.file_index[place])],
+                f"{OWN}parent_row": str(dataset.origin[place]),
+                f"{OWN}parent_text": " ".join(parted(parent)),
+                f"{OWN}operation": self.made.operation[number],
+                MADE_BY: self.augmenter,
+                f"{OWN}seed": str(self.seed),
+                f"{OWN}model": model,
             }
 
 
@@ -169,14 +169,11 @@ def require_form(out: Path, recipe: Recipe) -> None:
 
 
 def write_rows(out: Path, found: NewRows) -> None:
-    """Write the table, whole or not at all: CSV or TSV with a header, or one JSON object a line."""
+    """Write the table, whole or not at all: CSV or TSV for people (`tables.queues.as_csv`), or one JSON object a line."""
     records, form = [*found.records()], out.suffix.lower()
     if form in (".csv", ".tsv"):
-        stream = io.StringIO(newline="")
-        table = csv.DictWriter(stream, [*records[0]], delimiter="," if form == ".csv" else "\t")
-        table.writeheader()
-        table.writerows(records)
-        text = stream.getvalue()
+        data = as_csv([*records[0]], (record.values() for record in records), delimiter="," if form == ".csv" else "\t")
     else:
-        text = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
-    write_atomic(out, text.encode("utf-8", "surrogatepass"))
+        lines = (f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
+        data = "".join(lines).encode("utf-8", "surrogatepass")
+    write_atomic(out, data)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ratchet.checks import Context
 from ratchet.checks.text import check as find_in_texts
-from ratchet.contenders.rows import FACTS, PartedRows
+from ratchet.contenders.rows import FACTS, Near, PartedRows
 from ratchet.prepare.changes import reasons
 from ratchet.prepare.clean import prepare as clean
 from ratchet.prepare.fixes import fix
@@ -38,7 +38,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
     """Take out what would mislead, then divide without leaks and seal the test part."""
     recipe = job.recipe
     with job.stage(Stage.PREPARE) as skipped:
-        near = {"ngram": recipe.check.near_ngram, "threshold": recipe.check.near_threshold}
+        near = Near(ngram=recipe.check.near_ngram, threshold=recipe.check.near_threshold)
         fixes = recipe.prepare.model_dump(mode="json", exclude={"review"})
         review = source_bytes_hash(Path(recipe.prepare.review)) if recipe.prepare.review else ""
         task = source.task.name
@@ -46,6 +46,7 @@ def prepare(job: Job, source: Source) -> PartedRows:
         folder = job.workspace.data / f"rows-{key}"
         skipped.append(finished(folder, partial(_divide, recipe=recipe, source=source, near=near), final=True))
         facts, rows = load_json(folder / "facts.json", keys=FACTS), PartedRows.load(folder, metrics=recipe.gate.scored)
+        rows = replace(rows, near=near)
     parts = rows.parts
     for line in _changes(facts):
         job.screen.say("prepare", line)
@@ -79,7 +80,7 @@ def _crossing(counts: Mapping[str, int], *, tests: int) -> str:
     return "; ".join(found) or "no test row has a copy or near-copy in train or valid"
 
 
-def _divide(target: Path, *, recipe: Recipe, source: Source, near: Json) -> None:
+def _divide(target: Path, *, recipe: Recipe, source: Source, near: Near) -> None:
     config, test = recipe.prepare, source.test
     cleaned = clean(source.train, config=config, answers=source.answers, find=partial(_found, recipe=recipe))
     dataset, quarantine = cleaned.dataset, cleaned.quarantine

@@ -76,6 +76,7 @@ def rows_to_label(
         held=rows.texts(np.concatenate([rows.parts.valid, rows.parts.test])),
         count=count,
         several=rows.targets.kind != "classes",
+        **rows.near,
     )
     given = rows.task.cells(answers[found.rows], names=rows.labels, facts=facts, each_label=False)
     labelled = len(read) - len(free)

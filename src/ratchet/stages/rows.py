@@ -23,6 +23,7 @@ from ratchet.stages.entrants import family_of
 from ratchet.stages.job import Job
 from ratchet.stages.prepare import prepare
 from ratchet.stages.read import read, settled
+from ratchet.stages.unlabelled import with_unlabelled
 from ratchet.workspace.environment import code_version
 from ratchet.workspace.workspace import Workspace
 
@@ -53,7 +54,8 @@ def job_of(recipe: Recipe, *, screen: Screen | None = None) -> Job:
 
 
 def prepared(job: Job, *, quiet: bool = False) -> tuple[Job, PartedRows]:
-    """The rows, prepared as a run would; those of an earlier run are used. The workspace must be held.
+    """The rows, prepared as a run would, with those to be labelled; those of an earlier run are used. The workspace must be
+    held.
 
     Args:
         job: of `job_of`.
@@ -64,7 +66,8 @@ def prepared(job: Job, *, quiet: bool = False) -> tuple[Job, PartedRows]:
     """
     source = read(job)
     job = settled(job, source)
-    return job, prepare(replace(job, screen=Screen()) if quiet else job, source)
+    said = replace(job, screen=Screen()) if quiet else job
+    return job, with_unlabelled(said, source.unlabelled, prepare(said, source))
 
 
 def baseline_of(job: Job, rows: PartedRows) -> tuple[Kind[Any], Section, str]:

@@ -13,7 +13,7 @@ import numpy as np
 from ratchet.augment.filters import Protected, near_to
 from ratchet.contenders.rows import PartedRows
 from ratchet.errors import DataError
-from ratchet.near.copies import normalise
+from ratchet.near.copies import same_words
 from ratchet.prepare.fixes import fix
 from ratchet.prepare.saved import load_dataset, save_dataset
 from ratchet.recipe.sections import DataConfig, Recipe
@@ -70,23 +70,23 @@ def _freed(target: Path, *, given: Dataset, rows: PartedRows, recipe: Recipe) ->
         name: near_to(rows.texts(own), threshold=recipe.check.near_threshold, ngram=recipe.check.near_ngram)
         for name, own in (("near_test", parts.test), ("near_valid", parts.valid))
     }
-    train = {normalise(text) for text in rows.texts(parts.train)}
-    kept, out = _new(mended.texts, train=train, guards=guards)
+    train = {same_words(text) for text in rows.texts(parts.train)}
+    kept, out = new_rows(mended.texts, train=train, guards=guards)
     if len(kept):
         save_dataset(target, mended.take(kept))
     save_json(target / "left_out.json", out)
 
 
-def _new(texts: list[str], *, train: set[str], guards: dict[str, Protected]) -> tuple[Rows, dict[str, int]]:
+def new_rows(texts: list[str], *, train: set[str], guards: dict[str, Protected]) -> tuple[Rows, dict[str, int]]:
     """The places of the texts that are new, and how many are not, by reason."""
     reasons: list[str] = [""] * len(texts)
     taken = set[str]()
     for place, text in enumerate(texts):
-        plain = normalise(text)
+        words = same_words(text)
         reasons[place] = (
-            "no_text" if not plain else "copy" if plain in taken else "copy_of_train" if plain in train else ""
+            "no_text" if not words else "copy" if words in taken else "copy_of_train" if words in train else ""
         )
-        taken.add(plain)
+        taken.add(words)
     for reason, guard in guards.items():
         left = [place for place, why in enumerate(reasons) if not why]
         for place, met in zip(left, guard([texts[place] for place in left]).tolist(), strict=True):

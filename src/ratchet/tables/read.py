@@ -32,7 +32,7 @@ from ratchet.tables.parse import (
     from_jsonl,
     from_parquet,
 )
-from ratchet.tables.queues import RANK, unqueued
+from ratchet.tables.queues import MADE_BY, OWN, RANK, unqueued
 from ratchet.tables.sources import Source, locate, members, sniffed, stdin_bytes
 from ratchet.tables.workers import THREADS
 from ratchet.text.columns import holds_nul, may_be
@@ -61,6 +61,7 @@ class RawTable:
     """By file, how many lines are above its first row; ``None`` where it has no lines."""
 
 
+_JSON = ("json", "jsonl")
 _LINES_ABOVE = {"jsonl": 0, "fasttext": 0}
 
 
@@ -207,8 +208,8 @@ def read_dataset(
 ) -> Dataset:
     """Read the files, in this order, as one dataset with the roles of the recipe.
 
-    A cell of white space or one of ``config.missing`` becomes null; of a queue of rows to label the queue's own columns are
-    left out. Rows without text or label are kept here: prepare
+    A cell of white space or one of ``config.missing`` becomes null; of a queue of rows to label, and of a table of new rows,
+    the columns that Ratchet wrote are left out. Rows without text or label are kept here: prepare
     moves them to the quarantine.
 
     Args:
@@ -229,7 +230,8 @@ def read_dataset(
     _require_different_roles(config)
     raws = [read_table(base / file, encoding=config.encoding, name=str(file), columns=config.header) for file in files]
     queues = tuple(number for number, raw in enumerate(raws) if RANK in raw.table.column_names)
-    raws = [replace(raw, table=unqueued(raw.table)) for raw in raws]
+    _require_no_parents_beside(raws)
+    raws = [replace(raw, table=unqueued(raw.table, spreadsheet=raw.format not in _JSON)) for raw in raws]
     for raw in raws:
         _require_columns(raw, config=config)
         if each is not None:
@@ -377,9 +379,19 @@ def _require_different_roles(config: DataConfig) -> None:
         )
 
 
+def _require_no_parents_beside(raws: Sequence[RawTable]) -> None:
+    """Refuse new rows in one dataset with others: a fold would be judged by what was made of its own rows."""
+    made = next((raw for raw in raws if MADE_BY in raw.table.column_names), None)
+    if made is not None and len(raws) > 1:
+        raise DataError(
+            f"{made.name} must be read alone, as it holds rows that were made from others, but is one of {len(raws)} files.",
+            next_step="Name the augmenter as a challenger: it makes rows for each fold anew.",
+        )
+
+
 def _require_columns(raw: RawTable, *, config: DataConfig) -> None:
     names = raw.table.column_names
-    if own := next((name for name in names if name.startswith("ratchet.")), None):
+    if own := next((name for name in names if name.startswith(OWN)), None):
         raise DataError(
             f"{raw.name} must not have the column {own!r}, a name that Ratchet writes itself.",
             next_step="Rename the columns that begin with ratchet., or leave them out.",
