@@ -1,4 +1,5 @@
-"""CPU time of the serving stack alone: a null model behind /predict, against the least that uvicorn and msgspec need.
+"""CPU time of the serving stack alone: a null model behind /predict, without and with all that can be asked for (a key with a
+rate, the audit log), against the least that uvicorn and msgspec need. Metrics are always on.
 
 Run: python benchmarks/serve_stack.py [requests]; prints a table and writes benchmarks/results/serve_stack.json.
 Each stack runs in its own process; the figure is that process's CPU milliseconds a request at 32 connections, the
@@ -24,10 +25,10 @@ from run_all import machine
 CONNECTIONS = 32
 ROUNDS = 3
 BODY = json.dumps({"text": "a very good place, we shall come again"}).encode()
+TOKEN = f"rk_0123abcd_{'s' * 43}"
 REQUEST = (
-    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    % len(BODY)
-    + BODY
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\n"
+    b"Content-Length: %d\r\n\r\n" % (TOKEN.encode(), len(BODY)) + BODY
 )
 
 RATCHET = """
@@ -50,7 +51,18 @@ folder = Path(sys.argv[1])
 (folder / "model" / "w.bin").write_bytes(b"0")
 write_bundle(folder / "bundle", model_folder=folder / "model", name="null", created="", kind="linear", labels=("a", "b"))
 served_bundle.load_model = lambda *_, **__: Null()
-serve(folder / "bundle", config=ServeConfig(port=0))
+EXTRAS
+serve(folder / "bundle", config=ServeConfig(port=0, **extras))
+"""
+
+KEYED = """
+import hashlib, json
+secret = {"sha256": hashlib.sha256(b"s" * 43).hexdigest()}
+key = {"id": "0123abcd", "name": "a", "secrets": [secret], "scopes": ["predict"], "rate": 1e6, "burst": 1000000}
+keys = folder / "keys.json"
+keys.touch(mode=0o600)
+keys.write_text(json.dumps({"keys": [{**key, "created": "2026-01-01T00:00:00Z"}]}))
+extras = {"keys": str(keys), "audit": str(folder / "audit.jsonl")}
 """
 
 RAW = """
@@ -137,14 +149,18 @@ def measure(code: str, requests: int) -> dict[str, float]:
 def main() -> None:
     """Measure both stacks in turn and write the medians."""
     requests = int(sys.argv[1]) if len(sys.argv) > 1 else 6400
-    stacks = {"raw ASGI + msgspec": RAW, "ratchet serve": RATCHET}
+    stacks = {
+        "raw ASGI + msgspec": RAW,
+        "ratchet serve": RATCHET.replace("EXTRAS", "extras = {}"),
+        "with key, rate, audit": RATCHET.replace("EXTRAS", KEYED),
+    }
     rounds = [{name: measure(code, requests) for name, code in stacks.items()} for _ in range(ROUNDS)]
     medians = {
         name: {key: round(statistics.median(each[name][key] for each in rounds), 3) for key in rounds[0][name]}
         for name in stacks
     }
     for name, figures in medians.items():
-        print(f"{name:20}", "  ".join(f"{key} {value:g}" for key, value in figures.items()))
+        print(f"{name:22}", "  ".join(f"{key} {value:g}" for key, value in figures.items()))
     result = {
         "date": datetime.now(UTC).date().isoformat(),
         "command": "python benchmarks/serve_stack.py",

@@ -203,7 +203,8 @@ def test_commands_and_flags_are_known() -> None:
     before = {"--claim", "--json", "--label", "--labels", "--margin", "--metric", "--workspace"}
     files = {"--answer", "--id", "--most-missing", "--part", "--rows", "--seed", "--task", "--times"}
     assert flags["compare"] == sorted(before | files)
-    assert flags["serve"] == ["--host", "--name", "--port", "--send-to", "--workers"]
+    safety = {"--audit", "--check", "--json", "--keys", "--origin", "--tls-cert", "--tls-key"}
+    assert flags["serve"] == sorted(safety | {"--host", "--name", "--port", "--send-to", "--workers"})
 
 
 def test_what_the_system_refuses_is_one_line(ratchet: Callable[..., Ended]) -> None:

@@ -14,7 +14,7 @@ from ratchet.recipe.section import Section
 from ratchet.recipe.sections import Recipe
 
 PLACES = {"source", "file", "files", "folder", "path", "corpus", "vectors", "sounds", "synonyms", "forward", "backward"}
-PLACES |= {"test_files", "unlabelled", "workspace", "review", "human", "uri"}
+PLACES |= {"test_files", "unlabelled", "workspace", "review", "human", "uri", "keys", "audit", "tls_cert", "tls_key"}
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +56,26 @@ def bundle(tmp_path: Path) -> Bundle:
         labels=LABELS,
         text_column="评论",
     )
+
+
+Sign = Callable[..., tuple[Path, Path]]
+
+
+@pytest.fixture
+def sign(tmp_path: Path) -> Sign:
+    """Makes a certificate of localhost that signs itself, and its key, with the program openssl."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("the program openssl is not installed")
+
+    def made(name: str = "server", *, days: int = 90, password: str = "") -> tuple[Path, Path]:
+        cert, key = tmp_path / f"{name}.crt", tmp_path / f"{name}.key"
+        secret = ["-passout", f"pass:{password}"] if password else ["-nodes"]
+        names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        command = [program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", *secret]
+        command += ["-keyout", str(key), "-out", str(cert), "-days", str(days), *names]
+        subprocess.run(command, check=True, capture_output=True)
+        key.chmod(0o600)
+        return cert, key
+
+    return made

@@ -144,36 +144,6 @@ def test_a_failing_server_leaks_nothing(bundle: Bundle, model: Model, monkeypatc
     assert "secret" not in answer.text
 
 
-KEYS = [
-    ({}, 401),
-    ({"Authorization": "Bearer wrong"}, 401),
-    ({"Authorization": "Bearer s3cret-key-longer"}, 401),
-    ({"Authorization": "Basic s3cret-key"}, 401),
-    ({"Authorization": "Bearer ключ".encode().decode("latin-1")}, 401),
-    ({"X-API-Key": ""}, 401),
-    ({"Authorization": "Bearer s3cret-key"}, 200),
-    ({"Authorization": "bearer  s3cret-key"}, 200),
-    ({"X-API-Key": "s3cret-key"}, 200),
-]
-
-
-@pytest.mark.parametrize(("headers", "status"), KEYS)
-def test_keys(bundle: Bundle, model: Model, headers: dict[str, str], status: int) -> None:
-    app = build_app(bundle.path, config=ServeConfig(), model=model, api_key="s3cret-key")
-    raw = {name: value.encode("latin-1") for name, value in {**JSON, **headers}.items()}
-    answer = ask(app, lambda client: client.post("/predict", content=b'{"text": "a"}', headers=raw))
-    assert answer.status_code == status
-    if status == 401:
-        assert error(answer)[1] == "unauthorized"
-        assert answer.headers["www-authenticate"] == "Bearer"
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/docs", "/openapi.json"])
-def test_probes_and_the_page_need_no_key(bundle: Bundle, model: Model, path: str) -> None:
-    app = build_app(bundle.path, config=ServeConfig(), model=model, api_key="s3cret-key")
-    assert ask(app, lambda client: client.get(path)).status_code == 200
-
-
 def test_the_page_is_self_contained(bundle: Bundle, model: Model) -> None:
     app = build_app(bundle.path, config=ServeConfig(), model=model)
     root = ask(app, lambda client: client.get("/"))

@@ -19,7 +19,9 @@ from ratchet.cli.check import check, data
 from ratchet.cli.compare import compare
 from ratchet.cli.deploy import deploy
 from ratchet.cli.guard import guard
+from ratchet.cli.keys import keys
 from ratchet.cli.labels import curve, queue
+from ratchet.cli.safety import Safety, safety_options, show_exposure
 from ratchet.errors import RatchetError
 from ratchet.forms import json_bytes
 from ratchet.screen import Screen, echo, survive_any_locale
@@ -267,15 +269,22 @@ def predict(
 @click.option("--workers", type=click.IntRange(0), default=0, help="Requests computed at once; 0: by cores.")
 @click.option("--name", "names", multiple=True, help="A further name by which clients may call it without a key.")
 @arguments.send_to
-def serve(bundle: Path, host: str, port: int, workers: int, names: tuple[str, ...], send_to: str) -> None:
-    """Serve BUNDLE over REST: /predict, /healthz, /readyz, /docs.
+@safety_options
+def serve(
+    bundle: Path, host: str, port: int, workers: int, names: tuple[str, ...], send_to: str, safety: Safety
+) -> None:
+    """Serve BUNDLE over REST: /predict, /healthz, /readyz, /metrics, /docs.
 
-    Beyond this machine (another --host than loopback) the environment variable RATCHET_API_KEY must hold a key.
+    Beyond this machine (another --host than loopback) clients must send a key: of the file --keys, or the one in the
+    environment variable RATCHET_API_KEY.
     """
-    from ratchet.recipe.sections import ServeConfig
+    config = safety.config(host=host, port=port, workers=workers, names=names)
+    if safety.check:
+        show_exposure(bundle, config=config, send_to=send_to, as_json=safety.as_json)
+        return
     from ratchet.serve import serve as serve_bundle
 
-    serve_bundle(bundle, config=ServeConfig(host=host, port=port, workers=workers, names=names), send_to=send_to)
+    serve_bundle(bundle, config=config, send_to=send_to)
 
 
 @cli.command()
@@ -299,6 +308,7 @@ cli.add_command(deploy)
 cli.add_command(queue)
 cli.add_command(guard)
 cli.add_command(data)
+cli.add_command(keys)
 for _name in ("add", "log", "tag", "diff", "restore", "verify"):
     data.add_command(getattr(versions, _name))
 

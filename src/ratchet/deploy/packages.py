@@ -12,7 +12,7 @@ from ratchet.errors import ExtraMissing
 from ratchet.plugins import chosen, registered
 from ratchet.tasks.registry import task_of
 
-SERVER = ("click", "msgspec", "numpy", "pydantic", "safetensors", "starlette", "uvicorn")
+SERVER = ("click", "msgspec", "numpy", "prometheus_client", "pydantic", "safetensors", "starlette", "uvicorn")
 """The modules that ``ratchet serve`` imports from other packages, whatever the bundle."""
 OURS = "ratchet"
 _TORCH = "https://download.pytorch.org/whl/"

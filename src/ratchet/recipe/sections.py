@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from ratchet.recipe.answer import AnswerConfig
 from ratchet.recipe.augment import EdaSpec as EdaSpec
@@ -365,6 +366,9 @@ class EngineConfig(Section):
     """Where the cluster is: ``auto``, ``HOST:6379`` or ``ray://HOST:10001``; empty: one is started on this machine."""
 
 
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+
+
 class ServeConfig(Section):
     """The server."""
 
@@ -385,6 +389,31 @@ class ServeConfig(Section):
     """Requests that may wait for a worker; further ones get status 429 with Retry-After."""
     deadline: float = Field(default=30.0, gt=0)
     """Seconds for one request, waiting included; later it gets status 504."""
+    keys: File = ""
+    """The key file, as `ratchet keys` writes it; clients must send one of its keys."""
+    audit: File = ""
+    """A file that gets a line of JSON for each request: who asked, what for and how it ended, but no contents."""
+    tls_cert: File = ""
+    """The certificate (PEM, the chain after it); with `tls_key` the server speaks TLS alone, 1.2 or newer."""
+    tls_key: File = ""
+    """The key of the certificate (PEM, without a password), which nobody else may read."""
+    origins: tuple[str, ...] = ()
+    """Sites whose pages may call the server from a browser, such as `https://app.example.org`."""
+
+    @field_validator("origins")
+    @classmethod
+    def _whole_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"an origin must be a site such as https://app.example.org but got {origin!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            given, other = ("tls_cert", "tls_key") if self.tls_cert else ("tls_key", "tls_cert")
+            raise ValueError(f"{given} must be given together with {other}")
+        return self
 
 
 def _by_kind(value: object) -> object:

@@ -78,6 +78,8 @@ class Connection(H11Protocol):  # type: ignore[misc]
 
     def eof_received(self) -> bool | None:
         """A client that has asked and will say no more still gets its answer; half a request never becomes one."""
+        if self.scheme == "https":  # TLS has no half of a connection
+            return None
         self._half_closed = self._busy and self.conn.their_state is not h11.SEND_BODY
         return self._half_closed or None
 

@@ -21,6 +21,7 @@ from ratchet.serve.scheduler import Expired, Gone, NoWorker, QueueFull, Schedule
 
 logger = logging.getLogger("ratchet.serve")
 
+STATES = ("loading", "ready", "draining", "failed")
 SELF_TEST = ("", "a", "服务正常", "\U0001f600\x00", "long " * 400)
 RETRY = {"Retry-After": "1"}
 
@@ -95,6 +96,18 @@ class Engine(Generic[What]):
     def ready(self) -> bool:
         """Whether a model is loaded and proven, a worker lives, and the server is not about to stop."""
         return self.served is not None and bool(self.served.crew.alive) and not self.draining
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a worker."""
+        return 0 if self.served is None else self.served.scheduler.waiting
+
+    @property
+    def standing(self) -> str:
+        """One of ``STATES``."""
+        if self.failure is not None:
+            return "failed"
+        return "draining" if self.draining else "loading" if self.served is None else "ready"
 
     async def start(self) -> None:
         """Load and prove the first bundle; a failure is kept in ``failure``, and ``settled`` tells either way."""

@@ -40,7 +40,7 @@ class Intake:
         try:
             admit()
         except Refused:
-            await _linger(request, declared)
+            await linger(request, declared)
             raise
         if not (declared.isdecimal() and int(declared) > self.limit):
             try:
@@ -49,7 +49,7 @@ class Intake:
                         return
             except TimeoutError:
                 raise Refused(408, "too_slow", "The body came too slowly.", headers=_CLOSE) from None
-        await _linger(request, declared)
+        await linger(request, declared)
         raise Refused(413, "body_too_big", f"The body must have at most {self.limit} bytes.", headers=_CLOSE)
 
     async def _read(self, request: Request, body: bytearray) -> bool:
@@ -84,12 +84,11 @@ def require_json(request: Request) -> None:
         raise Refused(415, "wrong_content_encoding", "The body must not be compressed.")
 
 
-def require_host(request: Request, *, names: Container[str]) -> None:
+def require_host(host: str, *, names: Container[str]) -> None:
     """Refuse a request that calls this server by a name that is not its own.
 
     A page whose name was made to point at this machine (DNS rebinding) is no other site to the browser, and may send JSON.
     """
-    host = request.headers.get("host", "")
     name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
     if name.strip("[]").lower().rstrip(".") not in names:
         shown = legible(host[:80])
@@ -97,8 +96,8 @@ def require_host(request: Request, *, names: Container[str]) -> None:
         raise Refused(421, "wrong_host", message)
 
 
-async def _linger(request: Request, declared: str) -> None:
-    """Read and throw away the rest of a body that is too big, within bounds.
+async def linger(request: Request, declared: str) -> None:
+    """Read and throw away the rest of a body that is not wanted, within bounds.
 
     A connection closed with unread bytes is reset, and most clients then lose the answer that says why.
     """

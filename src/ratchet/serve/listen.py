@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -26,7 +27,10 @@ from ratchet.serve.rows import Fields
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from ratchet.serve.certificate import Certificate
     from ratchet.serve.engine import Engine
+    from ratchet.serve.exposure import Item
+    from ratchet.serve.front import Front
     from ratchet.serve.served_bundle import ServedBundle
 
 logger = logging.getLogger("ratchet.serve")
@@ -35,6 +39,7 @@ KEY = "RATCHET_API_KEY"
 BACKLOG = 512
 GRACE = 0.3  # seconds after the signal in which connections are still taken: load balancers hear of it late
 STRAGGLERS = 0.2  # seconds after that in which the last connections taken may send their request
+SHAKE = 1.0  # seconds that the last connections have for the handshake of TLS
 LATEST = 2.0  # seconds in which they may while there are such that have sent nothing yet
 DRAIN = 5  # seconds on top of the deadline until open requests are given up
 
@@ -48,10 +53,11 @@ def serve(
 ) -> None:
     """Serve a bundle until SIGTERM or Ctrl-C; requests in flight are answered first.
 
-    SIGHUP has the folder opened again, and the bundle that stands there now served, once it is verified and proven.
+    SIGHUP has the audit log begun anew and the folder opened again, and the bundle that stands there now served, once it is
+    verified and proven.
 
-    The environment variable ``RATCHET_API_KEY`` holds the key that clients must send. It may be absent only while
-    the server listens on this machine alone.
+    Clients must send a key of ``config.keys``, or that in the environment variable ``RATCHET_API_KEY``. Both may be absent
+    only while the server listens on this machine alone.
 
     Args:
         bundle_path: folder of the bundle.
@@ -60,28 +66,35 @@ def serve(
         say: gets the lines for people.
 
     Raises:
-        RatchetError: the address is not usable, or no key is set while others could connect.
+        RatchetError: the address, the key file, the certificate or the audit log is not usable, or others could connect
+            without a key.
         BundleError: the bundle is damaged, or its model cannot be loaded.
         ExtraMissing: a package of the ``serve`` extra is not installed.
     """
-    for package in ("starlette", "uvicorn", "msgspec"):
+    for package in ("starlette", "uvicorn", "msgspec", "prometheus_client"):
         if find_spec(package) is None:
             raise ExtraMissing(package, extra="serve", why="The server")
+    from ratchet.serve.certificate import Certificate
+    from ratchet.serve.front import fronted
     from ratchet.serve.rest import build_app
 
-    key = _key(config.host)
-    app = build_app(bundle_path, config=config, api_key=key, send_to=send_to)
+    key, keyed = _single_key(), _asks_for_key(config)
+    certificate = Certificate(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else None
+    app = build_app(bundle_path, config=config, keyed=keyed, send_to=send_to)
+    front = fronted(app, config=config, api_key=key, certificate=certificate)
     engine: Engine[ServedBundle] = app.state.engine
     if app.state.destination is not None:
         say(f"Every text is sent to {app.state.destination}.")
+    for warning in _warnings(config, certificate):
+        say(warning)
     with _listening(config) as listener, _quiet_signals():
-        url = _url(listener)
+        url = _url(listener, secure=certificate is not None)
 
         def greet() -> None:
             say(f"Serving {app.state.bundle.name} on {url} (page at {url}/docs). Stop with Ctrl-C.")
-            say(_curl(url, keyed=key is not None, fields=Fields.of(app.state.bundle.manifest)))
+            say(_curl(url, keyed=keyed, fields=Fields.of(app.state.bundle.manifest)))
 
-        _run(app, listener, config=config, greet=greet, say=say)
+        _run(app, listener, front=front, config=config, greet=greet, say=say, certificate=certificate)
     if engine.failure is not None:
         if isinstance(engine.failure, RatchetError):
             raise engine.failure
@@ -89,6 +102,21 @@ def serve(
             f"The model of {bundle_path} could not be loaded: {type(engine.failure).__name__}: {engine.failure}.",
             next_step="Export the bundle again, or install the versions named in its manifest.",
         ) from engine.failure
+
+
+def exposed(bundle_path: Path | str, *, config: ServeConfig, send_to: str = "") -> tuple[Item, ...]:
+    """What would be open if the bundle were served so; nothing is.
+
+    Raises:
+        RatchetError: the address, the key file or the certificate is not usable.
+        BundleError: the bundle is damaged, or sends texts to another address than ``send_to``.
+    """
+    from ratchet.bundle.bundle import Bundle
+    from ratchet.bundle.predict import require_consent
+    from ratchet.serve.exposure import exposure
+
+    far = require_consent(Bundle.open(Path(bundle_path)), send_to=send_to)
+    return exposure(config, single=_single_key(), local=is_loopback(config.host), sends_to=str(far or ""))
 
 
 async def _reload(app: Starlette, say: Callable[[str], None]) -> None:
@@ -106,14 +134,26 @@ def _run(
     app: Starlette,
     listener: socket.socket,
     *,
+    front: Front,
     config: ServeConfig,
     greet: Callable[[], None],
     say: Callable[[str], None],
+    certificate: Certificate | None,
 ) -> None:
     import uvicorn
 
-    from ratchet.serve.connections import SEND_SECONDS, Connection, Room, Seldom, most_connections, protocol, told_once
+    from ratchet.serve.connections import (
+        HEAD_SECONDS,
+        SEND_SECONDS,
+        Connection,
+        Room,
+        Seldom,
+        most_connections,
+        protocol,
+        told_once,
+    )
 
+    secure = None if certificate is None else certificate.context
     engine: Engine[ServedBundle] = app.state.engine
 
     class Server(uvicorn.Server):  # type: ignore[misc]
@@ -122,6 +162,9 @@ def _run(
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             self.loop = asyncio.get_running_loop()
             self.loop.set_exception_handler(told_once(logger.error))
+            if secure is not None:  # who does not shake hands holds an open file, and is no connection yet
+                patient = partial(self.loop.create_server, ssl_handshake_timeout=HEAD_SECONDS)
+                self.loop.create_server = patient  # type: ignore[method-assign]
             await super().startup(sockets)
             self.watch = asyncio.create_task(self.greet_or_end())
             if sys.platform != "win32":
@@ -135,6 +178,7 @@ def _run(
                 self.should_exit = True
 
         def reload(self) -> None:
+            front.reopen()
             self.reloading = asyncio.create_task(_reload(app, say))
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -163,7 +207,11 @@ def _run(
                 except OSError:  # BlockingIOError: none is left
                     return taken
                 connection.setblocking(False)
-                taken.append(self.loop.connect_accepted_socket(self.connection, connection))
+                soon = None if secure is None else SHAKE  # who does not shake hands must not hold up the end
+                taking = self.loop.connect_accepted_socket(
+                    self.connection, connection, ssl=secure, ssl_handshake_timeout=soon
+                )
+                taken.append(taking)
 
         def connection(self) -> Connection:
             return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
@@ -172,7 +220,7 @@ def _run(
     kind = protocol(room)
     logging.getLogger("uvicorn.error").addFilter(Seldom())
     options = uvicorn.Config(
-        app,
+        front,
         http=kind,
         log_config=None,
         log_level=logging.WARNING,
@@ -182,23 +230,40 @@ def _run(
         lifespan="on",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=int(config.deadline) + DRAIN,
+        ssl_context_factory=None if secure is None else lambda *_: secure,
     )
     Server(options).run(sockets=[listener])
 
 
-def _key(host: str) -> str | None:
+def _asks_for_key(config: ServeConfig) -> bool:
+    """Whether clients must send a key; a server that others can reach must ask for one."""
+    keyed = bool(config.keys or _single_key())
+    if not keyed and not is_loopback(config.host):
+        raise RatchetError(
+            f"A server that others can reach ({config.host}) must have an API key but {KEY} is not set and no key file given.",
+            next_step="Run: ratchet keys add NAME, and serve with --keys keys.json; or serve on 127.0.0.1.",
+        )
+    return keyed
+
+
+def _single_key() -> str:
+    """The key in the environment, or nothing."""
     key = os.environ.get(KEY, "")
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise RatchetError(f"{KEY} must be printable ASCII without spaces.", next_step="Choose another key.")
-    if not key and not _is_loopback(host):
-        raise RatchetError(
-            f"A server that others can reach ({host}) must have an API key but {KEY} is not set.",
-            next_step=f"Run: export {KEY}=$(openssl rand -hex 24), or serve on 127.0.0.1.",
-        )
-    return key or None
+    return key
 
 
-def _is_loopback(host: str) -> bool:
+def _warnings(config: ServeConfig, certificate: Certificate | None) -> Iterator[str]:
+    if certificate is not None:
+        if warning := certificate.warning():
+            yield warning
+    elif not is_loopback(config.host):
+        yield "Keys and texts travel in the clear: give --tls-cert and --tls-key, or stand behind a proxy that speaks TLS."
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody beyond this machine can connect to this address."""
     return bool(host) and all(ipaddress.ip_address(address[0]).is_loopback for _, address in _addresses(host, 0))
 
 
@@ -252,11 +317,12 @@ def _quiet_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, *, secure: bool = False) -> str:
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = "127.0.0.1" if listener.family == socket.AF_INET else "::1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _curl(url: str, *, keyed: bool, fields: Fields) -> str:

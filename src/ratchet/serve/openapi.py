@@ -14,15 +14,25 @@ from ratchet.serve.rows import Fields
 JSON = "application/json"
 _ERRORS = {
     400: "The body is not JSON, or not an object.",
-    401: "The API key is missing or wrong.",
+    401: "The API key is missing, wrong or expired.",
+    403: "The key has not the scope predict, or a page of a site that is not named sent the request.",
     408: "The body came too slowly.",
     413: "The body, a text or the number of texts is too big.",
     415: "The content type is not application/json.",
+    421: "The header Host names another server; only where no key is asked for.",
     422: "The object has another shape; the message names the field or the column.",
     500: "The model failed.",
-    429: "Too many requests are waiting; Retry-After says when to try again.",
+    429: "Too many requests are waiting, the key is used too often, or too many wrong keys came from this address; "
+    "Retry-After says when to try again.",
     503: "The model is loading, or the server is about to stop; Retry-After says when to try again.",
     504: "The deadline passed.",
+}
+
+_HEADERS = {
+    "X-Request-ID": {
+        "description": "The id of the request: the client's own, if it is short and plain, or a new one.",
+        "schema": {"type": "string"},
+    }
 }
 
 
@@ -56,6 +66,7 @@ def document(served: Served, *, keyed: bool) -> dict[str, Any]:
             "/predict": {"post": _predict(served, keyed=keyed)},
             "/healthz": {"get": _status("alive", "Whether the process is alive.", ready=False)},
             "/readyz": {"get": _status("ready", "Whether the model is loaded and passed its self-test.", ready=True)},
+            "/metrics": {"get": _metrics(keyed=keyed)},
         },
         "components": {"schemas": components},
     }
@@ -115,10 +126,34 @@ def _predict(served: Served, *, keyed: bool) -> dict[str, Any]:
             **{str(status): _answer(text, "ErrorResponse") for status, text in _ERRORS.items()},
         },
     }
+    return _guarded(operation, keyed=keyed)
+
+
+def _metrics(*, keyed: bool) -> dict[str, Any]:
+    statuses = (401, 403, 429) if keyed else (403, 421)
+    operation = {
+        "operationId": "metrics",
+        "summary": "Requests, latencies, rows and refusals, in the text form of Prometheus",
+        "responses": {
+            "200": {
+                "description": "The numbers.",
+                "headers": _HEADERS,
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            **{
+                str(status): _answer(_ERRORS[status].replace("predict", "metrics"), "ErrorResponse")
+                for status in statuses
+            },
+        },
+    }
+    return _guarded(operation, keyed=keyed)
+
+
+def _guarded(operation: dict[str, Any], *, keyed: bool) -> dict[str, Any]:
+    """The operation, with the keys that it wants, and without the errors that cannot be."""
     if keyed:
         operation["security"] = [{"bearer": []}, {"header": []}]
-    else:
-        operation["responses"].pop("401")
+    operation["responses"].pop("421" if keyed else "401", None)
     return operation
 
 
@@ -130,7 +165,7 @@ def _status(name: str, summary: str, *, ready: bool) -> dict[str, Any]:
 
 
 def _answer(description: str, schema: str) -> dict[str, Any]:
-    return {"description": description, "content": {JSON: {"schema": _ref(schema)}}}
+    return {"description": description, "headers": _HEADERS, "content": {JSON: {"schema": _ref(schema)}}}
 
 
 def _ref(schema: str) -> dict[str, str]:

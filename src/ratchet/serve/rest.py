@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
 import re
 import time
 from collections.abc import AsyncIterator
@@ -28,7 +27,7 @@ from ratchet.bundle.predict import require_consent
 from ratchet.models.model import Predictor
 from ratchet.recipe.sections import ServeConfig
 from ratchet.serve.engine import Engine, Served
-from ratchet.serve.limits import Intake, require_host, require_json
+from ratchet.serve.limits import Intake, require_json
 from ratchet.serve.messages import (
     ErrorDetail,
     ErrorResponse,
@@ -40,7 +39,6 @@ from ratchet.serve.scheduler import Gone
 from ratchet.serve.served_bundle import ServedBundle, loading
 
 SMALL = 16 * 1024  # bytes of a body that is read while all others wait
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -49,7 +47,7 @@ def build_app(
     *,
     config: ServeConfig,
     model: Predictor | None = None,
-    api_key: str | None = None,
+    keyed: bool = False,
     send_to: str = "",
 ) -> Starlette:
     """The application for one bundle; ``app.state.engine`` is its Engine.
@@ -58,7 +56,7 @@ def build_app(
         bundle_path: folder of the bundle; it is verified here.
         config: limits, queue, workers and deadline.
         model: used instead of the bundle's own model (tests, null models for measurements).
-        api_key: when given, /predict wants it as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
+        keyed: whether the front before it asks for a key (``front.py``); the document and the page say so.
         send_to: the address that texts may be sent to, where the model is behind one.
 
     Raises:
@@ -70,7 +68,7 @@ def build_app(
     far = require_consent(bundle, send_to=send_to)
     load = partial(loading, config=config, model=model, send_to=send_to)
     engine: Engine[ServedBundle] = Engine(partial(load, bundle), config=config)
-    service = _Service(first=ServedBundle.of(bundle), engine=engine, config=config, api_key=api_key)
+    service = _Service(first=ServedBundle.of(bundle), engine=engine, config=config, keyed=keyed)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -98,14 +96,11 @@ def build_app(
 class _Service:
     """The endpoints; each refuses by raising Refused."""
 
-    def __init__(
-        self, *, first: ServedBundle, engine: Engine[ServedBundle], config: ServeConfig, api_key: str | None
-    ) -> None:
+    def __init__(self, *, first: ServedBundle, engine: Engine[ServedBundle], config: ServeConfig, keyed: bool) -> None:
         self._first, self._engine = first, engine
         self._config = config
         self._intake = Intake(config)
-        self._key = api_key.encode() if api_key else None
-        self._names = frozenset({*LOOPBACK, *(name.lower() for name in (config.host, *config.names))})
+        self._keyed = keyed
         self._documents: dict[str, bytes] = {}
         self._page, self._page_headers = _page()
         self.handlers: dict[Any, Any] = {
@@ -118,9 +113,6 @@ class _Service:
 
     async def predict(self, request: Request) -> Response:
         since = time.monotonic()
-        self._authorize(request)
-        if self._key is None:
-            require_host(request, names=self._names)
         require_json(request)
         body = bytearray()
         try:
@@ -138,6 +130,7 @@ class _Service:
         """From the bytes of the body to those of the answer; large ones are read and written in a thread, beside the others."""
         read = partial(read_texts, body, config=self._config, fields=served.what.fields)
         rows = read() if len(body) <= SMALL else await asyncio.to_thread(read)
+        request.scope.setdefault("state", {})["rows"] = len(rows)
         if not len(rows):
             return served.what.written(np.zeros((0, len(served.what.labels)), dtype=np.float32))
         left = since + self._config.deadline - time.monotonic()
@@ -162,7 +155,7 @@ class _Service:
     async def document(self, _: Request) -> Response:
         now = self._now
         if now.short not in self._documents:
-            self._documents = {now.short: now.document(keyed=self._key is not None)}
+            self._documents = {now.short: now.document(keyed=self._keyed)}
         return Response(self._documents[now.short], media_type="application/json")
 
     async def docs(self, _: Request) -> Response:
@@ -172,15 +165,6 @@ class _Service:
     def _now(self) -> ServedBundle:
         """What is served, or about to be."""
         return self._first if self._engine.served is None else self._engine.served.what
-
-    def _authorize(self, request: Request) -> None:
-        if self._key is None:
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
-        if not hmac.compare_digest(given.encode(), self._key):
-            message = "The API key is missing or wrong; send it as 'Authorization: Bearer KEY'."
-            raise Refused(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
 
     def _answer(self, message: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         return self._json(msgspec.json.encode(message), status=status, headers=headers)

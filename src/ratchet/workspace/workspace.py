@@ -146,13 +146,18 @@ class Workspace:
             return None
 
 
-def write_atomic(path: str | Path, data: bytes) -> None:
+def write_atomic(path: str | Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write ``data`` to ``path`` so that, whatever happens, it holds either the old bytes or the new ones.
+
+    Args:
+        path: the file.
+        data: what it will hold.
+        mode: who may read it, before the process's mask; 0o600 for what is nobody else's business.
 
     Raises:
         WorkspaceError: the disk is full, read-only or forbidden; ``path`` is as it was before.
     """
-    with atomic_file(path) as write:
+    with atomic_file(path, mode=mode) as write:
         write(data)
 
 
@@ -204,7 +209,7 @@ def _standard(path: Path) -> int | None:
 
 
 @contextmanager
-def atomic_file(path: str | Path) -> Iterator[Callable[[bytes | memoryview], None]]:
+def atomic_file(path: str | Path, *, mode: int = 0o666) -> Iterator[Callable[[bytes | memoryview], None]]:
     """Yield what writes further bytes; the file appears as ``path``, complete and on disk, when the block ends well.
 
     Raises:
@@ -213,13 +218,13 @@ def atomic_file(path: str | Path) -> Iterator[Callable[[bytes | memoryview], Non
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _whole_or_absent(path) as handle:
+        with _whole_or_absent(path, mode=mode) as handle:
             yield partial(_write, handle)
 
 
 @contextmanager
-def _whole_or_absent(path: Path) -> Iterator[int]:
-    temporary, handle = _claim_file(path)
+def _whole_or_absent(path: Path, *, mode: int = 0o666) -> Iterator[int]:
+    temporary, handle = _claim_file(path, mode=mode)
     try:
         yield handle
         os.fsync(handle)
@@ -361,11 +366,11 @@ def _related(where: Path, path: Path) -> bool:
     return path.is_relative_to(where) or where.is_relative_to(path.parent)
 
 
-def _claim_file(target: Path) -> tuple[Path, int]:
+def _claim_file(target: Path, *, mode: int) -> tuple[Path, int]:
     """A new empty file beside ``target``, open, and locked so that no sweep takes it."""
     while True:
         temporary = _beside(target, "new")
-        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         if _own(temporary, handle):
             return temporary, handle
         os.close(handle)
