@@ -19,6 +19,7 @@ from ratchet.cli.check import check, data
 from ratchet.cli.compare import compare
 from ratchet.cli.deploy import deploy
 from ratchet.cli.gateway import gateway
+from ratchet.cli.guard import guard
 from ratchet.cli.keys import keys
 from ratchet.cli.labels import curve, queue
 from ratchet.cli.safety import Safety, safety_options, show_exposure
@@ -306,6 +307,7 @@ cli.add_command(curve)
 cli.add_command(gateway)
 cli.add_command(deploy)
 cli.add_command(queue)
+cli.add_command(guard)
 cli.add_command(data)
 cli.add_command(keys)
 for _name in ("add", "log", "tag", "diff", "restore", "verify"):
