@@ -55,8 +55,13 @@ class GatewayConfig(Section):
     """Of these, those of one key."""
     answer_bytes: int = Field(default=8 << 20, ge=1024)
     """Longest answer of a backend."""
-    guard: Literal["off", "monitor", "flag", "block"] = "monitor"
+    guard: Literal["off", "monitor", "flag", "block"] = "flag"
     """What follows where the guard flags a text: a count; a header beside the answer; or status 400 and no answer."""
+    guard_threshold: float | None = Field(default=None, gt=0, le=1)
+    """The score from which on the guard flags a text; that of its model card unless named (``ratchet guard calibrate`` tells
+    one for your own traffic)."""
+    guard_allow: tuple[str, ...] = ()
+    """Phrases that the guard does not look at, wherever they stand."""
     guard_seconds: float = Field(default=2.0, gt=0)
     """How long the guard may think about one request; then ``block`` refuses it, and the others let it pass."""
     usage: str = ""

@@ -33,6 +33,7 @@ def chat_of(engine: Engine[ServedBundle], *, config: ServeConfig) -> Gateway:
     from ratchet.gateway.app import Gateway
     from ratchet.gateway.arms import Arm, OneArm
     from ratchet.gateway.generator import Generator, loaded
+    from ratchet.gateway.injections import guard_of
 
     def current() -> Loaded | None:
         served = engine.served
@@ -42,4 +43,4 @@ def chat_of(engine: Engine[ServedBundle], *, config: ServeConfig) -> Gateway:
 
     generator = Generator(current, queue=config.queue, seconds=config.deadline)
     settings = GatewayConfig(timeouts=Timeouts(whole=config.deadline))
-    return Gateway(settings, router=OneArm(arm=Arm(name="bundle", backend=generator)))
+    return Gateway(settings, router=OneArm(arm=Arm(name="bundle", backend=generator)), guard=guard_of(settings))

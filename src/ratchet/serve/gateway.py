@@ -54,7 +54,7 @@ def serve_gateway(
         key_env: name of the environment variable with the key that the server wants; empty: none.
         config: limits, timeouts, names and prices.
         at: the address to listen on.
-        watch: looks at the texts of requests; ``None``: nobody does.
+        watch: looks at the texts of requests; ``None``: Ratchet's own guard, by the settings.
         say: gets the lines for people.
 
     Raises:
@@ -67,22 +67,17 @@ def serve_gateway(
     from ratchet.gateway.accounts import Accounts
     from ratchet.gateway.app import Gateway, build_app
     from ratchet.gateway.arms import Arm, OneArm
-    from ratchet.gateway.guard import Guard
+    from ratchet.gateway.injections import guard_of
     from ratchet.gateway.upstream import Upstream
     from ratchet.serve.certificate import Certificate
     from ratchet.serve.front import fronted
 
     _require_address(backend, key_env=key_env)
-    if watch is None and config.guard in ("flag", "block"):
-        raise RatchetError(
-            f"guard must be off or monitor where nothing looks at the texts but got {config.guard}.",
-            next_step="Call serve_gateway(watch=...) with a guard.",
-        )
     upstream = Upstream(backend, key=Key.from_environment(key_env), timeouts=config.timeouts)
     gateway = Gateway(
         config,
         router=OneArm(arm=Arm(name="backend", backend=upstream)),
-        guard=Guard(watch, mode=config.guard, seconds=config.guard_seconds) if watch is not None else None,
+        guard=guard_of(config, watch),
         accounts=Accounts(prices=config.prices, file=Path(config.usage) if config.usage else None),
     )
     key = listen.single_key()
