@@ -12,6 +12,7 @@ from ratchet.augment.filters import REASONS, Made, Protected, keep, near_to
 from ratchet.augment.source import Source
 from ratchet.near.copies import normalise
 from ratchet.recipe.augment import EdaSpec
+from ratchet.text.joined import SEPARATOR
 
 Rows = tuple[list[str], list[str]]
 
@@ -164,3 +165,21 @@ def test_small_classes_get_more_copies_and_half_the_changes() -> None:
         spec("delete", by_class=True), Source(texts=texts, labels=["x"] * 80, language="en"), Making(seed=1)
     )
     assert len(even.texts) == 80
+
+
+def test_words_stay_in_their_column() -> None:
+    first, second = ["red blue green black", "one"], ["1 2 3 4 5 6", "7 8"]
+    texts = [f"{one}{SEPARATOR}{other}" for one, other in zip(first, second, strict=True)]
+    for operation in ("swap", "delete"):
+        spec = EdaSpec(copies=8, operations=(operation,), alpha=0.5)
+        source = Source(texts=texts, labels=["a", "b"], language="en")
+        made = Eda().drafts(spec, source, Making(seed=3, threads=1))
+        assert any(made.texts)
+        for text, parent in zip(made.texts, made.parent.tolist(), strict=True):
+            if text is None:
+                continue
+            one, other = text.split(SEPARATOR)
+            assert {*one.split()} <= {*first[parent].split()}
+            assert {*other.split()} <= {*second[parent].split()}
+            assert one
+            assert other

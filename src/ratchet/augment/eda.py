@@ -87,18 +87,21 @@ def _variants(
 ) -> tuple[list[str | None], list[str]]:
     """One variant of each text, ``None`` where no operation is possible, and the operation."""
     row, start = pieces.row, pieces.start
-    length = np.diff(start)
+    length, (part, first) = np.diff(start), _columns(pieces)
+    size = np.diff(first)
+    several = np.bincount(row[first[:-1]][size >= 2], minlength=len(length)) > 0
     able = substitutes.count[pieces.word] > 0
     replaceable = np.bincount(row[able], minlength=len(length))
-    possible = {"swap": length >= 2, "delete": length >= 2, "insert": replaceable > 0, "replace": replaceable > 0}
+    possible = {"swap": several, "delete": several, "insert": replaceable > 0, "replace": replaceable > 0}
     operation = drawn(keys, [possible[name] for name in operations])
     wanted = np.maximum(1, np.rint(alpha * length)).astype(np.int64)
+    moved = np.maximum(1, np.rint(alpha[row[first[:-1]]] * size)).astype(np.int64)
     draw = Draw(keys, row=row, position=np.arange(len(row)) - start[row])
-    rank, order = ranks(draw.uniform(1), row, start)
+    rank, order = ranks(draw.uniform(1), part, first)
     rank_able, _ = ranks(np.where(able, draw.uniform(2), 2.0), row, start)
     chosen = {
-        "swap": rank < 2 * np.minimum(wanted, length // 2)[row],
-        "delete": rank < np.minimum(wanted, length - 1)[row],
+        "swap": rank < 2 * np.minimum(moved, size // 2)[part],
+        "delete": rank < np.minimum(moved, size - 1)[part],
         "insert": rank_able < np.minimum(wanted, replaceable)[row],
         "replace": rank_able < np.minimum(wanted, replaceable)[row],
     }
@@ -106,19 +109,37 @@ def _variants(
     none = np.zeros(len(row), dtype=bool)
     other = substitutes.words[pieces.word, (draw.uniform(3) * substitutes.count[pieces.word]).astype(np.int64)]
     word, swaps, replaces = pieces.word.copy(), does.get("swap", none), does.get("replace", none)
-    word[swaps] = pieces.word[order[start[row[swaps]] + (rank[swaps] ^ 1)]]
+    word[swaps] = pieces.word[order[first[part[swaps]] + (rank[swaps] ^ 1)]]
     word[replaces] = other[replaces]
     inserts = does.get("insert", none)
     slot = (draw.uniform(4)[inserts] * length[row[inserts]]).astype(np.int64)
-    texts = _assembled(pieces, word, kept=~does.get("delete", none), extra=(row[inserts], slot, other[inserts]))
+    deletes, last = does.get("delete", none), _parting(pieces)[pieces.glue]
+    word[deletes & last] = len(pieces.strings) + 1  # nothing, so that the mark between two columns stays
+    texts = _assembled(pieces, word, kept=~deletes | last, extra=(row[inserts], slot, other[inserts]))
     does_what = [*operations, "none"]
     made = [text if can else None for text, can in zip(texts, (operation >= 0).tolist(), strict=True)]
     return made, [does_what[number] for number in operation.tolist()]
 
 
+def _columns(pieces: Pieces) -> tuple[Ints, Ints]:
+    """The number of the column that each word stands in, over all texts, and where each begins and the last ends.
+
+    Words change places, and are left out, inside of a column of their row: a question gets no word of its answer.
+    """
+    begins = np.zeros(len(pieces.row), dtype=bool)
+    begins[pieces.start[:-1][np.diff(pieces.start) > 0]] = True
+    begins[1:] |= _parting(pieces)[pieces.glue[:-1]]
+    return np.cumsum(begins) - 1, np.append(np.flatnonzero(begins), len(begins))
+
+
+def _parting(pieces: Pieces) -> Mask:
+    """Which strings have the mark between two columns in them."""
+    return np.array([SEPARATOR in string for string in pieces.strings], dtype=bool)
+
+
 def _assembled(pieces: Pieces, word: Ints, *, kept: Mask, extra: tuple[Ints, Ints, Ints]) -> Iterator[str]:
     """The texts of these words with their glue; each extra word stands before the word in its slot."""
-    strings = np.array([*pieces.strings, " "], dtype=object)
+    strings = np.array([*pieces.strings, " ", ""], dtype=object)
     extra_row, slot, extra_word = extra
     row, position = pieces.row[kept], (np.arange(len(word)) - pieces.start[pieces.row])[kept]
     every_row = np.concatenate([extra_row, row])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Protocol
 
 from ratchet.augment.augmenter import Making
@@ -140,7 +141,8 @@ class LocalWriter:
         """What decides an answer beside its prompt: the files of the model, and how it is asked."""
         keys = ("temperature", "top_p", "max_tokens", "max_new_tokens", "at_once")
         source = locate(self._spec.source, language=self._language, wanted=GENERATOR)
-        return {"writer": source_hash(source), "seed": seed, **{key: getattr(self._spec, key) for key in keys}}
+        by = {"writer": source_hash(source), "transformers": version("transformers"), "seed": seed}
+        return {**by, **{key: getattr(self._spec, key) for key in keys}}
 
     def _decoder(self, making: Making) -> FittedDecoder:
         return build_decoder(
