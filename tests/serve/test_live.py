@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import random
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
+from starlette.testclient import TestClient
 
+from ratchet.bundle.bundle import write_bundle
 from ratchet.bundle.reference import Reference
 from ratchet.models.inputs import Inputs
+from ratchet.models.linear_fit import fit_linear
 from ratchet.models.model import Answers
+from ratchet.recipe.sections import LinearSpec, ServeConfig
+from ratchet.serve.front import fronted
 from ratchet.serve.live import LEVEL, TOGETHER, WINDOW, Live, _tested
+from ratchet.serve.rest import build_app
 
 LABELS = ("bad", "good")
 WORDS = (
@@ -156,3 +164,33 @@ def test_values_have_parts_and_written_answers_none() -> None:
     live = Live(found, name="m")
     live.see(Inputs(["a"] * TOGETHER, {"n": [None] * TOGETHER}), np.ones((TOGETHER, 1)))
     assert live._window["value"].sum() == TOGETHER
+
+
+def test_the_numbers_of_the_server_tell_it(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    folder = tmp_path / "model"
+    texts, labels = [english(rng) for _ in range(200)], [*LABELS] * 100
+    model = fit_linear(texts, labels, spec=LinearSpec(name="m"), seed=1)
+    model.save(folder)
+    made = Reference.made(texts, texts, model.predict(texts), labels=LABELS)
+    bundle = write_bundle(
+        tmp_path / "bundle",
+        model_folder=folder,
+        name="m",
+        created="",
+        kind="linear",
+        labels=LABELS,
+        reference=made.to_json(),
+    )
+    config = ServeConfig()
+    app = build_app(bundle.path, config=config)
+    with TestClient(fronted(app, config=config), base_url="http://localhost") as client:
+        while client.get("/readyz").status_code != 200:
+            time.sleep(0.01)
+        for _ in range(2 * (WINDOW + TOGETHER) // 200 + 1):
+            body = {"texts": [chinese(rng) for _ in range(200)]}
+            assert client.post("/predict", json=body).status_code == 200
+        told = client.get("/metrics").text
+    assert 'ratchet_drift_alarm{trait="script"} 1.0' in told
+    assert 'ratchet_drift{trait="script"} 1.0' in told
+    assert "ratchet_workers 2.0" in told

@@ -1,7 +1,7 @@
 """Connections to a backend: HTTP/1.1 over asyncio, one request at a time on each, kept open between requests.
 
 An own client, because the gateway's promise is the time that it adds: on the same machine a request costs .12 ms of CPU time
-through this and 1 ms through httpx (benchmarks/gateway.py). h11, the parser, is the one that the server uses.
+through this and 1 ms through httpx, each alone in a loop. h11, the parser, is the one that the server uses.
 """
 
 from __future__ import annotations

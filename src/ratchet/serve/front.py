@@ -262,6 +262,12 @@ def fronted(app: Starlette, *, config: ServeConfig, api_key: str = "", certifica
     metrics.gauge("bundle", text, partial(_bundle, engine), label="bundle")
     metrics.gauge("queue_length", "Requests that wait for a worker.", lambda: engine.waiting)
     metrics.gauge("engine_state", "1 for the state that the engine is in.", partial(_states, engine), label="state")
+    metrics.gauge(
+        "workers", "Workers that compute or could.", lambda: 0 if engine.served is None else engine.served.crew.alive
+    )
+    text = "How far the last 1,000 rows are from those of the training, 0 to 1 (Cramer's V)."
+    metrics.gauge("drift", text, partial(_drift, engine), label="trait")
+    metrics.gauge("drift_alarm", "1 for what is no longer like the training.", partial(_alarms, engine), label="trait")
     if certificate is not None:
         text = "Seconds until the certificate ends."
         metrics.gauge("certificate_seconds", text, lambda: certificate.seconds_left)
@@ -281,6 +287,16 @@ def fronted(app: Starlette, *, config: ServeConfig, api_key: str = "", certifica
 
 def _bundle(engine: Engine[ServedBundle]) -> dict[str, float]:
     return {} if engine.served is None else {engine.served.what.short: 1.0}
+
+
+def _drift(engine: Engine[ServedBundle]) -> dict[str, float]:
+    live = None if engine.served is None else engine.served.what.live
+    return {} if live is None else {shift.trait: shift.distance for shift in live.latest}
+
+
+def _alarms(engine: Engine[ServedBundle]) -> dict[str, float]:
+    live = None if engine.served is None else engine.served.what.live
+    return {} if live is None else {shift.trait: float(shift.trait in live.alarms) for shift in live.latest}
 
 
 def _states(engine: Engine[ServedBundle]) -> dict[str, float]:
