@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ratchet import bounds
-from ratchet.bounds import json_value, unpacks_too_far
+from ratchet.bounds import json_value, unpacks_too_far, usable_cores
 from ratchet.errors import DataError
 from ratchet.tables.read import read_table
 from ratchet.tables.sources import locate
@@ -220,3 +220,20 @@ def test_a_table_whose_every_cell_is_the_same(tmp_path: Path, cell: str) -> None
     table = read_table(tmp_path / "a.csv").table
     assert table.num_rows == 50
     assert set(table.column("text").to_pylist()) == {cell}
+
+
+@pytest.mark.parametrize(
+    ("quota", "most"),
+    [
+        ("max 100000", 999),
+        ("100000 100000", 1),
+        ("50000 100000", 1),
+        ("150000 100000", 2),
+        ("damaged", 999),
+        ("1 0", 999),
+    ],
+)
+def test_cores_are_those_of_the_container(tmp_path: Path, quota: str, most: int) -> None:
+    (tmp_path / "cpu.max").write_text(quota, encoding="ascii")
+    all_ = usable_cores(tmp_path / "none")
+    assert usable_cores(tmp_path / "cpu.max") == min(most, all_)

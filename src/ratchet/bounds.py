@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 from ratchet.errors import DataError
@@ -60,3 +62,17 @@ def json_value(data: str | bytes, **how: Any) -> Any:
         return json.loads(data, **how)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Cores that this process may use: those that it may run on, and no more than its container may use at a time.
+
+    Args:
+        quota: where Linux tells the microseconds of computing that the container has in a period, and the period.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        most, period = quota.read_text(encoding="ascii").split()
+        return cores if most == "max" else max(1, min(cores, round(int(most) / int(period))))
+    except (OSError, ValueError, ZeroDivisionError):
+        return cores

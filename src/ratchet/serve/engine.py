@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ratchet.bounds import usable_cores
 from ratchet.endpoint.key import EndpointError, NoAnswer
 from ratchet.errors import BundleError
 from ratchet.models.model import Answers
@@ -30,13 +30,13 @@ What = TypeVar("What")
 
 def worker_count(config: ServeConfig, *, processes: bool = False) -> int:
     """Workers that compute at the same time: a process for each core, or two threads."""
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     return config.workers or (cores if processes else min(2, cores))
 
 
 def threads_each(workers: int) -> int:
     """Cores that each of so many workers may use."""
-    return max(1, (os.cpu_count() or 1) // workers)
+    return max(1, usable_cores() // workers)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,7 +7,6 @@ then the same wherever the cuts are and whichever worker did it.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ratchet.bounds import usable_cores
 from ratchet.errors import ExtraMissing, RatchetError
 from ratchet.offline import switch_off_telemetry
 from ratchet.recipe.sections import EngineConfig
@@ -131,7 +131,7 @@ def _ray_at(address: str) -> OnRay:
     return OnRay(address)
 
 
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+THREADS = usable_cores()
 """As many as this process may use processors."""
 LOCAL: Engine = Threads(THREADS)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import ratchet
+from ratchet.bounds import usable_cores
 from ratchet.recipe.yaml import write_yaml
 
 VARIABLES = (
@@ -112,11 +113,10 @@ def _cpu() -> dict[str, Any]:
     model = re.search(r"^(?:model name|Hardware|Processor)\s*:\s*(.+)$", text, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
     known = set(flags[1].split()) if flags else set()
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "model": model[1].strip() if model else platform.processor(),
         "cores": os.cpu_count(),
-        "usable_cores": usable,
+        "usable_cores": usable_cores(),
         "flags": [flag for flag in FLAGS if flag in known],
     }
 
