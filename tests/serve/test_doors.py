@@ -25,6 +25,7 @@ from ratchet.serve.doors import NOWHERE, Patterns, scope_of
         ("/v1/completions", "chat"),
         ("/v1/models", "chat"),
         ("/metrics", "metrics"),
+        ("/usage", "metrics"),
         ("/v2/repository/index", "admin"),
         ("/v2/repository/models/a/load", "admin"),
         ("/v2/repository", "admin"),

@@ -11,7 +11,7 @@ from ratchet.deploy.pod import Manifest, Scale, container, labels, notes, pod_sp
 from ratchet.deploy.service import Service
 from ratchet.deploy.written import Written, write_manifests
 from ratchet.errors import RatchetError
-from ratchet.serve.listen import KEY
+from ratchet.serve.ring import KEY
 
 HTTP = 80
 BUSY = 70

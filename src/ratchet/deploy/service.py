@@ -11,7 +11,8 @@ from ratchet.bundle.predict import require_consent
 from ratchet.deploy.names import dns_label, require_label, require_port
 from ratchet.models.model import Destination
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.listen import DRAIN, GRACE, KEY, STRAGGLERS
+from ratchet.serve.listen import DRAIN, GRACE, STRAGGLERS
+from ratchet.serve.ring import KEY
 
 PORT = 8000
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside of a container; the server wants a key then

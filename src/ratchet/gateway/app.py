@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,7 +75,7 @@ class Gateway:
         self.accounts.close()
 
 
-class _Endpoint:
+class _Endpoint(ABC):
     """An ASGI application for one path. Whatever happens, the client gets one answer, in the form of the protocol."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -98,8 +99,8 @@ class _Endpoint:
         finally:
             self._gateway.accounts.add(exchange.used())
 
-    async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange, out: Out) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange, out: Out) -> None: ...
 
     async def _pass(self, reply: Reply, exchange: Exchange, out: Out) -> None:
         try:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from ratchet.recipe.place import File
 from ratchet.recipe.section import Name, Section
+from ratchet.recipe.watch import LOOPBACK
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,59}")
 _LONG_RUN = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16}")
@@ -138,7 +139,7 @@ class EndpointSpec(Section):
     @model_validator(mode="after")
     def _key_in_the_open(self) -> Self:
         parts = urlsplit(self.url)
-        if self.key and parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        if self.key and parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise ValueError(
                 "url must begin with https:// when a key is sent to another machine but begins with http://."
             )

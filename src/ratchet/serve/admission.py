@@ -96,12 +96,6 @@ def require_scope(client: Client, scope: str) -> None:
     raise Refused(403, "forbidden", message)
 
 
-def key_of(authorization: str, api_key: str) -> str:
-    """The key in these two headers, or nothing."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else api_key
-
-
 def _wait(seconds: float, kind: str, message: str) -> Refused:
     whole = max(1, math.ceil(seconds))
     return Refused(429, kind, f"{message} Try again in {whole} s.", headers={"Retry-After": str(whole)})

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 METRICS = "/metrics"
+USAGE = "/usage"
+"""Of a gateway: what all its clients asked for."""
 OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 """What anybody may ask: it answers no rows."""
 NOWHERE = "(none)"
@@ -16,7 +18,7 @@ def scope_of(path: str) -> str | None:
     """The scope that a path wants; ``None``: none. What is not known to be open wants one."""
     if path in OPEN:
         return None
-    if path == METRICS:
+    if path in (METRICS, USAGE):
         return "metrics"
     if path == "/v2/repository" or path.startswith("/v2/repository/"):
         return "admin"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ratchet.serve.messages import Refused, error_body
-from ratchet.serve.ring import UNKNOWN, Client
+from ratchet.serve.ring import UNKNOWN, Client, key_of
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -40,8 +40,7 @@ class Head(msgspec.Struct):
     @property
     def key(self) -> bytes:
         """The key that was sent, or nothing."""
-        scheme, _, token = self.authorization.partition(b" ")
-        return token.strip() if scheme.lower() == b"bearer" else self.api_key
+        return key_of(self.authorization, self.api_key)
 
 
 _NAMES = {

@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from ratchet import __version__
 from ratchet.recipe.sections import ServeConfig
+from ratchet.recipe.watch import LOOPBACK
 from ratchet.serve.admission import Admission, require_scope
 from ratchet.serve.audit import Audit, Line
 from ratchet.serve.certificate import Certificate
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ratchet.serve")
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TEND_SECONDS = 1.0  # between two looks at the files of keys, certificate and audit log
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 PREFLIGHT = "GET, POST"

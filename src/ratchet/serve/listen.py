@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratchet.errors import BundleError, ExtraMissing, RatchetError
 from ratchet.recipe.sections import ServeConfig
+from ratchet.serve.ring import KEY
 from ratchet.serve.rows import Fields
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ratchet.serve")
 
-KEY = "RATCHET_API_KEY"
 BACKLOG = 512
 GRACE = 0.3  # seconds after the signal in which connections are still taken: load balancers hear of it late
 STRAGGLERS = 0.2  # seconds after that in which the last connections taken may send their request

@@ -19,12 +19,11 @@ from ratchet.errors import BundleError
 from ratchet.models.model import Answers
 from ratchet.serve.crew import Died, Failed, Worker
 from ratchet.serve.frames import Answered, Failure, Load, Ready, answers_of, asked, frame, heard
+from ratchet.serve.ring import KEY
 
 logger = logging.getLogger("ratchet.serve")
 
 COMMAND = (sys.executable, "-m", "ratchet.serve.worker")
-KEY = "RATCHET_API_KEY"
-"""Is not handed on to workers, which need no key."""
 LOADING = 300.0  # seconds until a worker that does not get ready is given up
 ENDING = 3.0  # seconds until a worker that should end is killed
 QUICK = 10.0  # a worker that lives shorter than this died of its start
@@ -110,7 +109,7 @@ class Processes:
         await asyncio.gather(*self._watches)
 
     async def _started(self) -> _Process:
-        environment = {name: value for name, value in os.environ.items() if name != KEY}
+        environment = {name: value for name, value in os.environ.items() if name != KEY}  # a worker needs no key
         process = await asyncio.create_subprocess_exec(*COMMAND, stdin=PIPE, stdout=PIPE, env=environment)
         worker = _Process(process, patience=self._patience)
         try:

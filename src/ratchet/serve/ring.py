@@ -29,6 +29,8 @@ class Client:
     scopes: frozenset[str]
 
 
+KEY = "RATCHET_API_KEY"
+"""The environment variable with a key beside those of the key file."""
 ANONYMOUS = Client(id="anonymous", scopes=ALL_BUT_ADMIN)
 UNKNOWN = Client(id="anonymous", scopes=frozenset())
 
@@ -118,3 +120,9 @@ def _held(path: Path) -> dict[bytes, Held]:
 
 def _seconds(when: datetime | None) -> float:
     return float("inf") if when is None else when.timestamp()
+
+
+def key_of(authorization: bytes, api_key: bytes) -> bytes:
+    """The key in these two headers, or nothing."""
+    scheme, _, token = authorization.partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else api_key

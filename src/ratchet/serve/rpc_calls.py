@@ -14,11 +14,12 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from ratchet.recipe.sections import ServeConfig
-from ratchet.serve.admission import Admission, key_of
+from ratchet.serve.admission import Admission
 from ratchet.serve.answering import Question, answered
 from ratchet.serve.engine import Engine
 from ratchet.serve.limits import Intake
 from ratchet.serve.messages import CRASHED, Refused
+from ratchet.serve.ring import key_of
 from ratchet.serve.served_bundle import ServedBundle
 
 logger = logging.getLogger("ratchet.serve")
@@ -79,8 +80,8 @@ class Doors(grpc.GenericRpcHandler):  # type: ignore[misc]
         try:
             if method.scope:
                 given = dict(call.invocation_metadata)
-                key = key_of(_text(given.get("authorization", "")), _text(given.get("x-api-key", "")))
-                self._admission.admit(key.encode(), scope=method.scope, network="gRPC")
+                key = key_of(*(_text(given.get(name, "")).encode() for name in ("authorization", "x-api-key")))
+                self._admission.admit(key, scope=method.scope, network="gRPC")
             if method.asks:
                 self._engine.require_room()
         except Refused as error:
