@@ -97,7 +97,8 @@ def cell(dev: Table, test: Table, *, table: str, seed: int, champion: str, metri
         recipe = parse_recipe(text, folder=Path(folder))
         begun = time.monotonic()
         run(recipe)
-        return {"seconds": round(time.monotonic() - begun), **_found(recipe, metric)}
+        made = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "seconds": round(time.monotonic() - begun)}
+        return {**made, **_found(recipe, metric)}
 
 
 def _found(recipe: Any, metric: str) -> dict[str, Any]:
@@ -152,10 +153,11 @@ def page(lines: Sequence[Mapping[str, Any]], missing: Sequence[Cell]) -> str:
     groups: dict[tuple[str, str, int], list[Mapping[str, Any]]] = {}
     for line in lines:
         groups.setdefault((line["champion"], line["table"], line["size"]), []).append(line)
+    days = ", ".join(sorted({line["date"] for line in lines}))
     told = [
         "# augmenters",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, `{command()}`, {machine()}.",
+        f"{datetime.now(UTC):%Y-%m-%d}, `{command()}`, {machine()}. Cells were made on {days}.",
         "",
         __doc__.split("\n\n")[2].replace("\n", " "),
         "",
